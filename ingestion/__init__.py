@@ -1,0 +1,1 @@
+"""Kafka workers: the photo path, engagement events to features, fan-out, archives."""

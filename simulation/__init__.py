@@ -1,0 +1,1 @@
+"""People who look at feeds: they seed the demo and close the loop in evaluation."""

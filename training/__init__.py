@@ -1,0 +1,1 @@
+"""From engagement to a promoted ranking model."""
