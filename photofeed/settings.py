@@ -1,0 +1,93 @@
+"""Every setting, read once by a bootstrap and passed on; nothing else reads the environment."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEV_SECRET = "photofeed-dev"  # noqa: S105  refused outside env=dev
+STACK_ENV_FILE = "stack.env"
+
+
+class Settings(BaseSettings):
+    """Settings of every photofeed process, from `PHOTOFEED_*` variables and the embedded stack's file.
+
+    Each external system is given by URL, so the same code runs on the embedded stack and on real clusters.
+    Outside `env=dev` the defaults of secrets are refused.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PHOTOFEED_", extra="ignore", frozen=True)
+
+    env: Literal["dev", "production"] = "dev"
+    state_dir: Path = Path(".photofeed")
+    log_level: str = "INFO"
+
+    # HTTP
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = "http://127.0.0.1:8000"
+    api_workers: int = Field(default=1, ge=1)
+
+    # external systems
+    database_url: SecretStr = SecretStr(f"postgresql://photofeed:{DEV_SECRET}@127.0.0.1:5432/photofeed")
+    redis_url: SecretStr = SecretStr(f"redis://:{DEV_SECRET}@127.0.0.1:6379/0")
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    mlflow_tracking_uri: str = "http://127.0.0.1:5000"
+    s3_endpoint_url: str = "http://127.0.0.1:8333"
+    s3_region: str = "us-east-1"
+    s3_access_key: str = "photofeed"
+    s3_secret_key: SecretStr = SecretStr(DEV_SECRET)
+    bucket_originals: str = "photofeed-originals"
+    bucket_variants: str = "photofeed-variants"
+    bucket_lake: str = "photofeed-lake"
+    feature_repo: Path = Path("feature_repo")
+
+    # who may call: HS256 with a shared secret in dev, RS256 by JWKS in production
+    jwt_secret: SecretStr = SecretStr(DEV_SECRET * 3)
+    jwt_jwks_url: str | None = None
+    jwt_issuer: str = "photofeed"
+    jwt_audience: str = "photofeed"
+    cursor_secret: SecretStr = SecretStr(DEV_SECRET * 3)
+
+    # uploads
+    upload_max_bytes: int = Field(default=50 * 2**20, ge=1)
+    upload_max_pixels: int = Field(default=60_000_000, ge=1)
+    upload_url_seconds: int = Field(default=900, ge=1)
+
+    # ranking
+    model_name: str = "feed-ranker"
+    feature_service: str = "feed_ranker_v1"
+    model_poll_seconds: float = Field(default=2.0, gt=0)
+    candidates: int = Field(default=500, ge=1, le=5000)
+    explore_share: float = Field(default=0.10, ge=0, le=0.5)
+    timeline_length: int = Field(default=800, ge=1)
+    celebrity_followers: int = Field(default=10_000, ge=1)
+
+    @model_validator(mode="after")
+    def _refuse_dev_secrets(self) -> Self:
+        if self.env == "dev":
+            return self
+        weak = [
+            name
+            for name, value in self
+            if isinstance(value, SecretStr) and (DEV_SECRET in value.get_secret_value() or not value.get_secret_value())
+        ]
+        if self.jwt_jwks_url:
+            weak = [name for name in weak if name != "jwt_secret"]
+        if weak:
+            raise ValueError(f"env={self.env} needs real secrets: set {', '.join(f'PHOTOFEED_{n.upper()}' for n in weak)}")
+        return self
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        """The database URL as SQLAlchemy (Alembic, the Feast registry) spells it."""
+        return self.database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def load_settings() -> Settings:
+    """Read the settings; the embedded stack's file fills what the environment leaves open."""
+    state_dir = Path(os.environ.get("PHOTOFEED_STATE_DIR", ".photofeed"))
+    return Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
