@@ -78,7 +78,8 @@ class Settings(BaseSettings):
         if self.jwt_jwks_url:
             weak = [name for name in weak if name != "jwt_secret"]
         if weak:
-            raise ValueError(f"env={self.env} needs real secrets: set {', '.join(f'PHOTOFEED_{n.upper()}' for n in weak)}")
+            names = ", ".join(f"PHOTOFEED_{name.upper()}" for name in weak)
+            raise ValueError(f"env={self.env} needs real secrets: set {names}")
         return self
 
     @cached_property

@@ -1,0 +1,168 @@
+"""The envelope of every Kafka message, and the engagement events inside."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from photofeed.errors import PoisonError
+from photofeed.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One Kafka message: JSON with `id, type, version, occurredAt, key, payload` (payload in camelCase)."""
+
+    type: str
+    key: str
+    payload: dict[str, Any]
+    version: int = 1
+    id: str = field(default_factory=uuid7)
+    occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def encode(self) -> bytes:
+        """The message's bytes."""
+        return orjson.dumps(
+            {
+                "id": self.id,
+                "type": self.type,
+                "version": self.version,
+                "occurredAt": self.occurred_at.isoformat(),
+                "key": self.key,
+                "payload": self.payload,
+            }
+        )
+
+    @staticmethod
+    def decode(data: bytes) -> "Envelope":
+        """The envelope in a message.
+
+        Raises:
+            PoisonError: the bytes are not an envelope.
+        """
+        try:
+            document = orjson.loads(data)
+            occurred_at = datetime.fromisoformat(document["occurredAt"])
+            if occurred_at.tzinfo is None:
+                raise ValueError("occurredAt has no time zone")
+            if not isinstance(document["payload"], dict):
+                raise TypeError("payload is not an object")
+            return Envelope(
+                type=document["type"],
+                key=document["key"],
+                payload=document["payload"],
+                version=int(document["version"]),
+                id=document["id"],
+                occurred_at=occurred_at.astimezone(UTC),
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise PoisonError(f"not an event envelope: {error}") from error
+
+
+class Action(StrEnum):
+    """What people do with posts and with each other: the types of engagement events."""
+
+    IMPRESSION = "impression"
+    DWELL = "dwell"
+    OPEN = "open"
+    LIKE = "like"
+    UNLIKE = "unlike"
+    COMMENT = "comment"
+    SAVE = "save"
+    UNSAVE = "unsave"
+    SHARE = "share"
+    HIDE = "hide"
+    REPORT = "report"
+    PROFILE_VISIT = "profile_visit"
+    FOLLOW = "follow"
+    UNFOLLOW = "unfollow"
+
+
+# Actions on a person; all others are on a post.
+PERSON_ACTIONS = frozenset({Action.PROFILE_VISIT, Action.FOLLOW, Action.UNFOLLOW})
+
+
+@dataclass(frozen=True, slots=True)
+class EngagementEvent:
+    """One thing one person did, enriched with the facts of the post that features are keyed by.
+
+    `creator_id` is the post's author or, for actions on a person, that person. `topic_id` and `content_type` are those
+    of the post, None for actions on a person. `dwell_ms` is only set for `dwell`.
+    """
+
+    id: str
+    action: Action
+    user_id: int
+    creator_id: int
+    occurred_at: datetime
+    post_id: int | None = None
+    topic_id: int | None = None
+    content_type: str | None = None
+    slate_id: str | None = None
+    position: int | None = None
+    dwell_ms: int | None = None
+    source: str | None = None
+
+    def to_payload(self) -> dict[str, Any]:
+        """The event as it stands in a `engagement` envelope's payload."""
+        payload: dict[str, Any] = {
+            "id": self.id,
+            "action": self.action.value,
+            "userId": self.user_id,
+            "creatorId": self.creator_id,
+            "occurredAt": self.occurred_at.isoformat(),
+            "postId": self.post_id,
+            "topicId": self.topic_id,
+            "contentType": self.content_type,
+            "slateId": self.slate_id,
+            "position": self.position,
+            "dwellMs": self.dwell_ms,
+            "source": self.source,
+        }
+        return {name: value for name, value in payload.items() if value is not None}
+
+    @staticmethod
+    def from_payload(payload: dict[str, Any]) -> "EngagementEvent":
+        """The event in a payload.
+
+        Raises:
+            PoisonError: a field is missing or of the wrong kind.
+        """
+        try:
+            return EngagementEvent(
+                id=str(payload["id"]),
+                action=Action(payload["action"]),
+                user_id=int(payload["userId"]),
+                creator_id=int(payload["creatorId"]),
+                occurred_at=datetime.fromisoformat(payload["occurredAt"]).astimezone(UTC),
+                post_id=payload.get("postId"),
+                topic_id=payload.get("topicId"),
+                content_type=payload.get("contentType"),
+                slate_id=payload.get("slateId"),
+                position=payload.get("position"),
+                dwell_ms=payload.get("dwellMs"),
+                source=payload.get("source"),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise PoisonError(f"not an engagement event: {error!r}") from error
+
+
+def engagement_envelope(user_id: int, events: list[EngagementEvent]) -> Envelope:
+    """A batch of one person's events as one message, keyed by that person."""
+    return Envelope(
+        type="engagement",
+        key=str(user_id),
+        payload={"events": [event.to_payload() for event in events]},
+        occurred_at=events[-1].occurred_at,
+    )
+
+
+def engagement_events(envelope: Envelope) -> list[EngagementEvent]:
+    """The events of one `engagement` message."""
+    try:
+        payloads = envelope.payload["events"]
+    except KeyError as error:
+        raise PoisonError("an engagement message without events") from error
+    return [EngagementEvent.from_payload(payload) for payload in payloads]

@@ -1,0 +1,123 @@
+"""The loop of every Kafka worker: poll, handle, commit; retry what may pass, put aside what never will."""
+
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Counter
+
+from photofeed.errors import PermanentError, PhotofeedError, PoisonError, RetryableError
+from photofeed.event_log import EventConsumer, EventPublisher, Message
+from photofeed.events import Envelope
+from photofeed.topics import dead_letters
+
+log = structlog.get_logger(__name__)
+
+HANDLED = Counter("photofeed_worker_messages", "Messages by what became of them", ["group", "outcome"])
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
+
+Handler = Callable[[Sequence[Envelope]], None]
+
+
+@dataclass(slots=True)
+class Worker:
+    """Runs one handler over one group's messages, batch by batch.
+
+    The group commits only after the handler has returned, so a crash repeats work but loses none: handlers must be
+    idempotent. A RetryableError is retried with growing pauses, `max_attempts` times or for ever if None; a batch with
+    a message that can never succeed is split, and that message goes to the dead letters with its reason and trace.
+    """
+
+    group: str
+    consumer: EventConsumer
+    publisher: EventPublisher
+    handler: Handler
+    stop: threading.Event
+    batch_size: int = 100
+    max_attempts: int | None = None
+    poll_seconds: float = 0.5
+
+    def run(self) -> None:
+        """Work until `stop` is set, then leave the group; the batch in hand is finished first."""
+        try:
+            while not self.stop.is_set():
+                self.step()
+        finally:
+            self.consumer.close()
+
+    def step(self) -> int:
+        """Handle and commit one batch; returns how many messages it had."""
+        messages = self.consumer.poll(self.batch_size, self.poll_seconds)
+        if not messages or not self._handle(messages):
+            return 0
+        try:
+            self.consumer.commit()
+        except RetryableError as error:
+            log.warning("commit refused; the batch will come again", group=self.group, error=str(error))
+        return len(messages)
+
+    def _handle(self, messages: Sequence[Message]) -> bool:
+        """True once every message is done or put aside; False if told to stop before that."""
+        readable: list[tuple[Message, Envelope]] = []
+        for message in messages:
+            try:
+                readable.append((message, Envelope.decode(message.value)))
+            except PoisonError as error:
+                self._put_aside(message, error)
+        return not readable or self._attempt(readable)
+
+    def _attempt(self, batch: Sequence[tuple[Message, Envelope]]) -> bool:
+        pause, attempt = _FIRST_PAUSE_SECONDS, 0
+        while True:
+            attempt += 1
+            try:
+                self.handler([envelope for _, envelope in batch])
+            except RetryableError as error:
+                if self.max_attempts is not None and attempt >= self.max_attempts:
+                    return self._give_up(batch, error)
+                log.warning("trying again", group=self.group, attempt=attempt, error=str(error))
+                if self.stop.wait(pause):
+                    return False
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001  one bad message must not stop the others
+                return self._give_up(batch, error)
+            else:
+                HANDLED.labels(self.group, "done").inc(len(batch))
+                return True
+
+    def _give_up(self, batch: Sequence[tuple[Message, Envelope]], error: Exception) -> bool:
+        if len(batch) > 1:
+            return all(self._attempt([one]) for one in batch)
+        self._put_aside(batch[0][0], error)
+        return True
+
+    def _put_aside(self, message: Message, error: Exception) -> None:
+        expected = isinstance(error, PermanentError | PoisonError)
+        log.error("dead letter", group=self.group, topic=message.topic, offset=message.offset, exc_info=not expected)
+        letter = Envelope(
+            type="dead_letter",
+            key=message.key,
+            payload={
+                "topic": message.topic,
+                "partition": message.partition,
+                "offset": message.offset,
+                "group": self.group,
+                "code": error.code if isinstance(error, PhotofeedError) else type(error).__name__,
+                "reason": str(error),
+                "trace": "".join(traceback.format_exception(error)),
+                "value": message.value.decode(errors="backslashreplace"),
+            },
+        )
+        self.publisher.publish(dead_letters(message.topic, self.group), [letter])
+        HANDLED.labels(self.group, "dead").inc()
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set: a worker drains and ends."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
