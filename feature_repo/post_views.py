@@ -1,0 +1,56 @@
+"""What is known of a post: what it is, and how people take to it."""
+
+from declare import DAY, HOUR, MINUTE, as_of, decayed, number, pushed, value
+from entities import post
+from feast import FeatureView
+
+post_content = FeatureView(
+    name="post_content",
+    description="What a post is; written once, when its photo is ready",
+    entities=[post],
+    ttl=None,
+    source=pushed("post_content"),
+    owner="ranking",
+    schema=[
+        number("author_id", unit="id", about="Who posted it"),
+        number("topic_id", unit="id", about="What it is about"),
+        number("posted_at", unit="microseconds since 1970", about="When it was posted"),
+        value("is_reel", unit="0 or 1", about="Whether it is a reel rather than a photo", default="0"),
+        value("aspect", unit="width / height", about="Shape of the picture"),
+        value("sharpness", unit="log variance of the Laplacian", about="How sharp the picture is"),
+        value("brightness", unit="0 to 1", about="Mean luminance"),
+        value("entropy", unit="bits", about="Entropy of the luminance histogram"),
+        value("caption_length", unit="characters", about="Length of the caption"),
+        value("tag_count", unit="tags", about="How many tags it carries"),
+    ],
+)
+
+ENGAGED = "open=0.5 like=1 unlike=-1 comment=2 save=2 unsave=-2 share=3"
+
+post_engagement = FeatureView(
+    name="post_engagement",
+    description="How people take to a post: velocity over minutes, hours and days",
+    entities=[post],
+    ttl=None,
+    source=pushed("post_engagement"),
+    owner="ranking",
+    schema=[
+        as_of(),
+        decayed("likes_5m", "like=1 unlike=-1", half_life=5 * MINUTE, unit="likes", about="Likes of the last minutes"),
+        decayed("likes_1h", "like=1 unlike=-1", half_life=HOUR, unit="likes", about="Likes of the last hour"),
+        decayed("likes_24h", "like=1 unlike=-1", half_life=DAY, unit="likes", about="Likes of the last day"),
+        decayed("comments_24h", "comment=1", half_life=DAY, unit="comments", about="Comments of the last day"),
+        decayed("saves_24h", "save=1 unsave=-1", half_life=DAY, unit="saves", about="Saves of the last day"),
+        decayed("shares_24h", "share=1", half_life=DAY, unit="shares", about="Shares of the last day"),
+        decayed("opens_24h", "open=1", half_life=DAY, unit="opens", about="Times opened in the last day"),
+        decayed("impressions_1h", "impression=1", half_life=HOUR, unit="impressions", about="Views of the last hour"),
+        decayed(
+            "impressions_7d", "impression=1", half_life=7 * DAY, unit="impressions", about="Views of the last week"
+        ),
+        decayed(
+            "engagement_7d", ENGAGED, half_life=7 * DAY, unit="weighted actions", about="All that people did, weighted"
+        ),
+        decayed("dwell_7d", "dwell=seconds", half_life=7 * DAY, unit="seconds", about="Time people looked at it"),
+        decayed("hides_7d", "hide=1 report=3", half_life=7 * DAY, unit="hides", about="How often it was unwelcome"),
+    ],
+)

@@ -1,0 +1,108 @@
+"""What an engagement event adds to which counter: read from the tags of the Feast fields that declare them.
+
+A field of a counter view carries two tags. `half_life_seconds` is a number or `inf`. `counts` lists contributions as
+`[reverse:]action[@content_type]=weight`, separated by spaces; a weight is a number or `seconds`, the dwell time capped
+at DWELL_CAP_SECONDS; `any` stands for every action. `reverse:` counts towards the pair the other way round.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from photofeed.errors import InvalidError
+from photofeed.events import Action, EngagementEvent
+
+COUNTS_TAG, HALF_LIFE_TAG = "counts", "half_life_seconds"
+AS_OF_FIELD = "as_of"  # microseconds since the epoch at which a row's counters are true
+DWELL_CAP_SECONDS = 60.0
+ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One term of a counter: events that match add `weight` (None: their seconds of dwell)."""
+
+    action: Action | None
+    content_type: str | None
+    weight: float | None
+    reverse: bool
+
+    def amount(self, event: EngagementEvent) -> float:
+        """What `event` adds; 0 where it does not match."""
+        if self.action is not None and event.action is not self.action:
+            return 0.0
+        if self.content_type is not None and event.content_type != self.content_type:
+            return 0.0
+        if self.weight is None:
+            return min((event.dwell_ms or 0) / 1000, DWELL_CAP_SECONDS)
+        return self.weight
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One decayed counter of a view."""
+
+    name: str
+    half_life_seconds: float
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterView:
+    """A feature view made of decayed counters that share one time, kept per combination of join keys."""
+
+    name: str
+    join_keys: tuple[str, ...]
+    counters: tuple[Counter, ...]
+
+    def keys_of(self, event: EngagementEvent, *, reverse: bool = False) -> tuple[int, ...] | None:
+        """The entity that `event` counts towards; None where the event lacks one of the keys."""
+        user, creator = (event.creator_id, event.user_id) if reverse else (event.user_id, event.creator_id)
+        ids = {"user_id": user, "creator_id": creator, "post_id": event.post_id, "topic_id": event.topic_id}
+        found = [ids[key] for key in self.join_keys]
+        return None if None in found else tuple(value for value in found if value is not None)
+
+    def amounts(self, event: EngagementEvent, *, reverse: bool = False) -> list[float]:
+        """What `event` adds to each counter, in their order."""
+        return [
+            sum(c.amount(event) for c in counter.contributions if c.reverse is reverse) for counter in self.counters
+        ]
+
+    @property
+    def has_reverse(self) -> bool:
+        """Whether an event may also count towards the pair the other way round."""
+        return any(c.reverse for counter in self.counters for c in counter.contributions)
+
+
+def parse_counter(name: str, tags: Mapping[str, str]) -> Counter:
+    """The counter that a field's tags declare.
+
+    Raises:
+        InvalidError: the tags do not follow the form above; the message names the field.
+    """
+    try:
+        half_life = float(tags[HALF_LIFE_TAG])
+        contributions = tuple(_parse_contribution(term) for term in tags[COUNTS_TAG].split())
+    except (KeyError, ValueError) as error:
+        raise InvalidError(f"the counter {name!r} is not declared right: {error}") from error
+    if not half_life > 0 or math.isnan(half_life):
+        raise InvalidError(f"the counter {name!r} needs a half-life above 0")
+    return Counter(name, half_life, contributions)
+
+
+def _parse_contribution(term: str) -> Contribution:
+    what, _, weight = term.partition("=")
+    reverse = what.startswith("reverse:")
+    action, _, content_type = what.removeprefix("reverse:").partition("@")
+    return Contribution(
+        action=None if action == ANY else Action(action),
+        content_type=content_type or None,
+        weight=None if weight == "seconds" else float(weight),
+        reverse=reverse,
+    )
+
+
+def counter_view(name: str, join_keys: Iterable[str], fields: Iterable[tuple[str, Mapping[str, str]]]) -> CounterView:
+    """The counter view with these join keys and (field name, tags) pairs; fields that count nothing are left out."""
+    counters = tuple(parse_counter(field, tags) for field, tags in fields if COUNTS_TAG in tags)
+    return CounterView(name, tuple(join_keys), counters)
