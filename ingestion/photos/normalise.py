@@ -1,0 +1,102 @@
+"""The second step: one upright, opaque, 8-bit sRGB picture without any metadata, whatever came in."""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from ingestion.photos.decoder import open_photo, rejecting_damage
+from ingestion.photos.formats import PhotoFormat
+from ingestion.photos.validate import Header
+
+# JPEG decoders shrink by 2, 4 or 8 at a fraction of the cost of decoding it all. Asking for this much more than is
+# needed leaves the last step to LANCZOS: the result then differs from decoding it all by less than 0.002 SSIM.
+DRAFT_MARGIN = 1.5
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_MODE_OF_SPACE = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+def normalise(data: bytes, header: Header, size: tuple[int, int]) -> Image.Image:
+    """Decode a photo and bring it to `size` (upright width and height, not larger than the photo).
+
+    Shrinking comes before colour management and turning, which then cost little.
+
+    Raises:
+        PhotoRejected: `truncated`, `damaged` or `too_many_pixels`.
+    """
+    stored = size[::-1] if header.is_turned else size
+    with rejecting_damage(), open_photo(data, header.format) as photo:
+        if header.format is PhotoFormat.JPEG:
+            photo.draft(None, (round(stored[0] * DRAFT_MARGIN), round(stored[1] * DRAFT_MARGIN)))
+        photo.load()
+        profile = photo.info.get("icc_profile")
+        image = _eight_bit(photo)
+        if image.size != stored:
+            image = image.resize(stored, Image.Resampling.LANCZOS)
+        image = _srgb(_opaque(image), profile)
+        if header.orientation in _TURNS:
+            image = image.transpose(_TURNS[header.orientation])
+    return _bare(image)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """The picture in a mode that can be resized: L, LA, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion clips to white instead of scaling.
+        return Image.fromarray((np.asarray(image, dtype=np.float32) / 257 + 0.5).clip(0, 255).astype(np.uint8))
+    if image.mode == "P" or "transparency" in image.info:
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Flattened on white: what most viewers show behind a transparent picture."""
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    base = image.mode.removesuffix("A")
+    page = Image.new(base, image.size, "white")
+    page.paste(image.convert(base), mask=image.getchannel("A"))
+    return page
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """In sRGB; a picture without a usable profile is taken to be in sRGB already, as browsers do."""
+    if profile:
+        transform = _transform(profile, image.mode)
+        if transform is not None:
+            converted = ImageCms.applyTransform(image, transform)
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform of `profile` to sRGB; None where the profile is broken or is for another kind of picture."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if _MODE_OF_SPACE.get(source.profile.xcolor_space) != mode:
+            return None
+        return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+    except (OSError, ImageCms.PyCMSError):
+        return None
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """The same pixels in a picture that carries nothing else: encoders write what they find in `info`."""
+    bare = Image.new("RGB", image.size)
+    bare.paste(image)
+    return bare

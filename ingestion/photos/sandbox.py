@@ -1,0 +1,144 @@
+"""Runs `process_photo` in a child process, so that no file can take the worker with it.
+
+The child is reused: one start costs about half a second, one photo about a tenth. It has a memory limit, no
+secrets in its environment and no way to write files; it is killed when a photo takes too long, and replaced.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Pipe
+from types import TracebackType
+from typing import Self
+
+from ingestion.photos.process import ProcessedPhoto
+from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.validate import PhotoLimits
+from ingestion.photos.wire import decode
+from photofeed.errors import RetryableError
+
+DEFAULT_MEMORY_BYTES = 2 * 2**30  # address space, about 0.5 GiB of which are mapped libraries
+DEFAULT_TIMEOUT_SECONDS = 30.0
+_START_SECONDS = 60.0
+_LONGEST_ANSWER = 2**27
+
+
+class PhotoSandbox:
+    """A child process that processes one photo at a time. One instance per thread; close it when done."""
+
+    def __init__(
+        self,
+        limits: PhotoLimits,
+        *,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        self._limits = limits
+        self._memory_bytes = memory_bytes
+        self._timeout_seconds = timeout_seconds
+        self._child: _Child | None = None
+
+    def process(self, data: bytes) -> ProcessedPhoto:
+        """Process one photo.
+
+        Raises:
+            PhotoRejected: as `process_photo` does, and `unprocessable` where the child died, ran out of memory or took
+                too long.
+            RetryableError: the child could not be started, which is no photo's fault.
+        """
+        if len(data) > self._limits.max_bytes:
+            # Said here already, so that nothing huge is sent through a pipe only to be refused.
+            raise PhotoRejected("too_large", f"This file is larger than {self._limits.max_bytes // 2**20} MB.")
+        if self._child is None or self._child.is_dead:
+            self.close()
+            self._child = _Child(self._limits, self._memory_bytes)
+        try:
+            return decode(self._child.ask(data, self._timeout_seconds))
+        except PhotoRejected as rejection:
+            # After it ran out of memory a process is not trusted with the next photo.
+            if rejection.code == "unprocessable":
+                self.close()
+            raise
+        except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise PhotoRejected("unprocessable", "This photo could not be processed.") from error
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child; None while there is none."""
+        return None if self._child is None else self._child.pid
+
+    def close(self) -> None:
+        """End the child; the next photo starts a new one."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Child:
+    """The process and the parent's end of its pipe; ready when constructed."""
+
+    def __init__(self, limits: PhotoLimits, memory_bytes: int) -> None:
+        self._pipe, remote = Pipe()
+        arguments = (remote.fileno(), memory_bytes, limits.max_bytes, limits.max_pixels)
+        self._process = subprocess.Popen(  # noqa: S603  our own module
+            [sys.executable, "-m", "ingestion.photos.sandbox_child", *map(str, arguments)],
+            pass_fds=[remote.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+                "MALLOC_ARENA_MAX": "1",
+            },
+        )
+        remote.close()
+        try:
+            with self._killed_after(_START_SECONDS):
+                self._pipe.recv_bytes(_LONGEST_ANSWER)
+        except (EOFError, OSError) as error:
+            self.end()
+            raise RetryableError("the process that reads photos did not start") from error
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has ended by itself, or was ended by the machine, since the last photo."""
+        return self._process.poll() is not None
+
+    def ask(self, data: bytes, timeout_seconds: float) -> bytes:
+        """Send a photo and wait for the answer; EOFError or OSError where the child died or was killed for time."""
+        with self._killed_after(timeout_seconds):
+            self._pipe.send_bytes(data)
+            return self._pipe.recv_bytes(_LONGEST_ANSWER)
+
+    def end(self) -> None:
+        """Kill the process, which holds nothing worth saving, and collect it."""
+        self._process.kill()
+        self._process.wait()
+        self._pipe.close()
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        # A timer covers sending as well as waiting: a child that hangs while it reads would block the parent too.
+        clock = threading.Timer(seconds, self._process.kill)
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.cancel()

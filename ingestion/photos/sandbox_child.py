@@ -1,0 +1,50 @@
+"""The process behind `sandbox.py`: confines itself, then answers photos until its parent is gone."""
+
+import resource
+import sys
+import warnings
+from multiprocessing.connection import Connection
+
+from PIL import Image
+
+from ingestion.photos.process import process_photo
+from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.validate import PhotoLimits
+from ingestion.photos.wire import encode_photo, encode_rejection
+
+
+def main(descriptor: int, memory_bytes: int, limits: PhotoLimits) -> None:
+    """Answer every photo that comes in on the pipe with the file descriptor `descriptor`."""
+    _confine(memory_bytes)
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    warnings.simplefilter("ignore")
+    with Connection(descriptor) as pipe:
+        pipe.send_bytes(b"ready")
+        while True:
+            try:
+                data = pipe.recv_bytes()
+            except EOFError:
+                return
+            pipe.send_bytes(answer(data, limits))
+
+
+def answer(data: bytes, limits: PhotoLimits) -> bytes:
+    """The message for one photo."""
+    try:
+        return encode_photo(process_photo(data, limits))
+    except PhotoRejected as rejection:
+        return encode_rejection(rejection)
+    except MemoryError:
+        return encode_rejection(PhotoRejected("unprocessable", "This photo needs too much memory to be processed."))
+
+
+def _confine(memory_bytes: int) -> None:
+    """Limit memory, forbid writing files and core dumps."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    descriptor, memory_bytes, max_bytes, max_pixels = map(int, sys.argv[1:])
+    main(descriptor, memory_bytes, PhotoLimits(max_bytes, max_pixels))

@@ -1,0 +1,43 @@
+"""The sizes photos are delivered in, declared once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Fit = Literal["square", "width", "long_edge"]
+
+# Screenshots of whole chats are 1:20; past this ratio the height decides, so that no encoder's limit (WebP has
+# 16,383 rows) and no screen is exceeded.
+TALLEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A delivered size: `pixels` across, and what is fitted to it. Small photos are never enlarged."""
+
+    pixels: int
+    fit: Fit
+
+    def scale(self, width: int, height: int) -> float:
+        """How much a `width` x `height` picture shrinks for this size, at most 1."""
+        edges: dict[Fit, float] = {
+            "square": min(width, height),
+            "width": max(width, height / TALLEST),
+            "long_edge": max(width, height),
+        }
+        return min(1.0, self.pixels / edges[self.fit])
+
+
+# What a feed needs, made before a photo is published.
+FEED_SIZES = (Size(150, "square"), Size(640, "width"), Size(1080, "width"))
+# What only zooming needs: asked for apart from the feed's, later.
+ZOOM_SIZES = (Size(3840, "long_edge"),)
+
+
+def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    """`width` x `height` shrunk by `scale`, no edge below one pixel."""
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def enough_for(sizes: tuple[Size, ...], width: int, height: int) -> tuple[int, int]:
+    """The smallest picture all of `sizes` can be made from."""
+    return scaled(width, height, max(size.scale(width, height) for size in sizes))

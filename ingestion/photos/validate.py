@@ -1,0 +1,88 @@
+"""The first step: is this a photo that can be processed, judged from its header before any pixel is decoded."""
+
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image
+
+from ingestion.photos.boxes import is_truncated
+from ingestion.photos.decoder import open_photo, rejecting_damage
+from ingestion.photos.formats import PhotoFormat, foreign_name, sniff
+from ingestion.photos.rejection import PhotoRejected
+
+UPRIGHT = 1
+_QUARTER_TURNS = frozenset((5, 6, 7, 8))
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoLimits:
+    """The largest photo that is accepted, in bytes of the file and in pixels."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of a photo says.
+
+    `width` and `height` are those of the upright picture. `orientation` is the EXIF orientation (1 to 8) that
+    decoding leaves to be undone: 1 for HEIF, whose decoder has already turned the picture.
+    """
+
+    format: PhotoFormat
+    width: int
+    height: int
+    orientation: int
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether width and height are swapped in the file."""
+        return self.orientation in _QUARTER_TURNS
+
+
+def validate(data: bytes, limits: PhotoLimits) -> Header:
+    """Read the header of `data`.
+
+    Raises:
+        PhotoRejected: `empty`, `too_large`, `not_an_image`, `unsupported_format`, `truncated`, `damaged` or
+            `too_many_pixels`.
+    """
+    if not data:
+        raise PhotoRejected("empty", "This file is empty.")
+    if len(data) > limits.max_bytes:
+        raise PhotoRejected("too_large", f"This file is larger than {limits.max_bytes // 2**20} MB.")
+    photo_format = _recognise(data)
+    if photo_format.is_boxed and is_truncated(data):
+        raise PhotoRejected("truncated", "This photo is incomplete: part of the file is missing.")
+    with rejecting_damage(), open_photo(data, photo_format) as image:
+        width, height = image.size
+        orientation = UPRIGHT if photo_format is PhotoFormat.HEIF else _orientation(image)
+    if width * height > limits.max_pixels:
+        raise PhotoRejected(
+            "too_many_pixels",
+            f"This photo has {width * height / 1e6:.0f} megapixels; {limits.max_pixels / 1e6:.0f} are allowed.",
+        )
+    if orientation in _QUARTER_TURNS:
+        width, height = height, width
+    return Header(photo_format, width, height, orientation)
+
+
+def _recognise(data: bytes) -> PhotoFormat:
+    photo_format = sniff(data)
+    if photo_format is not None:
+        return photo_format
+    foreign = foreign_name(data)
+    if foreign is None:
+        raise PhotoRejected("not_an_image", "This file is not an image.")
+    raise PhotoRejected(
+        "unsupported_format", f"{foreign} files are not supported. Send a JPEG, PNG, WebP, AVIF, HEIC or GIF."
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, upright where there is none or the EXIF is broken: viewers do the same."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    except Exception:  # noqa: BLE001  any nonsense in metadata must not cost anyone their photo
+        return UPRIGHT
+    return orientation if orientation in range(1, 9) else UPRIGHT

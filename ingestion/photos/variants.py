@@ -1,0 +1,98 @@
+"""The third step: the sizes and encodings a photo is delivered in."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from PIL import Image
+
+from ingestion.photos.sizes import FEED_SIZES, Size, scaled
+
+VariantFormat = Literal["jpeg", "webp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An output format with the settings of its encoder."""
+
+    format: VariantFormat
+    extension: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+# CPU ms and bytes at 1080 x 463, one core: JPEG 2.5 ms 140 kB, optimised 5.5 ms 138 kB, progressive 12 ms 134 kB;
+# WebP method 2 30 ms 99 kB, method 4 71 ms 99 kB, method 6 166 ms 96 kB.
+ENCODINGS = (
+    Encoding("jpeg", "jpg", {"quality": 82, "optimize": True}),
+    Encoding("webp", "webp", {"quality": 80, "method": 2}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One delivered file: `size` is the nominal size it was made for, `width` and `height` what it measures."""
+
+    size: int
+    format: VariantFormat
+    width: int
+    height: int
+    data: bytes
+
+    @property
+    def media_type(self) -> str:
+        """The media type to deliver it with."""
+        return f"image/{self.format}"
+
+    @property
+    def key(self) -> str:
+        """Where it is stored: named by its content, so the same picture has the same name for ever."""
+        digest = hashlib.sha256(self.data).hexdigest()
+        extension = next(encoding.extension for encoding in ENCODINGS if encoding.format == self.format)
+        return f"{digest[:2]}/{digest}.{extension}"
+
+
+def make_variants(image: Image.Image, sizes: tuple[Size, ...] = FEED_SIZES) -> tuple[Variant, ...]:
+    """Encode `image` (RGB, no metadata) in every size and encoding, largest size first.
+
+    Each size is resized from the size before it where that is large enough, which costs little and loses nothing
+    visible.
+    """
+    variants: list[Variant] = []
+    source = image
+    files: tuple[bytes, ...] = ()
+    for size in sorted(sizes, key=lambda size: size.pixels, reverse=True):
+        picture = _resized(source if _suffices(source, image, size) else image, size)
+        if not files or picture is not source:
+            files = tuple(_encode(picture, encoding) for encoding in ENCODINGS)
+        variants.extend(
+            Variant(size.pixels, encoding.format, picture.width, picture.height, data)
+            for encoding, data in zip(ENCODINGS, files, strict=True)
+        )
+        if size.fit != "square":
+            source = picture
+    return tuple(variants)
+
+
+def _suffices(source: Image.Image, original: Image.Image, size: Size) -> bool:
+    """Whether `size` can be made from `source` without losing pixels that `original` has."""
+    wanted = scaled(*original.size, size.scale(*original.size))
+    return source.width >= wanted[0] and source.height >= wanted[1]
+
+
+def _resized(image: Image.Image, size: Size) -> Image.Image:
+    """`image` shrunk to `size`, cropped around its middle where that is a square."""
+    if size.fit == "square":
+        edge = min(image.size)
+        left, top = (image.width - edge) / 2, (image.height - edge) / 2
+        target = min(edge, size.pixels)
+        return image.resize((target, target), Image.Resampling.LANCZOS, (left, top, left + edge, top + edge))
+    target_size = scaled(*image.size, size.scale(*image.size))
+    return image if target_size == image.size else image.resize(target_size, Image.Resampling.LANCZOS)
+
+
+def _encode(image: Image.Image, encoding: Encoding) -> bytes:
+    file = io.BytesIO()
+    image.save(file, encoding.format, **encoding.options)
+    return file.getvalue()
