@@ -1,0 +1,1 @@
+"""The embedded stack: real servers that pip installs, for one machine."""

