@@ -1,0 +1,145 @@
+"""Feast's rows, dicts of Value protos per entity, as packed values and back."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+from numpy.typing import NDArray
+
+from photofeed.online_store.codec import NO_TIMESTAMP, RowCodec, encode_tail, timestamps
+from photofeed.online_store.keys import key_part
+from photofeed.online_store.schema import FLOAT_TYPES, FieldSpec, SchemaMismatchError
+
+FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
+FeastFeatures = tuple[datetime | None, dict[str, Value] | None]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NULL = Value()
+# where a Value keeps a number, by value type
+_ATTRIBUTE = {
+    "FLOAT": "float_val",
+    "DOUBLE": "double_val",
+    "INT32": "int32_val",
+    "INT64": "int64_val",
+    "BOOL": "bool_val",
+    "UNIX_TIMESTAMP": "unix_timestamp_val",
+}
+_KEY_ATTRIBUTES = frozenset(
+    {
+        "int32_val",
+        "int64_val",
+        "unix_timestamp_val",
+        "string_val",
+        "bytes_val",
+        "uuid_val",
+        "time_uuid_val",
+        "decimal_val",
+    }
+)
+
+
+def entity_key(prefix: bytes, key: EntityKey) -> bytes:
+    """The Redis key of an entity, equal to what `KeyEncoder` makes from columns.
+
+    Raises:
+        TypeError: a join key of a type that cannot be part of a key.
+    """
+    parts = sorted(zip(key.join_keys, key.entity_values, strict=True), key=lambda part: part[0])
+    return prefix + b"".join([_key_part(name, value) for name, value in parts])
+
+
+def encode_rows(codec: RowCodec, data: Sequence[FeastRow]) -> list[bytes]:
+    """Stored values of rows as Feast hands them to `online_write_batch`; a feature that is not given is null.
+
+    Raises:
+        TypeError: a value of another type than its feature was declared with.
+    """
+    schema = codec.schema
+    values = np.zeros(len(data), schema.values_dtype)
+    nulls = np.zeros((len(data), len(schema.fields)), np.bool_)
+    tails = []
+    for position, field in enumerate(schema.fields):
+        column = [row[1].get(field.name, _NULL) for row in data]
+        which = [value.WhichOneof("val") for value in column]
+        nulls[:, position] = [name is None or name == "null_val" for name in which]
+        if field.is_fixed:
+            values[field.name] = _numbers(field, column, which)
+        else:
+            tails.append([value.SerializeToString() for value in column])
+    return codec.encode(
+        values,
+        _microseconds([row[2] for row in data]),
+        _microseconds([row[3] for row in data]),
+        nulls,
+        [encode_tail(protos) for protos in zip(*tails, strict=True)] if tails else None,
+    )
+
+
+def decode_rows(
+    codec: RowCodec, stored: Sequence[bytes | None], requested: Sequence[str] | None, *, strict: bool
+) -> list[FeastFeatures]:
+    """What `online_read` returns: event time and values for each entity, (None, None) where there is no row.
+
+    Raises:
+        KeyError: a requested feature that the view does not have.
+        SchemaMismatchError: `strict`, and rows of another schema were met.
+    """
+    decoded = codec.decode(stored)
+    if strict and decoded.stale:
+        raise SchemaMismatchError(codec.schema.view, decoded.stale)
+    readable = [value for value, found in zip(stored, decoded.found, strict=True) if found and value is not None]
+    columns = _value_columns(codec, decoded.rows, readable)
+    names = list(columns) if requested is None else list(requested)
+    features = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]
+    times = [_EPOCH + us * _MICROSECOND for us in timestamps(decoded.rows["event"]).tolist()]
+    rows = iter(zip(times, features, strict=True))
+    return [next(rows) if found else (None, None) for found in decoded.found]
+
+
+def _value_columns(codec: RowCodec, rows: NDArray[np.void], stored: Sequence[bytes]) -> dict[str, list[Value]]:
+    schema = codec.schema
+    nulls = codec.null_mask(rows)
+    tails = iter(zip(*codec.tails(stored), strict=True)) if schema.variable_fields else iter(())
+    columns = {}
+    for position, field in enumerate(schema.fields):
+        if field.is_fixed:
+            attribute = _ATTRIBUTE[field.value_type]
+            column = [Value(**{attribute: number}) for number in rows["values"][field.name].tolist()]
+        else:
+            column = [Value.FromString(proto) for proto in next(tails, ())]
+        for row in np.flatnonzero(nulls[:, position]).tolist():
+            column[row] = _NULL
+        columns[field.name] = column
+    return columns
+
+
+def _numbers(field: FieldSpec, column: Sequence[Value], which: Sequence[str | None]) -> list[Any]:
+    attribute = _ATTRIBUTE[field.value_type]
+    null = np.nan if field.value_type in FLOAT_TYPES else 0
+    wrong = set(which) - {attribute, None, "null_val"}
+    if wrong:
+        raise TypeError(
+            f"feature {field.name!r} is declared {field.value_type}, but was given {sorted(map(str, wrong))}"
+        )
+    return [getattr(value, attribute) if name == attribute else null for value, name in zip(column, which, strict=True)]
+
+
+def _microseconds(moments: Sequence[datetime | None]) -> NDArray[np.int64]:
+    return np.array([NO_TIMESTAMP if moment is None else _since_epoch(moment) for moment in moments], np.int64)
+
+
+def _since_epoch(moment: datetime) -> int:
+    # Feast's interface: a naive timestamp is UTC
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return (aware - _EPOCH) // _MICROSECOND
+
+
+def _key_part(name: str, value: Value) -> bytes:
+    attribute = value.WhichOneof("val")
+    if attribute not in _KEY_ATTRIBUTES:
+        raise TypeError(f"join key {name!r} has a value that cannot be part of a key: {attribute}")
+    return key_part(getattr(value, attribute))

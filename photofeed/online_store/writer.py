@@ -1,0 +1,69 @@
+"""Writes rows without Feast: the bytes the plug-in writes, on a pipeline of the caller's, beside its other keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from redis.client import Pipeline
+
+from photofeed.online_store.codec import RowCodec
+from photofeed.online_store.keys import KeyEncoder
+from photofeed.online_store.newest import append_newest
+from photofeed.online_store.schema import RowSchema
+
+
+class PackedWriter:
+    """Appends the rows of one view to a Redis pipeline.
+
+    Raises:
+        ValueError: the view has fields without a fixed width; only Feast writes those.
+    """
+
+    def __init__(self, schema: RowSchema) -> None:
+        if schema.variable_fields:
+            names = [field.name for field in schema.variable_fields]
+            raise ValueError(f"PackedWriter writes numbers only; feature view {schema.view!r} has {names}")
+        self.schema = schema
+        self._codec = RowCodec(schema)
+        self._keys = KeyEncoder(schema)
+
+    def write(
+        self,
+        pipeline: Pipeline,
+        entities: Mapping[str, NDArray[Any]],
+        values: NDArray[np.void] | Mapping[str, NDArray[Any]],
+        event_us: NDArray[np.int64],
+        created_us: NDArray[np.int64] | None = None,
+        *,
+        ttl_seconds: int | None = None,
+        keep_newest: bool = False,
+    ) -> None:
+        """Append n rows to the pipeline; nothing is sent before the caller executes it.
+
+        Args:
+            pipeline: transactional or not, as the caller needs it.
+            entities: (n,) column per join key.
+            values: (n,) of `schema.values_dtype`, or a column per feature. A NaN is stored as null, as Feast does.
+            event_us: (n,) int64 microseconds since 1970, UTC.
+            created_us: (n,) likewise.
+            ttl_seconds: when the rows expire; None keeps them.
+            keep_newest: leave stored rows that are not older, as the plug-in does, instead of replacing every row.
+
+        Raises:
+            KeyError: a join key's or a feature's column is missing.
+        """
+        keys = self._keys.encode(entities)
+        rows = values if isinstance(values, np.ndarray) else self._structured(values, len(keys))
+        stored = self._codec.encode(rows, event_us, created_us)
+        if keep_newest:
+            append_newest(pipeline, keys, stored, ttl_seconds)
+            return
+        for key, value in zip(keys, stored, strict=True):
+            pipeline.set(key, value, ex=ttl_seconds)
+
+    def _structured(self, columns: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.void]:
+        rows = np.empty(count, self.schema.values_dtype)
+        for field in self.schema.fixed_fields:
+            rows[field.name] = columns[field.name]
+        return rows
