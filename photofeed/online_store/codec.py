@@ -91,7 +91,9 @@ class RowCodec:
     def decode(self, stored: Sequence[bytes | None]) -> DecodedRows:
         """The rows among stored values; None (no such key) and values of another schema are not found."""
         present = [value for value in stored if value is not None]
-        found = np.fromiter((value is not None for value in stored), np.bool_, len(stored))
+        found = np.ones(len(stored), np.bool_)
+        if len(present) < len(stored):
+            found[:] = [value is not None for value in stored]
         rows = self._rows(present)
         # A value of another length starts with another hash, so equal hashes at every stride also prove the lengths.
         if rows is not None and bool(((rows["schema"] == self.schema.hash) & (rows["format"] == FORMAT)).all()):

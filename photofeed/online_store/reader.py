@@ -151,14 +151,16 @@ class _View:
         self.keys = KeyEncoder(schema)
         self._codec = RowCodec(schema)
         self._default = self._codec.default_row()
+        self._opaque = np.dtype((np.void, self._codec.dtype.itemsize))
 
     def columns(self, stored: Sequence[bytes | None], inverse: NDArray[np.intp]) -> ViewRows:
         decoded = self._codec.decode(stored)
-        table = np.concatenate([decoded.rows, self._default])
-        self._codec.fill_nulls(table[:-1])
+        # moved as opaque items, one memcpy each: numpy copies structured ones field by field, 30 times slower
+        table = np.concatenate([decoded.rows.view(self._opaque), self._default.view(self._opaque)])
+        self._codec.fill_nulls(table[:-1].view(self._codec.dtype))
         slots = np.full(len(stored), len(decoded.rows), np.intp)
         slots[decoded.found] = np.arange(len(decoded.rows))
-        rows = table[slots[inverse]]
+        rows = table.take(slots[inverse]).view(self._codec.dtype)
         return ViewRows(rows["values"], timestamps(rows["event"]), decoded.found[inverse], decoded.stale)
 
 

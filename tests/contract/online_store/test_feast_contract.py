@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import redis
 from feast import Entity, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.infra.online_stores.helpers import get_online_store_from_config
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
@@ -142,7 +141,8 @@ class Store:
     def read(self, table: FeatureView, *keys: EntityKey, features: list[str] | None = None) -> list[Any]:
         if self._runner:
             return self._runner.run(self.plugin.online_read_async(self.config, table, list(keys), features))
-        return self.plugin.online_read(self.config, table, list(keys), features)
+        rows: list[Any] = self.plugin.online_read(self.config, table, list(keys), features)
+        return rows
 
     def close(self) -> None:
         with self._runner or asyncio.Runner() as runner:
@@ -276,7 +276,7 @@ def test_strict_refuses_rows_of_another_schema_and_says_what_to_do(redis_url: st
     store.close()
 
 
-def test_rows_expire_after_the_configured_time_and_are_kept_without_it(redis_url: str, client: redis.Redis) -> None:
+def test_rows_expire_after_the_configured_time_and_are_kept_without_it(redis_url: str, client: Any) -> None:
     mortal, lasting = Store(redis_url, asynchronous=False, key_ttl_seconds=60), Store(redis_url, asynchronous=False)
     mortal.write(view(Float64), (key(id=1), number(1), NOON, None))
     lasting.write(view(Float64, name="others"), (key(id=1), number(1), NOON, None))
@@ -286,7 +286,7 @@ def test_rows_expire_after_the_configured_time_and_are_kept_without_it(redis_url
     lasting.close()
 
 
-def test_dropping_a_view_deletes_its_rows_and_no_others(redis_url: str, client: redis.Redis) -> None:
+def test_dropping_a_view_deletes_its_rows_and_no_others(redis_url: str, client: Any) -> None:
     store = Store(redis_url, asynchronous=False)
     dropped, kept = view(Float64, name="st[a]ts"), view(Float64, name="stats")
     rows = [(key(id=id_), number(id_), NOON, None) for id_ in range(2500)]
@@ -300,7 +300,7 @@ def test_dropping_a_view_deletes_its_rows_and_no_others(redis_url: str, client: 
 
 
 def test_progress_counts_every_row_and_large_batches_arrive_whole(redis_url: str) -> None:
-    store, seen = Store(redis_url, asynchronous=False), []
+    store, seen = Store(redis_url, asynchronous=False), list[int]()
     table = view(Float64)
     rows = [(key(id=id_), number(id_), NOON, None) for id_ in range(1234)]
     store.plugin.online_write_batch(store.config, table, rows, seen.append)
