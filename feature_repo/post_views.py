@@ -17,7 +17,7 @@ post_content = FeatureView(
         number("posted_at", unit="microseconds since 1970", about="When it was posted"),
         value("is_reel", unit="0 or 1", about="Whether it is a reel rather than a photo", default="0"),
         value("aspect", unit="width / height", about="Shape of the picture"),
-        value("sharpness", unit="log variance of the Laplacian", about="How sharp the picture is"),
+        value("sharpness", unit="variance of the Laplacian", about="How sharp the picture is"),
         value("brightness", unit="0 to 1", about="Mean luminance"),
         value("entropy", unit="bits", about="Entropy of the luminance histogram"),
         value("caption_length", unit="characters", about="Length of the caption"),

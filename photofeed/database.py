@@ -42,6 +42,13 @@ def pool(settings: Settings, *, size: int = 2) -> Database:
     )
 
 
+def connect(settings: Settings) -> Connection[DictRow]:
+    """One connection outside any pool, in autocommit mode: for session locks and LISTEN."""
+    return Connection[DictRow].connect(
+        settings.database_url.get_secret_value(), autocommit=True, row_factory=dict_row, options="-c timezone=UTC"
+    )
+
+
 def migrate(settings: Settings) -> None:
     """Bring the schema to the newest version; two processes that try at once take turns."""
     from alembic import command  # noqa: PLC0415  slow to import, only needed here

@@ -89,7 +89,8 @@ class EngagementEvent:
     """One thing one person did, enriched with the facts of the post that features are keyed by.
 
     `creator_id` is the post's author or, for actions on a person, that person. `topic_id` and `content_type` are those
-    of the post, None for actions on a person. `dwell_ms` is only set for `dwell`.
+    of the post, None for actions on a person. `dwell_ms` is only set for `dwell`. `imported` says that a service dated
+    the event back: it counts as known since it occurred, so that history trains models like the present does.
     """
 
     id: str
@@ -104,6 +105,7 @@ class EngagementEvent:
     position: int | None = None
     dwell_ms: int | None = None
     source: str | None = None
+    imported: bool = False
 
     def to_payload(self) -> dict[str, Any]:
         """The event as it stands in a `engagement` envelope's payload."""
@@ -120,6 +122,7 @@ class EngagementEvent:
             "position": self.position,
             "dwellMs": self.dwell_ms,
             "source": self.source,
+            "imported": self.imported or None,
         }
         return {name: value for name, value in payload.items() if value is not None}
 
@@ -144,6 +147,7 @@ class EngagementEvent:
                 position=payload.get("position"),
                 dwell_ms=payload.get("dwellMs"),
                 source=payload.get("source"),
+                imported=bool(payload.get("imported")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not an engagement event: {error!r}") from error

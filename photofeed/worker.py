@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Worker:
     batch_size: int = 100
     max_attempts: int | None = None
     poll_seconds: float = 0.5
+    linger_seconds: float = 0.0  # how long to gather a larger batch once the first message is there
 
     def run(self) -> None:
         """Work until `stop` is set, then leave the group; the batch in hand is finished first."""
@@ -50,7 +52,7 @@ class Worker:
 
     def step(self) -> int:
         """Handle and commit one batch; returns how many messages it had."""
-        messages = self.consumer.poll(self.batch_size, self.poll_seconds)
+        messages = self._gather()
         if not messages or not self._handle(messages):
             return 0
         try:
@@ -58,6 +60,16 @@ class Worker:
         except RetryableError as error:
             log.warning("commit refused; the batch will come again", group=self.group, error=str(error))
         return len(messages)
+
+    def _gather(self) -> list[Message]:
+        messages = self.consumer.poll(self.batch_size, self.poll_seconds)
+        until = time.monotonic() + self.linger_seconds
+        while messages and len(messages) < self.batch_size and not self.stop.is_set():
+            remaining = until - time.monotonic()
+            if remaining <= 0:
+                break
+            messages += self.consumer.poll(self.batch_size - len(messages), remaining)
+        return messages
 
     def _handle(self, messages: Sequence[Message]) -> bool:
         """True once every message is done or put aside; False if told to stop before that."""

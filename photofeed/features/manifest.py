@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from photofeed.features.counters import AS_OF_FIELD
-from photofeed.online_store.codec import RowSchema
+from photofeed.online_store.schema import RowSchema
 
 
 @dataclass(frozen=True, slots=True)

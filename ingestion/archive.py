@@ -1,0 +1,122 @@
+"""The archive: engagement and served feeds as Parquet in object storage, partitioned by day and hour.
+
+The raw history from which training sets and every feature can be made again. A part's name comes from the messages in
+it, so that a batch handled twice overwrites itself; readers still drop repeated event ids, since after a crash the
+same messages may come in other batches.
+"""
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from photofeed.events import EngagementEvent, Envelope, engagement_events
+from photofeed.object_store import ObjectStore
+
+MOMENT = pa.timestamp("us", tz="UTC")
+
+ENGAGEMENT_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("action", pa.string()),
+        ("user_id", pa.int64()),
+        ("creator_id", pa.int64()),
+        ("post_id", pa.int64()),
+        ("topic_id", pa.int64()),
+        ("content_type", pa.string()),
+        ("slate_id", pa.string()),
+        ("position", pa.int32()),
+        ("dwell_ms", pa.int32()),
+        ("source", pa.string()),
+        ("occurred_at", MOMENT),
+    ]
+)
+
+SERVED_SCHEMA = pa.schema(
+    [
+        ("slate_id", pa.string()),
+        ("user_id", pa.int64()),
+        ("post_id", pa.int64()),
+        ("creator_id", pa.int64()),
+        ("position", pa.int32()),
+        ("score", pa.float64()),
+        ("source", pa.string()),
+        ("propensity", pa.float64()),
+        ("ranking", pa.string()),
+        ("model_version", pa.string()),
+        ("served_at", MOMENT),
+        ("features", pa.list_(pa.float32())),
+    ]
+)
+
+
+@dataclass(slots=True)
+class Archive:
+    """Writes batches of messages to the lake."""
+
+    objects: ObjectStore
+    bucket: str
+
+    def handle(self, envelopes: Sequence[Envelope]) -> None:
+        """Write one part per table and hour that the batch touches."""
+        engagement = [
+            _engagement_row(e) for env in envelopes if env.type == "engagement" for e in engagement_events(env)
+        ]
+        served = [row for env in envelopes if env.type == "feed.served" for row in _served_rows(env)]
+        name = hashlib.blake2b("".join(env.id for env in envelopes).encode(), digest_size=12).hexdigest()
+        self._write("engagement", ENGAGEMENT_SCHEMA, "occurred_at", engagement, name)
+        self._write("feed_served", SERVED_SCHEMA, "served_at", served, name)
+
+    def _write(self, table: str, schema: pa.Schema, moment: str, rows: Iterable[dict[str, Any]], name: str) -> None:
+        by_hour: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            by_hour[f"{row[moment]:day=%Y-%m-%d/hour=%H}"].append(row)
+        for hour, part in by_hour.items():
+            data = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(part, schema=schema), data, compression="zstd")
+            key = f"{table}/{hour}/{name}.parquet"
+            self.objects.put(self.bucket, key, data.getvalue(), "application/vnd.apache.parquet")
+
+
+def _engagement_row(event: EngagementEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "action": event.action.value,
+        "user_id": event.user_id,
+        "creator_id": event.creator_id,
+        "post_id": event.post_id,
+        "topic_id": event.topic_id,
+        "content_type": event.content_type,
+        "slate_id": event.slate_id,
+        "position": event.position,
+        "dwell_ms": event.dwell_ms,
+        "source": event.source,
+        "occurred_at": event.occurred_at,
+    }
+
+
+def _served_rows(envelope: Envelope) -> list[dict[str, Any]]:
+    slate = envelope.payload
+    return [
+        {
+            "slate_id": slate["slateId"],
+            "user_id": slate["userId"],
+            "post_id": item["postId"],
+            "creator_id": item["creatorId"],
+            "position": item["position"],
+            "score": item["score"],
+            "source": item["source"],
+            "propensity": item["propensity"],
+            "ranking": slate["ranking"],
+            "model_version": slate["modelVersion"],
+            "served_at": datetime.fromisoformat(slate["servedAt"]),
+            "features": item["features"],
+        }
+        for item in slate["items"]
+    ]

@@ -1,0 +1,37 @@
+"""`photofeed work`: the ingestion workers from the command line."""
+
+from enum import StrEnum
+
+import typer
+
+app = typer.Typer(help="Run an ingestion worker.")
+
+
+class WorkerName(StrEnum):
+    """The workers there are."""
+
+    RELAY = "relay"
+    PHOTOS = "photos"
+    FEATURES = "features"
+    FANOUT = "fanout"
+    ARCHIVE = "archive"
+
+
+@app.command("work")
+def work(name: WorkerName) -> None:
+    """Run one worker until it is told to stop (SIGTERM or Ctrl-C); it drains first."""
+    import structlog  # noqa: PLC0415  `photofeed --help` stays fast
+
+    from ingestion.bootstrap import WORKERS  # noqa: PLC0415
+    from photofeed.logs import set_up_logs  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+    from photofeed.worker import stop_on_signals  # noqa: PLC0415
+
+    settings = load_settings()
+    set_up_logs(settings)
+    stop = stop_on_signals()
+    log = structlog.get_logger(__name__)
+    with WORKERS[name.value](settings, stop) as run:
+        log.info("worker ready", worker=name.value)
+        run()
+    log.info("worker stopped", worker=name.value)

@@ -1,0 +1,1 @@
+"""The engagement path: events to counters, counters to Feast."""

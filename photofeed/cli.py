@@ -1,0 +1,37 @@
+"""The command `photofeed`: collects the sub-commands of every service and turns their errors into one line."""
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+
+app = typer.Typer(help="A photo feed, from upload to ranked slate.", no_args_is_help=True, add_completion=False)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+    for entry in sorted(entry_points(group="photofeed.commands"), key=lambda entry: entry.name):
+        app.registered_commands.extend(entry.load().registered_commands)
+    from photofeed.errors import PhotofeedError  # noqa: PLC0415  after the commands are known
+
+    try:
+        app()
+    except PhotofeedError as error:
+        typer.echo(f"photofeed: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        reason = _unreachable(error)
+        if reason is None:
+            raise
+        typer.echo(f"photofeed: {reason}", err=True)
+        sys.exit(1)
+
+
+def _unreachable(error: Exception) -> str | None:
+    """A sentence for systems that do not answer; None for anything that is a fault of ours."""
+    module = type(error).__module__.partition(".")[0]
+    systems = {"psycopg": "PostgreSQL", "redis": "Redis", "kafka": "Kafka", "botocore": "object storage"}
+    if module not in systems:
+        return None
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return f"{systems[module]} does not answer ({first_line}). Is the stack up? Try `make demo`."

@@ -1,0 +1,28 @@
+"""Logs: JSON lines in production, readable ones in development; one line an event."""
+
+import logging
+import sys
+
+import structlog
+
+from photofeed.settings import Settings
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Configure structlog and the libraries' own loggers, once a process, before anything logs."""
+    production = settings.env == "production"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.dict_tracebacks] if production else []),
+            structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )

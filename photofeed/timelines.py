@@ -1,0 +1,116 @@
+"""Timelines in Redis: sorted sets of posts by the time they were posted.
+
+    tl:<user>        posts of normal accounts that the user follows, written on publish (fan-out on write)
+    author:<user>    a creator's own latest posts: what followers of a celebrity pull, what a new follower is given
+    pool:fresh       the latest public posts, for exploring
+    pool:trending    public posts by how fast they are liked now, for exploring
+    seen:<user>      posts lately shown to the user, by when
+
+All of it may be lost: it is rebuilt from PostgreSQL and the event log.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import redis
+
+from photofeed.posts import PostRef, decode_members
+from photofeed.settings import Settings
+
+FRESH_POOL, TRENDING_POOL = "pool:fresh", "pool:trending"
+POOL_LENGTH = 5_000
+AUTHOR_LENGTH = 500
+SEEN_LENGTH = 2_000
+TRENDING_HALF_LIFE_SECONDS = 86_400.0
+_PIPELINE = 1_000
+
+
+def timeline_key(user_id: int) -> str:
+    """Key of a follower's timeline."""
+    return f"tl:{user_id}"
+
+
+def author_key(user_id: int) -> str:
+    """Key of a creator's own posts."""
+    return f"author:{user_id}"
+
+
+def seen_key(user_id: int) -> str:
+    """Key of what a user was shown."""
+    return f"seen:{user_id}"
+
+
+def trending_score(likes: float, as_of_seconds: float) -> float:
+    """A score by which posts compare at any later moment, without ever being written again.
+
+    A decayed count v at time t is worth v·2^(-(now-t)/h) now; its logarithm orders posts alike for every `now`, so
+    `now` drops out: log2(v) + t/h (forward decay).
+    """
+    return math.log2(max(likes, 1e-6)) + as_of_seconds / TRENDING_HALF_LIFE_SECONDS
+
+
+# redis-py types every reply as perhaps awaitable, which no synchronous caller could use
+RedisClient: TypeAlias = Any
+
+
+def connect_redis(settings: Settings) -> RedisClient:
+    """A synchronous client for workers; replies are bytes."""
+    return redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=3)
+
+
+class TimelineWriter:
+    """Keeps timelines; every call may be repeated and leaves the same state."""
+
+    def __init__(self, client: RedisClient, timeline_length: int) -> None:
+        self._redis = client
+        self._length = timeline_length
+
+    def add_to_followers(self, post: PostRef, follower_ids: Sequence[int]) -> None:
+        """Put a post into followers' timelines, newest `timeline_length` kept."""
+        member = post.member()
+        for start in range(0, len(follower_ids), _PIPELINE):
+            pipeline = self._redis.pipeline(transaction=False)
+            for follower_id in follower_ids[start : start + _PIPELINE]:
+                key = timeline_key(follower_id)
+                pipeline.zadd(key, {member: post.posted_ms})
+                pipeline.zremrangebyrank(key, 0, -self._length - 1)
+            pipeline.execute()
+
+    def add_to_author(self, post: PostRef, *, public: bool) -> None:
+        """Put a post among its author's own and, if everyone may see it, into the pool of fresh posts."""
+        pipeline = self._redis.pipeline(transaction=False)
+        _bounded_add(pipeline, author_key(post.author_id), post, AUTHOR_LENGTH)
+        if public:
+            _bounded_add(pipeline, FRESH_POOL, post, POOL_LENGTH)
+        pipeline.execute()
+
+    def follow(self, follower_id: int, author_id: int) -> None:
+        """Give a new follower the author's latest posts."""
+        latest = self._redis.zrange(author_key(author_id), 0, -1, withscores=True)
+        if latest:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.zadd(timeline_key(follower_id), dict(latest))
+            pipeline.zremrangebyrank(timeline_key(follower_id), 0, -self._length - 1)
+            pipeline.execute()
+
+    def unfollow(self, follower_id: int, author_id: int) -> None:
+        """Take the author's posts out of the timeline."""
+        key = timeline_key(follower_id)
+        members = self._redis.zrange(key, 0, -1)
+        theirs = [m for m, row in zip(members, decode_members(members), strict=True) if row["author_id"] == author_id]
+        if theirs:
+            self._redis.zrem(key, *theirs)
+
+    def remove(self, post: PostRef, follower_ids: Iterable[int]) -> None:
+        """Take a post out of everything it was put into."""
+        member = post.member()
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in (author_key(post.author_id), FRESH_POOL, TRENDING_POOL, *map(timeline_key, follower_ids)):
+            pipeline.zrem(key, member)
+        pipeline.execute()
+
+
+def _bounded_add(pipeline: Any, key: str, post: PostRef, length: int) -> None:
+    pipeline.zadd(key, {post.member(): post.posted_ms})
+    pipeline.zremrangebyrank(key, 0, -length - 1)
