@@ -1,0 +1,297 @@
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from photofeed.features.manifest import FeatureManifest, ManifestView
+from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
+from photofeed.object_store import InMemoryObjectStore
+from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+from training.dataset import Dataset, build
+from training.errors import EmptyWindowError, FeaturesError, OneClassError
+from training.lake import Lake
+from training.sources import Sources
+from training.window import Window
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+DAY = Window(NOON, NOON + timedelta(days=1))
+BUCKET = "lake"
+SERVICE = "ranker"
+
+JOIN_KEYS = {
+    "post_content": ("post_id",),
+    "post_engagement": ("post_id",),
+    "creator_engagement": ("creator_id",),
+    "user_activity": ("user_id",),
+    "user_creator": ("user_id", "creator_id"),
+    "user_topic": ("user_id", "topic_id"),
+}
+
+LOG_SCHEMA = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("id", "action", "content_type", "slate_id", "source")],
+        *[(name, pa.int64()) for name in ("user_id", "creator_id", "post_id", "topic_id")],
+        *[(name, pa.int32()) for name in ("position", "dwell_ms")],
+        ("occurred_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+class _AskedFor(dict[str, Any]):
+    """Every column one asks for, all zeros."""
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = np.zeros(1)
+        return self[name]
+
+
+def _manifest() -> FeatureManifest:
+    """A manifest of just the columns that the ranking features are computed from."""
+    asked = _AskedFor()
+    ranking_matrix(StoredFeatures(asked, FeatureManifest(SERVICE, ()), now=0.0), 1)
+    fields = defaultdict(list)
+    for name in asked:
+        view, _, column = name.partition("__")
+        fields[view].append(column)
+    views = []
+    for view, columns in fields.items():
+        counters = {column: 86400.0 for column in columns if column.endswith(("_24h", "_7d", "_30d"))}
+        specs = [FieldSpec(column, "DOUBLE", 0.0 if column in counters else float("nan")) for column in columns]
+        specs += [FieldSpec("as_of", "INT64", 0)] if counters else []
+        keys = tuple(JoinKey(key, "INT64") for key in JOIN_KEYS[view])
+        views.append(ManifestView(RowSchema("test", view, keys, tuple(specs)), counters))
+    return FeatureManifest(SERVICE, tuple(views))
+
+
+@dataclass
+class History:
+    """Feature rows over time, joined as plainly as possible: for each entity row, the newest row not younger."""
+
+    manifest: FeatureManifest
+    rows: list[tuple[str, dict[str, int], datetime, dict[str, float]]] = field(default_factory=list)
+    lost: int = 0
+
+    def push(self, view: str, keys: dict[str, int], at: datetime, **values: float) -> None:
+        self.rows.append((view, keys, at, values))
+
+    def get_feature_service(self, name: str) -> str:
+        return name
+
+    def get_historical_features(self, entity_df: pd.DataFrame, features: str, *, full_feature_names: bool) -> "History":
+        assert full_feature_names
+        assert features == self.manifest.service
+        self.answer = pa.Table.from_pylist(
+            [self._known(row) for row in entity_df.to_dict("records")][self.lost :][::-1]
+        )
+        return self
+
+    def to_arrow(self) -> pa.Table:
+        return self.answer
+
+    def _known(self, entity: Mapping[Any, Any]) -> dict[str, Any]:
+        known: dict[str, Any] = {"impression_row": entity["impression_row"]}
+        for view in self.manifest.views:
+            for spec in view.schema.fields:
+                known[f"{view.name}__{spec.name}"] = None
+        for view_name, keys, at, values in sorted(self.rows, key=lambda row: row[2]):
+            if at <= entity["event_timestamp"] and all(entity[key] == value for key, value in keys.items()):
+                known |= {f"{view_name}__{name}": value for name, value in values.items()}
+        return known
+
+
+@dataclass
+class World:
+    """A lake with an engagement log, and a history of features."""
+
+    objects: InMemoryObjectStore
+    history: History
+    sources: Sources
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def happened(self, action: str, at: datetime, *, user: int = 1, post: int = 10, **more: Any) -> None:
+        event = {"id": f"event-{len(self.events)}", "action": action, "user_id": user, "post_id": post}
+        self.events.append(event | {"creator_id": 100 + post, "slate_id": "s1", "occurred_at": at} | more)
+
+    def write(self, name: str = "part-0", events: Iterable[dict[str, Any]] | None = None) -> None:
+        """Archive the events, by the hour they occurred in."""
+        by_hour = defaultdict(list)
+        for event in self.events if events is None else events:
+            by_hour[event["occurred_at"].strftime("day=%Y-%m-%d/hour=%H")].append(event)
+        for hour, rows in by_hour.items():
+            sink = pa.BufferOutputStream()
+            pq.write_table(pa.Table.from_pylist(rows, LOG_SCHEMA), sink)
+            key = f"engagement/{hour}/{name}.parquet"
+            self.objects.put(BUCKET, key, sink.getvalue().to_pybytes(), "application/vnd.apache.parquet")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    objects, manifest = InMemoryObjectStore(), _manifest()
+    history = History(manifest)
+    return World(objects, history, Sources(Lake(objects, BUCKET, tmp_path), history, manifest))
+
+
+def _column(dataset: Dataset, name: str) -> list[float]:
+    column: list[float] = dataset.matrix[:, FEATURE_NAMES.index(name)].tolist()
+    return column
+
+
+def _one_slate(world: World) -> None:
+    world.happened("impression", NOON + SECOND, post=10, position=0)
+    world.happened("impression", NOON + 3 * SECOND, post=11, position=1)
+    world.happened("like", NOON + 4 * SECOND, post=11)
+
+
+def test_an_impression_is_labelled_by_what_followed_in_its_slate(world: World) -> None:
+    _one_slate(world)
+    world.happened("impression", NOON + 60 * SECOND, post=11, slate_id="s2", position=0)
+    world.happened("save", NOON + 61 * SECOND, post=11, slate_id=None)
+    world.write()
+    dataset = build(world.sources, DAY)
+    assert dataset.labels.tolist() == [0, 2, 0]
+    assert dataset.group_sizes.tolist() == [2, 1]
+    assert dataset.positions.tolist() == [0, 1, 0]
+
+
+def test_features_are_those_known_when_the_slate_was_ranked(world: World) -> None:
+    """The second post's like, and all counted since the slate's start, must not leak into its features."""
+    _one_slate(world)
+    start = NOON + SECOND
+    for microseconds, sharpness in ((-2_000_000, 1.0), (-1, 2.0), (0, 3.0), (2_000_000, 4.0), (3_000_000, 5.0)):
+        world.history.push(
+            "post_content", {"post_id": 11}, start + timedelta(microseconds=microseconds), sharpness=sharpness
+        )
+    world.write()
+    assert _column(build(world.sources, DAY), "sharpness") == [pytest.approx(np.nan, nan_ok=True), 2.0]
+
+
+def test_counters_fade_to_the_moment_the_slate_was_ranked(world: World) -> None:
+    _one_slate(world)
+    a_day_before = NOON + SECOND - timedelta(days=1)
+    world.history.push(
+        "post_engagement",
+        {"post_id": 11},
+        a_day_before,
+        likes_24h=8.0,
+        as_of=round(a_day_before.timestamp() * 1e6),
+    )
+    world.write()
+    assert _column(build(world.sources, DAY), "post_likes_24h") == [0.0, pytest.approx(4.0)]
+
+
+def test_pairs_and_topics_are_joined_by_both_their_keys(world: World) -> None:
+    for user in (1, 2):
+        world.happened("impression", NOON, user=user, post=10, topic_id=5)
+        world.happened("open", NOON, user=user, post=10) if user == 1 else None
+    world.history.push("user_creator", {"user_id": 2, "creator_id": 110}, NOON - SECOND, follows=1.0)
+    world.write()
+    dataset = build(world.sources, DAY)
+    assert dict(zip(dataset.user_ids.tolist(), _column(dataset, "follows"), strict=True))[2] == 1.0
+    assert np.isnan(_column(dataset, "follows")[0])
+
+
+def test_what_was_taken_back_does_not_count(world: World) -> None:
+    for post, undo in ((10, "unlike"), (11, None)):
+        world.happened("impression", NOON, post=post)
+        world.happened("like", NOON + SECOND, post=post)
+        if undo:
+            world.happened(undo, NOON + 2 * SECOND, post=post)
+    world.happened("impression", NOON, post=12)
+    for offset, action in enumerate(("like", "unlike", "like")):
+        world.happened(action, NOON + offset * SECOND, post=12)
+    world.write()
+    dataset = build(world.sources, DAY)
+    assert dict(zip(dataset.post_ids.tolist(), dataset.labels.tolist(), strict=True)) == {10: 0, 11: 2, 12: 2}
+
+
+def test_looking_counts_from_a_few_seconds_in_all(world: World) -> None:
+    for post, times in ((10, (1000, 1500)), (11, (2000, 1500))):
+        world.happened("impression", NOON, post=post)
+        for milliseconds in times:
+            world.happened("dwell", NOON + SECOND, post=post, dwell_ms=milliseconds)
+    world.write()
+    dataset = build(world.sources, DAY)
+    assert dict(zip(dataset.post_ids.tolist(), dataset.labels.tolist(), strict=True)) == {10: 0, 11: 1}
+
+
+def test_an_event_that_the_log_holds_twice_counts_once(world: World) -> None:
+    world.happened("impression", NOON, post=10)
+    world.happened("impression", NOON, post=11)
+    world.happened("dwell", NOON, post=10, dwell_ms=2000)
+    world.happened("open", NOON, post=11)
+    world.write("part-0")
+    world.write("part-1")
+    dataset = build(world.sources, DAY)
+    assert sorted(dataset.labels.tolist()) == [0, 1]
+
+
+def test_slates_come_whole_and_in_the_order_of_time(world: World) -> None:
+    """A slate belongs to the window that it started in, with all its pages and late likes."""
+    world.happened("impression", DAY.start - SECOND, post=1, slate_id="before")
+    world.happened("impression", DAY.start + SECOND, post=2, slate_id="before")
+    world.happened("impression", DAY.end - SECOND, post=3, slate_id="late")
+    world.happened("impression", DAY.end + SECOND, post=4, slate_id="late", position=1)
+    world.happened("like", DAY.end + 60 * SECOND, post=4, slate_id="late")
+    world.happened("impression", DAY.start, post=5, slate_id="early")
+    world.write()
+    dataset = build(world.sources, DAY)
+    assert dataset.post_ids.tolist() == [5, 3, 4]
+    assert dataset.labels.tolist() == [0, 0, 2]
+    assert (np.diff(dataset.slate_start_us) > 0).all()
+
+
+def test_a_slate_number_made_up_by_another_person_is_another_slate(world: World) -> None:
+    _one_slate(world)
+    world.happened("impression", NOON + 5 * SECOND, user=2, post=10)
+    world.write()
+    assert build(world.sources, DAY).group_sizes.tolist() == [2, 1]
+
+
+def test_parts_are_downloaded_once(world: World) -> None:
+    _one_slate(world)
+    world.write()
+    build(world.sources, DAY)
+    for key in list(world.objects.keys("lake", "engagement/")):
+        world.objects.put("lake", key, b"not downloaded again", "text/plain")
+    assert len(build(world.sources, DAY)) == 2
+
+
+def test_an_empty_window_is_refused(world: World) -> None:
+    with pytest.raises(EmptyWindowError, match="log is empty for 2026-03-01 12:00"):
+        build(world.sources, DAY)
+    world.happened("impression", NOON - timedelta(hours=2))
+    world.write()
+    with pytest.raises(EmptyWindowError, match="no slate was seen"):
+        build(world.sources, DAY)
+
+
+def test_one_class_is_refused_before_features_are_fetched(world: World) -> None:
+    world.happened("impression", NOON)
+    world.write()
+    with pytest.raises(OneClassError, match="all 1 impressions"):
+        build(world.sources, DAY)
+
+
+def test_rows_that_the_feature_store_loses_are_noticed(world: World) -> None:
+    _one_slate(world)
+    world.write()
+    world.history.lost = 1
+    with pytest.raises(FeaturesError, match="1 rows for 2"):
+        build(world.sources, DAY)
+
+
+def test_progress_ends_with_all_rows(world: World) -> None:
+    _one_slate(world)
+    world.write()
+    told: list[tuple[int, int]] = []
+    build(world.sources, DAY, lambda done, rows: told.append((done, rows)))
+    assert told[-1] == (2, 2)

@@ -1,0 +1,125 @@
+"""A training set: impressions, their labels, and the features that were known when their slate was ranked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
+from training.errors import OneClassError
+from training.impressions import Impressions, read_impressions
+from training.labels import grades
+from training.lake import ENGAGEMENT
+from training.point_in_time import EntityRows, features_known_at
+from training.sources import Sources
+from training.window import Window
+
+# The join's answer is wider than the matrix: it is made and thrown away in pieces of this many rows.
+JOIN_ROWS = 250_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Impressions grouped by slate, slates in the order of time.
+
+    Attributes:
+        matrix: (rows, features) float32, C-contiguous.
+        labels: (rows,) int32, grades of training.labels.
+        group_sizes: (slates,) int32, how many rows each slate has; they add up to the rows.
+        positions: (rows,) int32, the place in the slate.
+        user_ids, post_ids, creator_ids: (rows,) int64.
+        slate_start_us: (slates,) int64, microseconds since 1970.
+        feature_names: the matrix' columns.
+        window: the stretch of time it was made from.
+    """
+
+    matrix: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    group_sizes: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    user_ids: NDArray[np.int64]
+    post_ids: NDArray[np.int64]
+    creator_ids: NDArray[np.int64]
+    slate_start_us: NDArray[np.int64]
+    feature_names: tuple[str, ...]
+    window: Window
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def slates(self) -> int:
+        """How many slates there are."""
+        return len(self.group_sizes)
+
+    def between(self, first: int, end: int) -> Self:
+        """The slates from number `first` to before `end`: views of the same memory."""
+        bounds = np.concatenate([[0], np.cumsum(self.group_sizes)])
+        rows = slice(int(bounds[first]), int(bounds[end]))
+        return type(self)(
+            matrix=self.matrix[rows],
+            labels=self.labels[rows],
+            group_sizes=self.group_sizes[first:end],
+            positions=self.positions[rows],
+            user_ids=self.user_ids[rows],
+            post_ids=self.post_ids[rows],
+            creator_ids=self.creator_ids[rows],
+            slate_start_us=self.slate_start_us[first:end],
+            feature_names=self.feature_names,
+            window=self.window,
+        )
+
+
+def build(sources: Sources, window: Window, progress: Progress | None = None) -> Dataset:
+    """The dataset of the slates that started in `window`.
+
+    `progress` is told how many rows have their features, and of how many.
+
+    Raises:
+        EmptyWindowError: no slate started in the window.
+        OneClassError: all labels are the same.
+        FeaturesError: the feature store's answer is not what the manifest declares.
+        RetryableError: object storage cannot be reached.
+    """
+    shown = read_impressions(sources.lake.parts(ENGAGEMENT, window), window)
+    labels = grades(shown.outcomes)
+    if (labels == labels[0]).all():
+        raise OneClassError(f"all {len(labels)} impressions from {window} have the label {labels[0]}: nothing to learn")
+    first_rows = np.flatnonzero(np.diff(shown.slates, prepend=-1))
+    return Dataset(
+        matrix=_matrix(sources, shown, progress),
+        labels=labels,
+        group_sizes=np.diff(first_rows, append=len(labels)).astype(np.int32),
+        positions=shown.positions,
+        user_ids=shown.user_ids,
+        post_ids=shown.post_ids,
+        creator_ids=shown.creator_ids,
+        slate_start_us=shown.slate_start_us[first_rows],
+        feature_names=FEATURE_NAMES,
+        window=window,
+    )
+
+
+def _matrix(sources: Sources, shown: Impressions, progress: Progress | None) -> NDArray[np.float32]:
+    """The ranking features as they were just before each slate's first impression.
+
+    Not at the impression's own time: what happened since the slate was ranked, the like to be foretold among it, was
+    not known to the server that ranked it.
+    """
+    matrix = np.empty((len(shown), len(FEATURE_NAMES)), dtype=np.float32)
+    for first in range(0, len(shown), JOIN_ROWS):
+        rows = slice(first, first + JOIN_ROWS)
+        known_us = shown.slate_start_us[rows] - 1
+        entities = EntityRows(
+            shown.user_ids[rows], shown.post_ids[rows], shown.creator_ids[rows], shown.topic_ids[rows], known_us
+        )
+        columns = features_known_at(sources.features, sources.manifest, entities)
+        stored = StoredFeatures(columns, sources.manifest, now=known_us / MICROSECONDS)
+        matrix[rows] = ranking_matrix(stored, len(known_us))
+        if progress is not None:
+            progress(first + len(known_us), len(shown))
+    return matrix

@@ -1,0 +1,50 @@
+"""The errors of training, one hierarchy.
+
+PhotofeedError
+├── InvalidError
+│   ├── EmptyWindowError   no slate started in the window
+│   ├── TooFewSlatesError  slates, but not enough to train, validate and test on
+│   ├── OneClassError      nobody did anything, or everybody did the same: there is nothing to learn
+│   └── FeaturesError      the feature store's answer is not what the manifest declares
+└── ConflictError
+    ├── RefusedError       a version failed its gates
+    └── NoPreviousError    there is nothing to roll back to
+"""
+
+from photofeed.errors import ConflictError, InvalidError
+
+
+class EmptyWindowError(InvalidError):
+    """No slate started in the window."""
+
+    code = "empty_window"
+
+
+class TooFewSlatesError(InvalidError):
+    """Not enough slates to train, validate and test on."""
+
+    code = "too_few_slates"
+
+
+class OneClassError(InvalidError):
+    """All labels are the same: there is nothing to learn."""
+
+    code = "one_class"
+
+
+class FeaturesError(InvalidError):
+    """The feature store's answer is not what the manifest declares."""
+
+    code = "features"
+
+
+class RefusedError(ConflictError):
+    """A version failed its gates."""
+
+    code = "refused_by_gates"
+
+
+class NoPreviousError(ConflictError):
+    """There is nothing to roll back to."""
+
+    code = "no_previous"

@@ -1,0 +1,83 @@
+"""Stored features as they were when a slate was ranked, by Feast's point-in-time join."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photofeed.features.manifest import FeatureManifest
+from photofeed.online_store.schema import FIXED_TYPES, FieldSpec
+from training.errors import FeaturesError
+
+ROW = "impression_row"  # carried through the join, which may reorder rows
+
+
+class HistoricalFeatures(Protocol):
+    """The part of feast.FeatureStore that reads history."""
+
+    def get_feature_service(self, name: str) -> Any:
+        """The FeatureService of that name."""
+
+    def get_historical_features(self, entity_df: Any, features: Any, *, full_feature_names: bool) -> Any:
+        """A retrieval job: for each entity row, the newest feature rows not younger than it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRows:
+    """Whose features are wanted, and when. All arrays (rows,); `known_us` is microseconds since 1970."""
+
+    user_ids: NDArray[np.int64]
+    post_ids: NDArray[np.int64]
+    creator_ids: NDArray[np.int64]
+    topic_ids: NDArray[np.int64]
+    known_us: NDArray[np.int64]
+
+
+def features_known_at(
+    store: HistoricalFeatures, manifest: FeatureManifest, rows: EntityRows
+) -> dict[str, NDArray[np.generic]]:
+    """The stored features that were known at each row's moment, defaults in place of what was not.
+
+    Returns:
+        `view__field` -> (rows,), in the type that the online store keeps, in the order of `rows`.
+
+    Raises:
+        FeaturesError: a row or a feature of the manifest is missing from the answer.
+    """
+    import pandas as pd  # noqa: PLC0415  half a second; Feast wants a frame
+
+    count = len(rows.known_us)
+    entities = pd.DataFrame(
+        {
+            ROW: np.arange(count),
+            "user_id": rows.user_ids,
+            "post_id": rows.post_ids,
+            "creator_id": rows.creator_ids,
+            "topic_id": rows.topic_ids,
+            "event_timestamp": pd.to_datetime(rows.known_us, unit="us", utc=True),
+        }
+    )
+    service = store.get_feature_service(manifest.service)
+    table = store.get_historical_features(entities, service, full_feature_names=True).to_arrow()
+    order = np.argsort(table[ROW].to_numpy())
+    if not np.array_equal(table[ROW].to_numpy()[order], np.arange(count)):
+        raise FeaturesError(f"the feature store answered {len(table)} rows for {count}")
+    fields = {f"{view.name}__{field.name}": field for view in manifest.views for field in view.schema.fixed_fields}
+    missing = sorted(fields.keys() - set(table.column_names))
+    if missing:
+        raise FeaturesError(f"{manifest.service} has no {', '.join(missing)}: apply the feature repo again")
+    return {name: _filled(table[name], field)[order] for name, field in fields.items()}
+
+
+def _filled(column: Any, field: FieldSpec) -> NDArray[np.generic]:
+    """The column with the field's default in place of nulls and NaN, as the online store reads it."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    dtype = np.dtype(FIXED_TYPES[field.value_type])
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.from_numpy_dtype(dtype))
+    values: NDArray[np.generic] = column.fill_null(field.default).to_numpy()
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), float(field.default or 0), values)
+    return values.astype(dtype)

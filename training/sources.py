@@ -1,0 +1,33 @@
+"""Where a dataset comes from: the logs in the lake and Feast's history, opened from the settings."""
+
+from dataclasses import dataclass
+
+from photofeed.features.manifest import FeatureManifest
+from photofeed.settings import Settings
+from training.lake import Lake
+from training.point_in_time import HistoricalFeatures
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The engagement log, the feature store, and what the served FeatureService is made of."""
+
+    lake: Lake
+    features: HistoricalFeatures
+    manifest: FeatureManifest
+
+    @staticmethod
+    def open(settings: Settings) -> "Sources":
+        """The sources that the settings name; imports Feast, which takes seconds.
+
+        Raises:
+            NotFoundError: the feature repo was never applied here.
+            RetryableError: object storage cannot be reached.
+        """
+        from photofeed.feature_store import load_manifest, open_feature_store  # noqa: PLC0415
+        from photofeed.object_store import S3ObjectStore  # noqa: PLC0415
+
+        objects = S3ObjectStore.connect(settings)
+        manifest = load_manifest(settings, objects)
+        lake = Lake(objects, settings.bucket_lake, settings.state_dir / "lake-mirror")
+        return Sources(lake, open_feature_store(settings), manifest)
