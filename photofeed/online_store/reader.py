@@ -4,7 +4,7 @@ Commands are built as bytes by numpy and sent through redis-py's own connections
 TLS, timeouts and reconnects but skips its per-argument packing, the larger part of a read of 800 keys.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -56,7 +56,7 @@ class PackedReader:
         async_client: redis.asyncio.Redis | None = None,
         strict: bool = False,
     ) -> None:
-        self._views = [_View(schema) for schema in schemas]
+        self._views = {schema.view: _View(schema) for schema in schemas}
         self._client = client
         self._async_client = async_client
         self._strict = strict
@@ -74,28 +74,31 @@ class PackedReader:
             strict=strict,
         )
 
-    def read(self, entities: Mapping[str, NDArray[Any]]) -> dict[str, ViewRows]:
-        """Features of every view, by view name.
+    def read(self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None = None) -> dict[str, ViewRows]:
+        """Features by view name.
 
         Args:
             entities: a column per join key, all of length n; a column of length 1 stands for all rows, and a view
                 whose columns all have length 1 comes back with one row.
+            views: which of the views to read; all of them where it is not given.
 
         Raises:
-            KeyError: a join key's column is missing.
+            KeyError: a join key's column is missing, or a view is unknown.
             SchemaMismatchError: `strict`, and rows of another schema were met.
             redis.RedisError: the store cannot be reached in time.
         """
         if self._client is None:
             raise RuntimeError("PackedReader was made without a client; give one, or await read_async")
-        request = _Request(self._views, entities)
+        request = self._request(entities, views)
         return self._columns(request, _mget(self._client, request.command) if request.keys else [])
 
-    async def read_async(self, entities: Mapping[str, NDArray[Any]]) -> dict[str, ViewRows]:
+    async def read_async(
+        self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None = None
+    ) -> dict[str, ViewRows]:
         """`read`, without blocking the event loop."""
         if self._async_client is None:
             raise RuntimeError("PackedReader was made without an async_client; give one, or call read")
-        request = _Request(self._views, entities)
+        request = self._request(entities, views)
         return self._columns(request, await _mget_async(self._async_client, request.command) if request.keys else [])
 
     def close(self) -> None:
@@ -109,11 +112,15 @@ class PackedReader:
         if self._async_client is not None:
             await self._async_client.aclose()
 
+    def _request(self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None) -> "_Request":
+        wanted = self._views if views is None else views
+        return _Request([self._views[name] for name in wanted], entities)
+
     def _columns(self, request: "_Request", stored: list[bytes | None]) -> dict[str, ViewRows]:
         if len(stored) != request.keys:
             raise redis.RedisError(f"asked for {request.keys} keys, got {len(stored)} replies")
         result, start = {}, 0
-        for view, picked in zip(self._views, request.picked, strict=True):
+        for view, picked in zip(request.views, request.picked, strict=True):
             end = start + picked.count
             result[view.schema.view] = rows = view.columns(stored[start:end], picked.inverse)
             if self._strict and rows.stale_schema:
@@ -135,6 +142,7 @@ class _Request:
     """One MGET command for the distinct entities of all views."""
 
     def __init__(self, views: Sequence["_View"], entities: Mapping[str, NDArray[Any]]) -> None:
+        self.views = views
         names = {key.name for view in views for key in view.schema.join_keys}
         distinct = {name: np.unique(np.asarray(entities[name]), return_inverse=True) for name in names}
         self.picked = [_pick([key.name for key in view.schema.join_keys], distinct) for view in views]

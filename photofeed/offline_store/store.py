@@ -1,0 +1,198 @@
+"""Feast's offline store on a lake: Feast's own DuckDB joins, on parts that are appended and never rewritten."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from feast import Entity, FeatureView, RepoConfig
+from feast.data_source import DataSource
+from feast.infra.offline_stores.ibis import (
+    get_historical_features_ibis,
+    pull_all_from_table_or_query_ibis,
+    pull_latest_from_table_or_query_ibis,
+)
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.repo_config import FeastConfigBaseModel
+from pydantic import StrictStr
+
+from photofeed.object_store import S3ObjectStore
+from photofeed.offline_store.columns import conform, history_schema, names_and_types
+from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.settings import Settings
+
+
+class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # feast has no types
+    """What feature_store.yaml says of the store."""
+
+    type: StrictStr = "photofeed.offline_store.LakeOfflineStore"
+    endpoint_url: StrictStr
+    access_key: StrictStr
+    secret_key: StrictStr
+    region: StrictStr = "us-east-1"
+    cache_dir: Path
+    """Where parts are mirrored to; may be shared by processes, and removed at any time."""
+    filter_by_created_timestamp: bool = True
+    """Leave out rows created after the moment asked for. Without it rows that came late leak into training."""
+
+
+class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no types
+    """History of feature views at `FileSource(path="s3://bucket/folder")`.
+
+    The source's own endpoint and credentials are not used: those of the store are.
+    """
+
+    supports_filter_by_created_timestamp = True
+
+    @staticmethod
+    def ensure_source(config: RepoConfig, feature_view: FeatureView, entities: Iterable[Entity] = ()) -> None:
+        """Declare the columns of a view's source, so that rows can be written and read, even before there are any.
+
+        Args:
+            config: the repo's.
+            feature_view: from the registry, or from the repo together with its entities.
+            entities: of the repo; those the view does not have are fine.
+        """
+        schema = history_schema(feature_view, entities)
+        _lake(config).declare(LakeFolder.from_uri(feature_view.batch_source.path), schema)
+
+    @staticmethod
+    def get_historical_features(  # noqa: PLR0917  Feast's signature
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: Any,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        filter_by_created_timestamp: bool = False,
+    ) -> RetrievalJob:
+        """Point-in-time join: for each entity row what was known of it at its time; rows without history are kept."""
+        return get_historical_features_ibis(
+            config=config,
+            feature_views=feature_views,
+            feature_refs=feature_refs,
+            entity_df=entity_df,
+            registry=registry,
+            project=project,
+            full_feature_names=full_feature_names,
+            data_source_reader=_reader(config),
+            data_source_writer=_refuse_to_persist,
+            filter_by_created_timestamp=filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp,
+        )
+
+    @staticmethod
+    def pull_latest_from_table_or_query(  # noqa: PLR0917  Feast's signature
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> RetrievalJob:
+        """The newest row of each entity within a time range: what `feast materialize` writes online."""
+        return pull_latest_from_table_or_query_ibis(
+            config=config,
+            data_source=data_source,
+            join_key_columns=join_key_columns,
+            feature_name_columns=feature_name_columns,
+            timestamp_field=timestamp_field,
+            created_timestamp_column=created_timestamp_column,
+            start_date=start_date,
+            end_date=end_date,
+            data_source_reader=_reader(config),
+            data_source_writer=_refuse_to_persist,
+        )
+
+    @staticmethod
+    def pull_all_from_table_or_query(  # noqa: PLR0917  Feast's signature
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> RetrievalJob:
+        """Every row within a time range."""
+        return pull_all_from_table_or_query_ibis(
+            config=config,
+            data_source=data_source,
+            join_key_columns=join_key_columns,
+            feature_name_columns=feature_name_columns,
+            timestamp_field=timestamp_field,
+            created_timestamp_column=created_timestamp_column,
+            start_date=start_date,
+            end_date=end_date,
+            data_source_reader=_reader(config),
+            data_source_writer=_refuse_to_persist,
+        )
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig,
+        feature_view: FeatureView,
+        table: pa.Table,
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Append rows to the view's history, as one part per hour of event time.
+
+        Raises:
+            ValueError: columns missing or unknown, or a row without event time.
+        """
+        lake, source = _lake(config), feature_view.batch_source
+        folder = LakeFolder.from_uri(source.path)
+        lake.append(folder, conform(table, lake.schema(folder)), source.timestamp_field)
+        if progress:
+            progress(table.num_rows)
+
+    def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
+        """Check that the source was declared and has its time columns.
+
+        Raises:
+            NotFoundError: it was not declared.
+            ValueError: a time column is missing.
+        """
+        columns = dict(self.get_table_column_names_and_types_from_data_source(config, data_source))
+        moments = [data_source.timestamp_field, data_source.created_timestamp_column]
+        if missing := [name for name in moments if name and name not in columns]:
+            raise ValueError(f"{data_source.path} has no column {', '.join(missing)}; it has {', '.join(columns)}")
+
+    def get_table_column_names_and_types_from_data_source(
+        self, config: RepoConfig, data_source: DataSource
+    ) -> Sequence[tuple[str, str]]:
+        """Columns of the source as it was declared."""
+        return names_and_types(_lake(config).schema(LakeFolder.from_uri(data_source.path)))
+
+
+def _reader(config: RepoConfig) -> Callable[[DataSource, str], Any]:
+    def read(data_source: DataSource, _repo_path: str) -> Any:
+        files = _lake(config).mirror(LakeFolder.from_uri(data_source.path))
+        # no columns from folder names: `day` and `hour` may well be features
+        return ibis.read_parquet([str(path) for path in files], union_by_name=True, hive_partitioning=False)
+
+    return read
+
+
+def _refuse_to_persist(*_: Any) -> None:
+    raise NotImplementedError("saved datasets are not kept in the lake: write the job's to_arrow() where you want it")
+
+
+def _lake(config: RepoConfig) -> Lake:
+    store = config.offline_store
+    return _open_lake(store.endpoint_url, store.region, store.access_key, store.secret_key, store.cache_dir)
+
+
+@cache
+def _open_lake(endpoint_url: str, region: str, access_key: str, secret_key: str, cache_dir: Path) -> Lake:
+    storage = Settings(
+        s3_endpoint_url=endpoint_url, s3_region=region, s3_access_key=access_key, s3_secret_key=secret_key
+    )
+    return Lake(S3ObjectStore.connect(storage), cache_dir)
