@@ -1,0 +1,89 @@
+"""The arrays of a compiled model: what the kernel reads."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RANKS_PER_COLUMN = 255  # a code byte counts the thresholds below a value: 0..255
+OR_WIDTH = 4  # runs of planes to OR are padded to a multiple of it
+NEVER_MISSING = 3  # `missing_from` of splits that know no missing values
+MAX_INDEX_BITS = 16
+MAX_CATEGORIES = 2**16  # of one feature, the code of unnamed ones included
+
+
+class TableArrays(NamedTuple):
+    """What the kernel reads, in the order of its stages. A plane holds one bit for each row of a block.
+
+    `numeric_features`: the float features, each with its padded run of `thresholds` and its run of `columns`.
+    `columns`: how ranks become code bytes: a value whose missing level (0 none, 1 zero, 2 NaN) reaches `missing_from`
+        gets `missing_code`, any other its rank less `rank_offset`, clipped to a byte.
+    `categorical_features`: each with its run of `category_codes` (0 for categories that no split names) and its one-hot
+        planes, one per code.
+    `numeric_conditions`: a row goes right if the code in `column` is above `rank`.
+    `categorical_conditions`: a row goes right if its bit is set in the OR of the one-hot planes listed, relative to
+        `first_plane`, in a run of `category_planes`, XOR `invert`. Numbered after the numeric ones.
+    `splits`: of each tree in preorder: slot, slot of the right child (the left child's is slot + 1), condition.
+    `trees`: each with its run of `splits`, its run of `leaf_values` (from left to right, padded to 2^bits), and the
+        entry of `index_starts` for the lowest of the `bits` of its leaf number.
+    `index_starts`: the bit at entry i is the OR of the slots that `index_terms` lists from its value to that of i + 1.
+    """
+
+    numeric_features: NDArray[Any]
+    thresholds: NDArray[np.float32]
+    columns: NDArray[Any]
+    categorical_features: NDArray[Any]
+    category_codes: NDArray[np.int32]
+    numeric_conditions: NDArray[Any]
+    categorical_conditions: NDArray[Any]
+    category_planes: NDArray[np.uint16]
+    splits: NDArray[Any]
+    trees: NDArray[Any]
+    index_starts: NDArray[np.int32]
+    index_terms: NDArray[np.int32]
+    leaf_values: NDArray[np.float64]
+
+    @property
+    def condition_count(self) -> int:
+        """Distinct split conditions, hence planes of "goes right"."""
+        return len(self.numeric_conditions) + len(self.categorical_conditions)
+
+    @property
+    def one_hot_count(self) -> int:
+        """Planes that hold the categories of the rows."""
+        return int(self.categorical_features["planes"].sum())
+
+    @property
+    def slot_count(self) -> int:
+        """Nodes of the largest tree."""
+        return 2 * int((self.trees["end_split"] - self.trees["first_split"]).max(initial=0)) + 1
+
+
+def _record(*fields: str) -> np.dtype[Any]:
+    return np.dtype([(field, np.int32) for field in fields])
+
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "numeric_features": _record("feature", "first_threshold", "search_bits", "first_column", "end_column"),
+    "thresholds": np.dtype(np.float32),
+    "columns": _record("rank_offset", "missing_from", "missing_code"),
+    "categorical_features": _record("feature", "first_code", "values", "first_plane", "planes"),
+    "category_codes": np.dtype(np.int32),
+    "numeric_conditions": _record("column", "rank"),
+    "categorical_conditions": _record("first", "end", "first_plane", "invert"),
+    "category_planes": np.dtype(np.uint16),
+    "splits": _record("slot", "right_slot", "condition"),
+    "trees": _record("first_split", "end_split", "first_bit", "bits", "first_leaf"),
+    "index_starts": np.dtype(np.int32),
+    "index_terms": np.dtype(np.int32),
+    "leaf_values": np.dtype(np.float64),
+}
+
+
+def record_array(name: str, **fields: ArrayLike) -> NDArray[Any]:
+    """The array `name` of `TableArrays`, one keyword a field, all of one length."""
+    size = max(np.size(values) for values in fields.values())
+    records = np.zeros(size, DTYPES[name])
+    for field, values in fields.items():
+        records[field] = values
+    return records

@@ -1,0 +1,81 @@
+"""The kernel reads its arrays without bounds checks, so arrays from a file are checked once, every index of them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photofeed.scorer.errors import TablesError
+from photofeed.scorer.runs import run_starts
+from photofeed.scorer.table_arrays import DTYPES, MAX_INDEX_BITS, OR_WIDTH, RANKS_PER_COLUMN, TableArrays
+
+MAX_SEARCH_BITS = 24
+
+
+def check_bounds(features: int, arrays: TableArrays) -> None:
+    """Raise TablesError unless all arrays have their types and every index is within what it points into."""
+    for name, dtype in DTYPES.items():
+        array = getattr(arrays, name)
+        if array.dtype != dtype or array.ndim != 1 or not array.flags.carray:
+            raise TablesError(f"{name}: not a vector of {dtype}")
+    _check_numeric(features, arrays)
+    _check_categorical(features, arrays)
+    _check_trees(arrays)
+
+
+def _check_numeric(features: int, arrays: TableArrays) -> None:
+    numeric, columns, conditions = arrays.numeric_features, arrays.columns, arrays.numeric_conditions
+    _within("numeric feature", numeric["feature"], features)
+    _within("search bits", numeric["search_bits"], MAX_SEARCH_BITS + 1)
+    _runs("thresholds", numeric["first_threshold"], 1 << numeric["search_bits"], len(arrays.thresholds))
+    _runs("columns", numeric["first_column"], numeric["end_column"] - numeric["first_column"], len(columns))
+    _within("rank offset", columns["rank_offset"], 1 << MAX_SEARCH_BITS)
+    _within("missing code", columns["missing_code"], RANKS_PER_COLUMN + 1)
+    _within("condition's column", conditions["column"], len(columns))
+    _within("condition's rank", conditions["rank"], RANKS_PER_COLUMN)
+
+
+def _check_categorical(features: int, arrays: TableArrays) -> None:
+    categorical, conditions = arrays.categorical_features, arrays.categorical_conditions
+    _within("categorical feature", categorical["feature"], features)
+    _runs("category codes", categorical["first_code"], categorical["values"], len(arrays.category_codes))
+    _runs("one-hot planes", categorical["first_plane"], categorical["planes"], arrays.one_hot_count)
+    for feature in categorical:
+        codes = arrays.category_codes[feature["first_code"] :][: feature["values"]]
+        _within("category code", codes, feature["planes"])
+    lengths = conditions["end"] - conditions["first"]
+    if not np.array_equal(run_starts(lengths), [*conditions["first"], len(arrays.category_planes)]):
+        raise TablesError("category planes: the conditions' runs do not follow one another")
+    _multiples("category planes", lengths)
+    _within(
+        "category plane", np.repeat(conditions["first_plane"], lengths) + arrays.category_planes, arrays.one_hot_count
+    )
+
+
+def _check_trees(arrays: TableArrays) -> None:
+    splits, trees, starts = arrays.splits, arrays.trees, arrays.index_starts
+    _runs("splits", trees["first_split"], trees["end_split"] - trees["first_split"], len(splits))
+    _within("slot", splits["slot"], arrays.slot_count - 1)  # the left child's slot is the next one
+    _within("right child's slot", splits["right_slot"], arrays.slot_count)
+    _within("split's condition", splits["condition"], arrays.condition_count)
+    _within("index bits", trees["bits"], MAX_INDEX_BITS + 1)
+    _runs("index starts", trees["first_bit"], trees["bits"], len(starts) - 1)
+    _runs("index terms", starts[:-1], np.diff(starts), len(arrays.index_terms))
+    _multiples("index terms", np.diff(starts))
+    _within("index term", arrays.index_terms, arrays.slot_count)
+    _runs("leaf values", trees["first_leaf"], 1 << trees["bits"], len(arrays.leaf_values))
+
+
+def _within(what: str, values: NDArray[Any], end: int) -> None:
+    if values.size and (values.min() < 0 or values.max() >= end):
+        raise TablesError(f"{what} out of range: {values.min()} to {values.max()}, must be in 0 to {end - 1}")
+
+
+def _runs(what: str, first: NDArray[Any], lengths: NDArray[Any], end: int) -> None:
+    if (first < 0).any() or (lengths < 0).any() or (first.astype(np.int64) + lengths > end).any():
+        raise TablesError(f"{what}: a run is not within 0 to {end}")
+
+
+def _multiples(what: str, lengths: NDArray[Any]) -> None:
+    if (lengths % OR_WIDTH).any():
+        raise TablesError(f"{what}: a run is not padded to a multiple of {OR_WIDTH}")
