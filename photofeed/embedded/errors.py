@@ -1,6 +1,6 @@
 """What can go wrong with the embedded stack; each message is one line a newcomer can act on.
 
-EmbeddedStackError
+EmbeddedStackError         a PhotofeedError
 ├── StateFolderError      the folder cannot be used: another owner, not a state folder
 ├── StackRunningError     another living process holds the state folder
 ├── PortTakenError        a port that a setting asks for is in use
@@ -12,9 +12,13 @@ EmbeddedStackError
 
 from pathlib import Path
 
+from photofeed.errors import PhotofeedError
 
-class EmbeddedStackError(Exception):
+
+class EmbeddedStackError(PhotofeedError):
     """Any failure of the embedded stack."""
+
+    code = "embedded_stack"
 
 
 class StateFolderError(EmbeddedStackError):

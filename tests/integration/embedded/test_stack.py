@@ -241,5 +241,5 @@ def test_mlflow_keeps_runs_in_postgres_and_artifacts_in_object_storage(mlflow_st
     with closing(object_storage(settings)) as storage:
         stored = storage.get_object(Bucket="mlflow", Key="artifacts/kept/note.txt")["Body"].read()
     assert stored == b"acknowledged"
-    with psycopg.connect(settings.database_url.get_secret_value().replace("/photofeed", "/mlflow")) as database:
+    with psycopg.connect(settings.database_url.get_secret_value(), dbname="mlflow") as database:
         assert database.execute("select count(*) from experiments").fetchone() == (1,)

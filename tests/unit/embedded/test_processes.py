@@ -82,7 +82,7 @@ def test_a_process_that_crashes_is_started_again(tmp_path: Path, state: StateFol
 
 
 def test_a_process_that_ends_before_it_is_ready_fails_the_start_with_its_last_words(
-    tmp_path: Path, state: StateFolder
+    state: StateFolder,
 ) -> None:
     broken = Command(
         "api", [sys.executable, "-c", "raise SystemExit('no such table')"], ready_url="http://127.0.0.1:1/"
