@@ -1,5 +1,6 @@
 """A training set: impressions, their labels, and the features that were known when their slate was ranked."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -55,6 +56,15 @@ class Dataset:
     def slates(self) -> int:
         """How many slates there are."""
         return len(self.group_sizes)
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever a feature value, a label or a group does."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(self.matrix.data)
+        digest.update(self.labels.data)
+        digest.update(self.group_sizes.data)
+        return digest.hexdigest()
 
     def between(self, first: int, end: int) -> Self:
         """The slates from number `first` to before `end`: views of the same memory."""

@@ -11,7 +11,7 @@ from training.metrics import FloatArray, auc, average_precision, ndcg, rank_slat
 
 CUTOFFS = (5, 10, 30)
 RANDOM_DRAWS = 10
-MODEL, CHAMPION = "model", "champion"
+MODEL = "model"
 
 Metrics = dict[str, float]
 

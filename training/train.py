@@ -1,5 +1,6 @@
 """LightGBM lambdarank, trained on one part of a dataset and stopped early on another."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,9 @@ class TrainingParameters:
         }
 
 
+DEFAULTS = TrainingParameters()
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedRanker:
     """A model and how it came about. `history` is metric -> its value after each iteration, on the validation part."""
@@ -69,6 +73,11 @@ class TrainedRanker:
     parameters: TrainingParameters
     iterations: int
     history: Mapping[str, list[float]] = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the model text, as MLflow keeps it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def score(self, matrix: NDArray[np.float32]) -> FloatArray:
         """Raw scores, (rows,) float64, of (rows, features)."""
@@ -85,7 +94,7 @@ class TrainedRanker:
 def train(
     part: Dataset,
     validation: Dataset,
-    parameters: TrainingParameters = TrainingParameters(),
+    parameters: TrainingParameters = DEFAULTS,
     on_iteration: OnIteration | None = None,
 ) -> TrainedRanker:
     """Train on `part` until the NDCG on `validation` stops rising.
@@ -103,20 +112,23 @@ def train(
         if on_iteration is not None:
             on_iteration(env.iteration + 1, metrics)
 
+    words = parameters.for_lightgbm(part.feature_names)
     learned = lightgbm.Dataset(
         part.matrix,
         label=part.labels,
         group=part.group_sizes,
         position=part.positions if parameters.debias_position else None,
         feature_name=list(part.feature_names),
-        params={"verbosity": -1, "max_bin": 255},
-        free_raw_data=True,
+        params=words,
+    )
+    judged = learned.create_valid(
+        validation.matrix, label=validation.labels, group=validation.group_sizes, params=words
     )
     booster = lightgbm.train(
-        parameters.for_lightgbm(part.feature_names),
+        words,
         learned,
         num_boost_round=parameters.rounds,
-        valid_sets=[learned.create_valid(validation.matrix, label=validation.labels, group=validation.group_sizes)],
+        valid_sets=[judged],
         valid_names=["validation"],
         callbacks=[record, lightgbm.early_stopping(parameters.early_stopping_rounds, verbose=False)],
     )

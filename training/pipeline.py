@@ -1,0 +1,100 @@
+"""The training path, its stages in order: dataset, split, train, evaluate, register."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from photofeed.model_contract import ModelRegistry
+from photofeed.settings import Settings
+from training import baselines, plots
+from training.champion import champion_scores
+from training.dataset import Dataset, build
+from training.evaluate import MODEL, Evaluation, evaluate
+from training.metrics import FloatArray
+from training.register import log_model, register
+from training.sources import Sources
+from training.split import Split, temporal_split
+from training.tracking import log_evaluation, log_figures, log_lineage, log_training, mlflow_client, tracked_run
+from training.train import DEFAULTS, TrainedRanker, TrainingParameters, train
+from training.window import Window
+
+
+class Observer(Protocol):
+    """Who watches a training."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the stage is."""
+
+
+class Nobody:
+    """An observer that does not look."""
+
+    def stage(self, name: str) -> None:
+        """Ignore it."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Ignore it."""
+
+
+UNOBSERVED = Nobody()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedVersion:
+    """What a training came to: the registered version and how well it did on the test part."""
+
+    version: str
+    run_id: str
+    evaluation: Evaluation
+    ranker: TrainedRanker
+    parts: Split
+
+
+def train_and_register(
+    settings: Settings,
+    window: Window,
+    parameters: TrainingParameters = DEFAULTS,
+    observer: Observer = UNOBSERVED,
+) -> TrainedVersion:
+    """From the logs of `window` to a new version of the model in MLflow; no alias is moved.
+
+    Raises:
+        RetryableError: MLflow or object storage does not answer; nothing was registered.
+        InvalidError: the window does not hold what it takes to train; nothing was registered.
+        NotFoundError: the feature repo was never applied here.
+    """
+    observer.stage("MLflow and features")
+    with mlflow_client(settings) as client, ModelRegistry.connect(settings) as registry:
+        sources = Sources.open(settings)
+        observer.stage("dataset")
+        dataset = build(sources, window, observer.progress)
+        parts = temporal_split(dataset)
+        with tracked_run(settings, f"lambdarank until {window.end:%Y-%m-%d %H:%M}") as run_id:
+            log_lineage(sources, dataset, parts)
+            observer.stage("training")
+            ranker = train(
+                parts.train, parts.validation, parameters, lambda done, _: observer.progress(done, parameters.rounds)
+            )
+            log_training(client, run_id, ranker)
+            observer.stage("evaluation")
+            champion = champion_scores(registry, settings.state_dir / "models", parts.test)
+            rankers = {MODEL: ranker.score(parts.test.matrix), **champion}
+            evaluation = evaluate(parts.test, rankers)
+            log_figures(_figures(ranker, parts.test, rankers))
+            observer.stage("registration")
+            contract, info = log_model(settings, sources, ranker, dataset, run_id)
+            log_evaluation(evaluation, info.model_id)
+            version = register(client, contract, info)
+    return TrainedVersion(version, run_id, evaluation, ranker, parts)
+
+
+def _figures(ranker: TrainedRanker, test: Dataset, rankers: Mapping[str, FloatArray]) -> dict[str, Any]:
+    compared = {**rankers, **{name: baselines.baseline_scores(test, name) for name in baselines.NAMES}}
+    return {
+        "learning_curve": plots.learning_curve(ranker),
+        "ndcg_by_depth": plots.ndcg_by_depth(test, compared),
+        "importance": plots.importance(ranker),
+    }

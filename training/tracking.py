@@ -1,0 +1,127 @@
+"""Runs in MLflow: opened on the settings' server, filled with everything one asks of a model later."""
+
+import logging
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from photofeed.errors import RetryableError
+from photofeed.model_contract import ModelRegistry
+from photofeed.settings import Settings
+from training.dataset import Dataset
+from training.evaluate import Evaluation
+from training.sources import Sources
+from training.split import Split
+from training.train import TrainedRanker
+
+# what MLflow's client reads; it asks no one, retries for minutes and prints to stdout unless told otherwise
+CLIENT_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+METRICS_PER_REQUEST = 1000
+TEST = "test"
+
+
+@contextmanager
+def mlflow_client(settings: Settings) -> Iterator[Any]:
+    """An MlflowClient on the settings' server, for as long as the block runs; `mlflow` itself is set to it too.
+
+    Raises:
+        RetryableError: the server does not answer, at once or at a request of the block.
+    """
+    with ModelRegistry.connect(settings) as registry:
+        registry.ping()
+    os.environ.update(CLIENT_ENVIRONMENT)
+    import mlflow  # noqa: PLC0415  1.5 seconds
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    try:
+        yield mlflow.MlflowClient()
+    except MlflowException as error:
+        raise RetryableError(f"MLflow at {settings.mlflow_tracking_uri} failed: {error}") from error
+
+
+@contextmanager
+def tracked_run(settings: Settings, name: str) -> Iterator[str]:
+    """An MLflow run in the experiment named like the model; gives its id. An exception marks the run as failed."""
+    import mlflow  # noqa: PLC0415
+
+    mlflow.set_experiment(settings.model_name)
+    with mlflow.start_run(run_name=name, tags={"mlflow.source.git.commit": git_commit()}) as run:
+        yield run.info.run_id
+
+
+def log_lineage(sources: Sources, dataset: Dataset, parts: Split) -> None:
+    """What the active run learns from: window, sizes, feature service and feature order, and where the logs lie."""
+    import mlflow  # noqa: PLC0415
+
+    mlflow.log_params(
+        {
+            "window_start": dataset.window.start.isoformat(),
+            "window_end": dataset.window.end.isoformat(),
+            "feature_service": sources.manifest.service,
+            "manifest_hash": sources.manifest.hash,
+            "rows": len(dataset),
+            **{f"{part}_slates": getattr(parts, part).slates for part in Split.__slots__},
+        }
+    )
+    mlflow.log_dict({"features": list(dataset.feature_names)}, "features.json")
+    mlflow.log_input(_lineage(sources, dataset), context="training")
+
+
+def log_training(client: Any, run_id: str, ranker: TrainedRanker) -> None:
+    """The parameters of a training and the validation metrics of each of its iterations."""
+    import mlflow  # noqa: PLC0415
+    from mlflow.entities import Metric  # noqa: PLC0415
+
+    mlflow.log_params({**asdict(ranker.parameters), "iterations": ranker.iterations})
+    metrics = [
+        Metric(f"validation_{name}", value, 0, step)
+        for name, values in ranker.history.items()
+        for step, value in enumerate(values, start=1)
+    ]
+    for first in range(0, len(metrics), METRICS_PER_REQUEST):
+        client.log_batch(run_id, metrics=metrics[first : first + METRICS_PER_REQUEST])
+
+
+def log_evaluation(evaluation: Evaluation, model_id: str) -> None:
+    """What the test part said, as `test_<metric>` and `test_<baseline>_<metric>` of the active run and of its model."""
+    import mlflow  # noqa: PLC0415
+
+    mlflow.log_metrics({f"{TEST}_{name}": value for name, value in evaluation.flat().items()}, model_id=model_id)
+
+
+def log_figures(figures: Mapping[str, Any]) -> None:
+    """Matplotlib figures, by name, as pictures of the active run."""
+    import mlflow  # noqa: PLC0415
+
+    for name, figure in figures.items():
+        mlflow.log_figure(figure, f"plots/{name}.png")
+
+
+def git_commit() -> str:
+    """The commit of the code that runs; empty where it is not in a repository or git is not installed."""
+    here = Path(__file__).parent
+    try:
+        told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)  # noqa: S607
+    except FileNotFoundError:
+        return ""
+    return told.stdout.strip()
+
+
+def _lineage(sources: Sources, dataset: Dataset) -> Any:
+    from mlflow.data.dataset_source_registry import resolve_dataset_source  # noqa: PLC0415
+    from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415
+
+    source = resolve_dataset_source(f"s3://{sources.lake.bucket}/engagement")
+    return MetaDataset(source, name=f"slates {dataset.window}", digest=dataset.digest)
