@@ -80,7 +80,7 @@ class Archive:
         for hour, part in by_hour.items():
             data = io.BytesIO()
             pq.write_table(pa.Table.from_pylist(part, schema=schema), data, compression="zstd")
-            key = f"{table}/{hour}/{name}.parquet"
+            key = f"{table}/{hour}/{name}-{len(part)}.parquet"  # rows in the name: counting needs only a listing
             self.objects.put(self.bucket, key, data.getvalue(), "application/vnd.apache.parquet")
 
 

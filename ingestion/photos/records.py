@@ -34,7 +34,7 @@ class Upload:
 _UPLOAD = """
 select p.id as photo_id, p.owner_id as author_id, p.original_key, p.byte_size, p.sha256,
        o.topic_id, o.content_type, o.caption, o.tags, o.posted_at, not u.is_private as public,
-       p.completed_at - o.posted_at > interval '1 minute' as imported
+       p.imported
 from photos p join posts o on o.id = p.id join users u on u.id = p.owner_id
 where p.id = %s and p.status = 'processing'
 """

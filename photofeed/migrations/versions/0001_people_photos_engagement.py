@@ -57,6 +57,7 @@ create table photos (
     variants        jsonb not null default '[]',
     failure_code    text,
     failure_reason  text,
+    imported        boolean not null default false,  -- dated back by a service
     created_at      timestamptz not null,
     completed_at    timestamptz,
     ready_at        timestamptz

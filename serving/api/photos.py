@@ -1,0 +1,271 @@
+"""Photos: ask where to upload, say that it is done, watch it become ready."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+import orjson
+from fastapi import APIRouter
+from fastapi.responses import Response, StreamingResponse
+from psycopg.rows import DictRow
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from photofeed.database import write_outbox
+from photofeed.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from photofeed.events import Envelope
+from photofeed.ids import decode_id, encode_id, topic_id
+from photofeed.object_store import UploadConditions
+from photofeed.posts import PostRef, PublishedPost
+from photofeed.topics import PHOTO_PROCESSED, PHOTO_UPLOADED
+from serving.api.replies import no_content, reply, timestamp
+from serving.posts import images_json
+from serving.services import ActorDep, CallerDep, Services, ServicesDep
+from serving.visibility import VISIBLE_TO_VIEWER
+
+router = APIRouter(prefix="/v1/photos", tags=["photos"])
+
+MEDIA_TYPES = Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/heif", "image/gif"]
+FINAL = frozenset({"ready", "review", "rejected", "failed"})
+_STATUS_POLL_SECONDS, _STATUS_LONGEST_SECONDS = 0.25, 180.0
+
+
+class Initiate(BaseModel):
+    """What the client knows of the file; whatever is given, the store enforces."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+    media_type: MEDIA_TYPES | None = None
+    byte_size: Annotated[int | None, Field(ge=1)] = None
+    sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$", description="Hexadecimal")] = None
+    created_at: Annotated[AwareDatetime | None, Field(description="Services only: date the photo back")] = None
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=50)]
+
+
+class Complete(BaseModel):
+    """The words that go with the photo."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+    caption: Annotated[str, Field(max_length=2200)] = ""
+    tags: Annotated[list[Tag], Field(max_length=30)] = []
+    content_type: Literal["photo", "reel"] = "photo"
+
+    @field_validator("tags")
+    @classmethod
+    def _plain_tags(cls, tags: list[str]) -> list[str]:
+        plain = [tag.strip().lstrip("#").casefold() for tag in tags]
+        return list(dict.fromkeys(tag for tag in plain if tag))
+
+
+_PHOTO = """
+select ph.*, coalesce(p.caption, '') as caption, coalesce(p.tags, '{}') as tags, p.content_type
+from photos ph left join posts p on p.id = ph.id
+"""
+
+
+@router.post("/initiate", status_code=201)
+async def initiate(services: ServicesDep, caller: CallerDep, actor: ActorDep, body: Initiate | None = None) -> Response:
+    """Get an address to PUT one photo to, straight into object storage."""
+    body = body or Initiate()
+    if body.created_at is not None and not caller.is_service:
+        raise ForbiddenError("Only a service may date a photo back.")
+    if body.byte_size is not None and body.byte_size > services.settings.upload_max_bytes:
+        raise InvalidError(f"Photos may have at most {services.settings.upload_max_bytes:,} bytes.", code="too_large")
+    created_at = (body.created_at or datetime.now(UTC)).astimezone(UTC)
+    photo_id = services.ids.at(created_at) if body.created_at else services.ids.next()
+    key = f"{actor}/{photo_id}"
+    async with services.database.connection() as connection:
+        found = await connection.execute(
+            "insert into photos"
+            " (id, owner_id, status, original_key, media_type, byte_size, sha256, imported, created_at)"
+            " select %s, id, 'awaiting_upload', %s, %s, %s, %s, %s, %s from users where id = %s",
+            (
+                *(photo_id, key, body.media_type, body.byte_size, body.sha256),
+                *(body.created_at is not None, created_at, actor),
+            ),
+        )
+        if not found.rowcount:
+            raise NotFoundError("There is nobody with this id.", code="user_not_found")
+    seconds = services.settings.upload_url_seconds
+    conditions = UploadConditions(body.media_type, body.byte_size, _base64(body.sha256))
+    url = services.objects.presign_put(services.settings.bucket_originals, key, seconds, conditions)
+    expires_at = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
+    return reply(
+        {"photoId": encode_id(photo_id), "uploadUrl": url, "expiresAt": expires_at, "headers": _headers(conditions)},
+        HTTPStatus.CREATED,
+    )
+
+
+def _base64(sha256: str | None) -> str | None:
+    return base64.b64encode(bytes.fromhex(sha256)).decode() if sha256 else None
+
+
+def _headers(conditions: UploadConditions) -> dict[str, str]:
+    """Headers that the PUT must carry because they are signed; a browser adds the length by itself."""
+    headers = {"Content-Type": conditions.media_type, "x-amz-checksum-sha256": conditions.sha256_base64}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+@router.post("/{photo_id}/complete", status_code=202)
+async def complete(photo_id: str, services: ServicesDep, actor: ActorDep, body: Complete | None = None) -> Response:
+    """Say that the upload is done; the photo is then processed. Again returns how things stand."""
+    body = body or Complete()
+    photo = decode_id(photo_id)
+    row = await _own_photo(services, actor, photo)
+    if row["status"] == "awaiting_upload":
+        await _check_uploaded(services, row)
+        await _start_processing(services, row, body)
+        row = await _own_photo(services, actor, photo)
+    return reply(photo_json(services, row), HTTPStatus.ACCEPTED)
+
+
+async def _check_uploaded(services: Services, row: DictRow) -> None:
+    try:
+        info = await anyio.to_thread.run_sync(
+            services.objects.head, services.settings.bucket_originals, row["original_key"]
+        )
+    except NotFoundError as error:
+        raise ConflictError("Nothing has been uploaded for this photo yet.", code="not_uploaded") from error
+    if info.size > services.settings.upload_max_bytes:
+        limit = services.settings.upload_max_bytes
+        raise InvalidError(f"The photo has {info.size:,} bytes; at most {limit:,} are taken.", code="too_large")
+
+
+async def _start_processing(services: Services, row: DictRow, body: Complete) -> None:
+    """Move the photo on, once, and write post and message in the same transaction."""
+    now = datetime.now(UTC)
+    posted_at = row["created_at"] if row["imported"] else now
+    topic = body.tags[0] if body.tags else ""
+    async with services.database.connection() as connection:
+        moved = await connection.execute(
+            "update photos set status = 'processing', completed_at = %s where id = %s and status = 'awaiting_upload'",
+            (now, row["id"]),
+        )
+        if not moved.rowcount:
+            return
+        await connection.execute(
+            "insert into posts (id, author_id, caption, tags, topic, topic_id, content_type, posted_at) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (row["id"], row["owner_id"], body.caption, body.tags, topic, topic_id(topic), body.content_type, posted_at),
+        )
+        payload = {"photoId": row["id"], "s3Key": row["original_key"], "userId": row["owner_id"]}
+        await write_outbox(connection, [(PHOTO_UPLOADED, Envelope("photo.uploaded", str(row["id"]), payload))])
+
+
+async def _own_photo(services: Services, actor: int, photo: int) -> DictRow:
+    async with services.database.connection() as connection:
+        rows = await connection.execute(f"{_PHOTO} where ph.id = %s and ph.owner_id = %s", (photo, actor))
+        row = await rows.fetchone()
+    if row is None:
+        raise NotFoundError("You have no photo with this id.", code="photo_not_found")
+    return row
+
+
+_VISIBLE_PHOTO = f"""
+{_PHOTO} join users u on u.id = ph.owner_id
+where ph.id = %(photo)s and (ph.owner_id = %(viewer)s or (ph.status = 'ready' and {VISIBLE_TO_VIEWER}))
+"""
+
+
+@router.get("/{photo_id}")
+async def get_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """A photo: one's own in any state, others' once they are ready and one may see them."""
+    return reply(photo_json(services, await _visible_photo(services, actor, decode_id(photo_id))))
+
+
+async def _visible_photo(services: Services, actor: int, photo: int) -> DictRow:
+    async with services.database.connection() as connection:
+        rows = await connection.execute(_VISIBLE_PHOTO, {"photo": photo, "viewer": actor})
+        row = await rows.fetchone()
+    if row is None:
+        raise NotFoundError("There is no such photo for you.", code="photo_not_found")
+    return row
+
+
+@router.get("/{photo_id}/status")
+async def watch_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Server-sent events `status`, one a change, until the photo is ready or never will be."""
+    photo = decode_id(photo_id)
+    row = await _own_photo(services, actor, photo)
+
+    async def changes() -> AsyncIterator[bytes]:
+        current, shown = row, ""
+        for _ in range(int(_STATUS_LONGEST_SECONDS / _STATUS_POLL_SECONDS)):
+            if current["status"] != shown:
+                shown = current["status"]
+                yield b"event: status\ndata: " + orjson.dumps(photo_json(services, current)) + b"\n\n"
+            if shown in FINAL:
+                return
+            await asyncio.sleep(_STATUS_POLL_SECONDS)
+            current = await _own_photo(services, actor, photo)
+
+    return StreamingResponse(changes(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+_DELETED_POST = """
+select p.id, p.author_id, p.topic_id, p.posted_at, p.content_type, u.is_private
+from posts p join users u on u.id = p.author_id where p.id = %s
+"""
+
+
+@router.delete("/{photo_id}", status_code=204)
+async def delete_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Take a photo of one's own away, for everybody and for good."""
+    photo = decode_id(photo_id)
+    row = await _own_photo(services, actor, photo)
+    async with services.database.connection() as connection:
+        post = await (await connection.execute(_DELETED_POST, (photo,))).fetchone()
+        if post is not None:
+            await write_outbox(connection, [(PHOTO_PROCESSED, _removal(post))])
+        await connection.execute("delete from photos where id = %s", (photo,))
+    await anyio.to_thread.run_sync(services.objects.delete, services.settings.bucket_originals, row["original_key"])
+    return no_content()
+
+
+def _removal(post: DictRow) -> Envelope:
+    ref = PostRef(post["id"], post["author_id"], post["topic_id"], int(post["posted_at"].timestamp() * 1000))
+    removed = PublishedPost(
+        ref,
+        content_type=post["content_type"],
+        caption_length=0,
+        tag_count=0,
+        public=not post["is_private"],
+        imported=False,
+        aspect=0.0,
+        sharpness=0.0,
+        brightness=0.0,
+        entropy=0.0,
+    )
+    return Envelope("photo.removed", str(ref.post_id), removed.to_payload())
+
+
+def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
+    """A photo as the API shows it."""
+    photo_id = encode_id(row["id"])
+    failure = {"code": row["failure_code"], "reason": row["failure_reason"]} if row["failure_code"] else None
+    return {
+        "id": photo_id,
+        "ownerId": encode_id(row["owner_id"]),
+        "status": row["status"],
+        "failure": failure,
+        "caption": row["caption"],
+        "tags": row["tags"],
+        "contentType": row["content_type"],
+        "createdAt": timestamp(row["created_at"]),
+        "width": row["width"],
+        "height": row["height"],
+        "blurhash": row["blurhash"],
+        "dominantColor": row["dominant_color"],
+        "images": images_json(services.settings.public_url, photo_id, row["variants"]),
+        "variants": [
+            {name: variant[name] for name in ("size", "format", "width", "height", "bytes")}
+            for variant in row["variants"]
+        ],
+    }

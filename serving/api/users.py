@@ -1,0 +1,184 @@
+"""People: who they are, and whom they follow, block and mute."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
+from psycopg.rows import DictRow
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from photofeed.errors import ConflictError, InvalidError, NotFoundError
+from photofeed.events import Action
+from photofeed.ids import decode_id, encode_id, uuid7
+from serving.api.replies import no_content, reply, timestamp
+from serving.engagement import ClientAction
+from serving.services import ActorDep, ServiceCallerDep, ServicesDep
+
+router = APIRouter(prefix="/v1", tags=["people"])
+
+
+class NewUser(BaseModel):
+    """A person to add, as the identity provider knows them."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+    handle: Annotated[str, Field(pattern=r"^[a-z0-9_.]{2,30}$", description="Unique, lower case")]
+    display_name: Annotated[str, Field(min_length=1, max_length=80)]
+    is_private: bool = False
+    created_at: datetime | None = None
+
+
+_USER = "select id, handle, display_name, is_private, follower_count, following_count, created_at from users"
+
+_RELATION = """
+select (select count(*) from posts where author_id = %(them)s and visible) as post_count,
+       exists (select 1 from follows where follower_id = %(me)s and followee_id = %(them)s) as followed_by_me,
+       exists (select 1 from follows where follower_id = %(them)s and followee_id = %(me)s) as follows_me
+"""
+
+
+def user_json(row: DictRow) -> dict[str, Any]:
+    """A person as the API shows them."""
+    return {
+        "id": encode_id(row["id"]),
+        "handle": row["handle"],
+        "displayName": row["display_name"],
+        "isPrivate": row["is_private"],
+        "followerCount": row["follower_count"],
+        "followingCount": row["following_count"],
+        "createdAt": timestamp(row["created_at"]),
+    }
+
+
+async def find_user(connection: AsyncConnection[DictRow], user_id: int) -> DictRow:
+    """A person's row.
+
+    Raises:
+        NotFoundError: nobody has that id.
+    """
+    row = await (await connection.execute(f"{_USER} where id = %s", (user_id,))).fetchone()
+    if row is None:
+        raise NotFoundError("There is nobody with this id.", code="user_not_found")
+    return row
+
+
+@router.post("/users", status_code=201)
+async def create_user(body: NewUser, services: ServicesDep, caller: ServiceCallerDep) -> Response:  # noqa: ARG001
+    """Add a person (services only: people themselves come from the identity provider)."""
+    created_at = body.created_at or datetime.now(UTC)
+    user_id = services.ids.at(created_at) if body.created_at else services.ids.next()
+    async with services.database.connection() as connection:
+        try:
+            await connection.execute(
+                "insert into users (id, handle, display_name, is_private, created_at) values (%s, %s, %s, %s, %s)",
+                (user_id, body.handle, body.display_name, body.is_private, created_at),
+            )
+        except UniqueViolation as error:
+            raise ConflictError(f"The handle {body.handle!r} is taken.", code="handle_taken") from error
+        row = await find_user(connection, user_id)
+    return reply(user_json(row), HTTPStatus.CREATED)
+
+
+@router.get("/me")
+async def me(services: ServicesDep, actor: ActorDep) -> Response:
+    """The person whose token this is."""
+    async with services.database.connection() as connection:
+        return reply(user_json(await find_user(connection, actor)))
+
+
+@router.get("/users/{user_id}")
+async def get_user(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """A person, and what is between them and the caller."""
+    them = decode_id(user_id)
+    async with services.database.connection() as connection:
+        row = await find_user(connection, them)
+        relation = await (await connection.execute(_RELATION, {"me": actor, "them": them})).fetchone() or {}
+    return reply(
+        user_json(row)
+        | {
+            "postCount": relation["post_count"],
+            "followedByMe": relation["followed_by_me"],
+            "followsMe": relation["follows_me"],
+        }
+    )
+
+
+async def _act(services: ServicesDep, actor: int, user_id: str, action: Action) -> Response:
+    them = decode_id(user_id)
+    if them == actor:
+        raise InvalidError("Nobody can do this with themselves.", code="self")
+    outcome = await services.engagement.record(
+        [ClientAction(uuid7(), action, actor, datetime.now(UTC), person_id=them)], as_service=False
+    )
+    outcome.raise_if_refused()
+    return no_content()
+
+
+@router.put("/users/{user_id}/follow", status_code=204)
+async def follow(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Follow a person; again changes nothing."""
+    return await _act(services, actor, user_id, Action.FOLLOW)
+
+
+@router.delete("/users/{user_id}/follow", status_code=204)
+async def unfollow(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Stop following a person."""
+    return await _act(services, actor, user_id, Action.UNFOLLOW)
+
+
+_LINKS = {
+    "block": (
+        "insert into blocks (blocker_id, blocked_id) values (%s, %s) on conflict do nothing",
+        "delete from blocks where blocker_id = %s and blocked_id = %s",
+    ),
+    "mute": (
+        "insert into mutes (muter_id, muted_id) values (%s, %s) on conflict do nothing",
+        "delete from mutes where muter_id = %s and muted_id = %s",
+    ),
+}
+
+
+async def _link(services: ServicesDep, actor: int, user_id: str, statement: str) -> Response:
+    them = decode_id(user_id)
+    if them == actor:
+        raise InvalidError("Nobody can do this with themselves.", code="self")
+    async with services.database.connection() as connection:
+        await find_user(connection, them)
+        await connection.execute(statement, (actor, them))
+    return no_content()
+
+
+@router.put("/users/{user_id}/block", status_code=204)
+async def block(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Neither sees the other any more, and neither follows the other."""
+    them = decode_id(user_id)
+    done = await _link(services, actor, user_id, _LINKS["block"][0])
+    ends = [
+        ClientAction(uuid7(), Action.UNFOLLOW, one, datetime.now(UTC), person_id=other)
+        for one, other in ((actor, them), (them, actor))
+    ]
+    await services.engagement.record(ends, as_service=False)
+    return done
+
+
+@router.delete("/users/{user_id}/block", status_code=204)
+async def unblock(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Lift a block."""
+    return await _link(services, actor, user_id, _LINKS["block"][1])
+
+
+@router.put("/users/{user_id}/mute", status_code=204)
+async def mute(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Keep following, but see none of their posts in the feed."""
+    return await _link(services, actor, user_id, _LINKS["mute"][0])
+
+
+@router.delete("/users/{user_id}/mute", status_code=204)
+async def unmute(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """See their posts again."""
+    return await _link(services, actor, user_id, _LINKS["mute"][1])

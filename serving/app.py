@@ -1,0 +1,55 @@
+"""The ASGI application."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TypedDict
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from photofeed.settings import Settings
+from serving import bootstrap
+from serving.api import delivery, dev, events, feed, health, photos, users
+from serving.api.body_limit import BodyLimit
+from serving.api.problems import install_problem_handlers
+from serving.services import Services
+
+WEB_APP = Path(__file__).parent.parent / "web" / "dist"
+MOST_BODY_BYTES = 1_000_000
+
+
+class State(TypedDict):
+    """What requests find in `request.state`."""
+
+    services: Services
+
+
+MakeServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
+
+
+def create_app(settings: Settings, make_services: MakeServices = bootstrap.services) -> FastAPI:
+    """The API with all its routes; services are built when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        async with make_services(settings) as services:
+            yield {"services": services}
+
+    app = FastAPI(
+        title="photofeed",
+        version="0.1.0",
+        summary="A photo feed, ranked.",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    install_problem_handlers(app)
+    app.add_middleware(BodyLimit, most_bytes=MOST_BODY_BYTES)
+    for module in (health, users, photos, feed, events, delivery):
+        app.include_router(module.router)
+    if settings.env == "dev":
+        app.include_router(dev.router)
+    if WEB_APP.is_dir():
+        app.mount("/", StaticFiles(directory=WEB_APP, html=True), name="web")
+    return app

@@ -1,0 +1,98 @@
+"""Builds everything the API needs from the settings, starts it, and stops it in reverse order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from photofeed import database
+from photofeed.event_log import KafkaPublisher
+from photofeed.feature_store import load_manifest
+from photofeed.ids import IdGenerator
+from photofeed.model_contract import ModelRegistry
+from photofeed.object_store import S3ObjectStore
+from photofeed.online_store.reader import PackedReader
+from photofeed.settings import Settings
+from photofeed.tokens import TokenVerifier
+from serving.engagement import EngagementRecorder
+from serving.feed.features import FeatureReader
+from serving.feed.filters.hidden_authors import HiddenAuthors
+from serving.feed.filters.own import OwnPosts
+from serving.feed.filters.seen import SeenPosts
+from serving.feed.pipeline import FeedPipeline
+from serving.feed.scorers.popularity import PopularityScorer
+from serving.feed.scorers.recency import RecencyScorer
+from serving.feed.served_log import ServedLog
+from serving.feed.slate import CursorSigner, SlateStore
+from serving.feed.sources.celebrities import CelebritySource
+from serving.feed.sources.explore import ExploreSource
+from serving.feed.sources.following import FollowingSource
+from serving.model_slot import ModelSlot
+from serving.posts import Posts
+from serving.services import Services
+
+REDIS_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """The API's services on real systems, running for as long as the context is open."""
+    async with AsyncExitStack() as owned:
+        pool = database.async_pool(settings)
+        await pool.open()
+        owned.push_async_callback(pool.close)
+        redis_url = settings.redis_url.get_secret_value()
+        client = redis.asyncio.Redis.from_url(
+            redis_url,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+        )
+        owned.push_async_callback(client.aclose)
+        publisher = KafkaPublisher(settings)
+        owned.callback(publisher.close)
+        registry = ModelRegistry.connect(settings)
+        owned.callback(registry.close)
+        objects = S3ObjectStore.connect(settings)
+        manifest = load_manifest(settings, objects)
+        reader = PackedReader([view.schema for view in manifest.views], async_client=client)
+        activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
+
+        served_log = ServedLog(publisher)
+        served_log.start()
+        owned.push_async_callback(served_log.stop)
+        model_slot = ModelSlot(settings, registry)
+        model_slot.start()
+        owned.push_async_callback(model_slot.stop)
+
+        ids = IdGenerator()
+        feed = FeedPipeline(
+            settings=settings,
+            database=pool,
+            sources=[FollowingSource(client), CelebritySource(client)],
+            explore=ExploreSource(client),
+            filters=[OwnPosts(), HiddenAuthors()],
+            seen=SeenPosts(client),
+            model_slot=model_slot,
+            fallback_features=FeatureReader(manifest, reader),
+            fallbacks=[PopularityScorer(), RecencyScorer()],
+            slates=SlateStore(client),
+            cursors=CursorSigner(settings),
+            posts=Posts(settings.public_url),
+            served_log=served_log,
+        )
+        yield Services(
+            settings=settings,
+            ids=ids,
+            database=pool,
+            redis=client,
+            objects=objects,
+            publisher=publisher,
+            verifier=TokenVerifier(settings),
+            engagement=EngagementRecorder(pool, publisher, ids),
+            model_slot=model_slot,
+            feed=feed,
+            activity=activity,
+        )

@@ -1,0 +1,28 @@
+"""`photofeed serve`: the API from the command line."""
+
+import typer
+
+app = typer.Typer(help="Serve the API.")
+
+
+@app.command("serve")
+def serve() -> None:
+    """Serve the API until told to stop (SIGTERM or Ctrl-C); open requests are finished first."""
+    from granian import Granian  # noqa: PLC0415  `photofeed --help` stays fast
+    from granian.constants import Interfaces  # noqa: PLC0415
+
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    Granian(
+        "serving.main:make_app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.api_workers,
+        websockets=False,
+        workers_kill_timeout=15,
+        respawn_failed_workers=True,
+        log_access=False,
+    ).serve()

@@ -1,0 +1,325 @@
+"""Recording what people do: state into PostgreSQL, behaviour into the event log, each once.
+
+Actions that change something people can look up (like, save, follow, comment) are written together with their event in
+one transaction, through the outbox. Pure behaviour (impressions, dwell, ...) goes straight to the log and is durable
+before the call returns. An action that changes nothing, such as liking what is liked already, makes no event.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio.to_thread
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from photofeed.database import AsyncDatabase, write_outbox
+from photofeed.errors import InvalidError, NotFoundError
+from photofeed.event_log import EventPublisher
+from photofeed.events import PERSON_ACTIONS, Action, EngagementEvent, Envelope, engagement_envelope
+from photofeed.ids import IdGenerator
+from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED, Topic
+from serving.visibility import VISIBLE_TO_VIEWER
+
+FUTURE_LIMIT = timedelta(minutes=5)  # clocks of phones are a little wrong
+PAST_LIMIT = timedelta(days=2)  # phones that were offline
+IMPORT_PAST_LIMIT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAction:
+    """One thing one person did, as a client tells it."""
+
+    id: str
+    action: Action
+    actor_id: int
+    occurred_at: datetime
+    post_id: int | None = None
+    person_id: int | None = None
+    slate_id: str | None = None
+    position: int | None = None
+    dwell_ms: int | None = None
+    source: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one action was not taken; `index` is its place in the call."""
+
+    index: int
+    id: str
+    code: str
+    reason: str
+
+
+@dataclass(slots=True)
+class RecordOutcome:
+    """What became of the actions of one call."""
+
+    accepted: int = 0
+    unchanged: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+    def raise_if_refused(self) -> None:
+        """For calls about a single thing.
+
+        Raises:
+            NotFoundError: the post or person is not there for the caller.
+            InvalidError: anything else was wrong with it.
+        """
+        for refusal in self.refused:
+            kind = NotFoundError if refusal.code.endswith("_not_found") else InvalidError
+            raise kind(refusal.reason, code=refusal.code)
+
+
+_POSTS = f"""
+select p.id, p.author_id, p.topic_id, p.content_type
+from posts p join users u on u.id = p.author_id
+where p.id = any(%(posts)s) and {VISIBLE_TO_VIEWER}
+"""  # noqa: S608  a constant
+_POSTS_OF_SERVICE = "select id, author_id, topic_id, content_type from posts where id = any(%(posts)s) and visible"
+
+_LIKE = """
+with added as (
+    insert into {table} (user_id, post_id, created_at)
+    select * from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[])
+    on conflict do nothing returning user_id, post_id
+), counted as (
+    update posts set {counter} = {counter} + n
+    from (select post_id, count(*) as n from added group by post_id) a where id = a.post_id
+)
+select user_id, post_id as target_id from added
+"""
+_UNLIKE = """
+with removed as (
+    delete from {table} t using unnest(%(users)s::bigint[], %(targets)s::bigint[]) as w(user_id, post_id)
+    where t.user_id = w.user_id and t.post_id = w.post_id returning t.user_id, t.post_id
+), counted as (
+    update posts set {counter} = {counter} - n
+    from (select post_id, count(*) as n from removed group by post_id) r where id = r.post_id
+)
+select user_id, post_id as target_id from removed
+"""
+_FOLLOW = """
+with added as (
+    insert into follows (follower_id, followee_id, created_at)
+    select * from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[])
+    on conflict do nothing returning follower_id, followee_id
+), counted as (
+    update users set
+        follower_count = follower_count + (select count(*) from added where followee_id = users.id),
+        following_count = following_count + (select count(*) from added where follower_id = users.id)
+    where id in (select followee_id from added union select follower_id from added)
+)
+select follower_id as user_id, followee_id as target_id from added
+"""
+_UNFOLLOW = """
+with removed as (
+    delete from follows f using unnest(%(users)s::bigint[], %(targets)s::bigint[]) as w(follower_id, followee_id)
+    where f.follower_id = w.follower_id and f.followee_id = w.followee_id returning f.follower_id, f.followee_id
+), counted as (
+    update users set
+        follower_count = follower_count - (select count(*) from removed where followee_id = users.id),
+        following_count = following_count - (select count(*) from removed where follower_id = users.id)
+    where id in (select followee_id from removed union select follower_id from removed)
+)
+select follower_id as user_id, followee_id as target_id from removed
+"""
+_COMMENT = """
+with added as (
+    insert into comments (id, post_id, user_id, body, created_at)
+    select * from unnest(%(ids)s::bigint[], %(targets)s::bigint[], %(users)s::bigint[], %(texts)s::text[],
+                         %(moments)s::timestamptz[])
+    returning user_id, post_id
+), counted as (
+    update posts set comment_count = comment_count + n
+    from (select post_id, count(*) as n from added group by post_id) a where id = a.post_id
+)
+select user_id, post_id as target_id from added
+"""
+
+# What each action that has a state does to it; every statement returns the pairs it changed.
+_STATE_CHANGES: dict[Action, str] = {
+    Action.LIKE: _LIKE.format(table="likes", counter="like_count"),
+    Action.UNLIKE: _UNLIKE.format(table="likes", counter="like_count"),
+    Action.SAVE: _LIKE.format(table="saves", counter="save_count"),
+    Action.UNSAVE: _UNLIKE.format(table="saves", counter="save_count"),
+    Action.FOLLOW: _FOLLOW,
+    Action.UNFOLLOW: _UNFOLLOW,
+    Action.COMMENT: _COMMENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A client's action with the event it makes."""
+
+    told: ClientAction
+    event: EngagementEvent
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        """Actor and target, by which state changes are told apart."""
+        target = self.told.person_id if self.told.action in PERSON_ACTIONS else self.told.post_id
+        return self.told.actor_id, target or 0
+
+
+class EngagementRecorder:
+    """Takes actions, refuses those that cannot be, and makes the others durable before it returns."""
+
+    def __init__(self, database: AsyncDatabase, publisher: EventPublisher, ids: IdGenerator) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._ids = ids
+
+    async def record(self, actions: Sequence[ClientAction], *, as_service: bool) -> RecordOutcome:
+        """Record actions.
+
+        Args:
+            actions: of one person, or of many when a service imports.
+            as_service: actions may then be older, and are taken as known since they occurred.
+
+        Raises:
+            RetryableError: the event log did not answer; calling again with the same ids is safe.
+        """
+        outcome = RecordOutcome()
+        async with self._database.connection() as connection:
+            accepted = await self._check(connection, actions, outcome, as_service=as_service)
+            stateful = [one for one in accepted if _has_state(one.told)]
+            changed = await self._change_state(connection, stateful)
+            await write_outbox(connection, _messages(changed))
+        plain = [one for one in accepted if not _has_state(one.told)]
+        if plain:
+            await anyio.to_thread.run_sync(self._publisher.publish, ENGAGEMENT.name, _envelopes(plain))
+        outcome.accepted = len(plain) + len(changed)
+        outcome.unchanged = len(stateful) - len(changed)
+        return outcome
+
+    async def _check(
+        self,
+        connection: AsyncConnection[DictRow],
+        actions: Sequence[ClientAction],
+        outcome: RecordOutcome,
+        *,
+        as_service: bool,
+    ) -> list[_Accepted]:
+        """Pair each possible action with its event; say of the others why not."""
+        posts = await _visible_posts(connection, actions, as_service=as_service)
+        people = await _existing_people(connection, actions)
+        now = datetime.now(UTC)
+        earliest = now - (IMPORT_PAST_LIMIT if as_service else PAST_LIMIT)
+        accepted = []
+        for index, told in enumerate(actions):
+            refusal = _refusal(told, posts, people, earliest, now + FUTURE_LIMIT)
+            if refusal is not None:
+                outcome.refused.append(Refusal(index, told.id, *refusal))
+                continue
+            accepted.append(_Accepted(told, _event(told, posts, imported=as_service)))
+        return accepted
+
+    async def _change_state(
+        self, connection: AsyncConnection[DictRow], accepted: Sequence[_Accepted]
+    ) -> list[_Accepted]:
+        """Write the state; return the actions that changed it, in order."""
+        changed: list[_Accepted] = []
+        by_action: dict[Action, list[_Accepted]] = defaultdict(list)
+        for one in accepted:
+            by_action[one.told.action].append(one)
+        for action, group in by_action.items():
+            arguments: dict[str, Any] = {
+                "ids": [self._ids.at(one.told.occurred_at) for one in group],
+                "users": [one.pair[0] for one in group],
+                "targets": [one.pair[1] for one in group],
+                "moments": [one.told.occurred_at for one in group],
+                "texts": [one.told.text for one in group],
+            }
+            cursor = await connection.execute(_STATE_CHANGES[action], arguments)
+            pairs = [(row["user_id"], row["target_id"]) async for row in cursor]
+            for one in group:
+                if one.pair in pairs:
+                    pairs.remove(one.pair)
+                    changed.append(one)
+        return changed
+
+
+def _has_state(told: ClientAction) -> bool:
+    """Whether the action is also looked up later; a comment without words is only behaviour."""
+    return told.action in _STATE_CHANGES and (told.action is not Action.COMMENT or told.text is not None)
+
+
+async def _visible_posts(
+    connection: AsyncConnection[DictRow], actions: Sequence[ClientAction], *, as_service: bool
+) -> dict[int, DictRow]:
+    wanted = list({told.post_id for told in actions if told.post_id is not None})
+    if not wanted:
+        return {}
+    statement = _POSTS_OF_SERVICE if as_service else _POSTS
+    arguments = {"posts": wanted, "viewer": actions[0].actor_id}
+    return {row["id"]: row async for row in await connection.execute(statement, arguments)}
+
+
+async def _existing_people(connection: AsyncConnection[DictRow], actions: Sequence[ClientAction]) -> set[int]:
+    wanted = {told.actor_id for told in actions} | {told.person_id for told in actions if told.person_id is not None}
+    rows = await connection.execute("select id from users where id = any(%s)", (list(wanted),))
+    return {row["id"] async for row in rows}
+
+
+def _refusal(
+    told: ClientAction, posts: dict[int, DictRow], people: set[int], earliest: datetime, latest: datetime
+) -> tuple[str, str] | None:
+    """Code and reason why an action cannot be; None if it can."""
+    on_person = told.action in PERSON_ACTIONS
+    if told.actor_id not in people:
+        return "actor_not_found", "There is nobody with the actor's id."
+    if on_person and told.person_id not in people:
+        return "user_not_found", "There is nobody with this id."
+    if on_person and told.person_id == told.actor_id:
+        return "self", "Nobody can do this with themselves."
+    if not on_person and told.post_id not in posts:
+        return "post_not_found", "There is no such post for you."
+    if told.occurred_at > latest:
+        return "in_the_future", "It says it happened in the future."
+    if told.occurred_at < earliest:
+        return "too_old", "It happened too long ago to be counted."
+    return None
+
+
+def _event(told: ClientAction, posts: dict[int, DictRow], *, imported: bool) -> EngagementEvent:
+    post = posts[told.post_id] if told.post_id is not None else None
+    return EngagementEvent(
+        id=told.id,
+        action=told.action,
+        user_id=told.actor_id,
+        creator_id=post["author_id"] if post else told.person_id or 0,
+        occurred_at=told.occurred_at,
+        post_id=told.post_id,
+        topic_id=post["topic_id"] if post else None,
+        content_type=post["content_type"] if post else None,
+        slate_id=told.slate_id,
+        position=told.position,
+        dwell_ms=told.dwell_ms,
+        source=told.source,
+        imported=imported,
+    )
+
+
+def _envelopes(accepted: Sequence[_Accepted]) -> list[Envelope]:
+    """One message a person, events in order."""
+    by_actor: dict[int, list[EngagementEvent]] = defaultdict(list)
+    for one in accepted:
+        by_actor[one.told.actor_id].append(one.event)
+    return [engagement_envelope(actor, events) for actor, events in by_actor.items()]
+
+
+def _messages(changed: Sequence[_Accepted]) -> list[tuple[Topic, Envelope]]:
+    """The outbox rows of state changes: their engagement, and what fan-out must know of the graph."""
+    messages = [(ENGAGEMENT, envelope) for envelope in _envelopes(changed)]
+    kinds = {Action.FOLLOW: "followed", Action.UNFOLLOW: "unfollowed"}
+    for one in changed:
+        if one.told.action in kinds:
+            payload = {"userId": one.pair[0], "followeeId": one.pair[1]}
+            messages.append((GRAPH_CHANGED, Envelope(kinds[one.told.action], str(one.pair[0]), payload)))
+    return messages

@@ -1,0 +1,17 @@
+"""People muted, or blocked in either direction."""
+
+import numpy as np
+
+from serving.feed.candidates import Candidates, Mask
+from serving.feed.query import FeedQuery
+
+
+class HiddenAuthors:
+    """Leaves out posts of muted and blocked people."""
+
+    reason = "muted_or_blocked"
+
+    async def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
+        """True for posts of everybody else."""
+        mask: Mask = ~np.isin(candidates.author_ids, np.fromiter(query.hidden, dtype=np.int64))
+        return mask

@@ -1,0 +1,28 @@
+"""Posts that the viewer was shown lately."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from photofeed.timelines import seen_key
+from serving.feed.candidates import Candidates, Mask
+from serving.feed.query import FeedQuery
+
+SEEN_FOR = timedelta(hours=24)
+
+
+class SeenPosts:
+    """Leaves out posts seen in the last day; a short slate gets them back as backfill."""
+
+    reason = "seen"
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+
+    async def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
+        """True for posts not seen lately."""
+        since = query.seconds - SEEN_FOR.total_seconds()
+        seen = await self._redis.zrange(seen_key(query.user_id), "+inf", since, byscore=True, desc=True)
+        mask: Mask = ~np.isin(candidates.post_ids, np.array([int(post) for post in seen], dtype=np.int64))
+        return mask

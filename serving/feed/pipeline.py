@@ -1,0 +1,289 @@
+"""The feed path, stage by stage.
+
+query       who asks, whom they follow, whom they do not want to see
+candidates  sources side by side, each with its own time-out
+filters     own posts, hidden authors; then posts seen lately
+features    one round trip to the online store, then request-time features
+score       the live model, else popularity, else recency
+rerank      explore slots with known propensities, then never three in a row by one author
+slate       kept, so that pages stay stable
+page        visibility checked again, posts read, spacing kept, the served log told
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import structlog
+from prometheus_client import Counter, Histogram
+from redis.exceptions import RedisError
+
+from photofeed.database import AsyncDatabase
+from photofeed.errors import NotFoundError, RetryableError
+from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.ids import uuid7
+from photofeed.settings import Settings
+from serving.feed.candidates import Candidates, Source
+from serving.feed.features import FeatureMatrix, FeatureReader
+from serving.feed.filters import CandidateFilter
+from serving.feed.query import FeedQuery, make_query
+from serving.feed.reasons import reason
+from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
+from serving.feed.rerankers.explore_slots import draw_explore, explore_count, spread_explore
+from serving.feed.scorers import CandidateScorer, Scores
+from serving.feed.served_log import ServedLog
+from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItem, SlateStore
+from serving.feed.sources import CandidateSource
+from serving.model_slot import LoadedModel, ModelSlot
+from serving.posts import Posts
+
+log = structlog.get_logger(__name__)
+
+STAGE_SECONDS = Histogram(
+    "photofeed_feed_stage_seconds",
+    "Time of each stage of the feed path",
+    ["stage"],
+    buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
+)
+SKIPPED = Counter("photofeed_feed_sources_skipped", "Sources that failed or were late", ["source"])
+RANKED = Counter("photofeed_feed_slates", "Slates by the way they were ranked", ["ranking"])
+DROPPED = Counter("photofeed_feed_candidates_dropped", "Candidates that filters left out", ["reason"])
+
+SLATE_LENGTH = 150
+SHORTEST_SLATE = 30
+SOURCE_SECONDS = 0.5
+EXPLORE_CANDIDATE_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a slate, ready to send."""
+
+    slate: Slate
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+@dataclass(slots=True)
+class FeedPipeline:
+    """Runs the stages above; holds nothing between requests but its parts."""
+
+    settings: Settings
+    database: AsyncDatabase
+    sources: Sequence[CandidateSource]
+    explore: CandidateSource
+    filters: Sequence[CandidateFilter]
+    seen: CandidateFilter
+    model_slot: ModelSlot
+    fallback_features: FeatureReader | None
+    fallbacks: Sequence[CandidateScorer]
+    slates: SlateStore
+    cursors: CursorSigner
+    posts: Posts
+    served_log: ServedLog
+
+    async def first_page(self, user_id: int, limit: int) -> Page:
+        """Rank a new slate and return its first page.
+
+        Raises:
+            NotFoundError: there is no such person.
+        """
+        with _timed("query"):
+            query = await self._query(user_id)
+        slate = await self._rank(query)
+        RANKED.labels(slate.ranking).inc()
+        with _timed("slate"):
+            await self.slates.keep(slate)
+        return await self._page(slate, 0, limit)
+
+    async def next_page(self, user_id: int, cursor_text: str, limit: int) -> Page:
+        """Go on in a slate.
+
+        Raises:
+            InvalidError: the cursor is forged, somebody else's, or too old.
+        """
+        cursor = self.cursors.read(cursor_text, user_id)
+        return await self._page(await self.slates.load(cursor.slate_id), cursor.offset, limit)
+
+    async def _query(self, user_id: int) -> FeedQuery:
+        async with self.database.connection() as connection:
+            query = await make_query(connection, user_id, datetime.now(UTC), self.settings.celebrity_followers)
+        if query is None:
+            raise NotFoundError("There is nobody with this id.", code="user_not_found")
+        return query
+
+    async def _rank(self, query: FeedQuery) -> Slate:
+        with _timed("candidates"):
+            candidates, skipped = await self._candidates(query)
+        with _timed("filters"):
+            candidates = await self._filter(query, candidates)
+        model = self.model_slot.live
+        with _timed("features"):
+            features = await self._features(query, candidates, model)
+        with _timed("score"):
+            ranking, scores = self._score(candidates, features, model)
+        with _timed("rerank"):
+            items = self._rerank(candidates, features, scores)
+        by_model = model if ranking == "model" else None
+        return Slate(
+            id=uuid7(),
+            user_id=query.user_id,
+            ranking=ranking,
+            model_name=by_model.contract.model_name if by_model else None,
+            model_version=by_model.version if by_model else None,
+            engine=by_model.scorer.engine if by_model else None,
+            items=items,
+            skipped_sources=skipped,
+        )
+
+    async def _candidates(self, query: FeedQuery) -> tuple[Candidates, tuple[str, ...]]:
+        """About `settings.candidates` posts; a source that fails or is late is skipped, counted and named."""
+        explore_limit = round(self.settings.candidates * EXPLORE_CANDIDATE_SHARE)
+        graph_limit = self.settings.candidates - explore_limit
+        plan = [(source, graph_limit) for source in self.sources] + [(self.explore, explore_limit)]
+        found = await asyncio.gather(*(self._fetch(source, query, limit) for source, limit in plan))
+        skipped = tuple(source.name for (source, _), part in zip(plan, found, strict=True) if part is None)
+        merged = Candidates.merge([part for part in found if part is not None] or [Candidates.empty()])
+        return _outside_graph(merged), skipped
+
+    async def _fetch(self, source: CandidateSource, query: FeedQuery, limit: int) -> Candidates | None:
+        try:
+            async with asyncio.timeout(SOURCE_SECONDS):
+                return await source.fetch(query, limit)
+        except (RedisError, TimeoutError) as error:
+            SKIPPED.labels(source.name).inc()
+            log.warning("source skipped", source=source.name, error=repr(error))
+            return None
+
+    async def _filter(self, query: FeedQuery, candidates: Candidates) -> Candidates:
+        """Leave out what may not be shown, and what was seen lately unless the slate would be too short."""
+        for one in self.filters:
+            candidates = await self._keep(one, query, candidates)
+        unseen = await self._keep(self.seen, query, candidates)
+        return unseen if len(unseen) >= SHORTEST_SLATE else candidates
+
+    async def _keep(self, one: CandidateFilter, query: FeedQuery, candidates: Candidates) -> Candidates:
+        try:
+            mask = await one.keep(query, candidates)
+        except (RedisError, TimeoutError) as error:
+            log.warning("filter skipped", filter=one.reason, error=repr(error))
+            return candidates
+        DROPPED.labels(one.reason).inc(int((~mask).sum()))
+        return candidates.take(mask)
+
+    async def _features(
+        self, query: FeedQuery, candidates: Candidates, model: LoadedModel | None
+    ) -> FeatureMatrix | None:
+        reader = model.features if model else self.fallback_features
+        if reader is None or not len(candidates):
+            return None
+        try:
+            return await reader.read(query, candidates)
+        except (RedisError, TimeoutError) as error:
+            log.warning("features unavailable", error=repr(error))
+            return None
+
+    def _score(
+        self, candidates: Candidates, features: FeatureMatrix | None, model: LoadedModel | None
+    ) -> tuple[str, Scores]:
+        """Scores by the best means at hand, and its name; what is not a number sinks to the bottom."""
+        if model and features:
+            return "model", _sink_nan(model.scorer.score(features.values))
+        for scorer in self.fallbacks:
+            try:
+                return scorer.ranking, _sink_nan(scorer.score(candidates, features))
+            except RetryableError:
+                continue
+        raise RetryableError("There is no way to rank a feed right now.")
+
+    def _rerank(self, candidates: Candidates, features: FeatureMatrix | None, scores: Scores) -> tuple[SlateItem, ...]:
+        """Order candidates into a slate."""
+        rng = np.random.default_rng()
+        outside = candidates.is_source(Source.EXPLORE)
+        graph, explore = np.flatnonzero(~outside), np.flatnonzero(outside)
+        from_graph, wanted = explore_count(len(graph), self.settings.explore_share, SLATE_LENGTH, SHORTEST_SLATE)
+        graph = graph[np.argsort(-scores[graph], kind="stable")][:from_graph]
+        draw = draw_explore(scores[explore], wanted, rng)
+        slots = spread_explore(len(graph), len(draw.places), rng)
+        order, propensities = _interleave(graph, explore[draw.places], draw.propensities, slots)
+        places = space_authors(candidates.author_ids[order].tolist())
+        return tuple(_item(candidates, features, scores, order[p], propensities[p]) for p in places)
+
+    async def _page(self, slate: Slate, offset: int, limit: int) -> Page:
+        """A page from `offset`; posts that may no longer be seen are gone, and no author gains a third in a row."""
+        with _timed("page"):
+            wanted = slate.items[offset : offset + limit]
+            async with self.database.connection() as connection:
+                posts = await self.posts.by_ids(connection, slate.user_id, [item.post_id for item in wanted])
+            visible = [place for place, item in enumerate(wanted, offset) if item.post_id in posts]
+            before = [item.author_id for item in slate.items[max(0, offset - MOST_IN_A_ROW) : offset]]
+            spaced = [visible[p] for p in space_authors([slate.items[p].author_id for p in visible], before)]
+            shown = list(enumerate(spaced, offset))
+            items = [_item_json(position, slate.items[place], posts) for position, place in shown]
+        self.served_log.add(slate, offset, shown)
+        end = offset + limit
+        more = end < len(slate.items)
+        return Page(slate, items, self.cursors.sign(Cursor(slate.id, slate.user_id, end)) if more else None)
+
+
+def _outside_graph(candidates: Candidates) -> Candidates:
+    """Explore is for strangers: posts of authors whom the other sources bring are left out of it."""
+    explore = candidates.is_source(Source.EXPLORE)
+    followed = np.unique(candidates.author_ids[~explore])
+    return candidates.take(~(explore & np.isin(candidates.author_ids, followed)))
+
+
+def _sink_nan(scores: Scores) -> Scores:
+    return np.nan_to_num(scores, nan=-np.inf, posinf=np.finfo(np.float64).max, neginf=-np.finfo(np.float64).max)
+
+
+def _interleave(
+    graph: Any, explore: Any, explore_propensities: Any, slots: Sequence[int]
+) -> tuple[list[int], list[float]]:
+    """Merge ranked posts with explore posts at their slots; ranked posts have propensity 1."""
+    order, propensities = graph.tolist(), [1.0] * len(graph)
+    for slot, place, propensity in zip(slots, explore.tolist(), explore_propensities.tolist(), strict=True):
+        order.insert(slot, place)
+        propensities.insert(slot, propensity)
+    return order, propensities
+
+
+def _item(
+    candidates: Candidates, features: FeatureMatrix | None, scores: Scores, place: int, propensity: float
+) -> SlateItem:
+    return SlateItem(
+        post_id=int(candidates.post_ids[place]),
+        author_id=int(candidates.author_ids[place]),
+        source=Source(int(candidates.sources[place])),
+        score=float(scores[place]),
+        propensity=propensity,
+        features=tuple(features.values[place].tolist()) if features else (),
+    )
+
+
+def _item_json(position: int, item: SlateItem, posts: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    post = posts[item.post_id]
+    features = dict(zip(FEATURE_NAMES, item.features, strict=True)) if item.features else None
+    return {
+        "position": position,
+        "source": item.source.label,
+        "score": item.score,
+        "reason": reason(
+            item.source, features, post["author"]["handle"], post["topic"], followed=post["author"]["followedByMe"]
+        ),
+        "post": post,
+    }
+
+
+@contextmanager
+def _timed(stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        STAGE_SECONDS.labels(stage).observe(time.perf_counter() - started)

@@ -1,0 +1,1 @@
+"""Reranking: rules about a slate as a whole, which no score of a single post can keep."""

@@ -1,0 +1,99 @@
+"""The served log: what was shown, with what the model saw, sent to the event log after the reply."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+import anyio.to_thread
+import structlog
+from prometheus_client import Counter
+
+from photofeed.errors import RetryableError
+from photofeed.event_log import EventPublisher
+from photofeed.events import Envelope
+from photofeed.topics import FEED_SERVED
+from serving.feed.slate import Slate
+
+log = structlog.get_logger(__name__)
+
+SERVED = Counter("photofeed_served_log_pages", "Pages of feeds by what became of their log", ["outcome"])
+_BUFFER_PAGES, _BATCH_PAGES, _ATTEMPTS = 10_000, 200, 5
+
+
+class ServedLog:
+    """Takes pages without waiting, and publishes them in the background.
+
+    The buffer is bounded: when the event log is away for long, further pages are dropped and counted, never silently.
+    """
+
+    def __init__(self, publisher: EventPublisher) -> None:
+        self._publisher = publisher
+        self._pages: asyncio.Queue[Envelope] = asyncio.Queue(_BUFFER_PAGES)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to publish; call inside the event loop."""
+        self._task = asyncio.create_task(self._publish())
+
+    async def stop(self) -> None:
+        """Publish what is buffered, then end."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._pages.join(), timeout=10)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def add(self, slate: Slate, offset: int, shown: list[tuple[int, int]]) -> None:
+        """Note one page: `shown` are (position, place in the slate) of its posts."""
+        try:
+            self._pages.put_nowait(_envelope(slate, offset, shown))
+        except asyncio.QueueFull:
+            SERVED.labels("dropped").inc()
+
+    async def _publish(self) -> None:
+        while True:
+            pages = [await self._pages.get()]
+            while len(pages) < _BATCH_PAGES and not self._pages.empty():
+                pages.append(self._pages.get_nowait())
+            await self._send(pages)
+            for _ in pages:
+                self._pages.task_done()
+
+    async def _send(self, pages: list[Envelope]) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                await anyio.to_thread.run_sync(self._publisher.publish, FEED_SERVED.name, pages)
+            except RetryableError as error:
+                log.warning("served log waits for the event log", pages=len(pages), error=str(error))
+                await asyncio.sleep(min(2.0**attempt, 10.0))
+            else:
+                SERVED.labels("published").inc(len(pages))
+                return
+        SERVED.labels("dropped").inc(len(pages))
+        log.error("served log pages dropped", pages=len(pages))
+
+
+def _envelope(slate: Slate, offset: int, shown: list[tuple[int, int]]) -> Envelope:
+    items = [
+        {
+            "postId": slate.items[place].post_id,
+            "creatorId": slate.items[place].author_id,
+            "position": position,
+            "score": slate.items[place].score,
+            "source": slate.items[place].source.label,
+            "propensity": slate.items[place].propensity,
+            "features": slate.items[place].features,
+        }
+        for position, place in shown
+    ]
+    payload = {
+        "slateId": slate.id,
+        "userId": slate.user_id,
+        "offset": offset,
+        "ranking": slate.ranking,
+        "modelVersion": slate.model_version,
+        "servedAt": datetime.now(UTC).isoformat(),
+        "items": items,
+    }
+    return Envelope("feed.served", str(slate.user_id), payload)

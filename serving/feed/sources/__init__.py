@@ -1,0 +1,15 @@
+"""Sources of candidates, tried side by side; one that fails or is late is left out, and said so."""
+
+from typing import Protocol
+
+from serving.feed.candidates import Candidates
+from serving.feed.query import FeedQuery
+
+
+class CandidateSource(Protocol):
+    """Finds posts for a query."""
+
+    name: str
+
+    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+        """At most `limit` candidates, best first."""

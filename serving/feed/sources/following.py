@@ -1,0 +1,21 @@
+"""The follower timeline: posts of normal accounts, delivered on publish."""
+
+from typing import Any
+
+from photofeed.timelines import timeline_key
+from serving.feed.candidates import Candidates, Source
+from serving.feed.query import FeedQuery
+
+
+class FollowingSource:
+    """Reads the timeline that fan-out wrote, newest first."""
+
+    name = "following"
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+
+    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+        """The newest posts of the timeline."""
+        members = await self._redis.zrange(timeline_key(query.user_id), 0, limit - 1, desc=True)
+        return Candidates.from_members(members, Source.FOLLOWING)

@@ -1,0 +1,119 @@
+"""The model slot: the champion as MLflow names it, loaded beside the traffic and swapped in whole."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+import structlog
+from prometheus_client import Counter, Gauge
+
+from photofeed.errors import PermanentError, PhotofeedError, RetryableError
+from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.model_contract import CHAMPION, ModelContract, ModelRegistry
+from photofeed.online_store.reader import PackedReader
+from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
+from photofeed.settings import Settings
+from serving.feed.features import FeatureReader
+
+log = structlog.get_logger(__name__)
+
+LOADS = Counter("photofeed_model_loads", "Attempts to load a model, by outcome", ["outcome"])
+LIVE_VERSION = Gauge("photofeed_model_version", "Version of the model that ranks; 0 while there is none")
+
+
+class UnfitModelError(PermanentError):
+    """A registered model that this server must not rank with."""
+
+    code = "model_unfit"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to rank: scorer and the reader of exactly the features it was trained on."""
+
+    version: str
+    contract: ModelContract
+    scorer: Scorer
+    features: FeatureReader
+
+
+class ModelSlot:
+    """Holds the live model; a background task follows the alias `champion`.
+
+    A version that cannot be loaded or does not fit is refused once, loudly, and the model before it keeps ranking.
+    """
+
+    def __init__(self, settings: Settings, registry: ModelRegistry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._live: LoadedModel | None = None
+        self._refused: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def live(self) -> LoadedModel | None:
+        """The model that ranks now; None before the first is promoted."""
+        return self._live
+
+    def start(self) -> None:
+        """Begin to follow the alias; call inside the event loop."""
+        self._task = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Follow no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def refresh(self) -> None:
+        """Look at the alias once, and swap if it moved."""
+        try:
+            version = await anyio.to_thread.run_sync(self._registry.current_version, CHAMPION)
+        except RetryableError as error:
+            log.warning("model registry does not answer; the live model stays", error=str(error))
+            return
+        if version is None or version == self._refused or (self._live and self._live.version == version):
+            return
+        try:
+            self._live = await anyio.to_thread.run_sync(self._load, version)
+        except RetryableError as error:
+            log.warning("model not fetched yet", version=version, error=str(error))
+        except (PhotofeedError, ScorerError) as error:
+            self._refused = version
+            LOADS.labels("refused").inc()
+            log.error("model refused; the one before it keeps ranking", version=version, error=str(error))
+        else:
+            self._refused = None
+            LOADS.labels("swapped").inc()
+            LIVE_VERSION.set(int(version))
+            log.info("model live", version=version, engine=self._live.scorer.engine)
+
+    async def _follow(self) -> None:
+        while True:
+            await self.refresh()
+            await asyncio.sleep(self._settings.model_poll_seconds)
+
+    def _load(self, version: str) -> LoadedModel:
+        bundle = self._registry.fetch(version, self._models_folder)
+        contract = bundle.contract
+        if contract.feature_service != self._settings.feature_service:
+            raise UnfitModelError(
+                f"version {version} was trained on {contract.feature_service!r}, "
+                f"this server reads {self._settings.feature_service!r}"
+            )
+        if contract.feature_names != FEATURE_NAMES:
+            unknown = sorted(set(contract.feature_names) ^ set(FEATURE_NAMES))
+            raise UnfitModelError(f"version {version} wants other features than this server computes: {unknown}")
+        tables = ScoringTables.load(bundle.tables_path) if bundle.tables_path else None
+        scorer = make_scorer(bundle.model_path.read_text(), tables)
+        scorer.warm_up()
+        schemas = [view.schema for view in contract.manifest.views]
+        reader = PackedReader.from_url(self._settings.redis_url.get_secret_value(), schemas)
+        return LoadedModel(version, contract, scorer, FeatureReader(contract.manifest, reader))
+
+    @property
+    def _models_folder(self) -> Path:
+        return self._settings.state_dir / "models"
