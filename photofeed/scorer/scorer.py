@@ -30,6 +30,9 @@ class Scorer(Protocol):
         NaN is a missing value. Raises ValueError for another type, shape or memory layout.
         """
 
+    def warm_up(self) -> None:
+        """Do once what no request should wait for."""
+
 
 class BitslicedScorer:
     """Scores by the bit-sliced kernel."""
@@ -51,7 +54,7 @@ class BitslicedScorer:
         return scores
 
     def warm_up(self) -> None:
-        """Compile the kernel, or load it from numba's cache: seconds that no request should wait for."""
+        """Compile the kernel (seconds), or load it from numba's cache (less than half of one)."""
         self.score(np.zeros((1, self.features), np.float32))
 
     def _scratch(self) -> Scratch:
@@ -93,7 +96,7 @@ class BoosterScorer:
         """Nothing to do: the model is loaded."""
 
 
-def make_scorer(model_text: str, tables: ScoringTables | None = None) -> BitslicedScorer | BoosterScorer:
+def make_scorer(model_text: str, tables: ScoringTables | None = None) -> Scorer:
     """The fastest scorer that covers a model; `tables` saves building them.
 
     Raises:

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from photofeed.scorer.errors import TablesError
 from photofeed.scorer.runs import run_starts
-from photofeed.scorer.table_arrays import DTYPES, MAX_INDEX_BITS, OR_WIDTH, RANKS_PER_COLUMN, TableArrays
+from photofeed.scorer.table_arrays import (
+    DTYPES,
+    MAX_CATEGORIES,
+    MAX_INDEX_BITS,
+    OR_WIDTH,
+    RANKS_PER_COLUMN,
+    TableArrays,
+)
 
 MAX_SEARCH_BITS = 24
 
@@ -39,17 +46,19 @@ def _check_categorical(features: int, arrays: TableArrays) -> None:
     categorical, conditions = arrays.categorical_features, arrays.categorical_conditions
     _within("categorical feature", categorical["feature"], features)
     _runs("category codes", categorical["first_code"], categorical["values"], len(arrays.category_codes))
-    _runs("one-hot planes", categorical["first_plane"], categorical["planes"], arrays.one_hot_count)
+    _within("category count", categorical["planes"] - 1, MAX_CATEGORIES)
+    _one_after_another("one-hot planes", categorical["first_plane"], categorical["planes"], arrays.one_hot_count)
     for feature in categorical:
         codes = arrays.category_codes[feature["first_code"] :][: feature["values"]]
         _within("category code", codes, feature["planes"])
     lengths = conditions["end"] - conditions["first"]
-    if not np.array_equal(run_starts(lengths), [*conditions["first"], len(arrays.category_planes)]):
-        raise TablesError("category planes: the conditions' runs do not follow one another")
+    _one_after_another("category planes", conditions["first"], lengths, len(arrays.category_planes))
     _multiples("category planes", lengths)
-    _within(
-        "category plane", np.repeat(conditions["first_plane"], lengths) + arrays.category_planes, arrays.one_hot_count
-    )
+    if not np.isin(conditions["first_plane"], categorical["first_plane"]).all():
+        raise TablesError("a categorical condition asks for no feature")
+    planes = categorical["planes"][np.searchsorted(categorical["first_plane"], conditions["first_plane"])]
+    if (arrays.category_planes >= np.repeat(planes, lengths)).any():
+        raise TablesError("a categorical condition asks for categories that its feature does not have")
 
 
 def _check_trees(arrays: TableArrays) -> None:
@@ -74,6 +83,11 @@ def _within(what: str, values: NDArray[Any], end: int) -> None:
 def _runs(what: str, first: NDArray[Any], lengths: NDArray[Any], end: int) -> None:
     if (first < 0).any() or (lengths < 0).any() or (first.astype(np.int64) + lengths > end).any():
         raise TablesError(f"{what}: a run is not within 0 to {end}")
+
+
+def _one_after_another(what: str, first: NDArray[Any], lengths: NDArray[Any], end: int) -> None:
+    if (lengths < 0).any() or not np.array_equal(run_starts(lengths), [*first, end]):
+        raise TablesError(f"{what}: the runs do not follow one another up to {end}")
 
 
 def _multiples(what: str, lengths: NDArray[Any]) -> None:
