@@ -1,0 +1,55 @@
+import { signal } from '@preact/signals'
+import type { Page } from './types'
+
+export type PagesState = 'ready' | 'loading' | 'failed' | 'complete'
+
+/** A list that grows page by page along an opaque cursor. Loads one page at a time; a failed page can be tried again. */
+export class Pages<T> {
+  readonly items = signal<readonly T[]>([])
+  readonly state = signal<PagesState>('ready')
+  private cursor: string | null = null
+  private generation = 0
+
+  /**
+   * @param fetchPage called with null for the first page
+   * @param onFailure told every error; the list only remembers that it failed
+   */
+  constructor(
+    private readonly fetchPage: (cursor: string | null) => Promise<Page<T>>,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
+
+  async more(): Promise<void> {
+    if (this.state.value === 'loading' || this.state.value === 'complete') return
+    const { generation } = this
+    this.state.value = 'loading'
+    try {
+      const page = await this.fetchPage(this.cursor)
+      if (generation !== this.generation) return
+      this.items.value = [...this.items.value, ...page.items]
+      this.cursor = page.nextCursor
+      this.state.value = page.nextCursor === null ? 'complete' : 'ready'
+    } catch (error) {
+      if (generation !== this.generation) return
+      this.state.value = 'failed'
+      this.onFailure(error)
+    }
+  }
+
+  /** Empties the list and loads its first page again; a page still under way is ignored when it arrives. */
+  restart(): Promise<void> {
+    this.generation += 1
+    this.items.value = []
+    this.cursor = null
+    this.state.value = 'ready'
+    return this.more()
+  }
+
+  add(item: T): void {
+    this.items.value = [...this.items.value, item]
+  }
+
+  remove(isGone: (item: T) => boolean): void {
+    this.items.value = this.items.value.filter((item) => !isGone(item))
+  }
+}

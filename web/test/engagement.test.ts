@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Problem } from '../src/api/problem'
+import type { EngagementEvent } from '../src/api/types'
+import { Attention } from '../src/engagement/attention'
+import { eventId } from '../src/engagement/event-id'
+import { type Happening, Reporter } from '../src/engagement/reporter'
+
+const FIRST = { postId: 'a', slateId: 's', position: 0, source: 'following' } as const
+
+function watched() {
+  const happenings: Happening[] = []
+  const clock = { now: 0 }
+  const attention = new Attention(
+    (happening) => happenings.push(happening),
+    () => clock.now,
+  )
+  return { attention, happenings, clock }
+}
+
+test('a post that comes back into view is one impression and two looks', () => {
+  const { attention, happenings, clock } = watched()
+  attention.enter(FIRST)
+  clock.now = 1000
+  attention.leave(FIRST)
+  clock.now = 5000
+  attention.enter(FIRST)
+  clock.now = 5600
+  attention.leave(FIRST)
+  assert.deepEqual(happenings, [
+    { type: 'impression', ...FIRST },
+    { type: 'dwell', dwellMs: 1000, ...FIRST },
+    { type: 'dwell', dwellMs: 600, ...FIRST },
+  ])
+})
+
+test('scrolling past is no dwell', () => {
+  const { attention, happenings, clock } = watched()
+  attention.enter(FIRST)
+  clock.now = 100
+  attention.leave(FIRST)
+  assert.deepEqual(
+    happenings.map(({ type }) => type),
+    ['impression'],
+  )
+})
+
+test('time in a hidden tab is not looking', () => {
+  const { attention, happenings, clock } = watched()
+  attention.enter(FIRST)
+  clock.now = 800
+  attention.pause()
+  clock.now = 60_000
+  attention.resume()
+  clock.now = 60_300
+  attention.leave(FIRST)
+  assert.deepEqual(
+    happenings.filter(({ type }) => type === 'dwell').map(({ dwellMs }) => dwellMs),
+    [800, 300],
+  )
+})
+
+test('the same post in another slate is another impression', () => {
+  const { attention, happenings } = watched()
+  attention.enter(FIRST)
+  attention.enter({ ...FIRST, slateId: 'later', position: 7 })
+  assert.deepEqual(
+    happenings.map(({ slateId, position }) => [slateId, position]),
+    [
+      ['s', 0],
+      ['later', 7],
+    ],
+  )
+})
+
+test('events wait out a server that is away and keep their ids', async () => {
+  const batches: EngagementEvent[][] = []
+  let away = true
+  const reporter = new Reporter({
+    send: async (events) => {
+      batches.push(events)
+      if (away) throw Problem.unreachable()
+      return { accepted: events.length, unchanged: 0, refused: [] }
+    },
+    onFailure: () => {},
+  })
+  reporter.report({ type: 'impression', ...FIRST })
+  await reporter.flush()
+  away = false
+  reporter.report({ type: 'open', ...FIRST })
+  await reporter.flush()
+  await reporter.flush()
+  assert.equal(batches.length, 2)
+  assert.deepEqual(
+    batches[1]?.map(({ type }) => type),
+    ['impression', 'open'],
+  )
+  assert.equal(batches[1]?.[0]?.id, batches[0]?.[0]?.id)
+})
+
+test('a batch the server refuses is told once and not sent for ever', async () => {
+  let sent = 0
+  const failures: unknown[] = []
+  const reporter = new Reporter({
+    send: async () => {
+      sent += 1
+      throw new Problem(422, 'invalid', 'That is not an event.')
+    },
+    onFailure: (error) => failures.push(error),
+  })
+  reporter.report({ type: 'impression', ...FIRST })
+  await reporter.flush()
+  await reporter.flush()
+  assert.equal(sent, 1)
+  assert.equal(failures.length, 1)
+})
+
+test('no batch outgrows what a closing page may send', async () => {
+  const sizes: number[] = []
+  const reporter = new Reporter({
+    send: async (events) => {
+      sizes.push(JSON.stringify({ events }).length)
+      return { accepted: events.length, unchanged: 0, refused: [] }
+    },
+    onFailure: () => {},
+  })
+  for (let at = 0; at < 250; at++) reporter.report({ type: 'dwell', dwellMs: 12_345, ...FIRST })
+  await reporter.flush(true)
+  assert.equal(sizes.length, 3)
+  assert.ok(Math.max(...sizes) < 64 * 1024)
+})
+
+test('event ids are version 7 UUIDs that sort by time', () => {
+  const earlier = eventId(1_700_000_000_000)
+  const later = eventId(1_700_000_000_001)
+  assert.match(earlier, /^018bcfe5-6800-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  assert.ok(earlier < later)
+})
