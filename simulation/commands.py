@@ -1,0 +1,75 @@
+"""`photofeed demo`, `photofeed smoke`, `photofeed simulate`: people who look at feeds, from the command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Simulated people.")
+
+INTERRUPTED = 130
+StateOption = Annotated[Path, typer.Option("--state", help="The folder that keeps everything.")]
+
+
+@app.command("demo")
+def demo(
+    state: StateOption = Path(".photofeed"),
+    photos: Annotated[
+        Path | None,
+        typer.Option("--photos", exists=True, file_okay=False, help="Your own photos, instead of painted ones."),
+    ] = None,
+) -> None:
+    """Start everything, seed a world, train a ranker, show a feed, and serve until Ctrl-C."""
+    from rich.console import Console  # noqa: PLC0415  `photofeed --help` stays fast
+
+    from simulation.demo import run_demo  # noqa: PLC0415
+
+    _end_on_signals()
+    try:
+        run_demo(state, photos, Console())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command("smoke")
+def smoke() -> None:
+    """Run the whole path small, in a fresh folder; print its figures as JSON, and fail if it is broken anywhere."""
+    import sys  # noqa: PLC0415
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    import orjson  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from simulation.smoke import run_smoke  # noqa: PLC0415
+    from simulation.stages import ConsoleStages  # noqa: PLC0415
+
+    _end_on_signals()
+    with TemporaryDirectory(prefix="photofeed-smoke-") as folder:
+        result = run_smoke(Path(folder), ConsoleStages(Console(stderr=True)))
+    for reason in result.broken():
+        typer.echo(f"broken: {reason}", err=True)
+    sys.stdout.flush()
+    typer.echo(orjson.dumps(result.to_json()))
+    raise typer.Exit(1 if result.broken() else 0)
+
+
+@app.command("simulate")
+def simulate(
+    state: StateOption = Path(".photofeed"),
+    sessions: Annotated[int, typer.Option(min=1, help="How many people look at their feed.")] = 20,
+    seed: Annotated[int | None, typer.Option(help="Draws the same people and moods again.")] = None,
+) -> None:
+    """Let people of the demo's world look at their feeds, on a stack that runs; print what they did."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from simulation.simulate import run_sessions  # noqa: PLC0415
+
+    run_sessions(state, sessions, seed, Console())
+
+
+def _end_on_signals() -> None:
+    """Make SIGTERM end the command as Ctrl-C does, also where a shell without job control made us ignore that."""
+    import signal  # noqa: PLC0415
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)

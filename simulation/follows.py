@@ -1,0 +1,62 @@
+"""Who follows whom when the story begins."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.random import Generator
+
+from photofeed.events import Action
+from simulation.behaviour import ClientEvent, event_id
+from simulation.people import Person, Population
+
+TASTE_WEIGHT = 1.2
+MEAN_FOLLOWED_SHARE, FEWEST_FOLLOWED = 0.3, 3
+FOLLOW_BACK_SHARE = 0.12
+FOLLOWING_DAYS = 30.0
+
+
+def draw_follows(population: Population, seed: int) -> list[tuple[int, int]]:
+    """Distinct (follower, followee) pairs by index of the person.
+
+    People follow creators by fame, which is heavy-tailed, and by taste; creators follow some of them back.
+    """
+    rng = np.random.default_rng([seed, 4])
+    pairs: set[tuple[int, int]] = set()
+    for index, person in enumerate(population.people):
+        pairs.update((index, followee) for followee in _followed_by(person, index, population, rng))
+    creators = len(population.creators)
+    fans = sorted((fan, creator) for fan, creator in pairs if fan >= creators)
+    back = rng.random(len(fans)) < FOLLOW_BACK_SHARE
+    pairs.update((creator, fan) for (fan, creator), follows in zip(fans, back, strict=True) if follows)
+    return sorted(pairs)
+
+
+def _followed_by(person: Person, index: int, population: Population, rng: Generator) -> list[int]:
+    creators = population.creators
+    alignment = person.creator_taste + np.stack([creator.topic_weights for creator in creators]) @ person.topic_taste
+    weights = np.array([creator.fame for creator in creators]) * np.exp(TASTE_WEIGHT * alignment)
+    if index < len(creators):
+        weights[index] = 0.0
+    count = round(float(rng.lognormal(np.log(MEAN_FOLLOWED_SHARE * len(creators)), 0.5)))
+    count = min(max(count, FEWEST_FOLLOWED), len(creators) - 1)
+    return [int(i) for i in rng.choice(len(creators), count, replace=False, p=weights / weights.sum())]
+
+
+def follow_events(
+    follows: list[tuple[int, int]], people: dict[int, str], before: datetime, seed: int
+) -> Iterator[ClientEvent]:
+    """The follows as events of the FOLLOWING_DAYS `before` the history, in order of time."""
+    rng = np.random.default_rng([seed, 5])
+    moments = sorted(float(days) for days in rng.uniform(0, FOLLOWING_DAYS, len(follows)))[::-1]
+    order = rng.permutation(len(follows))
+    for days, which in zip(moments, order, strict=True):
+        follower, followee = follows[which]
+        moment = before - timedelta(days=days)
+        yield {
+            "id": event_id(moment, rng),
+            "type": Action.FOLLOW.value,
+            "occurredAt": moment.isoformat(timespec="milliseconds"),
+            "actorId": people[follower],
+            "personId": people[followee],
+        }

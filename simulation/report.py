@@ -1,0 +1,41 @@
+"""One person's feed as a table."""
+
+from datetime import datetime, timedelta
+
+from rich.table import Table
+
+from simulation.replies import Feed, FeedItem
+
+_CAPTION_CHARACTERS = 46
+
+
+def feed_table(name: str, feed: Feed, now: datetime) -> Table:
+    """The feed as people would compare it: who, what, how old, from where, and why it stands where it stands."""
+    ranked_by = f"model {feed.model_version}" if feed.model_version else feed.ranking
+    table = Table(title=f"The feed of {name}, ranked by {ranked_by}", title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("author", no_wrap=True)
+    table.add_column("caption")
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    table.add_column("score", justify="right")
+    table.add_column("why")
+    for number, item in enumerate(feed.items, start=1):
+        table.add_row(str(number), *_cells(item, now))
+    return table
+
+
+def _cells(item: FeedItem, now: datetime) -> tuple[str, ...]:
+    caption = (
+        item.caption if len(item.caption) <= _CAPTION_CHARACTERS else f"{item.caption[: _CAPTION_CHARACTERS - 1]}…"
+    )
+    score = "" if item.score is None else f"{item.score:.3f}"
+    return f"@{item.author_handle}", caption, _age(now - item.posted_at), item.source, score, item.reason
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(int(age.total_seconds() // 60), 0)
+    if minutes < 60:  # noqa: PLR2004  minutes of an hour
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d"  # noqa: PLR2004  two days read better in days

@@ -1,0 +1,29 @@
+"""How large a simulated world is."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Size of a world. Creators are people besides the readers; a session makes about 25 events.
+
+    `celebrity_followers` is from how many followers on a creator counts as a celebrity: a few do.
+    """
+
+    readers: int
+    creators: int
+    photos: int
+    sessions: int
+    days: float
+    celebrity_followers: int
+    slate_length: int = 20
+
+    @property
+    def span(self) -> timedelta:
+        """How far back the world's history reaches."""
+        return timedelta(days=self.days)
+
+
+DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=150)
+SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=3, celebrity_followers=24)

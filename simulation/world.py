@@ -1,0 +1,157 @@
+"""Seeding a world through the public API alone: people, follows, photos, and a past.
+
+people → follows → photos (initiate, PUT, complete) → all processed → history → seeded
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TypeAlias
+
+import numpy as np
+
+from simulation.api_client import MAX_EVENTS, ApiClient
+from simulation.behaviour import ClientEvent, SeenPost
+from simulation.errors import ApiError, BrokenPathError
+from simulation.follows import FOLLOWING_DAYS, draw_follows, follow_events
+from simulation.history import History
+from simulation.journal import Journal
+from simulation.people import Person, Population, populate
+from simulation.perception import Perception
+from simulation.pictures.catalogue import Picture, topics
+from simulation.replies import Photo
+from simulation.stages import Advance, Stages
+from simulation.uploads import Uploader
+from simulation.waiting import Patience
+
+SEEDED = "seeded"
+READY = "ready"
+MEMBER_DAYS = 200.0  # before their first follow, at most
+
+# Gives pictures with their numbers, all but those whose number it is handed.
+Pictures: TypeAlias = Callable[[Collection[int]], Iterable[tuple[int, Picture]]]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A population with the ids that the API gave it, by index of the person."""
+
+    population: Population
+    people: dict[int, str]
+    perception: Perception
+
+    @staticmethod
+    def of(journal: Journal) -> "World":
+        """The world that a journal tells of."""
+        population = populate(journal.seed, journal.scale.readers, journal.scale.creators, topics())
+        return World(population, journal.people, Perception(population, journal.people))
+
+
+@dataclass(frozen=True, slots=True)
+class SeededWorld:
+    """What seeding made. `photos` by number of the picture; `failures` says which did not become ready, and why."""
+
+    world: World
+    photos: dict[int, Photo]
+    events_accepted: int
+    failures: tuple[str, ...]
+
+
+def seed_world(
+    client: ApiClient, journal: Journal, pictures: Pictures, stages: Stages, patience: Patience | None = None
+) -> SeededWorld:
+    """Make the journal's world, or what is missing of it.
+
+    Raises:
+        ApiError, UnreachableError: a call failed; seeding may be begun again and goes on.
+        BrokenPathError: photos stay unprocessed, none became ready, or events were refused.
+    """
+    return _Seeding(client, journal, stages).run(pictures, patience or Patience())
+
+
+class _Seeding:
+    def __init__(self, client: ApiClient, journal: Journal, stages: Stages) -> None:
+        self._client = client
+        self._journal = journal
+        self._stages = stages
+        self._follows: list[tuple[int, int]] = []
+
+    def run(self, pictures: Pictures, patience: Patience) -> SeededWorld:
+        journal, scale = self._journal, self._journal.scale
+        population = populate(journal.seed, scale.readers, scale.creators, topics())
+        with self._stages.stage("people", len(population.people)) as advance:
+            self._make_people(population, advance)
+
+        world = World.of(journal)
+        follows = draw_follows(population, journal.seed)
+        beginning = journal.anchor - scale.span
+        with self._stages.stage("follows", len(follows)) as advance:
+            events = list(follow_events(follows, journal.people, beginning, journal.seed))
+            self._send(events, journal.follows, journal.add_follows, advance)
+
+        uploader = Uploader(self._client, population, journal)
+        with self._stages.stage("photos uploaded", scale.photos) as advance:
+            advance(len(journal.photos))
+            uploader.upload(pictures(journal.photos.keys()), advance)
+        with self._stages.stage("photos processed", len(journal.photos)) as advance:
+            photos = uploader.wait_until_processed(patience, advance)
+
+        posts = _posts(world.perception, journal, photos)
+        history = History(population, journal.people, posts, follows).events(scale, journal.anchor, journal.seed)
+        with self._stages.stage("history", len(history)) as advance:
+            self._send(history, journal.history, journal.add_history, advance)
+        journal.mark(SEEDED)
+        return SeededWorld(world, photos, journal.events_accepted, _failures(photos))
+
+    def _make_people(self, population: Population, advance: Advance) -> None:
+        rng = np.random.default_rng([self._journal.seed, 3])
+        beginning = self._journal.anchor - self._journal.scale.span - timedelta(days=FOLLOWING_DAYS + 1)
+        for index, person in enumerate(population.people):
+            joined = beginning - timedelta(days=float(rng.uniform(0, MEMBER_DAYS)))
+            if index not in self._journal.people:
+                self._journal.add_person(index, self._sign_up(person, joined))
+            advance(1)
+
+    def _sign_up(self, person: Person, joined: datetime, attempt: int = 1) -> str:
+        """Make a person; where the handle is taken, they take it with a number, as people do."""
+        handle = person.handle if attempt == 1 else f"{person.handle}_{attempt}"
+        try:
+            return self._client.create_user(handle, person.display_name, joined)
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+        return self._sign_up(person, joined, attempt + 1)
+
+    def _send(
+        self,
+        events: Sequence[ClientEvent],
+        sent: Sequence[int],
+        note: Callable[[int], None],
+        advance: Advance,
+    ) -> None:
+        """Send events in batches, one after the other to keep their order; batches already sent are left out."""
+        for number, start in enumerate(range(0, len(events), MAX_EVENTS)):
+            batch = events[start : start + MAX_EVENTS]
+            if number >= len(sent):
+                reply = self._client.send_events(batch)
+                if reply.refused:
+                    raise BrokenPathError(f"{len(reply.refused)} events were refused, first: {reply.refused[0]}")
+                note(reply.accepted)
+            advance(len(batch))
+
+
+def _posts(perception: Perception, journal: Journal, photos: dict[int, Photo]) -> list[SeenPost]:
+    ready = {index: photo for index, photo in photos.items() if photo.status == READY}
+    if not ready:
+        reasons = "; ".join(_failures(photos)[:3])
+        raise BrokenPathError(f"none of {len(photos)} photos became ready: {reasons}")
+    return [perception.of_upload(journal.photos[index], photo) for index, photo in sorted(ready.items())]
+
+
+def _failures(photos: dict[int, Photo]) -> tuple[str, ...]:
+    return tuple(
+        f"photo {photo.id} is {photo.status}: {photo.failure or 'no reason given'}"
+        for _, photo in sorted(photos.items())
+        if photo.status != READY
+    )

@@ -1,0 +1,55 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from simulation.api_client import ATTEMPTS, ApiClient
+from simulation.errors import ApiError, UnreachableError
+from simulation.replies import Upload
+
+
+def test_a_connection_that_fails_for_a_moment_is_tried_again(api: Any) -> None:
+    api.broken_connections = ATTEMPTS - 1
+
+    assert api.client().workers_progress().events_in_features == 0
+
+
+def test_an_api_that_is_not_there_is_named(api: Any) -> None:
+    api.broken_connections = ATTEMPTS
+
+    with pytest.raises(UnreachableError, match=r"GET /v1/dev/progress: refused"):
+        api.client().workers_progress()
+
+
+def test_a_refusal_says_what_was_refused_and_why(api: Any) -> None:
+    client = api.client()
+    with pytest.raises(ApiError, match=r"POST /v1/photos/nope/complete: 409 not_uploaded: no bytes yet") as refused:
+        client.complete("user", "nope", caption="", tags=(), content_type="photo")
+
+    assert (refused.value.status, refused.value.code) == (409, "not_uploaded")
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    calls = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        return httpx.Response(502, text="<html>bad gateway</html>")
+
+    with pytest.raises(ApiError, match="502 http_error: <html>bad gateway"):
+        ApiClient("http://api.test", "token", transport=httpx.MockTransport(handle)).workers_progress()
+    assert len(calls) == 1
+
+
+def test_object_storage_never_sees_our_token(api: Any) -> None:
+    api.client().put_bytes(Upload("p", "http://storage.test/p?signature=1"), b"bytes", "image/jpeg")  # 403 with it
+
+    assert api.bytes == {"p": b"bytes"}
+
+
+def test_refused_bytes_are_an_error() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(403))
+    client = ApiClient("http://api.test", "token", transport=transport)
+
+    with pytest.raises(ApiError, match="refused the bytes of photo p: HTTP 403"):
+        client.put_bytes(Upload("p", "http://storage.test/p"), b"bytes", "image/jpeg")

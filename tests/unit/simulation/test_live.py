@@ -1,0 +1,79 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulation.errors import BrokenPathError
+from simulation.live import live_sessions, summary
+from simulation.people import populate
+from simulation.perception import Perception
+from simulation.world import World
+
+POPULATION = populate(3, 20, 3, ("sea", "city"))
+
+
+@pytest.fixture
+def world(api: Any) -> World:
+    people = {index: f"user{index:07d}" for index in range(len(POPULATION.people))}
+    for index, person in enumerate(POPULATION.people):
+        api.users[people[index]] = {
+            "id": people[index],
+            "handle": person.handle,
+            "displayName": person.display_name,
+        }
+    for number in range(12):
+        api.photos[str(number)] = {
+            "id": f"photo{number:06d}",
+            "status": "ready",
+            "ownerId": people[number % 3],
+            "caption": f"Number {number}",
+            "tags": ["sea"],
+            "contentType": "photo",
+            "createdAt": "2025-11-03T10:00:00Z",
+            "width": 1080,
+            "height": 1350,
+            "dominantColor": "#204060",
+        }
+    return World(POPULATION, people, Perception(POPULATION, people))
+
+
+def test_a_session_sends_what_the_person_did_in_their_name(api: Any, world: World) -> None:
+    began = datetime.now(UTC)
+    steps: list[int] = []
+    with api.client() as client:
+        sessions = live_sessions(client, world, [5, 9], np.random.default_rng(1), steps.append)
+
+    assert [session.person for session in sessions] == [5, 9]
+    assert [session.events_accepted for session in sessions] == [len(batch) for batch in api.batches]
+    assert {event["actorId"] for event in api.batches[0]} == {world.people[5]}
+    assert {event["slateId"] for event in api.events} == {"slate"}
+    times = [datetime.fromisoformat(event["occurredAt"]) for event in api.batches[0]]
+    assert times == sorted(times)
+    assert began < times[0]
+    assert times[-1] <= datetime.now(UTC)  # the API takes nothing from the future
+    assert steps == [1, 1]
+    assert summary(sessions).startswith("2 people saw ")
+
+
+def test_engagement_counts_what_people_did_and_not_what_they_saw(api: Any, world: World) -> None:
+    with api.client() as client:
+        sessions = live_sessions(client, world, range(20), np.random.default_rng(2), lambda _: None)
+
+    for session, batch in zip(sessions, api.batches, strict=True):
+        assert session.engagement == sum(e["type"] in {"like", "comment", "save", "share"} for e in batch)
+
+
+def test_an_empty_feed_is_a_session_without_events(api: Any, world: World) -> None:
+    api.photos.clear()
+    with api.client() as client:
+        (session,) = live_sessions(client, world, [5], np.random.default_rng(1), lambda _: None)
+
+    assert (session.engagement, session.events_accepted, api.batches) == (0, 0, [])
+
+
+def test_refused_events_break_the_path(api: Any, world: World) -> None:
+    del api.users[world.people[5]]
+
+    with api.client() as client, pytest.raises(BrokenPathError, match="actor_not_found: nobody"):
+        live_sessions(client, world, [5], np.random.default_rng(1), lambda _: None)

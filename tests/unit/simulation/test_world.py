@@ -1,0 +1,133 @@
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from simulation.errors import ApiError, BrokenPathError
+from simulation.journal import Journal
+from simulation.people import populate
+from simulation.pictures.catalogue import Picture, topics
+from simulation.scale import SMOKE
+from simulation.stages import SilentStages
+from simulation.world import SEEDED, SeededWorld, World, seed_world
+
+NOW = datetime(2025, 11, 3, 12, tzinfo=UTC)
+SCALE = replace(SMOKE, readers=12, creators=4, photos=30, sessions=30)
+
+
+def _picture(number: int, data: bytes = b"") -> Picture:
+    topic = topics()[number % len(topics())]
+    return Picture(data or f"picture {number}".encode(), "image/jpeg", topic, f"Number {number}", (topic, "more"), NOW)
+
+
+def _pictures(done: Collection[int]) -> Iterator[tuple[int, Picture]]:
+    return ((number, _picture(number)) for number in range(SCALE.photos) if number not in done)
+
+
+def _broken_pictures(_: Collection[int]) -> Iterator[tuple[int, Picture]]:
+    return ((number, _picture(number, b"broken")) for number in range(SCALE.photos))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return _reopened(tmp_path)
+
+
+def _reopened(folder: Path) -> Journal:
+    return Journal(folder / "world.jsonl", seed=3, scale=SCALE, now=NOW)
+
+
+def _seed(api: Any, journal: Journal, fake_time: Any, pictures: Any = _pictures) -> SeededWorld:
+    with api.client() as client:
+        return seed_world(client, journal, pictures, SilentStages(), fake_time.patience())
+
+
+def test_a_world_is_made_through_the_public_api_alone(api: Any, journal: Journal, fake_time: Any) -> None:
+    seeded = _seed(api, journal, fake_time)
+
+    assert len(api.users) == SCALE.readers + SCALE.creators
+    assert len(api.photos) == len(seeded.photos) == SCALE.photos
+    assert all(photo["status"] == "ready" for photo in api.photos.values())
+    assert seeded.failures == ()
+    assert seeded.events_accepted == len(api.events) > 500
+    assert max(len(batch) for batch in api.batches) <= 500
+    assert journal.has(SEEDED)
+
+
+def test_the_world_has_a_past(api: Any, journal: Journal, fake_time: Any) -> None:
+    _seed(api, journal, fake_time)
+
+    first_post = min(photo["createdAt"] for photo in api.photos.values())
+    follows = [event for event in api.batches[0] if event["type"] == "follow"]
+    assert max(user["createdAt"] for user in api.users.values()) < min(event["occurredAt"] for event in follows)
+    assert max(event["occurredAt"] for event in follows) < first_post
+    assert first_post < min(event["occurredAt"] for event in api.events if event["type"] == "impression")
+    assert max(photo["createdAt"] for photo in api.photos.values()) > (NOW - timedelta(days=1)).isoformat()
+
+
+def test_creators_post_their_subjects_with_caption_and_tags_and_every_tenth_is_a_reel(
+    api: Any, journal: Journal, fake_time: Any
+) -> None:
+    world = _seed(api, journal, fake_time).world
+    creators = {world.people[index] for index in range(SCALE.creators)}
+
+    assert {photo["ownerId"] for photo in api.photos.values()} <= creators
+    assert all(photo["caption"] and photo["tags"][0] in topics() for photo in api.photos.values())
+    assert sum(photo["contentType"] == "reel" for photo in api.photos.values()) == SCALE.photos / 10
+
+
+def test_an_interrupted_seeding_goes_on_where_it_was(api: Any, tmp_path: Path, fake_time: Any) -> None:
+    api.photo_limit = 17
+    with pytest.raises(ApiError, match="the disk is full"):
+        _seed(api, _reopened(tmp_path), fake_time)
+    api.photo_limit = None
+
+    seeded = _seed(api, _reopened(tmp_path), fake_time)
+
+    assert len(api.users) == SCALE.readers + SCALE.creators
+    assert len(api.photos) == SCALE.photos
+    assert len({event["id"] for event in api.events}) == len(api.events) == seeded.events_accepted
+
+
+def test_a_seeded_world_is_found_again(api: Any, tmp_path: Path, fake_time: Any) -> None:
+    seeded = _seed(api, _reopened(tmp_path), fake_time)
+    found = World.of(_reopened(tmp_path))
+
+    assert found.people == seeded.world.people
+    assert [p.handle for p in found.population.people] == [p.handle for p in seeded.world.population.people]
+
+
+def test_a_handle_somebody_has_already_is_taken_with_a_number(api: Any, journal: Journal, fake_time: Any) -> None:
+    handle = populate(3, SCALE.readers, SCALE.creators, topics()).people[2].handle
+    api.users["somebody"] = {"id": "somebody", "handle": handle}
+
+    _seed(api, journal, fake_time)
+
+    assert f"{handle}_2" in {user["handle"] for user in api.users.values()}
+
+
+def test_a_photo_that_failed_is_reported_and_the_others_live(api: Any, journal: Journal, fake_time: Any) -> None:
+    def one_broken(_: Collection[int]) -> Iterator[tuple[int, Picture]]:
+        return ((number, _picture(number, b"broken" if number == 4 else b"")) for number in range(SCALE.photos))
+
+    seeded = _seed(api, journal, fake_time, one_broken)
+
+    assert len(seeded.failures) == 1
+    assert seeded.failures[0].endswith("is failed: This is not an image.")
+    assert journal.photos[4].id not in {event.get("postId") for event in api.events}
+
+
+def test_a_world_without_any_photo_is_refused_with_a_reason(api: Any, journal: Journal, fake_time: Any) -> None:
+    with pytest.raises(BrokenPathError, match=r"none of 30 photos became ready: .*This is not an image"):
+        _seed(api, journal, fake_time, _broken_pictures)
+
+
+def test_workers_that_do_not_work_are_noticed(api: Any, journal: Journal, fake_time: Any) -> None:
+    api._photo = lambda *_: httpx.Response(200, json={"id": "p", "status": "processing"})
+
+    with pytest.raises(BrokenPathError, match="photos processed: 0 of 30, and no more for 180 s"):
+        _seed(api, journal, fake_time)
