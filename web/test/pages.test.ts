@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Pages } from '../src/api/pages'
+import { Problem } from '../src/api/problem'
 import type { Page } from '../src/api/types'
 
 const PAGES: Record<string, Page<number>> = {
@@ -55,4 +56,21 @@ test('a page that arrives after a restart does not mix two slates', async () => 
   await Promise.all([stale, fresh])
   assert.deepEqual(pages.items.value, [7])
   assert.equal(pages.state.value, 'complete')
+})
+
+test('a list the server has forgotten begins anew instead of failing for ever', async () => {
+  let forgotten = false
+  const pages = new Pages<number>(
+    (cursor) => {
+      if (forgotten && cursor) throw new Problem(422, 'cursor_expired', 'This page is too old.')
+      return fetchPage(cursor)
+    },
+    () => {},
+  )
+  await pages.more()
+  forgotten = true
+  await pages.more()
+  assert.equal(pages.state.value, 'expired')
+  await pages.restart()
+  assert.deepEqual(pages.items.value, [1, 2])
 })

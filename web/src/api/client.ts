@@ -34,8 +34,8 @@ export class ApiClient {
     return this.json<T>('PUT', path, body, options)
   }
 
-  delete<T>(path: string, body?: unknown, options?: RequestOptions): Promise<T> {
-    return this.json<T>('DELETE', path, body, options)
+  delete<T>(path: string, options?: RequestOptions): Promise<T> {
+    return this.json<T>('DELETE', path, undefined, options)
   }
 
   /** The body of a reply that arrives in pieces, as Server-Sent Events do. */

@@ -1,7 +1,9 @@
 import { signal } from '@preact/signals'
+import { Problem } from './problem'
 import type { Page } from './types'
 
-export type PagesState = 'ready' | 'loading' | 'failed' | 'complete'
+/** `expired`: the server no longer knows the list that was begun; only a restart helps. */
+export type PagesState = 'ready' | 'loading' | 'failed' | 'expired' | 'complete'
 
 /** A list that grows page by page along an opaque cursor. Loads one page at a time; a failed page can be tried again. */
 export class Pages<T> {
@@ -20,7 +22,7 @@ export class Pages<T> {
   ) {}
 
   async more(): Promise<void> {
-    if (this.state.value === 'loading' || this.state.value === 'complete') return
+    if (this.state.value !== 'ready' && this.state.value !== 'failed') return
     const { generation } = this
     this.state.value = 'loading'
     try {
@@ -31,7 +33,7 @@ export class Pages<T> {
       this.state.value = page.nextCursor === null ? 'complete' : 'ready'
     } catch (error) {
       if (generation !== this.generation) return
-      this.state.value = 'failed'
+      this.state.value = error instanceof Problem && error.code === 'cursor_expired' ? 'expired' : 'failed'
       this.onFailure(error)
     }
   }
@@ -43,10 +45,6 @@ export class Pages<T> {
     this.cursor = null
     this.state.value = 'ready'
     return this.more()
-  }
-
-  add(item: T): void {
-    this.items.value = [...this.items.value, item]
   }
 
   remove(isGone: (item: T) => boolean): void {

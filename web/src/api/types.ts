@@ -54,9 +54,9 @@ export interface Reactions {
 export interface Post extends Picture, Reactions {
   id: string
   author: Author
-  caption: string | null
+  caption: string
   tags: string[]
-  topic: string | null
+  topic: string
   contentType: 'photo' | 'reel'
   postedAt: string
   commentCount: number
@@ -67,8 +67,8 @@ export type Source = 'following' | 'celebrity' | 'explore'
 export interface FeedItem {
   position: number
   source: Source
-  score: number | null
-  reason: string | null
+  score: number
+  reason: string
   post: Post
 }
 
@@ -95,7 +95,7 @@ export interface Page<T> {
 export interface Comment {
   id: string
   text: string
-  author: Author
+  author: Omit<Author, 'followedByMe'>
   createdAt: string
 }
 
@@ -111,7 +111,7 @@ export interface Photo {
   blurhash: string | null
   dominantColor: string | null
   images: Images
-  caption: string | null
+  caption: string
   tags: string[]
   ownerId: string
   createdAt: string

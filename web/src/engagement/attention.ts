@@ -11,6 +11,8 @@ export interface Showing {
 
 /** Shorter looks are scrolling past, not looking. */
 export const SHORTEST_DWELL_MS = 250
+/** Nobody looks longer; the API takes no more. */
+const LONGEST_DWELL_MS = 3_600_000
 
 /**
  * Turns "is half visible now" and "is no longer" into impressions and dwell times.
@@ -64,7 +66,7 @@ export class Attention {
   }
 
   private reportDwell(showing: Showing, since: number): void {
-    const dwellMs = Math.round(this.now() - since)
+    const dwellMs = Math.min(Math.round(this.now() - since), LONGEST_DWELL_MS)
     if (dwellMs >= SHORTEST_DWELL_MS) this.report({ type: 'dwell', dwellMs, ...showing })
   }
 }

@@ -1,7 +1,7 @@
 import { reporter } from '../engagement/tracking'
 import { PostCard } from '../post/post-card'
 import { paths } from '../router'
-import { InfiniteScroll } from '../shell/infinite-scroll'
+import { Ending, InfiniteScroll } from '../shell/infinite-scroll'
 import { type FeedEntry, feed } from './feed-pages'
 import { Skeleton } from './skeleton'
 import { SlateLine } from './slate-line'
@@ -42,12 +42,11 @@ function Entry({ entry, eager }: { entry: FeedEntry; eager: boolean }) {
 
 function AllSeen() {
   return (
-    <div class="ending">
-      <p>You have seen everything for now.</p>
-      <button type="button" class="quiet" onClick={() => void feed.restart()}>
-        Rank it again
-      </button>
-    </div>
+    <Ending
+      words="You have seen everything for now."
+      action="Rank it again"
+      onAction={() => void feed.restart()}
+    />
   )
 }
 

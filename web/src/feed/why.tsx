@@ -3,9 +3,10 @@ import type { Source } from '../api/types'
 import { ChevronIcon } from '../shell/icons'
 import type { FeedEntry } from './feed-pages'
 
-const SOURCES: Record<Source, string> = {
-  following: 'You follow them',
-  celebrity: 'Followed by you and many',
+/** Said before the reason where a post does not simply come from someone followed. */
+const SOURCES: Record<Source, string | null> = {
+  following: null,
+  celebrity: 'Popular creator',
   explore: 'To discover',
 }
 
@@ -24,14 +25,14 @@ export function Why({ entry, onHide }: { entry: FeedEntry; onHide: () => void })
         onClick={() => setIsOpen(!isOpen)}
       >
         <span class={`source-dot ${source}`} aria-hidden="true" />
-        <span>{reason ? `${SOURCES[source]} · ${reason}` : SOURCES[source]}</span>
+        <span>{[SOURCES[source], reason].filter(Boolean).join(' · ')}</span>
         <ChevronIcon />
       </button>
       <div id={panel} hidden={!isOpen} class="why-panel">
         <dl>
           <Fact term="Source" value={source} />
           <Fact term="Place" value={`${position + 1}`} />
-          <Fact term="Score" value={score === null ? 'none' : score.toFixed(4)} />
+          <Fact term="Score" value={score.toFixed(4)} />
           <Fact
             term="Ranked by"
             value={slate.model ? `${slate.model.name} ${slate.model.version}` : slate.ranking}

@@ -21,7 +21,10 @@ export function PostViewer({ personId, postId, posts }: PostViewerProps) {
   const isMissing = !post && posts.state.value === 'complete'
 
   useEffect(() => dialog.current?.showModal(), [])
-  useEffect(() => reporter.report({ type: 'open', postId }), [postId])
+  const isThere = post !== undefined
+  useEffect(() => {
+    if (isThere) reporter.report({ type: 'open', postId })
+  }, [isThere, postId])
   // A link may point at a photo that the grid has not reached yet.
   const mustLookFurther = !post && posts.state.value === 'ready'
   useEffect(() => {

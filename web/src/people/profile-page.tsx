@@ -17,10 +17,6 @@ import { PostViewer } from './post-viewer'
 /** A person and the grid of their photos; with a `postId`, that photo opened above it. */
 export function ProfilePage({ personId, postId }: { personId: string; postId: string | null }) {
   const posts = useMemo(() => postsOf(personId), [personId])
-  useEffect(() => {
-    if (personId !== session.value?.person.id) reporter.report({ type: 'profile_visit', personId })
-  }, [personId])
-
   const items = posts.items.value
   return (
     <main class="column wide" id="main">
@@ -55,6 +51,7 @@ function ProfileHeader({ personId }: { personId: string }) {
     const request = new AbortController()
     setPerson(null)
     api.get<Profile>(`/users/${personId}`, { signal: request.signal }).then((profile) => {
+      if (personId !== session.value?.person.id) reporter.report({ type: 'profile_visit', personId })
       learnFollows([profile])
       setPerson(profile)
     }, showError)

@@ -36,7 +36,7 @@ export function ActionBar({ post, showing, commentCount, showsComments, onToggle
       >
         <CommentIcon />
       </Action>
-      <Action kind="share" label="Share" onPress={() => void sharePost(post)}>
+      <Action kind="share" label="Share" onPress={() => void sharePost(post, showing)}>
         <ShareIcon />
       </Action>
       <Action

@@ -1,33 +1,32 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
-import { Pages } from '../api/pages'
-import type { Comment, Page, Post } from '../api/types'
+import { useEffect, useState } from 'preact/hooks'
+import type { Comment, Post } from '../api/types'
 import { PersonLink } from '../people/monogram'
 import { api } from '../session'
 import { TimeAgo } from '../shell/relative-time'
 import { showError } from '../shell/toasts'
 
-const LONGEST = 1000
+const LONGEST = 2200
 
+/** The latest comments, read downwards to the newest, and a line to add one's own. */
 export function Comments({ post, onAdded }: { post: Post; onAdded: () => void }) {
-  const comments = useMemo(
-    () =>
-      new Pages<Comment>((cursor) => {
-        const query = new URLSearchParams({ limit: '20', ...(cursor ? { cursor } : {}) })
-        return api.get<Page<Comment>>(`/posts/${post.id}/comments?${query}`)
-      }, showError),
-    [post.id],
-  )
-  useEffect(() => void comments.more(), [comments])
+  const [comments, setComments] = useState<readonly Comment[]>([])
+
+  useEffect(() => {
+    const request = new AbortController()
+    api
+      .get<{ items: Comment[] }>(`/posts/${post.id}/comments`, { signal: request.signal })
+      .then(({ items }) => setComments(items.reverse()), showError)
+    return () => request.abort()
+  }, [post.id])
 
   const add = (comment: Comment) => {
-    comments.add(comment)
+    setComments((before) => [...before, comment])
     onAdded()
   }
-  const { value: state } = comments.state
   return (
     <section class="comments" aria-label="Comments">
       <ul>
-        {comments.items.value.map((comment) => (
+        {comments.map((comment) => (
           <li key={comment.id}>
             <PersonLink person={comment.author} /> {comment.text}{' '}
             <span class="muted">
@@ -36,11 +35,6 @@ export function Comments({ post, onAdded }: { post: Post; onAdded: () => void })
           </li>
         ))}
       </ul>
-      {(state === 'ready' || state === 'failed') && (
-        <button type="button" class="link" onClick={() => void comments.more()}>
-          {state === 'failed' ? 'Try again' : 'More comments'}
-        </button>
-      )}
       <CommentForm postId={post.id} onAdded={add} />
     </section>
   )

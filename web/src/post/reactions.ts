@@ -65,8 +65,7 @@ async function change(
   const before = partOf(answer.value)
   answer.value = { ...answer.value, ...expected }
   try {
-    const context = slateId === undefined ? undefined : { slateId, position }
-    const said = await (on ? api.put<Reactions>(path, context) : api.delete<Reactions>(path, context))
+    const said = await (on ? api.put<Reactions>(path, { slateId, position }) : api.delete<Reactions>(path))
     answer.value = { ...answer.value, ...partOf(said) }
   } catch (error) {
     answer.value = { ...answer.value, ...before }

@@ -35,13 +35,27 @@ export function InfiniteScroll<T>({ pages, waiting, children }: InfiniteScrollPr
       {(state === 'ready' || state === 'loading') && waiting}
       {state === 'complete' && children}
       {state === 'failed' && (
-        <div class="ending">
-          <p>That did not work.</p>
-          <button type="button" class="quiet" onClick={() => void pages.more()}>
-            Try again
-          </button>
-        </div>
+        <Ending words="That did not work." action="Try again" onAction={() => void pages.more()} />
       )}
+      {state === 'expired' && (
+        <Ending
+          words="This list has grown old."
+          action="Load it anew"
+          onAction={() => void pages.restart()}
+        />
+      )}
+    </div>
+  )
+}
+
+/** The last words of a list, and what can be done about them. */
+export function Ending({ words, action, onAction }: { words: string; action: string; onAction: () => void }) {
+  return (
+    <div class="ending">
+      <p>{words}</p>
+      <button type="button" class="quiet" onClick={onAction}>
+        {action}
+      </button>
     </div>
   )
 }

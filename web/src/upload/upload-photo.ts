@@ -29,7 +29,7 @@ export async function uploadPhoto(
   )
   await putWithProgress(uploadUrl, file, (fraction) => onStage({ stage: 'sending', fraction }), signal)
   onStage({ stage: 'processing' })
-  await api.post<Photo>(`/photos/${photoId}/complete`, { caption: caption || null, tags }, { signal })
+  await api.post<Photo>(`/photos/${photoId}/complete`, { caption, tags }, { signal })
   for await (const photo of followPhoto(api, photoId, signal)) {
     const isDecided = photo.status !== 'awaiting_upload' && photo.status !== 'processing'
     onStage(isDecided ? { stage: 'done', photo } : { stage: 'processing' })
