@@ -5,7 +5,12 @@ from importlib.metadata import entry_points
 
 import typer
 
-app = typer.Typer(help="A photo feed, from upload to ranked slate.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="A photo feed, from upload to ranked slate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
 def main() -> None:

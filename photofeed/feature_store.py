@@ -60,8 +60,9 @@ def apply_feature_repo(settings: Settings, objects: ObjectStore) -> FeatureManif
     try:
         with contextlib.chdir(repo), contextlib.redirect_stdout(said):
             config = load_repo_config(repo, repo / "feature_store.yaml")
-            for view in parse_repo(repo).feature_views:
-                LakeOfflineStore.ensure_source(config, view)
+            contents = parse_repo(repo)
+            for view in contents.feature_views:
+                LakeOfflineStore.ensure_source(config, view, contents.entities)
             apply_total(config, repo, skip_source_validation=False)
     finally:
         sys.path.remove(str(repo))
