@@ -24,7 +24,7 @@ from photofeed.object_store import ObjectStore
 
 SCHEMA_FILE = "schema.parquet"
 MEDIA_TYPE = "application/vnd.apache.parquet"
-_DOWNLOADS = 8
+_TRANSFERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,14 @@ class Lake:
         if table.column(time_column).null_count:
             raise ValueError(f"{folder}: rows without {time_column} cannot be kept")
         hours = pc.floor_temporal(table.column(time_column), unit="hour")
-        names = []
-        for hour in pc.unique(hours):
-            name = f"{hour.as_py():day=%Y-%m-%d/hour=%H}/{uuid7()}.parquet"
-            self._put(folder, name, table.filter(pc.equal(hours, hour)))
-            names.append(name)
-        return names
+        parts = {
+            f"{hour.as_py():day=%Y-%m-%d/hour=%H}/{uuid7()}.parquet": table.filter(pc.equal(hours, hour))
+            for hour in pc.unique(hours)
+        }
+        # imported history touches hundreds of hours at once
+        with ThreadPoolExecutor(_TRANSFERS) as uploads:
+            list(uploads.map(lambda part: self._put(folder, *part), parts.items()))
+        return list(parts)
 
     def mirror(self, folder: LakeFolder) -> list[Path]:
         """Bring the local copy up to date; returns its files, the schema's first."""
@@ -113,7 +115,7 @@ class Lake:
             arriving.write_bytes(self._objects.get(folder.bucket, folder.key(name)))
             arriving.replace(target)
 
-        with ThreadPoolExecutor(_DOWNLOADS) as downloads:
+        with ThreadPoolExecutor(_TRANSFERS) as downloads:
             list(downloads.map(fetch, names))
 
     def _put(self, folder: LakeFolder, name: str, table: pa.Table) -> None:

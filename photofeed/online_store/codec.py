@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.online_store.schema import FLOAT_TYPES, RowSchema
+from photofeed.online_store.schema import FLOAT_TYPES, RowSchema, SchemaMismatchError
 
 FORMAT: Final = 1
 NO_TIMESTAMP: Final = np.iinfo(np.int64).min
@@ -45,10 +45,16 @@ class DecodedRows:
 
 
 class RowCodec:
-    """Packs and unpacks the rows of one schema. Stateless after construction: safe to share between threads."""
+    """Packs and unpacks the rows of one schema. Stateless after construction: safe to share between threads.
 
-    def __init__(self, schema: RowSchema) -> None:
+    Args:
+        schema: of the rows.
+        strict: refuse to decode rows of another schema instead of leaving them out.
+    """
+
+    def __init__(self, schema: RowSchema, *, strict: bool = False) -> None:
         self.schema = schema
+        self._strict = strict
         self.dtype = np.dtype(
             [
                 ("format", "u1"),
@@ -89,7 +95,11 @@ class RowCodec:
         return packed if tails is None else [head + tail for head, tail in zip(packed, tails, strict=True)]
 
     def decode(self, stored: Sequence[bytes | None]) -> DecodedRows:
-        """The rows among stored values; None (no such key) and values of another schema are not found."""
+        """The rows among stored values; None (no such key) and values of another schema are not found.
+
+        Raises:
+            SchemaMismatchError: `strict`, and there are values of another schema.
+        """
         present = [value for value in stored if value is not None]
         found = np.ones(len(stored), np.bool_)
         if len(present) < len(stored):
@@ -99,13 +109,16 @@ class RowCodec:
         if rows is not None and bool(((rows["schema"] == self.schema.hash) & (rows["format"] == FORMAT)).all()):
             return DecodedRows(rows, found, 0)
         readable = [value for value in present if value.startswith(self._signature)]
+        stale = len(present) - len(readable)
+        if stale and self._strict:
+            raise SchemaMismatchError(self.schema.view, stale)
         rows = self._rows(readable)
         if rows is None:
             raise ValueError(
                 f"values of feature view {self.schema.view!r} have the right schema hash but a wrong length"
             )
         found[found] = [value.startswith(self._signature) for value in present]
-        return DecodedRows(rows, found, len(present) - len(readable))
+        return DecodedRows(rows, found, stale)
 
     def null_mask(self, rows: NDArray[np.void]) -> NDArray[np.bool_]:
         """(k, fields) bool, True where a field is null."""

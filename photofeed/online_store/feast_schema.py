@@ -3,6 +3,7 @@
 from typing import Any
 
 from feast import FeatureView, Field
+from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.online_stores.helpers import compute_versioned_name
 
 from photofeed.online_store.schema import FLOAT_TYPES, Default, FieldSpec, JoinKey, RowSchema
@@ -26,7 +27,11 @@ def row_schema(feature_view: FeatureView, project: str, *, versioned: bool = Fal
     return RowSchema(
         project=project,
         view=compute_versioned_name(feature_view, versioned),
-        join_keys=tuple(JoinKey(field.name, _value_type(field)) for field in feature_view.entity_columns),
+        join_keys=tuple(
+            JoinKey(field.name, _value_type(field))
+            for field in feature_view.entity_columns
+            if field.name != DUMMY_ENTITY_ID
+        ),
         fields=tuple(_field_spec(field) for field in feature_view.features),
     )
 

@@ -44,8 +44,6 @@ class KeyEncoder:
     def __init__(self, schema: RowSchema) -> None:
         self._schema = schema
         self._prefix = key_prefix(schema.project, schema.view)
-        if not schema.join_keys:
-            raise ValueError(f"feature view {schema.view!r} has no join keys; take its schema from the registry")
         self._integers = all(key.value_type in INTEGER_TYPES for key in schema.join_keys)
         self._width = len(self._prefix) + 8 * len(schema.join_keys)
 
@@ -73,7 +71,8 @@ class KeyEncoder:
     ) -> NDArray[np.uint8]:
         template = np.frombuffer(before + self._prefix + bytes(8 * len(self._schema.join_keys)) + after, np.uint8)
         integers = [_integers(key.name, columns[key.name]) for key in self._schema.join_keys]
-        block = np.empty((len(integers[0]), len(template)), np.uint8)
+        # a view without join keys has one row
+        block = np.empty((len(integers[0]) if integers else 1, len(template)), np.uint8)
         block[:] = template
         offset = len(before) + len(self._prefix)
         for column in integers:

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from feast.feature_view import DUMMY_ENTITY_ID
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from numpy.typing import NDArray
 
-from photofeed.online_store.codec import NO_TIMESTAMP, RowCodec, encode_tail, timestamps
+from photofeed.online_store.codec import NO_TIMESTAMP, DecodedRows, RowCodec, encode_tail, timestamps
 from photofeed.online_store.keys import key_part
-from photofeed.online_store.schema import FLOAT_TYPES, FieldSpec, SchemaMismatchError
+from photofeed.online_store.schema import FLOAT_TYPES, FieldSpec
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 FeastFeatures = tuple[datetime | None, dict[str, Value] | None]
@@ -48,8 +50,9 @@ def entity_key(prefix: bytes, key: EntityKey) -> bytes:
     Raises:
         TypeError: a join key of a type that cannot be part of a key.
     """
-    parts = sorted(zip(key.join_keys, key.entity_values, strict=True), key=lambda part: part[0])
-    return prefix + b"".join([_key_part(name, value) for name, value in parts])
+    # Feast asks for the one row of a view without entities by a dummy key, but may write it without any
+    named = [part for part in zip(key.join_keys, key.entity_values, strict=True) if part[0] != DUMMY_ENTITY_ID]
+    return prefix + b"".join([_key_part(name, value) for name, value in sorted(named, key=itemgetter(0))])
 
 
 def encode_rows(codec: RowCodec, data: Sequence[FeastRow]) -> list[bytes]:
@@ -79,42 +82,60 @@ def encode_rows(codec: RowCodec, data: Sequence[FeastRow]) -> list[bytes]:
     )
 
 
-def decode_rows(
-    codec: RowCodec, stored: Sequence[bytes | None], requested: Sequence[str] | None, *, strict: bool
-) -> list[FeastFeatures]:
+def decode_rows(codec: RowCodec, stored: Sequence[bytes | None], requested: Sequence[str]) -> list[FeastFeatures]:
     """What `online_read` returns: event time and values for each entity, (None, None) where there is no row.
 
     Raises:
         KeyError: a requested feature that the view does not have.
-        SchemaMismatchError: `strict`, and rows of another schema were met.
     """
     decoded = codec.decode(stored)
-    if strict and decoded.stale:
-        raise SchemaMismatchError(codec.schema.view, decoded.stale)
-    readable = [value for value, found in zip(stored, decoded.found, strict=True) if found and value is not None]
-    columns = _value_columns(codec, decoded.rows, readable)
-    names = list(columns) if requested is None else list(requested)
-    features = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]
+    columns = [map(Value.FromString, column) for column in serialized_values(codec, decoded, stored, requested)]
+    features = [dict(zip(requested, row, strict=True)) for row in zip(*columns, strict=True)]
     times = [_EPOCH + us * _MICROSECOND for us in timestamps(decoded.rows["event"]).tolist()]
     rows = iter(zip(times, features, strict=True))
     return [next(rows) if found else (None, None) for found in decoded.found]
 
 
-def _value_columns(codec: RowCodec, rows: NDArray[np.void], stored: Sequence[bytes]) -> dict[str, list[Value]]:
-    schema = codec.schema
-    nulls = codec.null_mask(rows)
-    tails = iter(zip(*codec.tails(stored), strict=True)) if schema.variable_fields else iter(())
-    columns = {}
-    for position, field in enumerate(schema.fields):
-        if field.is_fixed:
-            attribute = _ATTRIBUTE[field.value_type]
-            column = [Value(**{attribute: number}) for number in rows["values"][field.name].tolist()]
-        else:
-            column = [Value.FromString(proto) for proto in next(tails, ())]
+def serialized_values(
+    codec: RowCodec, decoded: DecodedRows, stored: Sequence[bytes | None], requested: Sequence[str]
+) -> list[list[bytes]]:
+    """For each requested feature its serialized Values, one per readable row; empty bytes for null.
+
+    Raises:
+        KeyError: a requested feature that the view does not have.
+    """
+    fields = {field.name: (position, field) for position, field in enumerate(codec.schema.fields)}
+    nulls = codec.null_mask(decoded.rows)
+    tails = _tails(codec, decoded, stored)
+    columns = []
+    for name in requested:
+        position, field = fields[name]
+        column = _serialized_numbers(field, decoded.rows["values"][name]) if field.is_fixed else tails[name]
         for row in np.flatnonzero(nulls[:, position]).tolist():
-            column[row] = _NULL
-        columns[field.name] = column
+            column[row] = b""
+        columns.append(column)
     return columns
+
+
+def _serialized_numbers(field: FieldSpec, numbers: NDArray[Any]) -> list[bytes]:
+    attribute = _ATTRIBUTE[field.value_type]
+    if field.value_type not in FLOAT_TYPES:
+        return [Value(**{attribute: number}).SerializeToString() for number in numbers.tolist()]
+    # a float is a tag and its bytes, so all of them are made at once: wire type 5 is 4 bytes, 1 is 8
+    tag = Value.DESCRIPTOR.fields_by_name[attribute].number << 3 | (5 if field.value_type == "FLOAT" else 1)
+    wire = np.empty(len(numbers), [("tag", "u1"), ("number", numbers.dtype)])
+    wire["tag"], wire["number"] = tag, numbers
+    serialized: list[bytes] = wire.view(f"V{wire.dtype.itemsize}").tolist()
+    return serialized
+
+
+def _tails(codec: RowCodec, decoded: DecodedRows, stored: Sequence[bytes | None]) -> dict[str, list[bytes]]:
+    names = [field.name for field in codec.schema.variable_fields]
+    if not names:
+        return {}
+    readable = [value for value, found in zip(stored, decoded.found, strict=True) if found and value is not None]
+    rows = codec.tails(readable)
+    return {name: [protos[position] for protos in rows] for position, name in enumerate(names)}
 
 
 def _numbers(field: FieldSpec, column: Sequence[Value], which: Sequence[str | None]) -> list[Any]:

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from photofeed.online_store.codec import RowCodec, timestamps
 from photofeed.online_store.keys import KeyEncoder
-from photofeed.online_store.schema import RowSchema, SchemaMismatchError
+from photofeed.online_store.schema import RowSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,9 @@ class PackedReader:
         async_client: redis.asyncio.Redis | None = None,
         strict: bool = False,
     ) -> None:
-        self._views = {schema.view: _View(schema) for schema in schemas}
+        self._views = {schema.view: _View(schema, strict=strict) for schema in schemas}
         self._client = client
         self._async_client = async_client
-        self._strict = strict
 
     @classmethod
     def from_url(
@@ -79,7 +78,7 @@ class PackedReader:
 
         Args:
             entities: a column per join key, all of length n; a column of length 1 stands for all rows, and a view
-                whose columns all have length 1 comes back with one row.
+                whose columns all have length 1, or that has no join keys, comes back with one row.
             views: which of the views to read; all of them where it is not given.
 
         Raises:
@@ -122,9 +121,7 @@ class PackedReader:
         result, start = {}, 0
         for view, picked in zip(request.views, request.picked, strict=True):
             end = start + picked.count
-            result[view.schema.view] = rows = view.columns(stored[start:end], picked.inverse)
-            if self._strict and rows.stale_schema:
-                raise SchemaMismatchError(view.schema.view, rows.stale_schema)
+            result[view.schema.view] = view.columns(stored[start:end], picked.inverse)
             start = end
         return result
 
@@ -154,10 +151,10 @@ class _Request:
 class _View:
     """How one view's keys are made and its values become columns."""
 
-    def __init__(self, schema: RowSchema) -> None:
+    def __init__(self, schema: RowSchema, *, strict: bool) -> None:
         self.schema = schema
         self.keys = KeyEncoder(schema)
-        self._codec = RowCodec(schema)
+        self._codec = RowCodec(schema, strict=strict)
         self._default = self._codec.default_row()
         self._opaque = np.dtype((np.void, self._codec.dtype.itemsize))
 
@@ -174,6 +171,8 @@ class _View:
 
 def _pick(names: Sequence[str], distinct: Mapping[str, tuple[NDArray[Any], NDArray[np.intp]]]) -> _Picked:
     """The distinct combinations of several key columns, from the distinct values of each."""
+    if not names:
+        return _Picked({}, 1, np.zeros(1, np.intp))
     values, inverse = distinct[names[0]]
     if len(names) == 1:
         return _Picked({names[0]: values}, len(values), inverse)

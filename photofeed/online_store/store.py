@@ -25,6 +25,7 @@ from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.keys import key_prefix, scan_pattern
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.protos import FeastFeatures, FeastRow, decode_rows, encode_rows, entity_key
+from photofeed.online_store.response import add_feature_vectors
 
 _DELETE_BATCH = 1000
 
@@ -114,7 +115,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         read = _Read(config, table, entity_keys, requested_features)
         return read.rows(await self._mget_async(config, read.keys))
 
-    def update(  # noqa: PLR0917  Feast's signature
+    def update(
         self,
         config: RepoConfig,
         tables_to_delete: Sequence[FeatureView],
@@ -137,7 +138,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         if self._client is not None:
             self._client.close()
 
-    def _read_features_per_fv(  # noqa: PLR0917  Feast's signature
+    def _read_features_per_fv(
         self,
         config: RepoConfig,
         grouped_refs: Sequence[tuple[FeatureView, Sequence[str]]],
@@ -152,7 +153,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         stored = self._mget(config, views.keys)
         views.populate(stored, online_features_response, full_feature_names, include_feature_view_version_metadata)
 
-    async def _read_features_per_fv_async(  # noqa: PLR0917  Feast's signature
+    async def _read_features_per_fv_async(
         self,
         config: RepoConfig,
         grouped_refs: Sequence[tuple[FeatureView, Sequence[str]]],
@@ -203,12 +204,11 @@ class _Read:
     ) -> None:
         prefix = key_prefix(config.project, _name(config, table))
         self.keys = [entity_key(prefix, key) for key in entity_keys]
-        self._codec = _codec(config, table)
-        self._requested = requested
-        self._strict = config.online_store.strict
+        self.codec = _codec(config, table)
+        self.requested = [field.name for field in table.features] if requested is None else list(requested)
 
     def rows(self, stored: Sequence[bytes | None]) -> list[FeastFeatures]:
-        return decode_rows(self._codec, stored, self._requested, strict=self._strict)
+        return decode_rows(self.codec, stored, self.requested)
 
 
 class _ViewReads:
@@ -227,19 +227,27 @@ class _ViewReads:
                 table, join_key_values, entity_name_to_join_key_map
             )
             read = _Read(config, table, utils._get_entity_key_protos(entities), requested)  # noqa: SLF001
-            self._reads.append((table, requested, read, indexes, length))
-        self.keys = [key for _, _, read, _, _ in self._reads for key in read.keys]
+            self._reads.append((table, read, indexes, length))
+        self.keys = [key for _, read, _, _ in self._reads for key in read.keys]
 
     def populate(
         self, stored: Sequence[bytes | None], response: Any, full_feature_names: bool, version_metadata: bool
     ) -> None:
         start = 0
-        for table, requested, read, indexes, length in self._reads:
-            rows = read.rows(stored[start : start + len(read.keys)])
-            start += len(read.keys)
-            utils._populate_response_from_feature_data(  # noqa: SLF001
-                requested, rows, indexes, response, full_feature_names, table, length, version_metadata
+        for table, read, indexes, length in self._reads:
+            end = start + len(read.keys)
+            add_feature_vectors(
+                response,
+                table,
+                read.codec,
+                stored[start:end],
+                read.requested,
+                indexes=indexes,
+                length=length,
+                full_feature_names=full_feature_names,
+                version_metadata=version_metadata,
             )
+            start = end
 
 
 def _stored(config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> tuple[list[bytes], list[bytes]]:
@@ -248,7 +256,8 @@ def _stored(config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) ->
 
 
 def _codec(config: RepoConfig, table: FeatureView) -> RowCodec:
-    return RowCodec(row_schema(table, config.project, versioned=_is_versioned(config)))
+    schema = row_schema(table, config.project, versioned=_is_versioned(config))
+    return RowCodec(schema, strict=config.online_store.strict)
 
 
 def _name(config: RepoConfig, table: FeatureView) -> str:

@@ -70,6 +70,5 @@ def test_ids_that_are_not_integers_are_refused_by_name(column: np.ndarray) -> No
         KeyEncoder(PAIR).encode({"user_id": np.array([1]), "post_id": column})
 
 
-def test_a_view_without_join_keys_is_refused() -> None:
-    with pytest.raises(ValueError, match="no join keys"):
-        KeyEncoder(RowSchema("shop", "v", (), FIELDS))
+def test_a_view_without_join_keys_has_one_key() -> None:
+    assert KeyEncoder(RowSchema("shop", "site", (), FIELDS)).encode({}) == [b"shop:site:"]
