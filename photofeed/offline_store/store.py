@@ -61,7 +61,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         _lake(config).declare(LakeFolder.from_uri(feature_view.batch_source.path), schema)
 
     @staticmethod
-    def get_historical_features(  # noqa: PLR0917  Feast's signature
+    def get_historical_features(
         config: RepoConfig,
         feature_views: list[FeatureView],
         feature_refs: list[str],
@@ -86,7 +86,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         )
 
     @staticmethod
-    def pull_latest_from_table_or_query(  # noqa: PLR0917  Feast's signature
+    def pull_latest_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
@@ -111,7 +111,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         )
 
     @staticmethod
-    def pull_all_from_table_or_query(  # noqa: PLR0917  Feast's signature
+    def pull_all_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
