@@ -5,11 +5,12 @@ curve of `develop` turns into it.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.float32]  # (height, width, 3) of light, or (height, width)
+Pixels = NDArray[np.floating[Any]]  # (height, width, 3) of light, or (height, width)
 
 EXPOSURE = 1.6  # the tone curve is 1 - exp(-EXPOSURE * light): bright light fades to white as on film
 _GAMMA = 2.2

@@ -34,6 +34,23 @@ def fractal_tile(kind: int, roughness: float) -> Pixels:
     return np.clip(0.5 + noise / noise.std() / 5, 0, 1).astype(np.float32)
 
 
+@lru_cache(maxsize=2)
+def wave_tile(kind: int) -> Pixels:
+    """Slopes of wind-driven water (TILE, TILE, 2), across and towards the viewer; standard deviation 1; seamless.
+
+    Power falls with the fourth power of frequency and with the angle to the wind (after Phillips, 1958).
+    """
+    rng = np.random.default_rng((kind, 23))
+    down = np.fft.fftfreq(TILE)[:, None] * TILE
+    across = np.fft.rfftfreq(TILE)[None, :] * TILE
+    radius = np.maximum(np.hypot(down, across), 1)
+    to_wind = np.abs(0.45 * across + 0.89 * down) / radius
+    height = np.exp(-((14 / radius) ** 2)) * radius**-1.85 * (0.12 + to_wind**2) * np.exp(-((radius / 330) ** 2))
+    spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * height
+    slopes = np.stack([np.fft.irfft2(spectrum * 1j * across), np.fft.irfft2(spectrum * 1j * down)], axis=-1)
+    return (slopes / slopes[..., 1].std()).astype(np.float32)
+
+
 def look_up(tile: Pixels, x: Pixels, y: Pixels) -> Pixels:
     """The tile at positions in texels, bilinear, repeating."""
     left, top = np.floor(x), np.floor(y)

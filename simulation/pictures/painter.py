@@ -7,14 +7,23 @@ from PIL import Image
 
 from simulation.pictures.colour import Pixels
 from simulation.pictures.develop import develop
-from simulation.pictures.scenes import mountains
+from simulation.pictures.scenes import city, desert, flowers, forest, lake, mountains, night, sea, snow, sunset
 
 Scene = Callable[[np.random.Generator, int, int], Pixels]
 
 SCENES: dict[str, Scene] = {
+    "city": city.paint,
+    "desert": desert.paint,
+    "flowers": flowers.paint,
+    "forest": forest.paint,
+    "lake": lake.paint,
     "mountains": mountains.paint,
+    "night": night.paint,
+    "sea": sea.paint,
+    "snow": snow.paint,
+    "sunset": sunset.paint,
 }
-SHAPES = ((1440, 1080), (1080, 1350), (1080, 1080), (1350, 1080), (1080, 1440))
+SHAPES = ((1280, 960), (1080, 1350), (1080, 1080), (1280, 853), (960, 1280))
 
 
 def paint(topic: str, seed: int) -> Image.Image:

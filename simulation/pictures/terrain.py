@@ -17,7 +17,7 @@ from simulation.pictures.daylight import Daylight
 from simulation.pictures.noise import TILE, band, fractal_tile
 
 _COLUMNS = 3  # one ray for so many columns of the picture
-_CANDIDATES = 10  # views tried before one is painted
+_CANDIDATES = 24  # views tried before one is painted
 
 
 @lru_cache(maxsize=6)
@@ -155,11 +155,12 @@ def compose(
     far: float,
     skyline: tuple[float, float],
     above: float,
+    clear_from: float,
 ) -> Camera:
     """A camera with a good view: of a few tried, the one whose skyline is liveliest within `skyline`.
 
     `skyline` bounds its mean row as shares of the picture's height; `above` is how far above the ground, as a share of
-    the highest peak, the camera floats.
+    the highest peak, the camera floats. Nothing nearer than `near` may reach above the row `clear_from`, also a share.
     """
     peak = float(tile[..., 0].max())
     best, best_score = None, -np.inf
@@ -178,9 +179,14 @@ def compose(
         )
         rows = look(tile, camera, width, step=0.03, columns=40).row
         tops = rows.min(axis=0) / height
-        nearest = rows[:8].min(axis=0).mean() / height
+        nearest = float(rows[0].min()) / height
         outside = max(0.0, skyline[0] - float(tops.mean())) + max(0.0, float(tops.mean()) - skyline[1])
-        score = float(tops.std()) - 3 * outside - 4 * max(0.0, 0.12 - float(tops.min())) - 1.5 * max(0.0, 0.7 - nearest)
+        score = (
+            float(tops.std())
+            - 3 * outside
+            - 4 * max(0.0, 0.12 - float(tops.min()))
+            - 4 * max(0.0, clear_from - nearest)
+        )
         if score > best_score:
             best, best_score = camera, score
     if best is None:
@@ -193,7 +199,8 @@ def hazy(colour: Pixels, samples: Samples, moment: Daylight, *, clear: float, mi
 
     `mist` thickens the air near the ground, `peak` is the height at which it is gone.
     """
-    thickness = samples.distance / clear * (1 + mist * np.exp(-np.maximum(samples.height, 0) / peak * 5))
+    away = np.maximum(samples.distance - samples.distance[0] * 1.5, 0)
+    thickness = away / clear * (1 + mist * np.exp(-np.maximum(samples.height, 0) / peak * 5))
     share = 1 - np.exp(-thickness)
     return mix(colour, mix(moment.haze, moment.horizon, 0.35), share[..., None])
 

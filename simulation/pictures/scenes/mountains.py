@@ -8,26 +8,28 @@ from simulation.pictures.noise import fractal_tile, look_up
 from simulation.pictures.sky import paint_sky
 from simulation.pictures.terrain import Samples, compose, hazy, look, mountain_tile, spread
 
-_PEAK = 235.0
+PEAK = 235.0
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     """A range seen from a high place."""
     moment = daylight(rng, "dawn", "day", "day", "golden", "golden", "sunset", "mist")
-    tile = mountain_tile(int(rng.integers(3)), _PEAK)
-    camera = compose(rng, tile, width, height, focal=1.5, near=130, far=1700, skyline=(0.3, 0.45), above=0.2)
+    tile = mountain_tile(int(rng.integers(3)), PEAK)
+    camera = compose(
+        rng, tile, width, height, focal=1.5, near=90, far=1700, skyline=(0.3, 0.45), above=0.2, clear_from=1.02
+    )
     samples = look(tile, camera, width)
     scene = paint_sky(rng, height, width, camera.horizon, moment, rng.uniform(0, 0.8))
     ground = ground_colour(rng, samples, snow_line=float(rng.uniform(0.4, 0.75)))
     lit = lit_ground(rng, ground, samples, moment, camera.direction)
-    air = hazy(lit, samples, moment, clear=float(rng.uniform(700, 1500)), mist=float(rng.uniform(0, 2.5)), peak=_PEAK)
+    air = hazy(lit, samples, moment, clear=float(rng.uniform(700, 1500)), mist=float(rng.uniform(0, 2.5)), peak=PEAK)
     spread(samples, air, scene)
     return scene
 
 
 def ground_colour(rng: np.random.Generator, samples: Samples, snow_line: float) -> Pixels:
     """Forest, meadow, rock and snow by height and steepness (depth, across, 3)."""
-    level = samples.height / _PEAK
+    level = samples.height / PEAK
     steep = 1 - samples.upright()
     patches = look_up(fractal_tile(5, 1.4), samples.x * 3, samples.y * 3)
     speckle = look_up(fractal_tile(6, 0.7), samples.x * 9, samples.y * 9)

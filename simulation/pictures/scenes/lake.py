@@ -1,0 +1,48 @@
+"""A lake among mountains that mirrors them."""
+
+import numpy as np
+
+from simulation.pictures.colour import Pixels, light
+from simulation.pictures.daylight import daylight
+from simulation.pictures.noise import ridge_line
+from simulation.pictures.scenes.mountains import PEAK, ground_colour, lit_ground
+from simulation.pictures.sky import paint_sky
+from simulation.pictures.terrain import compose, hazy, look, mountain_tile, spread
+from simulation.pictures.trees import Shapes, conifer, paint_over
+from simulation.pictures.water import paint_lake
+
+
+def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+    """Mountains above their own reflection, the far shore lined with trees."""
+    moment = daylight(rng, "dawn", "day", "golden", "golden", "sunset", "mist")
+    tile = mountain_tile(int(rng.integers(3)), PEAK)
+    camera = compose(
+        rng, tile, width, height, focal=1.5, near=200, far=1700, skyline=(0.2, 0.34), above=0.1, clear_from=0.64
+    )
+    samples = look(tile, camera, width)
+    scene = paint_sky(rng, height, width, camera.horizon, moment, clouds=rng.uniform(0.2, 0.8))
+    ground = lit_ground(
+        rng, ground_colour(rng, samples, float(rng.uniform(0.4, 0.7))), samples, moment, camera.direction
+    )
+    spread(samples, hazy(ground, samples, moment, clear=float(rng.uniform(900, 1800)), mist=1.0, peak=PEAK), scene)
+    shore = round(height * rng.uniform(0.5, 0.62))
+    _far_shore(rng, scene, shore, light("#12201c") * (0.6 + moment.ambient))
+    paint_lake(rng, scene, shore, moment, calm=float(rng.uniform(0.3, 1)))
+    return scene
+
+
+def _far_shore(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixels) -> None:
+    """A wooded tongue of land from one side or both."""
+    height, width = scene.shape[:2]
+    shapes = Shapes(height, width)
+    x = np.linspace(0, 1, width)
+    slope = np.abs(x - rng.uniform(0.3, 0.7)) * rng.uniform(0.05, 0.16) + ridge_line(rng, width, 3) * 0.012
+    line = shore - np.maximum(slope, 0.002) * height
+    shapes.ground(line)
+    for column in rng.integers(0, width, 260):
+        rise = float(shore - line[column])
+        size = height * rng.uniform(0.018, 0.04) * (0.5 + min(1.0, rise / (0.05 * height)))
+        conifer(rng, shapes, float(column), float(line[column]) + rng.uniform(0, 1) * rise, size)
+    mask = shapes.mask()
+    mask[shore:] = 0
+    paint_over(scene, mask, colour)
