@@ -30,6 +30,7 @@ def train(
 
     from photofeed.settings import load_settings  # noqa: PLC0415
     from training.pipeline import train_and_register  # noqa: PLC0415
+    from training.sources import Sources  # noqa: PLC0415
     from training.terminal import ProgressBars, evaluation_table  # noqa: PLC0415
     from training.train import TrainingParameters  # noqa: PLC0415
     from training.window import Window  # noqa: PLC0415
@@ -38,7 +39,8 @@ def train(
     window = Window.last(days, until.replace(tzinfo=UTC) if until else None)
     parameters = TrainingParameters(rounds=rounds, seed=seed, debias_position=debias_position)
     with ProgressBars() as bars:
-        trained = train_and_register(settings, window, parameters, bars)
+        bars.stage("feature store")
+        trained = train_and_register(settings, Sources.open(settings), window, parameters, bars)
     show(evaluation_table(trained.evaluation))
     show(f"{settings.model_name} version [bold]{trained.version}[/] of run {trained.run_id}")
     if promote_too:

@@ -12,7 +12,7 @@ from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatur
 from training.errors import OneClassError
 from training.impressions import Impressions, read_impressions
 from training.labels import grades
-from training.lake import ENGAGEMENT
+from training.log_mirror import ENGAGEMENT
 from training.point_in_time import EntityRows, features_known_at
 from training.sources import Sources
 from training.window import Window
@@ -95,7 +95,7 @@ def build(sources: Sources, window: Window, progress: Progress | None = None) ->
         FeaturesError: the feature store's answer is not what the manifest declares.
         RetryableError: object storage cannot be reached.
     """
-    shown = read_impressions(sources.lake.parts(ENGAGEMENT, window), window)
+    shown = read_impressions(sources.logs.parts(ENGAGEMENT, window), window)
     labels = grades(shown.outcomes)
     if (labels == labels[0]).all():
         raise OneClassError(f"all {len(labels)} impressions from {window} have the label {labels[0]}: nothing to learn")

@@ -55,6 +55,7 @@ class TrainedVersion:
 
 def train_and_register(
     settings: Settings,
+    sources: Sources,
     window: Window,
     parameters: TrainingParameters = DEFAULTS,
     observer: Observer = UNOBSERVED,
@@ -64,11 +65,8 @@ def train_and_register(
     Raises:
         RetryableError: MLflow or object storage does not answer; nothing was registered.
         InvalidError: the window does not hold what it takes to train; nothing was registered.
-        NotFoundError: the feature repo was never applied here.
     """
-    observer.stage("MLflow and features")
     with mlflow_client(settings) as client, ModelRegistry.connect(settings) as registry:
-        sources = Sources.open(settings)
         observer.stage("dataset")
         dataset = build(sources, window, observer.progress)
         parts = temporal_split(dataset)

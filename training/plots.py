@@ -41,13 +41,14 @@ def importance(ranker: TrainedRanker) -> "Figure":
     """The features that earned most of the training gain, coloured by family."""
     gains = ranker.booster().feature_importance("gain")
     shares = gains / max(gains.sum(), 1e-12)
-    most = np.argsort(shares)[::-1][:MOST_FEATURES][::-1]
-    families = {feature.name: feature.family for feature in RANKING_FEATURES}
-    colours = {family: f"C{number}" for number, family in enumerate(dict.fromkeys(families.values()))}
+    most = [i for i in np.argsort(shares)[-MOST_FEATURES:] if shares[i] > 0]
+    family_of = {feature.name: feature.family for feature in RANKING_FEATURES}
+    families = [family_of.get(ranker.feature_names[i], "other") for i in most]
+    colours = {family: f"C{number}" for number, family in enumerate(dict.fromkeys(family_of.values()))}
     axes = _axes("What the model decides by", "share of the training gain", "", height=7)
-    for family in dict.fromkeys(families.get(ranker.feature_names[i], "other") for i in most[::-1]):
-        rows = [row for row, i in enumerate(most) if families.get(ranker.feature_names[i], "other") == family]
-        axes.barh(rows, shares[most[rows]], color=colours.get(family, "grey"), label=family)
+    for family in dict.fromkeys(reversed(families)):
+        rows = [row for row, its in enumerate(families) if its == family]
+        axes.barh(rows, shares[[most[row] for row in rows]], color=colours.get(family, "grey"), label=family)
     axes.set_yticks(range(len(most)), [ranker.feature_names[i] for i in most])
     return _finished(axes)
 

@@ -75,9 +75,6 @@ def _filled(column: Any, field: FieldSpec) -> NDArray[np.generic]:
     import pyarrow as pa  # noqa: PLC0415
 
     dtype = np.dtype(FIXED_TYPES[field.value_type])
-    if pa.types.is_null(column.type):
-        column = column.cast(pa.from_numpy_dtype(dtype))
-    values: NDArray[np.generic] = column.fill_null(field.default).to_numpy()
-    if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), float(field.default or 0), values)
-    return values.astype(dtype)
+    # the cast also gives a type to columns that hold nothing but nulls
+    values: NDArray[np.generic] = column.cast(pa.from_numpy_dtype(dtype)).fill_null(field.default).to_numpy()
+    return np.where(np.isnan(values), dtype.type(field.default or 0), values) if dtype.kind == "f" else values

@@ -1,18 +1,18 @@
-"""Where a dataset comes from: the logs in the lake and Feast's history, opened from the settings."""
+"""Where a dataset comes from: the raw logs and Feast's history, opened from the settings."""
 
 from dataclasses import dataclass
 
 from photofeed.features.manifest import FeatureManifest
 from photofeed.settings import Settings
-from training.lake import Lake
+from training.log_mirror import LogMirror
 from training.point_in_time import HistoricalFeatures
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The engagement log, the feature store, and what the served FeatureService is made of."""
+    """The raw logs, the feature store, and what the served FeatureService is made of."""
 
-    lake: Lake
+    logs: LogMirror
     features: HistoricalFeatures
     manifest: FeatureManifest
 
@@ -29,5 +29,5 @@ class Sources:
 
         objects = S3ObjectStore.connect(settings)
         manifest = load_manifest(settings, objects)
-        lake = Lake(objects, settings.bucket_lake, settings.state_dir / "lake-mirror")
-        return Sources(lake, open_feature_store(settings), manifest)
+        logs = LogMirror(objects, settings.bucket_lake, settings.state_dir / "lake-mirror" / settings.bucket_lake)
+        return Sources(logs, open_feature_store(settings), manifest)

@@ -3,6 +3,7 @@
 import logging
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -85,8 +86,9 @@ def log_training(client: Any, run_id: str, ranker: TrainedRanker) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     mlflow.log_params({**asdict(ranker.parameters), "iterations": ranker.iterations})
+    now_ms = time.time_ns() // 1_000_000
     metrics = [
-        Metric(f"validation_{name}", value, 0, step)
+        Metric(f"validation_{name}", value, now_ms, step)
         for name, values in ranker.history.items()
         for step, value in enumerate(values, start=1)
     ]
@@ -123,5 +125,5 @@ def _lineage(sources: Sources, dataset: Dataset) -> Any:
     from mlflow.data.dataset_source_registry import resolve_dataset_source  # noqa: PLC0415
     from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415
 
-    source = resolve_dataset_source(f"s3://{sources.lake.bucket}/engagement")
+    source = resolve_dataset_source(f"s3://{sources.logs.bucket}/engagement")
     return MetaDataset(source, name=f"slates {dataset.window}", digest=dataset.digest)

@@ -1,6 +1,7 @@
 """LightGBM lambdarank, trained on one part of a dataset and stopped early on another."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,6 +102,9 @@ def train(
 
     `on_iteration` gets the number of the iteration, from 1, and the validation metrics after it.
     """
+    # OpenMP reads it when LightGBM is first imported. Its threads otherwise spin while they wait for each other, which
+    # on cores that other processes use too made a training of 0.7 s take 25 s.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import lightgbm  # noqa: PLC0415  seconds to import; commands that only look do not need it
 
     history: dict[str, list[float]] = {}

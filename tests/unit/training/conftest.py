@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +9,7 @@ from training.dataset import Dataset
 from training.window import Window
 
 
-def make_dataset(slates: int = 120, size: int = 12, *, seed: int = 3, informative: bool = True) -> Dataset:
+def _make_dataset(slates: int = 120, size: int = 12, *, seed: int = 3, informative: bool = True) -> Dataset:
     """Slates whose posts are engaged with the more, the higher their first feature (or at random)."""
     rng = np.random.default_rng(seed)
     rows = slates * size
@@ -30,4 +31,9 @@ def make_dataset(slates: int = 120, size: int = 12, *, seed: int = 3, informativ
 
 @pytest.fixture
 def dataset() -> Dataset:
-    return make_dataset()
+    return _make_dataset()
+
+
+@pytest.fixture
+def make_dataset() -> Callable[..., Dataset]:
+    return _make_dataset

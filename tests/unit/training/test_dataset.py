@@ -17,7 +17,7 @@ from photofeed.object_store import InMemoryObjectStore
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 from training.dataset import Dataset, build
 from training.errors import EmptyWindowError, FeaturesError, OneClassError
-from training.lake import Lake
+from training.log_mirror import LogMirror
 from training.sources import Sources
 from training.window import Window
 
@@ -137,7 +137,7 @@ class World:
 def world(tmp_path: Path) -> World:
     objects, manifest = InMemoryObjectStore(), _manifest()
     history = History(manifest)
-    return World(objects, history, Sources(Lake(objects, BUCKET, tmp_path), history, manifest))
+    return World(objects, history, Sources(LogMirror(objects, BUCKET, tmp_path), history, manifest))
 
 
 def _column(dataset: Dataset, name: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""The logs in object storage, mirrored to a local folder, where DuckDB reads them."""
+"""The raw logs in object storage, mirrored day by day to a local folder, where DuckDB reads them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ MARGIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Lake:
+class LogMirror:
     """Tables of Parquet parts under `<table>/day=YYYY-MM-DD/`; parts never change once written."""
 
     store: ObjectStore
     bucket: str
-    mirror: Path
+    folder: Path
 
     def parts(self, table: str, window: Window) -> list[Path]:
         """Local copies of the parts of `table` that can touch slates of `window`; only what is new is downloaded.
@@ -35,7 +35,7 @@ class Lake:
             return list(pool.map(self._local, keys))
 
     def _local(self, key: str) -> Path:
-        path = self.mirror / key
+        path = self.folder / key
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(".partial")

@@ -1,0 +1,143 @@
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from photofeed.errors import NotFoundError, RetryableError
+from photofeed.features.manifest import FeatureManifest, ManifestView
+from photofeed.model_contract import (
+    CHAMPION,
+    CONTRACT_FILE,
+    MODEL_FILE,
+    TABLES_FILE,
+    DamagedModelError,
+    ModelContract,
+    ModelRegistry,
+)
+from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+
+MODEL, TABLES = b"tree\nversion=v4\n", b"tables"
+
+
+def _contract() -> ModelContract:
+    schema = RowSchema("photofeed", "post", (JoinKey("post_id", "INT64"),), (FieldSpec("likes", "DOUBLE", 0.0),))
+    return ModelContract(
+        model_name="feed-ranker",
+        run_id="run-7",
+        feature_names=("likes", "age"),
+        manifest=FeatureManifest("feed_ranker_v1", (ManifestView(schema, {"likes": float("inf")}),)),
+        trained_from=datetime(2026, 3, 1, tzinfo=UTC),
+        trained_until=datetime(2026, 3, 2, tzinfo=UTC),
+        git_commit="abc",
+        model_sha256=hashlib.sha256(MODEL).hexdigest(),
+        tables_sha256=hashlib.sha256(TABLES).hexdigest(),
+    )
+
+
+@dataclass
+class MlflowServer:
+    """The few answers of MLflow's REST API that a registry asks for, as a real server gives them."""
+
+    files: dict[str, bytes]
+    alias: dict[str, str] = field(default_factory=lambda: {CHAMPION: "3"})
+    downloads: int = 0
+    down: bool = False
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        query = dict(request.url.params)
+        if self.down:
+            raise httpx.ConnectError("connection refused")
+        match request.url.path:
+            case "/api/2.0/mlflow/registered-models/alias":
+                version = self.alias.get(query["alias"])
+                if version is None:
+                    return httpx.Response(400, json={"error_code": "INVALID_PARAMETER_VALUE"})
+                return httpx.Response(200, json={"model_version": {"version": version}})
+            case "/api/2.0/mlflow/model-versions/get" if query["version"] == "3":
+                return httpx.Response(200, json={"model_version": {"run_id": "run-7", "aliases": list(self.alias)}})
+            case "/model-versions/get-artifact" if query["path"] in self.files:
+                self.downloads += 1
+                return httpx.Response(200, content=self.files[query["path"]])
+        return httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST"})
+
+    def registry(self) -> ModelRegistry:
+        client = httpx.Client(transport=httpx.MockTransport(self), base_url="http://mlflow")
+        return ModelRegistry(client, "feed-ranker")
+
+
+@pytest.fixture
+def server() -> MlflowServer:
+    return MlflowServer({CONTRACT_FILE: _contract().to_json(), MODEL_FILE: MODEL, TABLES_FILE: TABLES})
+
+
+def test_a_contract_survives_json() -> None:
+    contract = _contract()
+    assert ModelContract.from_json(contract.to_json()) == contract
+    assert contract.feature_service == "feed_ranker_v1"
+
+
+def test_what_is_no_contract_is_refused() -> None:
+    for data in (b"{", b"[]", b'{"model_name": "x"}'):
+        with pytest.raises(DamagedModelError):
+            ModelContract.from_json(data)
+
+
+def test_an_alias_leads_to_the_files_of_its_version(server: MlflowServer, tmp_path: Path) -> None:
+    with server.registry() as registry:
+        bundle = registry.fetch(CHAMPION, tmp_path)
+    assert bundle.contract == _contract()
+    assert (bundle.version, bundle.aliases) == ("3", (CHAMPION,))
+    assert bundle.model_path.read_bytes() == MODEL
+    assert bundle.tables_path is not None
+    assert bundle.tables_path.read_bytes() == TABLES
+
+
+def test_a_model_without_tables_comes_without(server: MlflowServer, tmp_path: Path) -> None:
+    server.files = {CONTRACT_FILE: replace(_contract(), tables_sha256=None).to_json(), MODEL_FILE: MODEL}
+    assert server.registry().fetch("3", tmp_path).tables_path is None
+
+
+def test_a_version_is_downloaded_once(server: MlflowServer, tmp_path: Path) -> None:
+    registry = server.registry()
+    registry.fetch("3", tmp_path)
+    registry.fetch(CHAMPION, tmp_path)
+    assert server.downloads == 3
+
+
+def test_files_that_were_changed_are_refused(server: MlflowServer, tmp_path: Path) -> None:
+    server.files[MODEL_FILE] = MODEL + b"shrinkage=2\n"
+    with pytest.raises(DamagedModelError, match=r"model\.lgb of feed-ranker version 3"):
+        server.registry().fetch(CHAMPION, tmp_path)
+
+
+def test_an_interrupted_download_leaves_nothing(server: MlflowServer, tmp_path: Path) -> None:
+    tables = server.files.pop(TABLES_FILE)
+    with pytest.raises(NotFoundError):
+        server.registry().fetch("3", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    server.files[TABLES_FILE] = tables
+    assert server.registry().fetch("3", tmp_path).version == "3"
+
+
+def test_an_alias_nobody_set_stands_for_nothing(server: MlflowServer, tmp_path: Path) -> None:
+    assert server.registry().current_version(CHAMPION) == "3"
+    assert server.registry().current_version("previous") is None
+    with pytest.raises(NotFoundError, match="previous"):
+        server.registry().fetch("previous", tmp_path)
+    with pytest.raises(NotFoundError):
+        server.registry().fetch("99", tmp_path)
+
+
+def test_a_server_that_is_down_is_told_from_a_missing_model(server: MlflowServer, tmp_path: Path) -> None:
+    server.down = True
+    registry = server.registry()
+    unreachable = pytest.raises(RetryableError, match="MLflow does not answer at http://mlflow")
+    with unreachable:
+        registry.ping()
+    with unreachable:
+        registry.current_version(CHAMPION)
+    with unreachable:
+        registry.fetch("3", tmp_path)

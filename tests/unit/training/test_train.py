@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_svmlight_file
+
+from photofeed.features.ranking import FEATURE_NAMES
+from training.dataset import Dataset
+from training.metrics import ndcg, rank_slates
+from training.plots import importance, learning_curve
+from training.split import temporal_split
+from training.train import TrainingParameters, train
+from training.window import Window
+
+FAST = TrainingParameters(rounds=30, early_stopping_rounds=10, threads=1)
+
+
+def _mean_ndcg(dataset: Dataset, scores: np.ndarray, k: int) -> float:
+    return float(np.nanmean(ndcg(rank_slates(dataset.labels, scores, dataset.group_sizes), k)))
+
+
+def test_a_taste_that_a_feature_tells_is_learned(dataset: Dataset) -> None:
+    parts = temporal_split(dataset)
+    ranker = train(parts.train, parts.validation, FAST)
+    assert _mean_ndcg(parts.test, ranker.score(parts.test.matrix), 10) > 0.85
+
+
+def test_the_same_seed_gives_the_same_model_bit_for_bit(dataset: Dataset) -> None:
+    parts = temporal_split(dataset)
+    models = [train(parts.train, parts.validation, replace(FAST, seed=seed)).text for seed in (1, 1, 2)]
+    assert models[0] == models[1] != models[2]
+
+
+def test_training_stops_when_the_validation_part_no_longer_gains(make_dataset: Callable[..., Dataset]) -> None:
+    parts = temporal_split(make_dataset(informative=False))
+    told: list[int] = []
+    ranker = train(
+        parts.train, parts.validation, replace(FAST, rounds=200), lambda iteration, _: told.append(iteration)
+    )
+    assert ranker.iterations < len(told) < 200
+    assert len(ranker.history["ndcg_10"]) == told[-1]
+    best = int(np.argmax(ranker.history["ndcg_10"]))
+    assert ranker.iterations == best + 1
+    assert ranker.booster().num_trees() == ranker.iterations
+
+
+def test_more_of_what_should_help_never_ranks_lower(dataset: Dataset) -> None:
+    parts = temporal_split(dataset)
+    ranker = train(parts.train, parts.validation, FAST)
+    row = np.repeat(dataset.matrix[:1], 50, axis=0)
+    row[:, FEATURE_NAMES.index("topic_engagement_rate")] = np.linspace(-3, 3, 50)
+    assert (np.diff(ranker.score(row)) >= 0).all()
+
+
+def test_what_stood_on_top_is_not_mistaken_for_what_is_liked(make_dataset: Callable[..., Dataset]) -> None:
+    """With clicks that fall with the position, and a feature that only tells the position, debiasing must help."""
+    dataset = make_dataset(slates=600, size=10)
+    rng = np.random.default_rng(1)
+    leak = FEATURE_NAMES.index("post_likes_1h")
+    dataset.matrix[:, leak] = -dataset.positions + rng.normal(scale=2, size=len(dataset))
+    examined = rng.random(len(dataset)) < 1 / (1 + dataset.positions)
+    seen = replace(dataset, labels=np.where(examined, dataset.labels, 0).astype(np.int32))
+    parts, truth = temporal_split(seen), temporal_split(dataset).test
+    quality = {
+        debias: _mean_ndcg(
+            truth,
+            train(parts.train, parts.validation, replace(FAST, debias_position=debias)).score(truth.matrix),
+            10,
+        )
+        for debias in (False, True)
+    }
+    assert quality[True] > quality[False]
+
+
+def test_pictures_of_a_training_can_be_drawn(dataset: Dataset, tmp_path: Path) -> None:
+    parts = temporal_split(dataset)
+    ranker = train(parts.train, parts.validation, FAST)
+    for name, figure in (("importance", importance(ranker)), ("curve", learning_curve(ranker))):
+        figure.savefig(tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    labels = [text.get_text() for text in importance(ranker).axes[0].get_yticklabels()]
+    assert labels[-1] == "topic_engagement_rate"
+
+
+def test_lightgbm_ranking_example_is_learned_as_well_as_published(samples: Path) -> None:
+    """LightGBM's own test asks for NDCG@3 > .578 of this example; issue 5 asks for .585 of us."""
+    learned, unseen = (_example(samples / "lambdarank", part) for part in ("train", "test"))
+    ranker = train(learned.between(0, 160), learned.between(160, learned.slates), TrainingParameters(threads=1))
+    assert _mean_ndcg(unseen, ranker.score(unseen.matrix), 3) >= 0.585
+
+
+def _example(folder: Path, part: str) -> Dataset:
+    matrix, labels = load_svmlight_file(str(folder / f"rank.{part}"), n_features=301)
+    sizes = np.loadtxt(folder / f"rank.{part}.query", dtype=np.int32)
+    nobody = np.zeros(len(labels), dtype=np.int64)
+    return Dataset(
+        matrix=matrix.toarray().astype(np.float32),
+        labels=labels.astype(np.int32),
+        group_sizes=sizes,
+        positions=nobody.astype(np.int32),
+        user_ids=nobody,
+        post_ids=nobody,
+        creator_ids=nobody,
+        slate_start_us=np.arange(len(sizes)),
+        feature_names=tuple(f"feature_{i}" for i in range(matrix.shape[1])),
+        window=Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)),
+    )
