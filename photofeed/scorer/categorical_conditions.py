@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from photofeed.scorer.errors import UnsupportedModelError
 from photofeed.scorer.model_text import Tree, categories_in
-from photofeed.scorer.runs import pad_runs
-from photofeed.scorer.table_arrays import DTYPES, MAX_CATEGORIES, OR_WIDTH, record_array
+from photofeed.scorer.runs import pad_runs, run_starts
+from photofeed.scorer.table_arrays import MAX_CATEGORIES, OR_WIDTH, record_array
 
 
 @dataclass(frozen=True, slots=True)
 class CategoricalConditions:
-    """Tables of the categorical conditions; `of_split` numbers that of each categorical split, tree by tree."""
+    """Tables of the categorical conditions, in the order of first use; `of_split` numbers that of each such split."""
 
     categorical_features: NDArray[Any]
     category_codes: NDArray[np.int32]
@@ -24,8 +24,24 @@ class CategoricalConditions:
     of_split: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Coding:
+    """Codes of one feature's categories: 1 and up for those that splits name, 0 for all others."""
+
+    first_one_hot: int
+    codes: int
+    code_of: NDArray[np.int32]
+
+    def right_codes(self, left: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
+        """What to OR for "goes right", and whether to invert (-1) it: the shorter of the codes on the two sides."""
+        left_codes = self.code_of[left]
+        if 2 * len(left_codes) <= self.codes:
+            return left_codes, -1
+        return np.setdiff1d(np.arange(self.codes, dtype=np.int32), left_codes), 0
+
+
 def collect_categorical_conditions(trees: Sequence[Tree]) -> CategoricalConditions:
-    """Number the categories that splits name, and the distinct (feature, category set).
+    """Code the categories that splits name, and number the distinct (feature, category set); planes come later.
 
     Raises:
         UnsupportedModelError: splits name more than 65,535 categories of one feature.
@@ -35,50 +51,52 @@ def collect_categorical_conditions(trees: Sequence[Tree]) -> CategoricalConditio
         for tree in trees
         for split in np.flatnonzero(tree.categorical).tolist()
     ]
-    conditions = sorted(
-        dict.fromkeys(asked), key=lambda condition: condition[0]
-    )  # a feature's planes are used together
-    number = {condition: place for place, condition in enumerate(conditions)}
-    lefts: dict[int, list[NDArray[np.int64]]] = {}
-    for feature, category_set in conditions:
-        lefts.setdefault(feature, []).append(categories_in(category_set))
+    number = {condition: place for place, condition in enumerate(dict.fromkeys(asked))}
+    conditions = [(feature, categories_in(category_set)) for feature, category_set in number]
+    codings = _code_categories(conditions)
 
-    features: list[tuple[int, ...]] = []
-    category_codes: list[NDArray[np.int32]] = []
-    rules: list[tuple[int, int]] = []
-    runs: list[NDArray[np.int32]] = []
-    first_code = first_plane = 0
-    for feature, sets in lefts.items():
-        named = np.unique(np.concatenate(sets))
-        planes = len(named) + 1  # code 0 is for NaN, negative and unnamed categories: they are in no set
-        if planes > MAX_CATEGORIES:
-            raise UnsupportedModelError(f"feature {feature}: splits name {len(named)} categories")
-        code_of = np.zeros(int(named.max(initial=-1)) + 1, np.int32)
-        code_of[named] = np.arange(1, planes)
-        for left in sets:
-            invert = 2 * len(left) <= planes  # what goes right is the complement of left: OR the shorter of the two
-            runs.append(code_of[left] if invert else np.setdiff1d(np.arange(planes, dtype=np.int32), code_of[left]))
-            rules.append((first_plane, -invert))
-        features.append((feature, first_code, len(code_of), first_plane, planes))
-        category_codes.append(code_of)
-        first_code += len(code_of)
-        first_plane += planes
-
-    lengths = np.array([len(run) for run in runs], np.int64)
-    category_planes, starts = pad_runs(_joined(runs), lengths, OR_WIDTH)
+    rights = [codings[feature].right_codes(left) for feature, left in conditions]
+    lengths = np.array([len(codes) for codes, _ in rights], np.int64)
+    category_planes, starts = pad_runs(_joined([codes for codes, _ in rights]), lengths, OR_WIDTH)
+    code_lengths = [len(coding.code_of) for coding in codings.values()]
     return CategoricalConditions(
-        np.array(features, DTYPES["categorical_features"]),
-        _joined(category_codes),
+        record_array(
+            "categorical_features",
+            feature=list(codings),
+            first_code=run_starts(code_lengths)[:-1],
+            values=code_lengths,
+            first_one_hot=[coding.first_one_hot for coding in codings.values()],
+            codes=[coding.codes for coding in codings.values()],
+        ),
+        _joined([coding.code_of for coding in codings.values()]),
         record_array(
             "categorical_conditions",
             first=starts[:-1],
             end=starts[1:],
-            first_plane=[plane for plane, _ in rules],
-            invert=[mask for _, mask in rules],
+            first_one_hot=[codings[feature].first_one_hot for feature, _ in conditions],
+            invert=[invert for _, invert in rights],
         ),
         category_planes.astype(np.uint16),
         np.array([number[condition] for condition in asked], np.int64),
     )
+
+
+def _code_categories(conditions: Sequence[tuple[int, NDArray[np.int64]]]) -> dict[int, _Coding]:
+    named: dict[int, list[NDArray[np.int64]]] = {}
+    for feature, left in conditions:
+        named.setdefault(feature, []).append(left)
+    codings: dict[int, _Coding] = {}
+    first_one_hot = 0
+    for feature, lefts in named.items():
+        categories = np.unique(np.concatenate(lefts))
+        codes = len(categories) + 1
+        if codes > MAX_CATEGORIES:
+            raise UnsupportedModelError(f"feature {feature}: splits name {len(categories)} categories")
+        code_of = np.zeros(int(categories.max(initial=-1)) + 1, np.int32)
+        code_of[categories] = np.arange(1, codes)
+        codings[feature] = _Coding(first_one_hot, codes, code_of)
+        first_one_hot += codes
+    return codings
 
 
 def _joined(runs: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917  arguments of compiled functions are positional
 """The bit-sliced kernel: rows are the SIMD dimension, one bit each, in blocks of 512 rows.
 
 Stages, for each block:
@@ -30,6 +29,7 @@ BLOCK = 512  # rows
 WORDS = BLOCK // 64  # of a plane: 64 bytes, a cache line
 TREES = 8  # summed together, so that a row's score is read and written once for all of them
 BYTE_BITS = 8
+COARSE_BITS = 4  # of a rank, found by comparing with all 16 thresholds that decide them; the others by binary search
 ZERO = np.float32(1e-35)  # LightGBM's kZeroThreshold: what is not above it in size is zero
 LEVEL_ZERO, LEVEL_NAN = np.uint8(1), np.uint8(2)
 
@@ -44,7 +44,7 @@ class Scratch(NamedTuple):
 
     codes: NDArray[np.uint8]  # (columns, BLOCK)
     one_hot: NDArray[np.uint64]  # planes
-    conditions: NDArray[np.uint64]  # planes
+    answers: NDArray[np.uint64]  # planes
     reach: NDArray[np.uint64]  # planes
     index_bits: NDArray[np.uint64]  # planes of one tree
     indexes: NDArray[np.uint8]  # (low and high byte, TREES, BLOCK)
@@ -61,7 +61,7 @@ def make_scratch(arrays: TableArrays) -> Scratch:
     return Scratch(
         codes=_planes(len(arrays.columns) * WORDS).view(np.uint8),
         one_hot=_planes(arrays.one_hot_count),
-        conditions=_planes(arrays.condition_count),
+        answers=_planes(arrays.answer_count),
         reach=reach,
         index_bits=_planes(2 * BYTE_BITS),
         indexes=_planes(TREES * 2 * WORDS).view(np.uint8),
@@ -159,10 +159,10 @@ def _or_planes(
 
 
 @_llvm(ARRAY, INDEX, INDEX, ARRAY, INDEX)
-def _route(builder: Any, reach: Any, slot: Any, right_slot: Any, conditions: Any, condition: Any) -> None:
-    """Send the rows that reach a split to its children: to the right those whose condition holds."""
+def _route(builder: Any, reach: Any, slot: Any, right_slot: Any, answers: Any, answer: Any) -> None:
+    """Send the rows that reach a split to its children: to the right those whose bit is set in the answer."""
     here = builder.load(_plane(builder, reach, slot))
-    right = builder.and_(here, builder.load(_plane(builder, conditions, condition)))
+    right = builder.and_(here, builder.load(_plane(builder, answers, answer)))
     builder.store(right, _plane(builder, reach, right_slot))
     builder.store(builder.xor(here, right), _plane(builder, reach, builder.add(slot, _INT64(1))))
 
@@ -190,7 +190,6 @@ def score_rows(matrix: NDArray[np.float32], scores: NDArray[np.float64], tables:
         rows = min(BLOCK, len(matrix) - first_row)  # buffers beyond them hold leftovers, which nobody reads
         _bin(matrix, first_row, rows, tables, scratch)
         _mark_categories(matrix, first_row, rows, tables, scratch)
-        _ask(tables, scratch)
         _sum_trees(rows, tables, scratch)
         for row in range(rows):
             scores[first_row + row] = scratch.sums[row]
@@ -210,7 +209,17 @@ def _bin(matrix: NDArray[np.float32], first_row: int, rows: int, tables: TableAr
             levels[row] = np.uint8(is_nan) * LEVEL_NAN + np.uint8(is_zero) * LEVEL_ZERO
             ranks[row] = 0
         thresholds = tables.thresholds[feature.first_threshold : feature.first_threshold + (1 << feature.search_bits)]
-        for bit in range(feature.search_bits - 1, -1, -1):  # rows inside: no step waits for the one before
+        coarse_bits = min(feature.search_bits, COARSE_BITS)
+        fine_bits = feature.search_bits - coarse_bits
+        step = 1 << fine_bits
+        for first in range(step - 1, len(thresholds), 4 * step):  # counted, not searched: vectors again
+            lowest, low = thresholds[first], thresholds[first + step]
+            high, highest = thresholds[first + 2 * step], thresholds[first + 3 * step]
+            for row in range(BLOCK):
+                value = values[row]
+                below = np.uint32(lowest < value) + np.uint32(low < value)
+                ranks[row] += (below + np.uint32(high < value) + np.uint32(highest < value)) << np.uint32(fine_bits)
+        for bit in range(fine_bits - 1, -1, -1):  # rows inside: no step waits for the one before
             middle = thresholds[(1 << bit) - 1 :]
             for row in range(BLOCK):
                 rank = ranks[row]
@@ -238,46 +247,44 @@ def _mark_categories(
             # LightGBM truncates: (-1, 0] is category 0; NaN, negative and unnamed categories share code 0
             known = value > -1.0 and value < feature.values
             code = tables.category_codes[feature.first_code + int(value)] if known else np.int32(0)
-            word = (feature.first_plane + code) * WORDS + (row >> 6)
+            word = (feature.first_one_hot + code) * WORDS + (row >> 6)
             one_hot[word] |= np.uint64(1) << np.uint64(row & 63)
 
 
 @_compiled
-def _ask(tables: TableArrays, scratch: Scratch) -> None:
-    """Stage 2: one plane of "goes right" for each distinct condition."""
-    plane = 0
-    for above in tables.numeric_conditions:
-        _ask_rank(scratch.codes, np.int64(above.column), np.uint8(above.rank), scratch.conditions, plane)
-        plane += 1
-    for among in tables.categorical_conditions:
-        _or_planes(
-            scratch.one_hot,
-            tables.category_planes,
-            np.int64(among.first),
-            np.int64(among.end),
-            np.int64(among.first_plane),
-            np.int64(among.invert),
-            scratch.conditions,
-            plane,
-        )
-        plane += 1
-
-
-@_compiled
 def _sum_trees(rows: int, tables: TableArrays, scratch: Scratch) -> None:
-    """Stages 3 to 5: the leaf of each row in each tree, and the sum of their values."""
+    """Stages 2 to 5: the leaf of each row in each tree, and the sum of their values."""
     scratch.sums[:] = 0.0
     for first_tree in range(0, len(tables.trees), TREES):
         trees = tables.trees[first_tree : first_tree + TREES]
         for place in range(len(trees)):
             tree = trees[place]
+            for above in tables.numeric_conditions[tree.first_numeric : tree.end_numeric]:
+                _ask_rank(
+                    scratch.codes,
+                    np.int64(above.column),
+                    np.uint8(above.rank),
+                    scratch.answers,
+                    np.int64(above.plane),
+                )
+            for among in tables.categorical_conditions[tree.first_categorical : tree.end_categorical]:
+                _or_planes(
+                    scratch.one_hot,
+                    tables.category_planes,
+                    np.int64(among.first),
+                    np.int64(among.end),
+                    np.int64(among.first_one_hot),
+                    np.int64(among.invert),
+                    scratch.answers,
+                    np.int64(among.plane),
+                )
             for split in tables.splits[tree.first_split : tree.end_split]:
                 _route(
                     scratch.reach,
                     np.int64(split.slot),
                     np.int64(split.right_slot),
-                    scratch.conditions,
-                    np.int64(split.condition),
+                    scratch.answers,
+                    np.int64(split.plane),
                 )
             for bit in range(tree.bits):
                 first, end = tables.index_starts[tree.first_bit + bit], tables.index_starts[tree.first_bit + bit + 1]

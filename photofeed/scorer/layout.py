@@ -29,9 +29,12 @@ class _TreeLayout(NamedTuple):
     bit_terms: list[NDArray[np.int64]]
 
 
-def lay_out(trees: Sequence[Tree], conditions: Sequence[NDArray[np.int64]]) -> Layout:
-    """Lay out the trees; `conditions` has, for each tree, the number of each split's condition."""
-    layouts = [_lay_out_tree(tree, condition) for tree, condition in zip(trees, conditions, strict=True)]
+def lay_out(trees: Sequence[Tree], planes: Sequence[NDArray[np.int64]]) -> Layout:
+    """Lay out the trees; `planes` has, for each tree, the plane of each split's condition.
+
+    The records of the trees do not name their conditions yet.
+    """
+    layouts = [_lay_out_tree(tree, plane) for tree, plane in zip(trees, planes, strict=True)]
     split_starts = run_starts([len(layout.splits) for layout in layouts])
     bits = [len(layout.bit_terms) for layout in layouts]
     runs = [terms for layout in layouts for terms in layout.bit_terms]
@@ -54,15 +57,13 @@ def lay_out(trees: Sequence[Tree], conditions: Sequence[NDArray[np.int64]]) -> L
     )
 
 
-def _lay_out_tree(tree: Tree, condition: NDArray[np.int64]) -> _TreeLayout:
+def _lay_out_tree(tree: Tree, plane: NDArray[np.int64]) -> _TreeLayout:
     node, parent, first_leaf, last_leaf = _preorder(tree)
     slot = np.arange(len(node))
     is_split, is_right = node >= 0, slot > parent + 1  # a left child stands right after its parent
     right_slot = np.zeros(len(node), np.int64)
     right_slot[parent[is_right]] = slot[is_right]
-    splits = record_array(
-        "splits", slot=slot[is_split], right_slot=right_slot[is_split], condition=condition[node[is_split]]
-    )
+    splits = record_array("splits", slot=slot[is_split], right_slot=right_slot[is_split], plane=plane[node[is_split]])
 
     bits = (len(tree.leaf_value) - 1).bit_length()
     leaf_values = np.zeros(1 << bits, np.float64)

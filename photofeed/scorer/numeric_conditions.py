@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from photofeed.scorer.model_text import DEFAULT_LEFT_BIT, MISSING_NONE, MISSING_SHIFT, Tree
 from photofeed.scorer.runs import run_starts
-from photofeed.scorer.table_arrays import NEVER_MISSING, RANKS_PER_COLUMN, record_array
+from photofeed.scorer.table_arrays import MIN_SEARCH_BITS, NEVER_MISSING, RANKS_PER_COLUMN, record_array
 
 
 @dataclass(frozen=True, slots=True)
 class NumericConditions:
-    """Tables of the numeric conditions; `of_split` numbers that of each numeric split, tree by tree."""
+    """Tables of the numeric conditions, in the order of first use; `of_split` numbers that of each such split."""
 
     numeric_features: NDArray[Any]
     thresholds: NDArray[np.float32]
@@ -24,7 +24,10 @@ class NumericConditions:
 
 
 def collect_numeric_conditions(trees: Sequence[Tree]) -> NumericConditions:
-    """Rank the thresholds of each feature, and number the distinct (feature, missing rule, threshold)."""
+    """Rank the thresholds of each feature, and number the distinct (feature, missing rule, threshold).
+
+    The conditions get no planes yet.
+    """
     asked = [~tree.categorical for tree in trees]
     feature = np.concatenate([tree.feature[mask] for tree, mask in zip(trees, asked, strict=True)])
     decision = np.concatenate([tree.decision[mask] for tree, mask in zip(trees, asked, strict=True)])
@@ -33,7 +36,7 @@ def collect_numeric_conditions(trees: Sequence[Tree]) -> NumericConditions:
     # the rank of each threshold among those of its feature, which stand sorted and padded for a binary search by bits
     (feature_of, distinct_thresholds), place = _distinct(feature, threshold)
     features, first, counts = np.unique(feature_of, return_index=True, return_counts=True)
-    search_bits = np.array([int(count).bit_length() for count in counts], np.int64)
+    search_bits = np.array([max(int(count).bit_length(), MIN_SEARCH_BITS) for count in counts], np.int64)
     starts = run_starts(1 << search_bits)
     thresholds = np.full(starts[-1], np.inf, np.float32)
     thresholds[np.arange(len(feature_of)) + np.repeat(starts[:-1] - first, counts)] = distinct_thresholds
@@ -45,6 +48,9 @@ def collect_numeric_conditions(trees: Sequence[Tree]) -> NumericConditions:
     page, rank_in_page = np.divmod(rank, RANKS_PER_COLUMN)
     (column_feature, column_level, column_right, column_page), column = _distinct(feature, level, missing_right, page)
     (condition_column, condition_rank), condition = _distinct(column, rank_in_page)
+    first_use = np.full(len(condition_column), len(condition))
+    np.minimum.at(first_use, condition, np.arange(len(condition)))
+    by_first_use = np.argsort(first_use)
 
     return NumericConditions(
         record_array(
@@ -62,8 +68,8 @@ def collect_numeric_conditions(trees: Sequence[Tree]) -> NumericConditions:
             missing_from=column_level,
             missing_code=column_right * RANKS_PER_COLUMN,
         ),
-        record_array("numeric_conditions", column=condition_column, rank=condition_rank),
-        condition,
+        record_array("numeric_conditions", column=condition_column[by_first_use], rank=condition_rank[by_first_use]),
+        np.argsort(by_first_use)[condition],
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MIN_SEARCH_BITS = 2  # of a feature's thresholds, padded to a power of two: the kernel takes them by four
 RANKS_PER_COLUMN = 255  # a code byte counts the thresholds below a value: 0..255
 OR_WIDTH = 4  # runs of planes to OR are padded to a multiple of it
 NEVER_MISSING = 3  # `missing_from` of splits that know no missing values
@@ -18,14 +19,16 @@ class TableArrays(NamedTuple):
     `numeric_features`: the float features, each with its padded run of `thresholds` and its run of `columns`.
     `columns`: how ranks become code bytes: a value whose missing level (0 none, 1 zero, 2 NaN) reaches `missing_from`
         gets `missing_code`, any other its rank less `rank_offset`, clipped to a byte.
-    `categorical_features`: each with its run of `category_codes` (0 for categories that no split names) and its one-hot
-        planes, one per code.
-    `numeric_conditions`: a row goes right if the code in `column` is above `rank`.
-    `categorical_conditions`: a row goes right if its bit is set in the OR of the one-hot planes listed, relative to
-        `first_plane`, in a run of `category_planes`, XOR `invert`. Numbered after the numeric ones.
-    `splits`: of each tree in preorder: slot, slot of the right child (the left child's is slot + 1), condition.
-    `trees`: each with its run of `splits`, its run of `leaf_values` (from left to right, padded to 2^bits), and the
-        entry of `index_starts` for the lowest of the `bits` of its leaf number.
+    `categorical_features`: each with its run of `category_codes` (0 for categories that no split names) and the first
+        of its one-hot planes, one per code.
+    `numeric_conditions`: a row goes right if the code in `column` is above `rank`; the answer goes to `plane`.
+    `categorical_conditions`: a row goes right if its bit is set in the OR of the one-hot planes that a run of
+        `category_planes` lists, relative to `first_one_hot`, XOR `invert`; the answer goes to `plane`.
+    `splits`: of each tree in preorder: slot, slot of the right child (the left child's is slot + 1), and the plane that
+        holds the answer to its condition.
+    `trees`: each with its runs of the conditions that no tree before it asked, its run of `splits`, its run of
+        `leaf_values` (from left to right, padded to 2^bits), and the entry of `index_starts` for the lowest of the
+        `bits` of its leaf number.
     `index_starts`: the bit at entry i is the OR of the slots that `index_terms` lists from its value to that of i + 1.
     """
 
@@ -44,14 +47,15 @@ class TableArrays(NamedTuple):
     leaf_values: NDArray[np.float64]
 
     @property
-    def condition_count(self) -> int:
-        """Distinct split conditions, hence planes of "goes right"."""
-        return len(self.numeric_conditions) + len(self.categorical_conditions)
+    def answer_count(self) -> int:
+        """Planes that hold the answers to conditions."""
+        planes = (self.numeric_conditions["plane"], self.categorical_conditions["plane"])
+        return 1 + max(int(numbers.max(initial=-1)) for numbers in planes)
 
     @property
     def one_hot_count(self) -> int:
         """Planes that hold the categories of the rows."""
-        return int(self.categorical_features["planes"].sum())
+        return int(self.categorical_features["codes"].sum())
 
     @property
     def slot_count(self) -> int:
@@ -67,13 +71,23 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "numeric_features": _record("feature", "first_threshold", "search_bits", "first_column", "end_column"),
     "thresholds": np.dtype(np.float32),
     "columns": _record("rank_offset", "missing_from", "missing_code"),
-    "categorical_features": _record("feature", "first_code", "values", "first_plane", "planes"),
+    "categorical_features": _record("feature", "first_code", "values", "first_one_hot", "codes"),
     "category_codes": np.dtype(np.int32),
-    "numeric_conditions": _record("column", "rank"),
-    "categorical_conditions": _record("first", "end", "first_plane", "invert"),
+    "numeric_conditions": _record("column", "rank", "plane"),
+    "categorical_conditions": _record("first", "end", "first_one_hot", "invert", "plane"),
     "category_planes": np.dtype(np.uint16),
-    "splits": _record("slot", "right_slot", "condition"),
-    "trees": _record("first_split", "end_split", "first_bit", "bits", "first_leaf"),
+    "splits": _record("slot", "right_slot", "plane"),
+    "trees": _record(
+        "first_numeric",
+        "end_numeric",
+        "first_categorical",
+        "end_categorical",
+        "first_split",
+        "end_split",
+        "first_bit",
+        "bits",
+        "first_leaf",
+    ),
     "index_starts": np.dtype(np.int32),
     "index_terms": np.dtype(np.int32),
     "leaf_values": np.dtype(np.float64),

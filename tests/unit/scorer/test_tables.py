@@ -110,11 +110,19 @@ def test_an_array_of_another_type(tables: ScoringTables, tmp_path: Path) -> None
         for name, fields in {
             "numeric_features": ["feature", "first_threshold", "search_bits", "first_column", "end_column"],
             "columns": ["rank_offset", "missing_code"],
-            "categorical_features": ["feature", "first_code", "values", "first_plane", "planes"],
-            "numeric_conditions": ["column", "rank"],
-            "categorical_conditions": ["first", "end", "first_plane"],
-            "splits": ["slot", "right_slot", "condition"],
-            "trees": ["first_split", "end_split", "first_bit", "bits", "first_leaf"],
+            "categorical_features": ["feature", "first_code", "values", "first_one_hot", "codes"],
+            "numeric_conditions": ["column", "rank", "plane"],
+            "categorical_conditions": ["first", "end", "first_one_hot", "plane"],
+            "splits": ["slot", "right_slot", "plane"],
+            "trees": [
+                "first_numeric",
+                "end_categorical",
+                "first_split",
+                "end_split",
+                "first_bit",
+                "bits",
+                "first_leaf",
+            ],
         }.items()
         for field in fields
     ],
