@@ -20,6 +20,7 @@ def run_as_account(argv: Sequence[str], *folders: Path) -> list[str]:
 
     Not root: `argv` itself. Root: through `setpriv` as `ACCOUNT`, made on first use. Where that account cannot enter
     `folders` (a checkout under /root, say) it gets the one capability to pass through; no folder's mode is changed.
+    PostgreSQL asks access(2), which ignores capabilities unless the secure bit `no_setuid_fixup` is set.
 
     Raises:
         MissingProgramError: useradd or setpriv is not there.
@@ -43,7 +44,7 @@ def run_as_account(argv: Sequence[str], *folders: Path) -> list[str]:
             raise StateFolderError(
                 f"PostgreSQL cannot run as root, and its account cannot enter {closed}: use another folder"
             )
-        command += [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
+        command += [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}", "--securebits=+no_setuid_fixup"]
     return [*command, *argv]
 
 

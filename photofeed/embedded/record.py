@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+import structlog
 
 _POLL_SECONDS = 0.02
 _KILLED_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def stop(records: Iterable[ProcessRecord]) -> None:
     asked = time.monotonic()
     for record, family in families:
         late = wait_ended(family, asked + record.stop_seconds - time.monotonic())
+        if late:
+            log.warning("process_killed", process=record.name, pids=[process.pid for process in late])
         for process in late:
             _send(process, signal.SIGKILL)
         wait_ended(late, _KILLED_SECONDS)
