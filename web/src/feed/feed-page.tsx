@@ -19,7 +19,12 @@ export function FeedPage() {
       {entries.map((entry, at) => (
         <Entry key={entry.slate.slateId + entry.post.id} entry={entry} eager={at < EAGER} />
       ))}
-      <InfiniteScroll pages={feed} waiting={<Skeleton count={entries.length === 0 ? 2 : 1} />}>
+      {/* The first cards take the skeletons' place: as another element, those do not wander down to the end. */}
+      <InfiniteScroll
+        key={entries.length === 0 ? 'first' : 'further'}
+        pages={feed}
+        waiting={<Skeleton count={entries.length === 0 ? 2 : 1} />}
+      >
         {entries.length === 0 ? <NothingYet /> : <AllSeen />}
       </InfiniteScroll>
     </main>

@@ -25,13 +25,7 @@ export function ProfilePage({ personId, postId }: { personId: string; postId: st
         {items.map((post) => (
           <li key={post.id}>
             <a href={paths.post(personId, post.id)} aria-label={post.caption || 'Open photo'}>
-              <Photo
-                picture={post}
-                alt=""
-                edges={[150, 640]}
-                sizes="(min-width: 960px) 300px, 33vw"
-                ratio={1}
-              />
+              <Photo picture={post} alt="" edges={[150, 640]} narrow="33vw" wide="300px" ratio={1} />
             </a>
           </li>
         ))}

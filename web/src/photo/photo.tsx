@@ -7,8 +7,9 @@ export interface PhotoProps {
   alt: string
   /** Which longest edges the browser may choose from. */
   edges: readonly number[]
-  /** The `sizes` attribute: how wide the photo will be on which screens. */
-  sizes: string
+  /** How wide its place is, as CSS lengths: on a phone, and on anything larger. */
+  narrow: string
+  wide: string
   /** Width ÷ height of the place it gets; the photo is cropped to it. Its own ratio when absent. */
   ratio?: number
   /** The first photos on a page are fetched at once, the others when they come near. */
@@ -16,10 +17,12 @@ export interface PhotoProps {
 }
 
 /** A photo that holds its place from the start: dominant colour, then blurhash, then a cross-fade into the image. */
-export function Photo({ picture, alt, edges, sizes, ratio, eager = false }: PhotoProps) {
+export function Photo({ picture, alt, edges, narrow, wide, ratio, eager = false }: PhotoProps) {
   const [state, setState] = useState<'coming' | 'there' | 'lost'>('coming')
   const ownRatio = picture.width / picture.height
   const sources = candidates(picture.images, edges)
+  // A photo wider than its place is cropped at the sides, so what is shown is a part of a wider image.
+  const overhang = Math.max(1, ownRatio / (ratio ?? ownRatio)).toFixed(3)
 
   return (
     <div
@@ -32,7 +35,7 @@ export function Photo({ picture, alt, edges, sizes, ratio, eager = false }: Phot
         alt={alt}
         src={sources[0]?.url}
         srcset={sources.map((image) => `${image.url} ${image.width}w`).join(', ')}
-        sizes={sizes}
+        sizes={`(min-width: 681px) calc(${overhang} * ${wide}), calc(${overhang} * ${narrow})`}
         width={picture.width}
         height={picture.height}
         loading={eager ? 'eager' : 'lazy'}

@@ -53,7 +53,8 @@ export function PostCard({ post, showing, eager = false, children }: PostCardPro
           picture={post}
           alt={describe(post)}
           edges={[640, 1080]}
-          sizes="(min-width: 681px) 560px, 100vw"
+          narrow="100vw"
+          wide="560px"
           ratio={Math.min(WIDEST, Math.max(NARROWEST, post.width / post.height))}
           eager={eager}
         />

@@ -20,13 +20,7 @@ export function UploadOutcome({ file, stage, onAnother, onRetry }: UploadOutcome
     <section class="outcome">
       <div class={photo ? 'outcome-photo' : 'outcome-photo pending'}>
         {picture ? (
-          <Photo
-            picture={picture}
-            alt="Your photo"
-            edges={[640, 1080]}
-            sizes="(min-width: 681px) 560px, 100vw"
-            eager
-          />
+          <Photo picture={picture} alt="Your photo" edges={[640, 1080]} narrow="100vw" wide="560px" eager />
         ) : (
           <LocalPreview file={file} />
         )}
