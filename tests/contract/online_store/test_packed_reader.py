@@ -225,7 +225,7 @@ def test_numbers_are_read_from_views_that_also_hold_text(redis_url: str) -> None
         for id_ in range(1, 6)
     ]
     plugin.online_write_batch(config, table, rows, None)
-    reader = PackedReader.from_url(redis_url, [row_schema(table, "shop")])
+    reader = PackedReader.from_url(redis_url, [row_schema(table, "shop")], timeout_seconds=5)
     values = reader.read({"post_id": np.arange(7)})["mixed"].values
     assert values.dtype.names == ("likes",)
     assert values["likes"].tolist() == [3, 1, 3, 3, 3, 5, 3]
@@ -235,7 +235,7 @@ def test_numbers_are_read_from_views_that_also_hold_text(redis_url: str) -> None
 
 def test_keep_newest_leaves_newer_rows_and_the_default_replaces_them(client: Client, redis_url: str) -> None:
     writer = PackedWriter(PEOPLE)
-    reader = PackedReader.from_url(redis_url, [PEOPLE])
+    reader = PackedReader.from_url(redis_url, [PEOPLE], timeout_seconds=5)
     ann = {"handle": np.array(["ann"], object)}
 
     def age_after(age: int, at_us: int, *, keep_newest: bool) -> int:
@@ -262,7 +262,7 @@ def test_rows_written_with_a_time_to_live_expire(client: Client) -> None:
 
 def test_a_dropped_connection_is_opened_again_within_the_read(client: Client, redis_url: str) -> None:
     write(client, PEOPLE, {"handle": ["ann"]}, age=[30])
-    reader = PackedReader.from_url(redis_url, [PEOPLE])
+    reader = PackedReader.from_url(redis_url, [PEOPLE], timeout_seconds=5)
     for _ in range(2):
         assert reader.read({"handle": np.array(["ann"], object)})["people"].found.all()
         client.client_kill_filter(_type="normal", skipme=True)

@@ -116,7 +116,7 @@ def test_the_fast_reader_sees_what_feast_sees(store: FeatureStore, stack: "Embed
     columns = {name: np.array([row[name] for row in asked]) for name in ("user_id", "handle")}
     expected = store.get_online_features(["users:age", "users:score", "pairs:affinity"], asked).to_dict()
     schemas = [row_schema(store.get_feature_view(name), store.project) for name in ("users", "pairs", "site")]
-    reader = PackedReader.from_url(stack.settings().redis_url.get_secret_value(), schemas)
+    reader = PackedReader.from_url(stack.settings().redis_url.get_secret_value(), schemas, timeout_seconds=5)
     rows = reader.read(columns)
     reader.close()
     assert rows["users"].values["age"].tolist() == [value or 0 for value in expected["age"]]

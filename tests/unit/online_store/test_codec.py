@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,6 +34,7 @@ def test_the_layout_of_a_row_is_the_documented_one() -> None:
     assert stored == [header + b"\x02" + struct.pack("<fi", 1.5, 7) + b"\x03\x00\x00\x00abc"]
 
 
+@settings(deadline=None)
 @given(
     values=hnp.arrays(NUMBERS.values_dtype, st.integers(0, 5)),
     data=st.data(),
@@ -52,6 +53,7 @@ def test_numbers_times_and_nulls_come_back_bit_for_bit(values: np.ndarray, data:
     assert decoded.found.all()
 
 
+@settings(deadline=None)
 @given(st.lists(MICROSECONDS, min_size=2, max_size=2), st.lists(MICROSECONDS, min_size=2, max_size=2))
 def test_byte_order_of_the_times_is_their_order(event: list[int], created: list[int]) -> None:
     codec = RowCodec(NUMBERS)
@@ -60,6 +62,7 @@ def test_byte_order_of_the_times_is_their_order(event: list[int], created: list[
     assert (first < second) == ((event[0], created[0]) < (event[1], created[1]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.binary(max_size=300), min_size=1, max_size=1), max_size=5))
 def test_tails_of_any_length_come_back(tails: list[list[bytes]]) -> None:
     codec, count = RowCodec(MIXED), len(tails)

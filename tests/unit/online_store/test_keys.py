@@ -6,7 +6,7 @@ from typing import Any
 import hiredis
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photofeed.online_store import FieldSpec, JoinKey, RowSchema
@@ -26,6 +26,7 @@ def test_an_integer_key_is_its_view_and_its_values_sorted_by_name() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(INTEGERS, INTEGERS), unique=True, max_size=20))
 def test_integer_entities_never_share_a_key(entities: list[tuple[int, int]]) -> None:
     columns = np.array(entities, np.int64).reshape(-1, 2).T
@@ -33,6 +34,7 @@ def test_integer_entities_never_share_a_key(entities: list[tuple[int, int]]) -> 
     assert len(set(keys)) == len(entities) == len(keys)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), INTEGERS, st.binary()), unique=True, max_size=20))
 def test_text_entities_never_share_a_key(entities: list[tuple[str, int, bytes]]) -> None:
     names, ids, raw = [list(column) for column in zip(*entities, strict=True)] or [[], [], []]
@@ -40,6 +42,7 @@ def test_text_entities_never_share_a_key(entities: list[tuple[str, int, bytes]])
     assert len(set(keys)) == len(entities)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), INTEGERS, st.binary()), max_size=5), st.lists(INTEGERS, max_size=5))
 def test_the_bulk_form_holds_the_same_keys(named: list[tuple[str, int, bytes]], ids: list[int]) -> None:
     names, numbers, raw = [list(column) for column in zip(*named, strict=True)] or [[], [], []]
