@@ -84,7 +84,7 @@ class _Seeding:
             self._make_people(population, advance)
 
         world = World.of(journal)
-        follows = draw_follows(population, journal.seed)
+        follows = draw_follows(population, scale.followed_share, journal.seed)
         beginning = journal.anchor - scale.span
         with self._stages.stage("follows", len(follows)) as advance:
             events = list(follow_events(follows, journal.people, beginning, journal.seed))
@@ -93,7 +93,7 @@ class _Seeding:
         uploader = Uploader(self._client, population, journal)
         with self._stages.stage("photos uploaded", scale.photos) as advance:
             advance(len(journal.photos))
-            uploader.upload(pictures(journal.photos.keys()), advance)
+            uploader.upload(pictures(frozenset(journal.photos)), advance)
         with self._stages.stage("photos processed", len(journal.photos)) as advance:
             photos = uploader.wait_until_processed(patience, advance)
 
