@@ -100,7 +100,7 @@ class KafkaGroupConsumer:
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=100,
             max_poll_interval_ms=300_000,
         )
 

@@ -18,7 +18,9 @@ def set_up_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([structlog.processors.dict_tracebacks] if production else []),
-            structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer(colors=False),
+            structlog.processors.JSONRenderer()
+            if production
+            else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),

@@ -1,6 +1,6 @@
 """Builds everything the API needs from the settings, starts it, and stops it in reverse order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import redis.asyncio
@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from photofeed import database
-from photofeed.event_log import KafkaPublisher
+from photofeed.event_log import EventPublisher, KafkaPublisher
 from photofeed.feature_store import load_manifest
 from photofeed.ids import IdGenerator
 from photofeed.model_contract import ModelRegistry
@@ -37,7 +37,9 @@ REDIS_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(
+    settings: Settings, connect_publisher: Callable[[Settings], EventPublisher] = KafkaPublisher
+) -> AsyncIterator[Services]:
     """The API's services on real systems, running for as long as the context is open."""
     async with AsyncExitStack() as owned:
         pool = database.async_pool(settings)
@@ -51,7 +53,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
             retry=Retry(NoBackoff(), 1),
         )
         owned.push_async_callback(client.aclose)
-        publisher = KafkaPublisher(settings)
+        publisher = connect_publisher(settings)
         owned.callback(publisher.close)
         registry = ModelRegistry.connect(settings)
         owned.callback(registry.close)

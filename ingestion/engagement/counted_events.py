@@ -35,7 +35,10 @@ class CountedEvents(Protocol):
 
 def distinct(events: Sequence[EngagementEvent]) -> list[EngagementEvent]:
     """Each event id once, the first of each kept."""
-    return list({event.id: event for event in reversed(events)}.values())[::-1]
+    first: dict[str, EngagementEvent] = {}
+    for event in events:
+        first.setdefault(event.id, event)
+    return list(first.values())
 
 
 class RedisCountedEvents:

@@ -20,7 +20,8 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 _VARIANTS = "select variants from photos where id = %s and status = 'ready'"
 
 
-@router.api_route("/photos/{photo_id}/{name}", methods=["GET", "HEAD"])
+@router.get("/photos/{photo_id}/{name}")
+@router.head("/photos/{photo_id}/{name}", include_in_schema=False)
 async def image(
     request: Request,
     photo_id: str,

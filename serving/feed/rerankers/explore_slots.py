@@ -48,7 +48,7 @@ def explore_count(followed: int, share: float, length: int, shortest: int) -> tu
 
 
 def spread_explore(from_graph: int, explore: int, rng: np.random.Generator) -> list[int]:
-    """Where explore posts stand: one in each stretch of equal length, never at its very top.
+    """Where explore posts stand: one in each stretch of equal length, in its lower two thirds where it is long enough.
 
     Returns:
         Sorted positions in the slate of `from_graph + explore` posts.

@@ -1,0 +1,140 @@
+"""The API on real PostgreSQL, Valkey and S3; only Kafka and the workers' loops are replaced, so that tests decide when
+what happens."""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from ingestion.fanout import Fanout
+from ingestion.outbox_relay import OutboxRelay
+from ingestion.photos.pipeline import PhotoPipeline
+from ingestion.photos.records import PhotoRecords
+from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.validate import PhotoLimits
+from photofeed import database, topics
+from photofeed.event_log import InMemoryEventLog
+from photofeed.ids import decode_id
+from photofeed.object_store import S3ObjectStore
+from photofeed.settings import Settings
+from photofeed.timelines import TimelineWriter, connect_redis
+from photofeed.tokens import SERVICE, mint_token
+from photofeed.worker import Handler, Worker
+from serving import bootstrap
+from serving.app import create_app
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+
+
+@pytest.fixture(scope="session")
+def settings(stack: "EmbeddedStack") -> Settings:
+    """Settings of the stack, with the schema and the feature repo in place."""
+    # its own process, as in production: Feast keeps connections and modules for as long as a process lives
+    command = Path(sys.executable).with_name("photofeed")
+    done = subprocess.run(  # noqa: S603
+        [command, "setup"],
+        env=os.environ | {"PHOTOFEED_STATE_DIR": str(stack.state.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return stack.settings()
+
+
+@dataclass
+class Person:
+    """Somebody who calls the API."""
+
+    id: str
+    handle: str
+    http: TestClient
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """A call with the person's token."""
+        return self.http.request(method, path, headers=self.headers | arguments.pop("headers", {}), **arguments)
+
+    def get(self, path: str, **arguments: Any) -> Any:
+        """The body of a successful GET."""
+        reply = self.call("GET", path, **arguments)
+        assert reply.is_success, reply.text
+        return reply.json()
+
+    def upload(self, data: bytes, **words: Any) -> str:
+        """Take a photo all the way to `processing`; returns its id."""
+        initiated = self.call("POST", "/v1/photos/initiate").json()
+        assert httpx.put(initiated["uploadUrl"], content=data).status_code == 200
+        reply = self.call("POST", f"/v1/photos/{initiated['photoId']}/complete", json=words)
+        assert reply.status_code == 202, reply.text
+        photo_id: str = initiated["photoId"]
+        return photo_id
+
+
+@dataclass
+class App:
+    """The running API and its workers, which work when told to."""
+
+    settings: Settings
+    http: TestClient
+    log: InMemoryEventLog
+    service: Person
+    relay: OutboxRelay
+    workers: list[Worker]
+
+    def person(self, **words: Any) -> Person:
+        """A new person."""
+        handle = f"p{uuid.uuid4().hex[:12]}"
+        body = {"handle": handle, "displayName": handle.title()} | words
+        reply = self.service.call("POST", "/v1/users", json=body)
+        assert reply.status_code == 201, reply.text
+        user_id = reply.json()["id"]
+        token = mint_token(self.settings, decode_id(user_id))
+        return Person(user_id, handle, self.http, {"Authorization": f"Bearer {token}"})
+
+    def work(self) -> None:
+        """Let relay and workers do all there is to do."""
+        with database.connect(self.settings) as connection:
+            while self.relay.relay_batch(connection) + sum(worker.step() for worker in self.workers):
+                pass
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[App]:
+    """The API with everything behind it."""
+    log = InMemoryEventLog()
+    with ExitStack() as owned:
+        pool = owned.enter_context(database.pool(settings))
+        redis = owned.enter_context(connect_redis(settings))
+        sandbox = owned.enter_context(PhotoSandbox(PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)))
+        photos = PhotoPipeline(settings, S3ObjectStore.connect(settings), PhotoRecords(pool), sandbox)
+        fanout = Fanout(pool, TimelineWriter(redis, settings.timeline_length), celebrity_followers=3)
+        stop = threading.Event()
+
+        def worker(group: str, handler: Handler) -> Worker:
+            return Worker(group, log.consumer(group, topics.SUBSCRIPTIONS[group]), log, handler, stop, batch_size=50)
+
+        make_services = partial(bootstrap.services, connect_publisher=lambda _: log)
+        live = settings.model_copy(update={"celebrity_followers": 3})
+        http = owned.enter_context(TestClient(create_app(live, make_services)))
+        token = mint_token(settings, 0, frozenset({SERVICE}))
+        yield App(
+            live,
+            http,
+            log,
+            Person("", "", http, {"Authorization": f"Bearer {token}"}),
+            OutboxRelay(lambda: database.connect(settings), log, stop),
+            [worker(topics.PHOTOS_GROUP, photos.handle), worker(topics.FANOUT_GROUP, fanout.handle)],
+        )

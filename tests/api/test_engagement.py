@@ -1,0 +1,186 @@
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from photofeed.event_log import InMemoryConsumer
+from photofeed.events import Envelope, engagement_events
+from photofeed.topics import ENGAGEMENT
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App, Person
+
+
+@pytest.fixture(scope="module")
+def post(app: "App") -> tuple["Person", str]:
+    author = app.person()
+    photo_id = author.upload(picture(20), tags=["sea"])
+    app.work()
+    return author, photo_id
+
+
+@pytest.fixture
+def published(app: "App") -> InMemoryConsumer:
+    """What is published to `engagement` from now on."""
+    consumer = app.log.consumer(uuid.uuid4().hex, [ENGAGEMENT])
+    while consumer.poll(1000, 0):
+        pass
+    return consumer
+
+
+def _actions(app: "App", published: InMemoryConsumer) -> list[str]:
+    app.work()
+    envelopes = [Envelope.decode(message.value) for message in published.poll(1000, 0)]
+    return [event.action.value for envelope in envelopes for event in engagement_events(envelope)]
+
+
+def _event(kind: str, **words: Any) -> dict[str, Any]:
+    return {"id": uuid.uuid4().hex, "type": kind} | words
+
+
+def test_a_like_is_there_at_once_and_counted_once(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    before = viewer.call("PUT", f"/v1/posts/{post_id}/like").json()
+    again = viewer.call("PUT", f"/v1/posts/{post_id}/like").json()
+    assert before == again
+    assert before["likedByMe"]
+    assert _actions(app, published) == ["like"]
+    gone = viewer.call("DELETE", f"/v1/posts/{post_id}/like").json()
+    assert gone["likeCount"] == before["likeCount"] - 1
+    assert not gone["likedByMe"]
+    assert _actions(app, published) == ["unlike"]
+    assert viewer.call("DELETE", f"/v1/posts/{post_id}/like").json() == gone
+    assert _actions(app, published) == []
+
+
+def test_saves_comments_shares_and_reports_make_events(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    assert viewer.call("PUT", f"/v1/posts/{post_id}/save").json()["savedByMe"]
+    said = viewer.call("POST", f"/v1/posts/{post_id}/comments", json={"text": "What a colour!"})
+    assert said.status_code == 201
+    assert said.json()["author"]["id"] == viewer.id
+    assert viewer.get(f"/v1/posts/{post_id}/comments")["items"][0] == said.json()
+    assert viewer.call("POST", f"/v1/posts/{post_id}/share").status_code == 204
+    assert viewer.call("POST", f"/v1/posts/{post_id}/report").status_code == 204
+    assert sorted(_actions(app, published)) == ["comment", "report", "save", "share"]
+
+
+def test_following_changes_both_counts_and_the_relation(app: "App", published: InMemoryConsumer) -> None:
+    one, other = app.person(), app.person()
+    for _ in range(2):
+        assert one.call("PUT", f"/v1/users/{other.id}/follow").status_code == 204
+    seen = one.get(f"/v1/users/{other.id}")
+    assert seen["followedByMe"]
+    assert seen["followerCount"] == 1
+    assert one.get("/v1/me")["followingCount"] == 1
+    assert other.get(f"/v1/users/{one.id}")["followsMe"]
+    assert one.call("DELETE", f"/v1/users/{other.id}/follow").status_code == 204
+    assert one.get(f"/v1/users/{other.id}")["followerCount"] == 0
+    assert _actions(app, published) == ["follow", "unfollow"]
+    assert one.call("PUT", f"/v1/users/{one.id}/follow").status_code == 422
+
+
+def test_a_batch_takes_what_can_be_and_says_of_the_rest_why_not(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (author, post_id) = app.person(), post
+    now = datetime.now(UTC)
+    batch = [
+        _event("impression", postId=post_id, slateId="s", position=0),
+        _event("dwell", postId=post_id, dwellMs=1500),
+        _event("like", postId=post_id),
+        _event("like", postId=post_id),
+        _event("profile_visit", personId=author.id),
+        _event("open", postId="00000000000"),
+        _event("open"),
+        _event("follow", personId="zzzzzzzzzzz"),
+        _event("open", postId=post_id, occurredAt=(now + timedelta(hours=1)).isoformat()),
+        _event("open", postId=post_id, occurredAt=(now - timedelta(days=30)).isoformat()),
+    ]
+    reply = viewer.call("POST", "/v1/events", json={"events": batch})
+    assert reply.status_code == 202
+    body = reply.json()
+    assert (body["accepted"], body["unchanged"]) == (4, 1)
+    assert [(refusal["index"], refusal["code"]) for refusal in body["refused"]] == [
+        (5, "post_not_found"),
+        (6, "post_not_found"),
+        (7, "user_not_found"),
+        (8, "in_the_future"),
+        (9, "too_old"),
+    ]
+    assert sorted(_actions(app, published)) == ["dwell", "impression", "like", "profile_visit"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "impression"},
+        {"id": "12345678", "type": "stare"},
+        {"id": "12345678", "type": "dwell", "dwellMs": -1},
+        {"id": "12345678", "type": "open", "occurredAt": "2026-01-01T00:00:00"},
+        {"id": "12345678", "type": "open", "position": 10**9},
+        {"id": "x" * 65, "type": "open"},
+    ],
+)
+def test_an_event_that_makes_no_sense_refuses_the_batch(app: "App", event: dict[str, Any]) -> None:
+    reply = app.person().call("POST", "/v1/events", json={"events": [event]})
+    assert reply.status_code == 422
+    assert reply.json()["errors"][0]["field"].startswith("body.events.0") or "events.0" in reply.text
+
+
+def test_a_batch_has_its_limits(app: "App", post: tuple["Person", str]) -> None:
+    viewer, (_, post_id) = app.person(), post
+    assert viewer.call("POST", "/v1/events", json={"events": []}).status_code == 422
+    many = [_event("impression", postId=post_id) for _ in range(501)]
+    assert viewer.call("POST", "/v1/events", json={"events": many}).status_code == 422
+    assert viewer.call("POST", "/v1/events", json={"events": many[:500]}).json()["accepted"] == 500
+
+
+def test_a_service_imports_for_many_and_dates_back(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    one, other, (_, post_id) = app.person(), app.person(), post
+    then = (datetime.now(UTC) - timedelta(days=10)).isoformat()
+    batch = [
+        _event("like", postId=post_id, actorId=one.id, occurredAt=then),
+        _event("comment", postId=post_id, actorId=other.id, occurredAt=then, text="Then"),
+        _event("open", postId=post_id, actorId="00000000000", occurredAt=then),
+    ]
+    body = app.service.call("POST", "/v1/events", json={"events": batch}).json()
+    assert body["accepted"] == 2
+    assert body["refused"][0]["code"] == "actor_not_found"
+    app.work()
+    envelopes = [Envelope.decode(message.value) for message in published.poll(100, 0)]
+    events = [event for envelope in envelopes for event in engagement_events(envelope)]
+    assert {event.user_id for event in events} != {0}
+    assert all(event.imported and event.occurred_at.isoformat() == then for event in events)
+
+
+def test_strangers_cannot_touch_posts_of_private_accounts(app: "App") -> None:
+    author, stranger, follower = app.person(isPrivate=True), app.person(), app.person()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    post_id = author.upload(picture(21))
+    app.work()
+    assert stranger.call("PUT", f"/v1/posts/{post_id}/like").status_code == 404
+    assert stranger.call("GET", f"/v1/posts/{post_id}/comments").status_code == 404
+    refused = stranger.call("POST", "/v1/events", json={"events": [_event("open", postId=post_id)]}).json()["refused"]
+    assert refused[0]["code"] == "post_not_found"
+    assert stranger.get(f"/v1/users/{author.id}/posts")["items"] == []
+    assert follower.call("PUT", f"/v1/posts/{post_id}/like").status_code == 200
+
+
+def test_blocking_hides_each_from_the_other(app: "App") -> None:
+    author, viewer = app.person(), app.person()
+    viewer.call("PUT", f"/v1/users/{author.id}/follow")
+    post_id = author.upload(picture(22))
+    app.work()
+    assert author.call("PUT", f"/v1/users/{viewer.id}/block").status_code == 204
+    assert viewer.call("GET", f"/v1/photos/{post_id}").status_code == 404
+    assert post_id not in [item["post"]["id"] for item in viewer.get("/v1/feed")["items"]]
+    assert not viewer.get(f"/v1/users/{author.id}")["followedByMe"]

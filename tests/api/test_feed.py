@@ -1,0 +1,159 @@
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from photofeed.events import Envelope
+from photofeed.topics import FEED_SERVED
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App, Person
+
+
+@pytest.fixture(scope="module")
+def creators(app: "App") -> list["Person"]:
+    """Four creators with twelve posts each; more followers than three make a celebrity."""
+    creators = [app.person() for _ in range(4)]
+    for number, creator in enumerate(creators):
+        for post in range(12):
+            creator.upload(picture(100 * number + post, (160, 120)), tags=[f"topic{number}"], caption=f"post {post}")
+    app.work()
+    return creators
+
+
+def _follow(app: "App", viewer: "Person", creators: list["Person"]) -> None:
+    for creator in creators:
+        viewer.call("PUT", f"/v1/users/{creator.id}/follow")
+    app.work()
+
+
+def _authors(items: list[dict[str, Any]]) -> list[str]:
+    return [item["post"]["author"]["id"] for item in items]
+
+
+def _longest_run(authors: list[str]) -> int:
+    return max(len(list(run)) for _, run in groupby(authors))
+
+
+def test_a_feed_is_mostly_whom_one_follows_with_one_in_ten_to_explore(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators[:3])
+    page = viewer.get("/v1/feed?limit=30")
+    assert 0.05 <= page["exploreShare"] <= 0.15
+    followed = {creator.id for creator in creators[:3]}
+    for item in page["items"]:
+        assert (item["post"]["author"]["id"] in followed) == (item["source"] != "explore")
+        assert item["reason"]
+    assert _longest_run(_authors(page["items"])) <= 2
+
+
+def test_one_single_followed_author_never_stands_three_in_a_row(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators[:1])
+    assert _longest_run(_authors(viewer.get("/v1/feed?limit=30")["items"])) <= 2
+
+
+def test_somebody_who_follows_nobody_gets_a_feed_all_the_same(app: "App", creators: list["Person"]) -> None:
+    page = app.person().get("/v1/feed")
+    assert len(page["items"]) >= 20
+    assert {item["source"] for item in page["items"]} == {"explore"}
+    assert creators
+
+
+def test_pages_go_on_without_a_post_twice_or_three_in_a_row(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators)
+    items, cursor, sizes = [], None, []
+    while True:
+        page = viewer.get("/v1/feed", params={"limit": 7} | ({"cursor": cursor} if cursor else {}))
+        items += page["items"]
+        sizes.append(len(page["items"]))
+        if cursor is None:
+            creators[0].upload(picture(999, (160, 120)))
+            app.work()
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+    ids = [item["post"]["id"] for item in items]
+    assert len(set(ids)) == len(ids) >= 45
+    assert [item["position"] for item in items] == list(range(len(items)))
+    assert _longest_run(_authors(items)) <= 2
+    assert set(sizes[:-1]) == {7}
+
+
+def test_celebrities_are_pulled_and_told_as_such(app: "App", creators: list["Person"]) -> None:
+    star = app.person()
+    fans = [app.person() for _ in range(4)]
+    for fan in fans:
+        fan.call("PUT", f"/v1/users/{star.id}/follow")
+    app.work()
+    post_id = star.upload(picture(31))
+    app.work()
+    sources = {item["post"]["id"]: item["source"] for item in fans[0].get("/v1/feed")["items"]}
+    assert sources[post_id] == "celebrity"
+    assert creators
+
+
+def test_ones_own_muted_and_unfollowed_posts_are_not_in_the_feed(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators)
+    own = viewer.upload(picture(32))
+    app.work()
+    viewer.call("PUT", f"/v1/users/{creators[0].id}/mute")
+    viewer.call("DELETE", f"/v1/users/{creators[1].id}/follow")
+    app.work()
+    items = viewer.get("/v1/feed?limit=100")["items"]
+    assert own not in [item["post"]["id"] for item in items]
+    assert creators[0].id not in _authors(items)
+    assert creators[1].id not in [
+        item["post"]["author"]["id"] for item in items if item["source"] in {"following", "celebrity"}
+    ]
+
+
+def test_what_was_served_is_logged_as_it_was_shown(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators[:2])
+    page = viewer.get("/v1/feed?limit=5")
+    reader = app.log.consumer("served-test", [FEED_SERVED])
+    envelopes: list[Envelope] = []
+    for _ in range(200):
+        envelopes += [Envelope.decode(message.value) for message in reader.poll(100, 0)]
+        if any(envelope.payload["slateId"] == page["slateId"] for envelope in envelopes):
+            break
+        viewer.get("/v1/me")
+    (served,) = [e.payload for e in envelopes if e.payload["slateId"] == page["slateId"]]
+    assert [item["position"] for item in served["items"]] == [0, 1, 2, 3, 4]
+    assert [item["score"] for item in served["items"]] == [item["score"] for item in page["items"]]
+    for item in served["items"]:
+        assert len(item["features"]) > 30
+        assert 0 < item["propensity"] <= 1
+        assert (item["propensity"] == 1) == (item["source"] != "explore")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=many", "cursor=forged", "cursor=" + "x" * 1001])
+def test_limits_and_cursors_out_of_range_are_refused(app: "App", query: str) -> None:
+    reply = app.person().call("GET", f"/v1/feed?{query}")
+    assert reply.status_code == 422
+    assert reply.json()["code"] in {"invalid", "cursor_invalid"}
+
+
+def test_somebody_elses_cursor_shows_nothing(app: "App", creators: list["Person"]) -> None:
+    one, other = app.person(), app.person()
+    cursor = one.get("/v1/feed?limit=5")["nextCursor"]
+    reply = other.call("GET", "/v1/feed", params={"cursor": cursor})
+    assert reply.json()["code"] == "cursor_invalid"
+    assert creators
+
+
+def test_profiles_page_through_all_posts_newest_first(app: "App", creators: list["Person"]) -> None:
+    viewer, seen, cursor = app.person(), [], None
+    while True:
+        params = {"limit": 5} | ({"cursor": cursor} if cursor else {})
+        page = viewer.get(f"/v1/users/{creators[2].id}/posts", params=params)
+        seen += [post["id"] for post in page["items"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 12
+    assert seen == sorted(seen, reverse=True)

@@ -1,0 +1,156 @@
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App
+
+
+def test_a_photo_goes_from_upload_to_the_feed_of_followers(app: "App") -> None:
+    author, follower = app.person(), app.person()
+    assert follower.call("PUT", f"/v1/users/{author.id}/follow").status_code == 204
+    photo_id = author.upload(picture(1), caption="By the lake", tags=["#Lake", "water"])
+    assert author.get(f"/v1/photos/{photo_id}")["status"] == "processing"
+    app.work()
+    photo = author.get(f"/v1/photos/{photo_id}")
+    assert photo["status"] == "ready"
+    assert len(photo["blurhash"]) <= 30
+    assert {(v["size"], v["format"]) for v in photo["variants"]} == {
+        (size, kind) for size in (150, 640, 1080) for kind in ("jpeg", "webp")
+    }
+    items = {item["post"]["id"]: item for item in follower.get("/v1/feed")["items"]}
+    assert items[photo_id]["post"]["topic"] == "lake"
+    assert items[photo_id]["source"] == "following"
+    assert author.get(f"/v1/users/{author.id}/posts")["items"][0]["id"] == photo_id
+
+
+def test_what_was_announced_is_signed_and_an_upload_without_it_works_too(app: "App") -> None:
+    author, data = app.person(), picture(2)
+    facts = {"mediaType": "image/jpeg", "byteSize": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    initiated = author.call("POST", "/v1/photos/initiate", json=facts).json()
+    refused = httpx.put(initiated["uploadUrl"], content=data + b"!", headers=initiated["headers"])
+    assert refused.status_code == 403
+    assert httpx.put(initiated["uploadUrl"], content=data, headers=initiated["headers"]).status_code == 200
+    author.call("POST", f"/v1/photos/{initiated['photoId']}/complete")
+    app.work()
+    assert author.get(f"/v1/photos/{initiated['photoId']}")["status"] == "ready"
+
+
+def test_completing_before_the_upload_is_a_conflict(app: "App") -> None:
+    author = app.person()
+    photo_id = author.call("POST", "/v1/photos/initiate").json()["photoId"]
+    reply = author.call("POST", f"/v1/photos/{photo_id}/complete", json={"caption": "x"})
+    assert reply.status_code == 409
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["code"] == "not_uploaded"
+
+
+def test_completing_again_returns_how_things_stand_and_publishes_once(app: "App") -> None:
+    author = app.person()
+    photo_id = author.upload(picture(3), caption="first words")
+    again = author.call("POST", f"/v1/photos/{photo_id}/complete", json={"caption": "other words"})
+    assert again.status_code == 202
+    assert again.json()["caption"] == "first words"
+    app.work()
+    assert author.call("POST", f"/v1/photos/{photo_id}/complete").json()["status"] == "ready"
+    assert [post["id"] for post in author.get(f"/v1/users/{author.id}/posts")["items"]] == [photo_id]
+
+
+def test_somebody_elses_photo_is_not_there(app: "App") -> None:
+    author, stranger = app.person(), app.person()
+    photo_id = author.upload(picture(4))
+    for method, path in (
+        ("GET", f"/v1/photos/{photo_id}"),
+        ("GET", f"/v1/photos/{photo_id}/status"),
+        ("POST", f"/v1/photos/{photo_id}/complete"),
+        ("DELETE", f"/v1/photos/{photo_id}"),
+    ):
+        assert stranger.call(method, path).status_code == 404, path
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"", "empty"), (b"this is no picture", "not_an_image"), (picture(5)[:9000], "truncated")]
+)
+def test_a_file_that_is_no_photo_fails_with_a_reason_and_the_next_one_is_made(
+    app: "App", data: bytes, code: str
+) -> None:
+    author = app.person()
+    bad, good = author.upload(data), author.upload(picture(6))
+    app.work()
+    failed = author.get(f"/v1/photos/{bad}")
+    assert failed["status"] == "failed"
+    assert failed["failure"]["code"] in {code, "damaged"}
+    assert failed["failure"]["reason"]
+    assert author.get(f"/v1/photos/{good}")["status"] == "ready"
+
+
+def test_status_is_told_as_it_changes(app: "App") -> None:
+    author = app.person()
+    photo_id = author.upload(picture(7))
+    app.work()
+    reply = author.call("GET", f"/v1/photos/{photo_id}/status")
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    event, data = reply.text.strip().splitlines()
+    assert event == "event: status"
+    assert json.loads(data.removeprefix("data: "))["status"] == "ready"
+
+
+def test_images_are_negotiated_cached_for_ever_and_revalidated(app: "App") -> None:
+    author = app.person()
+    photo_id = author.upload(picture(8))
+    app.work()
+    path = f"/photos/{photo_id}/640"
+    webp = app.http.get(path, headers={"Accept": "image/avif,image/webp,*/*"})
+    jpeg = app.http.get(path, headers={"Accept": "image/png"})
+    assert webp.headers["content-type"] == "image/webp"
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert webp.headers["vary"] == "Accept"
+    assert "immutable" in jpeg.headers["cache-control"]
+    assert app.http.get(f"{path}.webp").content == webp.content
+    head = app.http.head(f"{path}.jpg")
+    assert int(head.headers["content-length"]) == len(jpeg.content)
+    again = app.http.get(path, headers={"Accept": "image/png", "If-None-Match": jpeg.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+@pytest.mark.parametrize("name", ["641", "640.exe", "original", "640.avif", "-1"])
+def test_images_that_do_not_exist_are_not_found(app: "App", name: str) -> None:
+    author = app.person()
+    photo_id = author.upload(picture(9))
+    app.work()
+    assert app.http.get(f"/photos/{photo_id}/{name}").status_code == 404
+
+
+def test_a_deleted_photo_is_gone_everywhere(app: "App") -> None:
+    author, follower = app.person(), app.person()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    photo_id = author.upload(picture(10))
+    app.work()
+    assert author.call("DELETE", f"/v1/photos/{photo_id}").status_code == 204
+    assert app.http.get(f"/photos/{photo_id}/150").status_code == 404
+    assert photo_id not in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    app.work()
+    assert follower.call("GET", f"/v1/photos/{photo_id}").status_code == 404
+
+
+def test_only_services_date_photos_back(app: "App") -> None:
+    author = app.person()
+    body = {"createdAt": "2026-01-01T00:00:00Z"}
+    assert author.call("POST", "/v1/photos/initiate", json=body).status_code == 403
+    reply = app.service.call("POST", "/v1/photos/initiate", json=body, headers={"Act-As": author.id})
+    assert reply.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body", [{"mediaType": "text/html"}, {"byteSize": 0}, {"sha256": "x"}, {"byteSize": 10**9}, {"surprise": 1}, []]
+)
+def test_a_body_that_makes_no_sense_is_refused_with_its_fields(app: "App", body: object) -> None:
+    reply = app.person().call("POST", "/v1/photos/initiate", json=body)
+    assert reply.status_code == 422
+    assert reply.json()["type"].startswith("urn:photofeed:problem:")

@@ -1,0 +1,118 @@
+"""Every event has its effect once, whatever is killed in between and however often messages come."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingestion.engagement.accumulate import CounterRow, Entity
+from ingestion.engagement.counted_events import InMemoryCountedEvents
+from ingestion.engagement.feature_sink import InMemoryFeatureSink
+from ingestion.engagement.feed_memory import NoFeedMemory
+from ingestion.engagement.pipeline import EngagementPipeline
+from photofeed.errors import PoisonError, RetryableError
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
+from photofeed.features.counters import counter_view
+from photofeed.posts import PostRef, PublishedPost
+
+NEVER = {"half_life_seconds": "inf"}
+VIEWS = [
+    counter_view("post_engagement", ["post_id"], [("likes_24h", {"counts": "like=1"} | NEVER)]),
+    counter_view("user_activity", ["user_id"], [("events_total", {"counts": "any=1"} | NEVER)]),
+]
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class DyingSink(InMemoryFeatureSink):
+    """A sink whose process dies once, before or after it has pushed."""
+
+    def __init__(self, *, after_push: bool) -> None:
+        super().__init__()
+        self._after_push = after_push
+        self._dead = False
+
+    def push(self, rows: Sequence[CounterRow]) -> None:
+        if self._dead:
+            super().push(rows)
+            return
+        self._dead = True
+        if self._after_push:
+            super().push(rows)
+        raise Killed
+
+
+def _batch(count: int) -> Envelope:
+    events = [
+        EngagementEvent(f"event-{n}", Action.LIKE, 1, 9, START + timedelta(seconds=n), post_id=5, topic_id=7)
+        for n in range(count)
+    ]
+    return engagement_envelope(1, events)
+
+
+def _pipeline(counted: InMemoryCountedEvents, sink: InMemoryFeatureSink) -> EngagementPipeline:
+    return EngagementPipeline(VIEWS, counted, sink, NoFeedMemory())
+
+
+def _totals(sink: InMemoryFeatureSink) -> tuple[float, float]:
+    return sink.online["post_engagement", (5,)].values[0], sink.online["user_activity", (1,)].values[0]
+
+
+@pytest.mark.parametrize("after_push", [False, True])
+def test_a_kill_around_the_push_neither_loses_nor_doubles(after_push: bool) -> None:
+    counted, sink = InMemoryCountedEvents(), DyingSink(after_push=after_push)
+    with pytest.raises(Killed):
+        _pipeline(counted, sink).handle([_batch(3)])
+    _pipeline(counted, sink).handle([_batch(3)])
+    assert _totals(sink) == (3, 3)
+
+
+def test_messages_that_come_again_change_nothing() -> None:
+    counted, sink = InMemoryCountedEvents(), InMemoryFeatureSink()
+    pipeline = _pipeline(counted, sink)
+    for batch in ([_batch(2)], [_batch(2), _batch(4)], [_batch(4)]):
+        pipeline.handle(batch)
+    assert _totals(sink) == (4, 4)
+
+
+def test_a_store_that_is_away_leaves_the_events_for_the_next_try() -> None:
+    class Away(InMemoryFeatureSink):
+        def read(self, entities: Iterable[Entity]) -> dict[Entity, CounterRow]:
+            raise RetryableError(f"away: {entities}")
+
+    counted, sink = InMemoryCountedEvents(), InMemoryFeatureSink()
+    with pytest.raises(RetryableError):
+        _pipeline(counted, Away()).handle([_batch(2)])
+    _pipeline(counted, sink).handle([_batch(2)])
+    assert _totals(sink) == (2, 2)
+
+
+def test_a_published_post_gives_its_content_features() -> None:
+    sink = InMemoryFeatureSink()
+    post = PublishedPost(
+        PostRef(5, 9, 7, int(START.timestamp() * 1000)),
+        content_type="reel",
+        caption_length=12,
+        tag_count=3,
+        public=True,
+        imported=True,
+        aspect=1.5,
+        sharpness=100.0,
+        brightness=0.5,
+        entropy=7.0,
+    )
+    _pipeline(InMemoryCountedEvents(), sink).handle([Envelope("photo.processed", "5", post.to_payload())])
+    (columns,) = sink.values["post_content"]
+    assert columns["post_id"].tolist() == [5]
+    assert columns["is_reel"].tolist() == [1.0]
+    assert columns["created"] == columns["event_timestamp"] == [START]
+
+
+def test_a_message_that_is_no_event_is_poison() -> None:
+    with pytest.raises(PoisonError):
+        _pipeline(InMemoryCountedEvents(), InMemoryFeatureSink()).handle(
+            [Envelope("engagement", "1", {"events": [{}]})]
+        )

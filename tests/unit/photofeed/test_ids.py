@@ -1,0 +1,58 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from photofeed.errors import NotFoundError
+from photofeed.ids import IdGenerator, decode_id, encode_id, topic_id, uuid7
+
+IDS = st.integers(min_value=0, max_value=2**63 - 1)
+
+
+@given(IDS)
+def test_an_id_survives_the_way_to_a_client_and_back(value: int) -> None:
+    assert decode_id(encode_id(value)) == value
+
+
+@given(IDS, IDS)
+def test_encoded_ids_sort_like_the_posts_they_name(one: int, other: int) -> None:
+    assert (encode_id(one) < encode_id(other)) == (one < other)
+
+
+@given(st.text(max_size=20))
+def test_what_is_no_id_is_not_found_rather_than_an_error(text: str) -> None:
+    try:
+        value = decode_id(text)
+    except NotFoundError:
+        return
+    assert encode_id(value) == text
+
+
+@pytest.mark.parametrize("text", ["", "zzzzzzzzzzz", "000000000000", "0000000000!"])
+def test_ids_that_were_never_given_out_are_refused(text: str) -> None:
+    with pytest.raises(NotFoundError):
+        decode_id(text)
+
+
+def test_ids_of_one_process_are_unique_and_ordered() -> None:
+    generator = IdGenerator(node=7)
+    ids = [generator.next() for _ in range(20_000)]
+    assert ids == sorted(set(ids))
+
+
+def test_an_imported_id_sorts_with_things_of_its_time() -> None:
+    generator = IdGenerator()
+    now = datetime.now(UTC)
+    assert generator.at(now - timedelta(days=2)) < generator.at(now - timedelta(days=1)) < generator.next()
+
+
+def test_topics_are_one_whatever_their_case_and_distinct_otherwise() -> None:
+    assert topic_id("Sea") == topic_id(" sea ")
+    assert len({topic_id(name) for name in ("sea", "city", "night", "")}) == 4
+
+
+def test_event_ids_sort_by_time_of_making() -> None:
+    made = [uuid7() for _ in range(3)]
+    assert all(one[14] == "7" for one in made)
+    assert len(set(made)) == 3
