@@ -3,33 +3,34 @@
 import numpy as np
 from PIL import Image
 
-from simulation.pictures.colour import Pixels, tone_curve
-from simulation.pictures.noise import TILE, blur
+from simulation.pictures.colour import Pixels, shown
+from simulation.pictures.noise import TILE, blur, enlarge
 
-_STEPS = 4096
 _BRIGHTEST = 4.0
-_CURVE = tone_curve(_STEPS, _BRIGHTEST)
-_GRAIN = np.random.default_rng(5).normal(0, 1, (TILE, TILE)).astype(np.float32)
+_STEPS = 4096
+# Indexed by the square root of light: the eye sees far smaller steps in the dark.
+_CURVE = np.round(255 * shown(np.linspace(0, 1, _STEPS) ** 2 * _BRIGHTEST)).astype(np.uint8)
+_GRAIN = np.random.default_rng(5).normal(0, 0.028, (2 * TILE, 2 * TILE)).astype(np.float32)
+_COARSE = 8
 
 
-def develop(rng: np.random.Generator, scene: Pixels, *, bloom: float = 0.12, grain: float = 1.0) -> Image.Image:
-    """A picture of the light in `scene`, which is changed. `bloom` is the share of bright light that spreads."""
-    height, width = scene.shape[:2]
-    if bloom:
-        scene += bloom * blur(np.clip(scene - 0.75, 0, 3), width / 28)
+def develop(rng: np.random.Generator, scene: Pixels) -> Image.Image:
+    """A picture of the light in `scene` (3, height, width), which is changed."""
+    _, height, width = scene.shape
+    scene += enlarge(0.12 * blur(np.clip(scene[:, ::_COARSE, ::_COARSE] - 0.75, 0, 3), 4), height, width)
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    vignette = 1 - rng.uniform(0.1, 0.22) * (rows**2 * 0.5 + columns**2 * 0.5) ** 1.5
-    warmth = np.float32(rng.normal(0, 0.03))
-    scene *= (vignette * np.float32(np.exp(rng.normal(0, 0.05))))[..., None]
-    scene *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32)
-    scene *= 1 + (0.028 * grain) * _grain(rng, height, width)[..., None]
-    steps = np.clip(scene * (_STEPS / _BRIGHTEST), 0, _STEPS - 1).astype(np.uint16)
-    return Image.fromarray(_CURVE[steps])
-
-
-def _grain(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    top, left = rng.integers(0, TILE, 2)
-    rows = np.arange(top, top + height) % TILE
-    columns = np.arange(left, left + width) % TILE
-    return _GRAIN[rows[:, None], columns[None, :]]
+    gain = 1 - np.float32(rng.uniform(0.1, 0.22)) * (rows**2 * 0.5 + columns**2 * 0.5) ** 1.5
+    top, left = rng.integers(0, TILE // 2, 2)
+    gain *= 1 + _GRAIN[top : top + height, left : left + width]
+    gain *= np.float32(np.exp(rng.normal(0, 0.05)) * _STEPS**2 / _BRIGHTEST)
+    warmth = rng.normal(0, 0.03)
+    picture = np.empty((height, width, 3), dtype=np.uint8)
+    for channel, tint in enumerate((1 + warmth, 1.0, 1 - warmth)):
+        plane = scene[channel]
+        plane *= gain
+        plane *= np.float32(tint)
+        np.clip(plane, 0, (_STEPS - 1) ** 2, out=plane)
+        np.sqrt(plane, out=plane)
+        picture[..., channel] = _CURVE.take(plane.astype(np.int64))
+    return Image.fromarray(picture)

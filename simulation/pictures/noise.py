@@ -3,65 +3,80 @@
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from simulation.pictures.colour import Pixels
 
+Indices = NDArray[np.int64]
+
 TILE = 1024
+_LOWEST = 2  # waves a tile: slower ones would show as an uneven exposure
+
+
+def _frequencies() -> tuple[Pixels, Pixels, Pixels]:
+    """Waves a tile downwards, across, and altogether, for the real Fourier transform."""
+    down = np.fft.fftfreq(TILE)[:, None] * TILE
+    across = np.fft.rfftfreq(TILE)[None, :] * TILE
+    return down, across, np.hypot(down, across)
 
 
 def band(rng: np.random.Generator, frequency: float) -> Pixels:
     """Noise (TILE, TILE) of one octave around `frequency` waves a tile; mean 0, standard deviation 1; seamless."""
-    down = np.fft.fftfreq(TILE)[:, None] * TILE
-    across = np.fft.rfftfreq(TILE)[None, :] * TILE
-    radius = np.maximum(np.hypot(down, across), 1e-6)
+    radius = np.maximum(_frequencies()[2], 1e-6)
     window = np.exp(-((np.log2(radius / frequency) / 0.7) ** 2))
     noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((TILE, TILE))) * window)
-    return (noise / noise.std()).astype(np.float32)
+    scaled: Pixels = (noise / noise.std()).astype(np.float32)
+    return scaled
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=12)
 def fractal_tile(kind: int, roughness: float) -> Pixels:
     """Fractal noise (TILE, TILE) with power falling as frequency**-roughness; mean 0.5, about 0 to 1; seamless."""
     rng = np.random.default_rng((kind, 77))
-    down = np.fft.fftfreq(TILE)[:, None] * TILE
-    across = np.fft.rfftfreq(TILE)[None, :] * TILE
-    radius = np.hypot(down, across)
-    radius[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * radius**-roughness
-    spectrum[radius < 2] = 0  # noqa: PLR2004  one wave a tile would show as an uneven exposure
+    radius = _frequencies()[2]
+    spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * np.maximum(radius, 1) ** -roughness
+    spectrum[radius < _LOWEST] = 0
     noise = np.fft.irfft2(spectrum)
-    return np.clip(0.5 + noise / noise.std() / 5, 0, 1).astype(np.float32)
+    scaled: Pixels = np.clip(0.5 + noise / noise.std() / 5, 0, 1).astype(np.float32)
+    return scaled
 
 
 @lru_cache(maxsize=2)
 def wave_tile(kind: int) -> Pixels:
-    """Slopes of wind-driven water (TILE, TILE, 2), across and towards the viewer; standard deviation 1; seamless.
+    """Slopes of wind-driven water (2, TILE, TILE), across and towards the viewer; standard deviation 1; seamless.
 
     Power falls with the fourth power of frequency and with the angle to the wind (after Phillips, 1958).
     """
     rng = np.random.default_rng((kind, 23))
-    down = np.fft.fftfreq(TILE)[:, None] * TILE
-    across = np.fft.rfftfreq(TILE)[None, :] * TILE
-    radius = np.maximum(np.hypot(down, across), 1)
+    down, across, radius = _frequencies()
+    radius = np.maximum(radius, 1)
     to_wind = np.abs(0.45 * across + 0.89 * down) / radius
     height = np.exp(-((14 / radius) ** 2)) * radius**-1.85 * (0.12 + to_wind**2) * np.exp(-((radius / 330) ** 2))
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * height
-    slopes = np.stack([np.fft.irfft2(spectrum * 1j * across), np.fft.irfft2(spectrum * 1j * down)], axis=-1)
-    return (slopes / slopes[..., 1].std()).astype(np.float32)
+    slopes = np.stack([np.fft.irfft2(spectrum * 1j * across), np.fft.irfft2(spectrum * 1j * down)])
+    scaled: Pixels = (slopes / slopes[1].std()).astype(np.float32)
+    return scaled
 
 
 def look_up(tile: Pixels, x: Pixels, y: Pixels) -> Pixels:
     """The tile at positions in texels, bilinear, repeating."""
     left, top = np.floor(x), np.floor(y)
     right_share, bottom_share = (x - left).astype(np.float32), (y - top).astype(np.float32)
-    column, row = left.astype(np.int32) % TILE, top.astype(np.int32) % TILE
-    next_column, next_row = (column + 1) % TILE, (row + 1) % TILE
+    column, row = left.astype(np.int64) % TILE, top.astype(np.int64) % TILE * TILE
+    next_column, next_row = (column + 1) % TILE, (row + TILE) % (TILE * TILE)
     flat = tile.ravel()
-    upper = flat[row * TILE + column] * (1 - right_share) + flat[row * TILE + next_column] * right_share
-    lower = flat[next_row * TILE + column] * (1 - right_share) + flat[next_row * TILE + next_column] * right_share
-    result: Pixels = upper * (1 - bottom_share) + lower * bottom_share
-    return result
+    upper = mix_of(flat, row + column, row + next_column, right_share)
+    lower = mix_of(flat, next_row + column, next_row + next_column, right_share)
+    upper += (lower - upper) * bottom_share
+    return upper
+
+
+def mix_of(values: Pixels, first: Indices, second: Indices, share: Pixels) -> Pixels:
+    """Flat `values` at the indices `first`, blended into those at `second`."""
+    start = values.take(first)
+    start += (values.take(second) - start) * share
+    return start
 
 
 def ridge_line(rng: np.random.Generator, width: int, waves: float, octaves: int = 7, gain: float = 0.5) -> Pixels:
@@ -70,36 +85,38 @@ def ridge_line(rng: np.random.Generator, width: int, waves: float, octaves: int 
     line = np.zeros(width, dtype=np.float32)
     for octave in range(octaves):
         knots = rng.standard_normal(int(waves * 2**octave) + 4).astype(np.float32)
-        at = x * (len(knots) - 3) + 1
-        line += gain**octave * _cubic(knots, at)
-    return (line / 2).astype(np.float32)
+        line += gain**octave * _cubic(knots, x * (len(knots) - 3) + 1)
+    return line / 2
 
 
 def _cubic(knots: Pixels, at: Pixels) -> Pixels:
     """Catmull-Rom through evenly spaced knots."""
-    first = np.clip(at.astype(np.int32), 1, len(knots) - 3)
+    first = np.clip(at.astype(np.int64), 1, len(knots) - 3)
     share = at - first
     before, here, after, beyond = (knots[first + step] for step in (-1, 0, 1, 2))
-    result: Pixels = here + 0.5 * share * (
-        after
-        - before
-        + share * (2 * before - 5 * here + 4 * after - beyond + share * (3 * (here - after) + beyond - before))
-    )
-    return result
+    third = 3 * (here - after) + beyond - before
+    second = 2 * before - 5 * here + 4 * after - beyond
+    curve: Pixels = here + 0.5 * share * (after - before + share * (second + share * third))
+    return curve
 
 
 def enlarge(values: Pixels, height: int, width: int) -> Pixels:
-    """`values` (h, w) or (h, w, 3) brought to `height` x `width`, smooth."""
-    if values.ndim == 2:  # noqa: PLR2004
-        return np.asarray(Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
-    return np.stack([enlarge(values[..., channel], height, width) for channel in range(3)], axis=-1)
+    """Planes (h, w) or (3, h, w) brought to `height` x `width`, smooth."""
+    planes = values.reshape(-1, *values.shape[-2:])
+    result = np.empty((len(planes), height, width), dtype=np.float32)
+    for plane, target in zip(planes, result, strict=True):
+        image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
+        target[:] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    return result.reshape(*values.shape[:-2], height, width)
 
 
 def blur(values: Pixels, radius: float) -> Pixels:
-    """`values` softened by about `radius` pixels, through a smaller copy."""
-    height, width = values.shape[:2]
+    """Planes (h, w) or (3, h, w) softened by about `radius` pixels."""
+    height, width = values.shape[-2:]
     small = max(1, round(height / radius)), max(1, round(width / radius))
-    if values.ndim == 2:  # noqa: PLR2004
-        shrunk = Image.fromarray(values.astype(np.float32)).resize(small[::-1], Image.Resampling.BOX)
-        return np.asarray(shrunk.resize((width, height), Image.Resampling.BICUBIC))
-    return np.stack([blur(values[..., channel], radius) for channel in range(3)], axis=-1)
+    planes = values.reshape(-1, height, width)
+    result = np.empty((len(planes), height, width), dtype=np.float32)
+    for plane, target in zip(planes, result, strict=True):
+        shrunk = Image.fromarray(plane.astype(np.float32)).resize(small[::-1], Image.Resampling.BOX)
+        target[:] = np.asarray(shrunk.resize((width, height), Image.Resampling.BICUBIC))
+    return result.reshape(values.shape)

@@ -18,12 +18,13 @@ class Shapes:
 
     def polygon(self, points: Pixels) -> None:
         """Fill a polygon (n, 2) of x and y."""
-        self._draw.polygon([(float(x), float(y)) for x, y in points * _FINE], fill=255)
+        self._draw.polygon((points * _FINE).ravel().tolist(), fill=255)
 
     def line(self, points: Pixels, thickness: float) -> None:
         """Draw a line along (n, 2) of x and y."""
-        flat = [(float(x), float(y)) for x, y in points * _FINE]
-        self._draw.line(flat, fill=255, width=max(1, round(thickness * _FINE)), joint="curve")
+        self._draw.line(
+            (points * _FINE).ravel().tolist(), fill=255, width=max(1, round(thickness * _FINE)), joint="curve"
+        )
 
     def disc(self, x: float, y: float, radius: float) -> None:
         """Fill a disc."""
@@ -44,57 +45,53 @@ class Shapes:
 
 def conifer(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, size: float) -> None:
     """A spruce: whorls of drooping branches that get shorter towards the top."""
-    whorls = int(np.clip(size / 7, 7, 26))
-    spread = size * rng.uniform(0.16, 0.24)
-    level = np.linspace(0.06, 0.93, whorls)
-    reach = spread * (1 - level) ** 0.85 * rng.uniform(0.72, 1.12, (2, whorls)) + size * 0.012
-    top = foot - size
+    whorls = int(np.clip(size / 5, 8, 34))
+    spread = size * rng.uniform(0.15, 0.22)
+    level = np.linspace(0.05, 0.94, whorls)
+    reach = spread * (1 - level) ** 0.8 * rng.uniform(0.6, 1.15, (2, whorls)) + size * 0.01
     sides = []
-    for side, sign in ((0, -1), (1, 1)):
-        tips = np.stack([x + sign * reach[side], foot - level * size + reach[side] * 0.28], axis=-1)
-        notches = np.stack([x + sign * reach[side] * 0.42, foot - (level + 0.5 / whorls) * size], axis=-1)
+    for sign, length in zip((-1, 1), reach, strict=True):
+        rows = foot - (level + rng.normal(0, 0.25 / whorls, whorls)) * size
+        tips = np.stack([x + sign * length, rows + length * 0.3], axis=-1)
+        notches = np.stack([x + sign * length * rng.uniform(0.45, 0.7, whorls), rows - 0.55 * size / whorls], axis=-1)
         sides.append(np.stack([tips, notches], axis=1).reshape(-1, 2))
-    shapes.polygon(np.concatenate([sides[0], [[x, top]], sides[1][::-1]]))
-    shapes.line(np.array([[x, foot], [x, top + size * 0.1]]), max(1.0, size * 0.022))
+    shapes.polygon(np.concatenate([sides[0], [[x, foot - size]], sides[1][::-1]]))
+    shapes.line(np.array([[x, foot], [x, foot - size * 0.9]]), max(1.0, size * 0.022))
 
 
 def broadleaf(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, size: float) -> None:
-    """A round-headed tree: a trunk that forks into limbs, each with a cloud of leaves."""
-    shapes.line(np.array([[x, foot], [x + rng.normal(0, size * 0.02), foot - size * 0.45]]), size * 0.045)
-    for _ in range(9):
-        angle, far = rng.uniform(-1.25, 1.25), rng.uniform(0.25, 0.62)
-        tip_x, tip_y = x + np.sin(angle) * far * size * 0.62, foot - size * (0.32 + np.cos(angle) * far * 0.75)
-        shapes.line(np.array([[x, foot - size * 0.3], [tip_x, tip_y]]), size * 0.016)
-        for _ in range(16):
-            offset = rng.normal(0, size * 0.055, 2)
-            shapes.disc(tip_x + offset[0], tip_y + offset[1], size * rng.uniform(0.012, 0.042))
+    """A round-headed tree: limbs that fork again and again, with small leaves at their ends."""
+    leafy = rng.random() < 0.75  # noqa: PLR2004
+    limbs = [(x, foot, rng.normal(0, 0.06), size * 0.3, size * 0.034, 0)]
+    while limbs:
+        at_x, at_y, angle, length, thickness, forks = limbs.pop()
+        tip_x, tip_y = at_x + np.sin(angle) * length, at_y - np.cos(angle) * length
+        shapes.line(np.array([[at_x, at_y], [tip_x, tip_y]]), thickness)
+        if forks >= 3 and leafy:  # noqa: PLR2004
+            for aside, up, radius in rng.normal(0, 1, (int(3 + forks), 3)) * size * [0.022, 0.018, 0.005]:
+                shapes.disc(tip_x + aside, tip_y + up, abs(radius) + size * 0.004)
+        if forks < 7:  # noqa: PLR2004
+            for side in (-1, 1):
+                turn = angle * 0.95 + side * rng.uniform(0.16, 0.5)
+                limbs.append((tip_x, tip_y, turn, length * rng.uniform(0.68, 0.84), thickness * 0.68, forks + 1))
 
 
 def grass(rng: np.random.Generator, shapes: Shapes, line: Pixels, count: int, size: float) -> None:
     """Blades that grow from `line`, bent by the wind."""
-    width = len(line)
     wind = rng.normal(0, 0.5)
-    for column in rng.integers(0, width, count):
+    for column in rng.integers(0, len(line), count):
         length = size * rng.uniform(0.3, 1)
         bend = length * (wind + rng.normal(0, 0.3)) * 0.5
-        foot = float(line[column]) + 2
-        tip = [column + bend, foot - length]
-        shapes.polygon(
-            np.array(
-                [
-                    [column - size * 0.02, foot],
-                    [column + bend * 0.35, foot - length * 0.6],
-                    tip,
-                    [column + size * 0.02, foot],
-                ]
-            )
-        )
+        foot, half = float(line[column]) + 2, size * 0.02
+        middle = [column + bend * 0.35, foot - length * 0.6]
+        shapes.polygon(np.array([[column - half, foot], middle, [column + bend, foot - length], [column + half, foot]]))
 
 
 def paint_over(scene: Pixels, mask: Pixels, colour: Pixels) -> None:
-    """Blend `colour` (3,) or (height, width, 3) into `scene` where `mask` covers it, in place."""
+    """Blend `colour`, (3, 1, 1) or (3, height, width), into `scene` where `mask` covers it, in place."""
     rows = np.flatnonzero(mask.any(axis=1))
     if len(rows):
         part = slice(rows[0], rows[-1] + 1)
-        paint = colour[part] if colour.ndim == 3 else colour  # noqa: PLR2004
-        scene[part] += (paint - scene[part]) * mask[part, :, None]
+        for plane, paint in zip(scene, colour, strict=True):
+            shade = paint if paint.shape[0] == 1 else paint[part]
+            plane[part] += (shade - plane[part]) * mask[part]

@@ -3,28 +3,29 @@
 import numpy as np
 
 from simulation.pictures.colour import Pixels, light
+from simulation.pictures.composition import View, compose
 from simulation.pictures.daylight import daylight
+from simulation.pictures.heights import mountain_tile
 from simulation.pictures.noise import ridge_line
-from simulation.pictures.scenes.mountains import PEAK, ground_colour, lit_ground
+from simulation.pictures.scenes.mountains import KINDS, PEAK, ground_colour, lit_ground
 from simulation.pictures.sky import paint_sky
-from simulation.pictures.terrain import compose, hazy, look, mountain_tile, spread
+from simulation.pictures.terrain import hazy, look, spread
 from simulation.pictures.trees import Shapes, conifer, paint_over
 from simulation.pictures.water import paint_lake
+
+_VIEW = View(skyline=(0.2, 0.34), focal=1.5, near=200, far=1700, clear_from=0.64, above=0.1)
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     """Mountains above their own reflection, the far shore lined with trees."""
     moment = daylight(rng, "dawn", "day", "golden", "golden", "sunset", "mist")
-    tile = mountain_tile(int(rng.integers(3)), PEAK)
-    camera = compose(
-        rng, tile, width, height, focal=1.5, near=200, far=1700, skyline=(0.2, 0.34), above=0.1, clear_from=0.64
-    )
+    tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
+    camera = compose(rng, tile, (height, width), _VIEW)
     samples = look(tile, camera, width)
-    scene = paint_sky(rng, height, width, camera.horizon, moment, clouds=rng.uniform(0.2, 0.8))
-    ground = lit_ground(
-        rng, ground_colour(rng, samples, float(rng.uniform(0.4, 0.7))), samples, moment, camera.direction
-    )
-    spread(samples, hazy(ground, samples, moment, clear=float(rng.uniform(900, 1800)), mist=1.0, peak=PEAK), scene)
+    scene = paint_sky(rng, (height, width), camera.horizon, moment, clouds=rng.uniform(0.2, 0.8))
+    ground = ground_colour(rng, samples, snow_line=float(rng.uniform(0.4, 0.7)))
+    lit = lit_ground(rng, ground, samples, moment, camera.direction)
+    spread(samples, hazy(lit, samples, moment, clear=float(rng.uniform(900, 1800)), mist=1.0, peak=PEAK), scene)
     shore = round(height * rng.uniform(0.5, 0.62))
     _far_shore(rng, scene, shore, light("#12201c") * (0.6 + moment.ambient))
     paint_lake(rng, scene, shore, moment, calm=float(rng.uniform(0.3, 1)))
@@ -33,7 +34,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 def _far_shore(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixels) -> None:
     """A wooded tongue of land from one side or both."""
-    height, width = scene.shape[:2]
+    _, height, width = scene.shape
     shapes = Shapes(height, width)
     x = np.linspace(0, 1, width)
     slope = np.abs(x - rng.uniform(0.3, 0.7)) * rng.uniform(0.05, 0.16) + ridge_line(rng, width, 3) * 0.012
