@@ -158,22 +158,22 @@ class EmbeddedStack:
             return
         abort, began = Event(), time.monotonic()
         with ThreadPoolExecutor(len(to_start)) as pool:
-            starting: dict[str, Future[Child]] = {}
+            starting: dict[str, Future[str]] = {}
             for name in to_start:
                 before = [starting[need] for need in self._servers[name].needs if need in starting]
                 starting[name] = pool.submit(self._start_after, before, self._servers[name], abort)
             try:
                 for done in as_completed(starting.values()):
-                    child = done.result()
-                    self._children[child.name] = child
-                    progress(f"{child.name} is up ({time.monotonic() - began:.1f} s)")
+                    progress(f"{done.result()} is up ({time.monotonic() - began:.1f} s)")
             except BaseException:
                 abort.set()
                 raise
 
-    def _start_after(self, before: list[Future[Child]], server: Server, abort: Event) -> Child:
+    def _start_after(self, before: list[Future[str]], server: Server, abort: Event) -> str:
         for needed in before:
             needed.result()
         if abort.is_set():
             raise EmbeddedStackError(f"{server.name} was called off")
-        return bring_up(server, self.state, abort)
+        # Noted here, not by the waiting thread: that one stops listening at the first failure.
+        self._children[server.name] = bring_up(server, self.state, abort)
+        return server.name
