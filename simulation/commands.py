@@ -8,7 +8,9 @@ import typer
 app = typer.Typer(help="Simulated people.")
 
 INTERRUPTED = 130
-StateOption = Annotated[Path, typer.Option("--state", help="The folder that keeps everything.")]
+StateOption = Annotated[
+    Path, typer.Option("--state", envvar="PHOTOFEED_STATE_DIR", help="The folder that keeps everything.")
+]
 
 
 @app.command("demo")

@@ -11,20 +11,24 @@ from simulation.behaviour import ClientEvent, event_id
 from simulation.people import Person, Population
 
 TASTE_WEIGHT = 1.2
-MEAN_FOLLOWED_SHARE, FEWEST_FOLLOWED = 0.3, 3
+FEWEST_OF_MEAN = 0.7
 FOLLOW_BACK_SHARE = 0.12
 FOLLOWING_DAYS = 30.0
 
 
-def draw_follows(population: Population, seed: int) -> list[tuple[int, int]]:
+def draw_follows(population: Population, followed_share: float, seed: int) -> list[tuple[int, int]]:
     """Distinct (follower, followee) pairs by index of the person.
 
-    People follow creators by fame, which is heavy-tailed, and by taste; creators follow some of them back.
+    People follow about `followed_share` of the creators, by fame, which is heavy-tailed, and by taste; creators follow
+    some of them back.
     """
     rng = np.random.default_rng([seed, 4])
     pairs: set[tuple[int, int]] = set()
     for index, person in enumerate(population.people):
-        pairs.update((index, followee) for followee in _followed_by(person, index, population, rng))
+        pairs.update(
+            (index, followee)
+            for followee in _followed_by(person, index, population, followed_share * len(population.creators), rng)
+        )
     creators = len(population.creators)
     fans = sorted((fan, creator) for fan, creator in pairs if fan >= creators)
     back = rng.random(len(fans)) < FOLLOW_BACK_SHARE
@@ -32,14 +36,14 @@ def draw_follows(population: Population, seed: int) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
-def _followed_by(person: Person, index: int, population: Population, rng: Generator) -> list[int]:
+def _followed_by(person: Person, index: int, population: Population, mean: float, rng: Generator) -> list[int]:
     creators = population.creators
     alignment = person.creator_taste + np.stack([creator.topic_weights for creator in creators]) @ person.topic_taste
     weights = np.array([creator.fame for creator in creators]) * np.exp(TASTE_WEIGHT * alignment)
     if index < len(creators):
         weights[index] = 0.0
-    count = round(float(rng.lognormal(np.log(MEAN_FOLLOWED_SHARE * len(creators)), 0.5)))
-    count = min(max(count, FEWEST_FOLLOWED), len(creators) - 1)
+    count = max(round(mean * float(rng.lognormal(0, 0.5))), round(mean * FEWEST_OF_MEAN))
+    count = min(count, len(creators) - 1)
     return [int(i) for i in rng.choice(len(creators), count, replace=False, p=weights / weights.sum())]
 
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 class Scale:
     """Size of a world. Creators are people besides the readers; a session makes about 25 events.
 
-    `celebrity_followers` is from how many followers on a creator counts as a celebrity: a few do.
+    `celebrity_followers` is from how many followers on a creator counts as a celebrity: a few do. `followed_share` is
+    how many of the creators a person follows on average: enough to fill a feed.
     """
 
     readers: int
@@ -17,6 +18,7 @@ class Scale:
     sessions: int
     days: float
     celebrity_followers: int
+    followed_share: float
     slate_length: int = 20
 
     @property
@@ -25,5 +27,5 @@ class Scale:
         return timedelta(days=self.days)
 
 
-DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=150)
-SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=3, celebrity_followers=24)
+DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=150, followed_share=0.3)
+SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=3, celebrity_followers=40, followed_share=0.7)

@@ -18,7 +18,7 @@ def _population(scale: Scale, seed: int = 20) -> Population:
 
 @pytest.mark.parametrize("scale", [DEMO, SMOKE], ids=["demo", "smoke"])
 def test_a_few_creators_become_celebrities_and_most_do_not(scale: Scale) -> None:
-    followers = Counter(followee for _, followee in draw_follows(_population(scale), 20))
+    followers = Counter(followee for _, followee in draw_follows(_population(scale), scale.followed_share, 20))
     celebrities = [creator for creator, count in followers.items() if count >= scale.celebrity_followers]
 
     assert 1 <= len(celebrities) <= scale.creators / 4
@@ -26,7 +26,7 @@ def test_a_few_creators_become_celebrities_and_most_do_not(scale: Scale) -> None
 
 def test_everybody_follows_somebody_and_nobody_themselves() -> None:
     population = _population(SMOKE)
-    follows = draw_follows(population, 20)
+    follows = draw_follows(population, SMOKE.followed_share, 20)
 
     assert {follower for follower, _ in follows} == set(range(len(population.people)))
     assert all(follower != followee for follower, followee in follows)
@@ -35,20 +35,20 @@ def test_everybody_follows_somebody_and_nobody_themselves() -> None:
 
 def test_people_follow_creators_they_like() -> None:
     population = _population(DEMO)
-    follows = [(f, c) for f, c in draw_follows(population, 20) if c < len(population.creators)]
+    follows = [(f, c) for f, c in draw_follows(population, DEMO.followed_share, 20) if c < len(population.creators)]
     taste = np.stack([person.creator_taste for person in population.people])
 
     assert np.mean([taste[follower, creator] for follower, creator in follows]) > taste.mean() + 0.1
 
 
 def test_some_creators_follow_back_so_that_there_are_mutual_relationships() -> None:
-    follows = set(draw_follows(_population(SMOKE), 20))
+    follows = set(draw_follows(_population(SMOKE), SMOKE.followed_share, 20))
 
     assert any((followee, follower) in follows for follower, followee in follows)
 
 
 def test_follows_are_dated_before_the_history_in_order() -> None:
-    follows = draw_follows(_population(SMOKE), 20)
+    follows = draw_follows(_population(SMOKE), SMOKE.followed_share, 20)
     events = list(follow_events(follows, {index: f"user{index}" for index in range(60)}, NOW, 20))
 
     times = [datetime.fromisoformat(str(event["occurredAt"])) for event in events]

@@ -37,7 +37,7 @@ def _posts() -> list[SeenPost]:
 
 
 def _events() -> list[ClientEvent]:
-    history = History(POPULATION, PEOPLE, _posts(), draw_follows(POPULATION, 20))
+    history = History(POPULATION, PEOPLE, _posts(), draw_follows(POPULATION, SMOKE.followed_share, 20))
     return history.events(SMOKE, NOW, 20)
 
 
