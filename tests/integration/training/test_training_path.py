@@ -1,0 +1,261 @@
+"""The training path on real servers, from a history that the workers' own code has written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ingestion.archive import Archive
+from ingestion.engagement.counted_events import InMemoryCountedEvents
+from ingestion.engagement.feature_sink import FeastSink
+from ingestion.engagement.feed_memory import NoFeedMemory
+from ingestion.engagement.pipeline import EngagementPipeline
+from photofeed.errors import RetryableError
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
+from photofeed.feature_store import apply_feature_repo, load_counter_views, open_feature_store
+from photofeed.features.manifest import FeatureManifest
+from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
+from photofeed.ids import topic_id
+from photofeed.model_contract import CHAMPION, PREVIOUS, ModelRegistry
+from photofeed.object_store import S3ObjectStore
+from photofeed.online_store.reader import PackedReader
+from photofeed.posts import PostRef, PublishedPost
+from photofeed.scorer import ScoringTables, make_scorer
+from photofeed.settings import Settings
+from photofeed.timelines import connect_redis
+from training.baselines import NAMES
+from training.dataset import build
+from training.errors import EmptyWindowError, NoPreviousError
+from training.pipeline import train_and_register
+from training.point_in_time import EntityRows, features_known_at
+from training.promote import promote, roll_back
+from training.sources import Sources
+from training.train import TrainingParameters
+from training.versions import list_versions
+from training.window import Window
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+
+START = datetime(2021, 5, 3, 9, tzinfo=UTC)  # a day of its own: the stack is shared
+SLATES, SLATE_LENGTH, READERS, POSTS = 120, 10, 6, 24
+TOPICS = [topic_id(name) for name in ("mountains", "sea", "cities")]
+FIRST_ID = 7_000_000_000_000_000_000  # ids of its own, too
+
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Feast, ibis and MLflow about each other
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened, and where it is kept now."""
+
+    settings: Settings
+    manifest: FeatureManifest
+    reader: PackedReader
+    window: Window
+    posts: list[PublishedPost]
+
+
+@pytest.fixture(scope="module")
+def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """Readers who like one topic each, and nothing else, look at slates of random posts."""
+    state_dir = tmp_path_factory.mktemp("training")
+    settings = stack.settings().model_copy(update={"model_name": "ranker-of-tests", "state_dir": state_dir})
+    objects = S3ObjectStore.connect(settings)
+    manifest = apply_feature_repo(settings, objects)
+    posts = [_post(number) for number in range(POSTS)]
+    envelopes = [Envelope("photo.processed", str(post.ref.post_id), post.to_payload()) for post in posts]
+    envelopes += [engagement_envelope(events[0].user_id, events) for events in _slates(posts)]
+    with connect_redis(settings) as client:
+        store = open_feature_store(settings)
+        views = load_counter_views(store)
+        sink = FeastSink(store, _readers(manifest, client), views)
+        EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory()).handle(envelopes)
+        archive = Archive(objects, settings.bucket_lake)
+        archive.handle(envelopes)
+        archive.handle(envelopes[-3:])  # the log may hold an event twice
+        window = Window(START - timedelta(hours=1), START + timedelta(days=3))
+        store.registry.write_engine.dispose()
+        yield History(
+            settings, manifest, PackedReader([view.schema for view in manifest.views], client=client), window, posts
+        )
+
+
+@pytest.fixture(scope="module")
+def sources(history: History) -> Iterator[Sources]:
+    opened = Sources.open(history.settings)
+    yield opened
+    store: Any = opened.features
+    store.registry.write_engine.dispose()
+
+
+def test_what_workers_wrote_becomes_a_dataset(history: History, sources: Sources) -> None:
+    dataset = build(sources, history.window)
+    assert dataset.slates == 120
+    assert set(dataset.group_sizes.tolist()) == {10}
+    assert set(np.unique(dataset.labels).tolist()) == {0, 2}
+    topic_rate = dataset.matrix[:, FEATURE_NAMES.index("topic_engagement_rate")]
+    late = np.arange(len(dataset)) > len(dataset) // 2
+    liked = dataset.labels > 0
+    assert topic_rate[late & liked].mean() > 2 * topic_rate[late & ~liked].mean()
+
+
+def test_the_first_slate_of_the_world_knows_nothing_but_the_posts(history: History, sources: Sources) -> None:
+    first = build(sources, history.window).between(0, 1)
+    columns = dict(zip(FEATURE_NAMES, first.matrix.T, strict=True))
+    assert (columns["post_impressions_7d"] == 0).all()
+    assert (columns["topic_impressions_30d"] == 0).all()
+    assert (columns["sharpness"] >= 0).all()
+    assert (columns["post_age_hours"] >= 0).all()
+
+
+def test_training_computes_what_serving_computes(history: History, sources: Sources) -> None:
+    """Point-in-time join and online store, asked for the same people and posts after all events: equal to the bit."""
+    rng = np.random.default_rng(0)
+    asked = rng.choice(len(history.posts), 50)
+    refs = [history.posts[number].ref for number in asked]
+    readers = np.array([FIRST_ID + 200 + int(n) for n in rng.integers(0, READERS + 1, 50)])  # the last is unknown
+    keys = {
+        "user_id": readers,
+        "post_id": np.array([ref.post_id for ref in refs]),
+        "creator_id": np.array([ref.author_id for ref in refs]),
+        "topic_id": np.array([ref.topic_id for ref in refs]),
+    }
+    now = history.window.end.timestamp()
+    at = np.full(50, round(now * 1e6))
+    rows = EntityRows(keys["user_id"], keys["post_id"], keys["creator_id"], keys["topic_id"], at)
+    offline = features_known_at(sources.features, history.manifest, rows)
+    read = history.reader.read(keys)
+    online = {
+        f"{name}__{field}": view.values[field] for name, view in read.items() for field in view.values.dtype.names or ()
+    }
+    trained, served = (ranking_matrix(StoredFeatures(c, history.manifest, now), 50) for c in (offline, online))
+    assert np.array_equal(trained, served, equal_nan=True)
+    assert (trained[:, FEATURE_NAMES.index("topic_impressions_30d")] > 0).any()
+
+
+def test_from_history_to_champion_and_back(history: History, sources: Sources, mlflow_stack: "EmbeddedStack") -> None:
+    assert mlflow_stack.settings().mlflow_tracking_uri == history.settings.mlflow_tracking_uri
+    settings = history.settings
+    few = TrainingParameters(rounds=40, threads=1)
+
+    first = train_and_register(settings, sources, history.window, few)
+    assert first.evaluation.rankers["model"]["ndcg_10"] > first.evaluation.rankers["random"]["ndcg_10"] + 0.1
+    assert set(first.evaluation.rankers) == {"model", *NAMES}
+    with ModelRegistry.connect(settings) as registry:
+        assert registry.current_version(CHAMPION) is None
+        promotion = promote(settings, first.version)
+        assert [finding.gate for finding in promotion.findings if not finding.passed] == []
+        assert registry.current_version(CHAMPION) == first.version
+        bundle = registry.fetch(CHAMPION, settings.state_dir / "served")
+    assert bundle.contract.manifest.hash == history.manifest.hash
+    assert bundle.contract.feature_names == FEATURE_NAMES
+    assert bundle.tables_path is not None
+    scorer = make_scorer(bundle.model_path.read_text(), ScoringTables.load(bundle.tables_path))
+    matrix = first.parts.test.matrix
+    assert np.array_equal(scorer.score(matrix), first.ranker.score(matrix))
+
+    with pytest.raises(NoPreviousError):
+        roll_back(settings)
+
+    second = train_and_register(settings, sources, history.window, TrainingParameters(rounds=1, threads=1))
+    assert "champion" in second.evaluation.rankers
+    forced = promote(settings, second.version, force="rehearsal")
+    assert (forced.moved, forced.former) == (True, first.version)
+    assert roll_back(settings) == (second.version, first.version)
+    listed = {version.version: version for version in list_versions(settings)}
+    assert listed[first.version].aliases == (CHAMPION,)
+    assert listed[second.version].aliases == (PREVIOUS,)
+    assert listed[first.version].gates == "passed"
+
+
+def test_a_version_that_fails_its_gates_moves_nothing(
+    history: History, sources: Sources, mlflow_stack: "EmbeddedStack"
+) -> None:
+    settings = history.settings.model_copy(update={"model_name": "refused-ranker"})
+    assert settings.mlflow_tracking_uri == mlflow_stack.settings().mlflow_tracking_uri
+    trained = train_and_register(settings, sources, history.window, TrainingParameters(rounds=5, threads=1))
+    elsewhere = settings.model_copy(update={"feature_service": "feed_ranker_v2"})
+    v2 = FeatureManifest("feed_ranker_v2", history.manifest.views)
+    S3ObjectStore.connect(settings).put(
+        settings.bucket_lake, "manifests/feed_ranker_v2.json", v2.to_json(), "application/json"
+    )
+    promotion = promote(elsewhere, trained.version)
+    assert not promotion.moved
+    assert "trained on feed_ranker_v1, served is feed_ranker_v2" in [finding.detail for finding in promotion.findings]
+    with ModelRegistry.connect(settings) as registry:
+        assert registry.current_version(CHAMPION) is None
+
+
+def test_a_failed_training_registers_nothing(history: History, sources: Sources, mlflow_stack: "EmbeddedStack") -> None:
+    settings = history.settings.model_copy(update={"model_name": "never-registered"})
+    assert settings.mlflow_tracking_uri == mlflow_stack.settings().mlflow_tracking_uri
+    long_ago = Window(START - timedelta(days=400), START - timedelta(days=399))
+    with pytest.raises(EmptyWindowError):
+        train_and_register(settings, sources, long_ago)
+    assert list_versions(settings) == []
+
+
+def test_a_server_that_is_down_is_said_in_one_line(history: History, sources: Sources) -> None:
+    nowhere = history.settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
+    with pytest.raises(RetryableError, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
+        train_and_register(nowhere, sources, history.window)
+
+
+def _readers(manifest: FeatureManifest, client: Any) -> dict[str, PackedReader]:
+    return {view.name: PackedReader([view.schema], client=client) for view in manifest.views}
+
+
+def _post(number: int) -> PublishedPost:
+    ref = PostRef(
+        post_id=FIRST_ID + number,
+        author_id=FIRST_ID + 100 + number % 5,
+        topic_id=TOPICS[number % len(TOPICS)],
+        posted_ms=round((START - timedelta(hours=number)).timestamp() * 1000),
+    )
+    return PublishedPost(
+        ref,
+        content_type="photo",
+        caption_length=20,
+        tag_count=1,
+        public=True,
+        imported=True,
+        aspect=1.5,
+        sharpness=number / POSTS,
+        brightness=0.5,
+        entropy=7.0,
+    )
+
+
+def _slates(posts: list[PublishedPost]) -> Iterator[list[EngagementEvent]]:
+    rng = np.random.default_rng(4)
+    for slate in range(SLATES):
+        reader, at = slate % READERS, START + timedelta(minutes=10 * slate)
+        events: list[EngagementEvent] = []
+        for position, number in enumerate(rng.choice(POSTS, SLATE_LENGTH, replace=False)):
+            likes = number % len(TOPICS) == reader % len(TOPICS) and rng.random() < 0.8
+            actions = (Action.IMPRESSION, Action.LIKE)[: 1 + likes]
+            events += [_event(action, reader, posts[number], slate, position, at) for action in actions]
+        yield events
+
+
+def _event(
+    action: Action, reader: int, post: PublishedPost, slate: int, position: int, at: datetime
+) -> EngagementEvent:
+    return EngagementEvent(
+        id=f"training-{slate}-{position}-{action}",
+        action=action,
+        user_id=FIRST_ID + 200 + reader,
+        creator_id=post.ref.author_id,
+        occurred_at=at + timedelta(seconds=2 * position + (action is not Action.IMPRESSION)),
+        post_id=post.ref.post_id,
+        topic_id=post.ref.topic_id,
+        content_type=post.content_type,
+        slate_id=f"training-{slate}",
+        position=position,
+        imported=True,
+    )
