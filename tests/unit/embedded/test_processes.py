@@ -116,6 +116,19 @@ def test_what_a_killed_process_left_behind_is_stopped_by_its_record(
     assert wait_ended([orphan], 0) == []
 
 
+def test_processes_stop_before_the_servers_they_write_to(tmp_path: Path, state: StateFolder, pipe: int) -> None:
+    environment = {"PHOTOFEED_STATE_DIR": str(state.path)}
+    children = [
+        Child(name, Launch(worker(name, tmp_path).argv, environment), state, stage)
+        for name, stage in (("api", 10), ("storage", 0), ("broker", 1))
+    ]
+    lines(pipe, 3)
+    stop_recorded(state.run)
+    assert lines(pipe, 3) == ["api stopped", "broker stopped", "storage stopped"]
+    for child in children:
+        child.reap()
+
+
 def test_a_record_whose_pid_another_process_has_now_stops_nobody(state: StateFolder) -> None:
     child = Child("mine", Launch([sys.executable, "-c", "import signal; signal.pause()"]), state, stage=0)
     older = ProcessRecord("mine", child.pid, child.record.started - 3600, stage=0)
