@@ -60,7 +60,13 @@ def train(trees: int, leaves: int) -> str:
     signal += 2 * np.sin(known[:, FLOATS:] * [7, 5, 1, 3]).sum(axis=1)
     label = signal + np.random.default_rng(2).normal(size=TRAINING_ROWS)
     data = lightgbm.Dataset(matrix, label, categorical_feature=list(range(FLOATS, FLOATS + len(CATEGORIES))))
-    parameters = {"objective": "regression", "num_leaves": leaves, "learning_rate": 0.05, "verbose": -1}
+    parameters = {
+        "objective": "regression",
+        "num_leaves": leaves,
+        "learning_rate": 0.05,
+        "verbose": -1,
+        "num_threads": 1,
+    }
     text: str = lightgbm.train(parameters, data, trees).model_to_string()
     return text
 

@@ -81,7 +81,7 @@ RECIPES = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(recipe=RECIPES)
 def test_any_trained_model(recipe: Recipe) -> None:
     text = train(recipe)
