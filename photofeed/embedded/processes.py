@@ -1,4 +1,4 @@
-"""photofeed's own processes (API, workers) beside the embedded servers: started, kept running, stopped in reverse."""
+"""photofeed's own processes (API, workers) beside the embedded servers: started, kept running, stopped."""
 
 import http.client
 import os
@@ -13,9 +13,10 @@ import structlog
 
 from photofeed.embedded.child import Child, Launch
 from photofeed.embedded.errors import NotReadyError
+from photofeed.embedded.record import ProcessRecord, stop
 from photofeed.embedded.state import StateFolder
 
-FIRST_STAGE = 10  # stops before every server
+STAGE = 10  # stops before every server
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
 FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS = 0.25, 30.0, 60.0
@@ -52,8 +53,8 @@ class ProcessGroup:
             ServerStartError: one ended or was not ready in time; all are stopped again.
         """
         try:
-            for index, command in enumerate(self._commands):
-                self._processes.append(_Supervised(command, self._state, FIRST_STAGE + index))
+            for command in self._commands:
+                self._processes.append(_Supervised(command, self._state))
             for process in self._processes:
                 process.wait_ready(self._abort)
                 if progress:
@@ -65,11 +66,15 @@ class ProcessGroup:
             raise
 
     def stop(self) -> None:
-        """Stop all, last first: SIGTERM, and SIGKILL for what has not ended after `STOP_SECONDS`."""
+        """Stop all: SIGTERM to the last started first, then SIGKILL for what has not ended after `STOP_SECONDS`.
+
+        They end side by side: none needs another of them to finish its work, only the servers.
+        """
         self._abort.set()
-        while self._processes:
-            self._processes[-1].stop()
-            self._processes.pop()
+        stop([process.retire() for process in reversed(self._processes)])
+        for process in self._processes:
+            process.join()
+        self._processes.clear()
 
     def pids(self) -> dict[str, int]:
         """Return the present process id of each process, by name."""
@@ -79,13 +84,12 @@ class ProcessGroup:
 class _Supervised:
     """One process and the thread that starts it again, after a delay that doubles while it keeps ending early."""
 
-    def __init__(self, command: Command, state: StateFolder, stage: int) -> None:
+    def __init__(self, command: Command, state: StateFolder) -> None:
         self.name = command.name
         self._ready_url = command.ready_url
         environment = {**os.environ, **command.env, "PHOTOFEED_STATE_DIR": str(state.path)}
         self._launch = Launch(command.argv, environment, cwd=Path.cwd(), stop_seconds=STOP_SECONDS)
         self._state = state
-        self._stage = stage
         self._stopping = Event()
         self._changing = Lock()
         self._thread: Thread | None = None
@@ -103,10 +107,14 @@ class _Supervised:
         self._thread = Thread(target=self._keep_running, name=f"supervise-{self.name}", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def retire(self) -> ProcessRecord:
+        """Start it no more; return the record to stop it by."""
         with self._changing:
             self._stopping.set()
-        self._child.stop()
+        return self._child.record
+
+    def join(self) -> None:
+        self._child.reap()
         if self._thread is not None:
             self._thread.join()
 
@@ -131,7 +139,7 @@ class _Supervised:
                 self._child = self._spawn()
 
     def _spawn(self) -> Child:
-        return Child(self.name, self._launch, self._state, self._stage)
+        return Child(self.name, self._launch, self._state, STAGE)
 
     def _probe(self) -> None:
         url = urlsplit(self._ready_url or "")
