@@ -18,7 +18,7 @@ export function LocalPreview({ file }: { file: File }) {
       <div class="preview preview-blind">
         <PhotoIcon />
         <span>{file.name}</span>
-        <span class="muted">Your browser cannot show this format; you will see it once it is processed.</span>
+        <span class="muted">Your browser has no preview of this file.</span>
       </div>
     )
   }

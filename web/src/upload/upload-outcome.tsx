@@ -4,6 +4,8 @@ import { paths } from '../router'
 import { LocalPreview } from './local-preview'
 import type { UploadStage } from './upload-photo'
 
+const TALLEST_VH = 60
+
 interface UploadOutcomeProps {
   file: File
   stage: UploadStage
@@ -18,7 +20,10 @@ export function UploadOutcome({ file, stage, onAnother, onRetry }: UploadOutcome
   const { title, detail } = describeStage(stage)
   return (
     <section class="outcome">
-      <div class={photo ? 'outcome-photo' : 'outcome-photo pending'}>
+      <div
+        class={photo ? 'outcome-photo' : 'outcome-photo pending'}
+        style={picture ? { width: widthOf(picture) } : undefined}
+      >
         {picture ? (
           <Photo picture={picture} alt="Your photo" edges={[640, 1080]} narrow="100vw" wide="560px" eager />
         ) : (
@@ -76,6 +81,11 @@ function describeStage(stage: UploadStage): { title: string; detail?: string } {
     default:
       return { title: 'That did not work', detail: failure?.reason ?? 'The photo could not be processed.' }
   }
+}
+
+/** As wide as the column, but never so tall that what comes below leaves the screen. */
+function widthOf({ width, height }: Picture): string {
+  return `min(100%, ${(TALLEST_VH * width) / height}vh)`
 }
 
 function pictureOf({ width, height, ...photo }: PhotoState): Picture | null {
