@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from simulation.pictures.painter import SCENES, SHAPES, paint
+
+
+@pytest.mark.parametrize("topic", SCENES)
+def test_a_scene_is_a_picture_worth_looking_at_and_no_two_are_alike(topic: str) -> None:
+    first, second = paint(topic, 1), paint(topic, 2)
+    for image in (first, second):
+        assert image.mode == "RGB"
+        assert image.size in SHAPES
+        pixels = np.asarray(image)
+        assert pixels.std() > 15  # neither blank
+        assert 8 < pixels.mean() < 235  # nor black, nor white
+    small = [np.asarray(image.resize((32, 32)), dtype=int) for image in (first, second)]
+    assert np.abs(small[0] - small[1]).mean() > 8
+
+
+def test_the_same_seed_paints_the_same_picture() -> None:
+    assert paint("sea", 5).tobytes() == paint("sea", 5).tobytes()
+
+
+def test_every_shape_of_phone_pictures_occurs() -> None:
+    assert {paint("city", seed).size for seed in range(40)} == set(SHAPES)
