@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from ingestion.archive import Archive
 from ingestion.engagement.counted_events import RedisCountedEvents
@@ -17,12 +18,12 @@ from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.validate import PhotoLimits
 from photofeed import database, topics
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
-from photofeed.feature_store import load_counter_views, open_feature_store
+from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
-from photofeed.timelines import TimelineWriter, connect_redis
+from photofeed.timelines import RedisClient, TimelineWriter, connect_redis
 from photofeed.worker import Handler, Worker
 
 Run = Callable[[], None]
@@ -49,6 +50,21 @@ def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         yield _worker(owned, settings, topics.PHOTOS_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=6).run
 
 
+def engagement_pipeline(store: Any, client: RedisClient) -> EngagementPipeline:
+    """The engagement path on a Feast feature store and Redis."""
+    views = load_counter_views(store)
+    readers = {
+        view.name: PackedReader([row_schema(store.get_feature_view(view.name), store.project)], client=client)
+        for view in views
+    }
+    return EngagementPipeline(
+        views,
+        RedisCountedEvents(client, worker="features"),
+        FeastSink(store, readers, views),
+        RedisFeedMemory(client),
+    )
+
+
 @contextmanager
 def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     """The worker that turns engagement into features."""
@@ -56,17 +72,8 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         client = connect_redis(settings)
         owned.callback(client.close)
         store = open_feature_store(settings)
-        views = load_counter_views(store)
-        readers = {
-            view.name: PackedReader([row_schema(store.get_feature_view(view.name), store.project)], client=client)
-            for view in views
-        }
-        pipeline = EngagementPipeline(
-            views,
-            RedisCountedEvents(client, worker="features"),
-            FeastSink(store, readers, views),
-            RedisFeedMemory(client),
-        )
+        owned.callback(close_feature_store, store)
+        pipeline = engagement_pipeline(store, client)
         pipeline.recover()
         yield _worker(owned, settings, topics.FEATURES_GROUP, pipeline.handle, stop, batch_size=20).run
 

@@ -1,0 +1,97 @@
+"""A crash between commit and publish loses nothing."""
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import DictRow
+
+from ingestion.outbox_relay import OutboxRelay
+from photofeed import database
+from photofeed.errors import RetryableError
+from photofeed.event_log import InMemoryEventLog
+from photofeed.events import Envelope
+from photofeed.topics import Topic
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+    from photofeed.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def settings(stack: "EmbeddedStack") -> "Settings":
+    settings = stack.settings()
+    database.migrate(settings)
+    return settings
+
+
+@pytest.fixture
+def connection(settings: "Settings") -> Iterator[Connection[DictRow]]:
+    with database.connect(settings) as connection:
+        connection.execute("delete from outbox")
+        yield connection
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic(f"relay-{uuid.uuid4().hex}", key="id")
+
+
+def _published(log: InMemoryEventLog, topic: Topic) -> list[str]:
+    messages = log.consumer("test", [topic]).poll(1000, 0)
+    return [Envelope.decode(message.value).key for message in messages]
+
+
+def test_what_was_committed_is_published_in_order_and_what_was_not_is_not(
+    connection: Connection[DictRow], settings: "Settings", topic: Topic
+) -> None:
+    log = InMemoryEventLog(partitions=1)
+    relay = OutboxRelay(lambda: database.connect(settings), log, threading.Event())
+    with connection.transaction():
+        database.write_outbox_sync(connection, [(topic, Envelope("t", str(n), {})) for n in range(5)])
+    with connection.transaction(force_rollback=True):
+        database.write_outbox_sync(connection, [(topic, Envelope("t", "never", {}))])
+    assert relay.relay_batch(connection) == 5
+    assert relay.relay_batch(connection) == 0
+    assert _published(log, topic) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_log_that_refuses_leaves_the_messages_for_the_next_relay(
+    connection: Connection[DictRow], settings: "Settings", topic: Topic
+) -> None:
+    class Away(InMemoryEventLog):
+        def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+            raise RetryableError(f"no room for {len(envelopes)} in {topic}")
+
+    database.write_outbox_sync(connection, [(topic, Envelope("t", "kept", {}))])
+    with pytest.raises(RetryableError):
+        OutboxRelay(lambda: database.connect(settings), Away(), threading.Event()).relay_batch(connection)
+    log = InMemoryEventLog()
+    OutboxRelay(lambda: database.connect(settings), log, threading.Event()).relay_batch(connection)
+    assert _published(log, topic) == ["kept"]
+
+
+def test_a_waiting_relay_is_woken_by_a_commit_and_ends_when_told(
+    connection: Connection[DictRow], settings: "Settings", topic: Topic
+) -> None:
+    stop, arrived = threading.Event(), threading.Event()
+
+    class Telling(InMemoryEventLog):
+        def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+            super().publish(topic, envelopes)
+            arrived.set()
+
+    log = Telling()
+    thread = threading.Thread(target=OutboxRelay(lambda: database.connect(settings), log, stop).run)
+    thread.start()
+    try:
+        database.write_outbox_sync(connection, [(topic, Envelope("t", "woken", {}))])
+        assert arrived.wait(30)
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert _published(log, topic) == ["woken"]
