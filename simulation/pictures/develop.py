@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from simulation.pictures.colour import Pixels, shown
-from simulation.pictures.noise import TILE, blur, enlarge
+from simulation.pictures.noise import TILE, blur, enlarge, shrink
 
 _BRIGHTEST = 4.0
 _STEPS = 4096
@@ -17,7 +17,8 @@ _COARSE = 8
 def develop(rng: np.random.Generator, scene: Pixels) -> Image.Image:
     """A picture of the light in `scene` (3, height, width), which is changed."""
     _, height, width = scene.shape
-    scene += enlarge(0.12 * blur(np.clip(scene[:, ::_COARSE, ::_COARSE] - 0.75, 0, 3), 4), height, width)
+    bright = np.clip(shrink(scene, height // _COARSE, width // _COARSE) - 0.75, 0, 3)
+    scene += enlarge(0.12 * blur(bright, 4), height, width)
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     gain = 1 - np.float32(rng.uniform(0.1, 0.22)) * (rows**2 * 0.5 + columns**2 * 0.5) ** 1.5

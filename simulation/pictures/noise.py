@@ -102,21 +102,31 @@ def _cubic(knots: Pixels, at: Pixels) -> Pixels:
 
 def enlarge(values: Pixels, height: int, width: int) -> Pixels:
     """Planes (h, w) or (3, h, w) brought to `height` x `width`, smooth."""
-    planes = values.reshape(-1, *values.shape[-2:])
-    result = np.empty((len(planes), height, width), dtype=np.float32)
-    for plane, target in zip(planes, result, strict=True):
-        image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
-        target[:] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-    return result.reshape(*values.shape[:-2], height, width)
+    return _resize(values, (height, width), Image.Resampling.BILINEAR)
+
+
+def shrink(values: Pixels, height: int, width: int) -> Pixels:
+    """Planes (h, w) or (3, h, w) averaged to `height` x `width`."""
+    return _resize(values, (height, width), Image.Resampling.BOX)
 
 
 def blur(values: Pixels, radius: float) -> Pixels:
     """Planes (h, w) or (3, h, w) softened by about `radius` pixels."""
     height, width = values.shape[-2:]
-    small = max(1, round(height / radius)), max(1, round(width / radius))
-    planes = values.reshape(-1, height, width)
-    result = np.empty((len(planes), height, width), dtype=np.float32)
+    small = shrink(values, max(1, round(height / radius)), max(1, round(width / radius)))
+    return _resize(small, (height, width), Image.Resampling.BICUBIC)
+
+
+def grain_of(rng: np.random.Generator, tile: Pixels, height: int, width: int) -> Pixels:
+    """A piece (height, width) of `tile` from a random place, repeating where it must."""
+    rows, columns = np.arange(height) + rng.integers(TILE), np.arange(width) + rng.integers(TILE)
+    return tile.take(rows % TILE, axis=0).take(columns % TILE, axis=1)
+
+
+def _resize(values: Pixels, size: tuple[int, int], filter_: Image.Resampling) -> Pixels:
+    planes = values.reshape(-1, *values.shape[-2:])
+    result = np.empty((len(planes), *size), dtype=np.float32)
     for plane, target in zip(planes, result, strict=True):
-        shrunk = Image.fromarray(plane.astype(np.float32)).resize(small[::-1], Image.Resampling.BOX)
-        target[:] = np.asarray(shrunk.resize((width, height), Image.Resampling.BICUBIC))
-    return result.reshape(values.shape)
+        image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
+        target[:] = np.asarray(image.resize(size[::-1], filter_))
+    return result.reshape(*values.shape[:-2], *size)

@@ -12,7 +12,7 @@ import numpy as np
 from simulation.pictures.colour import Pixels, mix
 from simulation.pictures.daylight import Daylight
 from simulation.pictures.heights import fine_relief
-from simulation.pictures.noise import TILE, look_up, mix_of
+from simulation.pictures.noise import TILE, fractal_tile, grain_of, look_up, mix_of
 
 COLUMNS = 3  # one ray for so many columns of the picture
 
@@ -36,7 +36,10 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What the rays met, all (rays in depth, rays across): distance in texels, height, slopes, position, picture row."""
+    """What the rays met: distance and height in texels, slopes, position on the map, row in the picture.
+
+    All are (rays in depth, rays across).
+    """
 
     distance: Pixels  # (depth, 1)
     height: Pixels
@@ -54,10 +57,8 @@ class Samples:
     def sunlight(self, azimuth: float, elevation: float, roughness: float) -> Pixels:
         """Share of the sun's light each sample receives, 0 to 1; `roughness` adds relief finer than the map's."""
         at = (self.y * 4).astype(np.int64) % TILE * TILE + (self.x * 4).astype(np.int64) % TILE
-        across, down = (
-            slope + roughness * fine.take(at)
-            for slope, fine in zip((self.across, self.down), fine_relief(), strict=True)
-        )
+        fine_across, fine_down = fine_relief()
+        across, down = self.across + roughness * fine_across.take(at), self.down + roughness * fine_down.take(at)
         to_x, to_y = np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation)
         facing = (np.sin(elevation) - across * to_x - down * to_y) / np.sqrt(1 + across**2 + down**2)
         shares: Pixels = np.clip(facing, 0, 1).astype(np.float32)
@@ -88,8 +89,11 @@ def hazy(colour: Pixels, samples: Samples, moment: Daylight, *, clear: float, mi
     return mix(colour, mix(moment.haze, moment.horizon, 0.35), 1 - np.exp(-thickness))
 
 
-def spread(samples: Samples, colour: Pixels, behind: Pixels) -> None:
-    """Paint `colour` (3, depth, across) of the samples over the pixels of `behind`, in place."""
+def spread(rng: np.random.Generator, samples: Samples, colour: Pixels, behind: Pixels, *, texture: float) -> None:
+    """Paint `colour` (3, depth, across) of the samples over the pixels of `behind`, in place.
+
+    `texture` is the strength of the fine structure that near ground has between the samples.
+    """
     _, height, width = behind.shape
     row = _widen(samples.row, width)
     seen = np.minimum.accumulate(row, axis=0)
@@ -111,12 +115,16 @@ def spread(samples: Samples, colour: Pixels, behind: Pixels) -> None:
     share = np.clip((rows - row_before) / (row_here - row_before - 1e-6), 0, 1)
     # where the sample before was hidden, this one is the top of a ridge and nothing lies between them
     share[~visible.take(before)] = 1
+    near = np.exp(-(samples.distance[:, 0] - samples.distance[0]) / 500)
+    fine = 1 + texture * (grain_of(rng, fractal_tile(6, 0.7), *here.shape) - 0.5) * near.take(here)
     top = np.clip(np.ceil(seen[-1]), 1, height - 1).astype(np.int64)
     part = np.clip(top - seen[-1], 0, 1)  # how much of the pixel above the skyline is land
     across = np.arange(width)
     for channel in range(3):
         plane = behind[channel]
-        np.copyto(plane[start:], mix_of(_widen(colour[channel], width).ravel(), before, at, share), where=covered)
+        ground = mix_of(_widen(colour[channel], width).ravel(), before, at, share)
+        ground *= fine
+        np.copyto(plane[start:], ground, where=covered)
         plane[top - 1, across] += (plane[top, across] - plane[top - 1, across]) * part
 
 

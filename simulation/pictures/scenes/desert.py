@@ -27,6 +27,13 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     patches = look_up(fractal_tile(5, 1.4), samples.x, samples.y)
     ripples = np.sin(samples.x * 2.6 + samples.y * 1.1 + patches * 22) * np.exp(-samples.distance / 130)
     sand = light(str(rng.choice(_SAND))) * (0.85 + 0.2 * patches + 0.1 * ripples)
-    lit = sand * (moment.sun * (1.7 * sunlight**1.3) + mix(moment.ambient, moment.haze, 0.25) * 0.45)
-    spread(samples, hazy(lit, samples, moment, clear=float(rng.uniform(700, 1600)), mist=0.0, peak=_PEAK), scene)
+    sun = mix(moment.sun, np.full((3, 1, 1), moment.sun.mean(), dtype=np.float32), 0.4)
+    lit = sand * (sun * (1.7 * sunlight**1.3) + mix(moment.ambient, moment.haze, 0.25) * 0.45)
+    spread(
+        rng,
+        samples,
+        hazy(lit, samples, moment, clear=float(rng.uniform(700, 1600)), mist=0.0, peak=_PEAK),
+        scene,
+        texture=0.12,
+    )
     return scene

@@ -122,17 +122,16 @@ def _flower(rng: np.random.Generator, scene: Pixels, bloom: Bloom, place: Place,
     colour, cover = _head(rng, bloom, columns / place.radius, rows / place.radius, place.radius / grid)
     if place.soft:
         edge = 2 * reach + 1
-        # colour weighted by coverage, so that nothing dark bleeds in
-        soft = np.maximum(enlarge(blur(cover, place.soft / grid), edge, edge), 1e-3)
-        colour, cover = enlarge(blur(colour * cover, place.soft / grid), edge, edge) / soft, np.clip(soft, 0, 1)
+        colour, cover = (enlarge(blur(part, place.soft / grid), edge, edge) for part in (colour, cover))
     inside_rows = slice(max(0, -top), max(0, min(2 * reach + 1, height - top)))
     inside_columns = slice(max(0, -left), max(0, min(2 * reach + 1, width - left)))
     part = scene[:, max(0, top) : max(0, top + 2 * reach + 1), max(0, left) : max(0, left + 2 * reach + 1)]
-    part += (colour[:, inside_rows, inside_columns] * lit - part) * cover[inside_rows, inside_columns]
+    part *= 1 - cover[inside_rows, inside_columns]
+    part += colour[:, inside_rows, inside_columns] * lit
 
 
 def _head(rng: np.random.Generator, bloom: Bloom, x: Pixels, y: Pixels, radius: float) -> tuple[Pixels, Pixels]:
-    """Colour (3, h, w) and coverage (h, w) of a flower head of radius 1, seen a little from the side."""
+    """A flower head of radius 1, seen a little from the side: colour times coverage (3, h, w), and coverage (h, w)."""
     turn, squash = rng.uniform(0, np.pi), rng.uniform(0.72, 0.98)
     across, along = x * np.cos(turn) + y * np.sin(turn), (y * np.cos(turn) - x * np.sin(turn)) / squash
     far, angle = np.hypot(across, along), np.arctan2(along, across)
@@ -156,4 +155,5 @@ def _head(rng: np.random.Generator, bloom: Bloom, x: Pixels, y: Pixels, radius: 
     eye = np.clip((bloom.eye - far) * radius * 0.6, 0, 1)
     seeds = 0.55 + 0.45 * np.sin(far * 70 + 3 * np.sin(angle * 13)) * np.sin(angle * 34 + far * 40)
     button = light(bloom.eye_colour) * (seeds * np.clip(1.15 - 0.5 * (far / bloom.eye) ** 2, 0.2, 1.2))
-    return mix(mix(base, tip, blend) * shade, button, eye), np.maximum(cover, eye)
+    cover = np.maximum(cover, eye)
+    return mix(mix(base, tip, blend) * shade, button, eye) * cover, cover

@@ -4,18 +4,18 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix
 from simulation.pictures.daylight import Daylight, daylight
-from simulation.pictures.noise import enlarge, fractal_tile, look_up, ridge_line
+from simulation.pictures.noise import enlarge, fractal_tile, grain_of, look_up, ridge_line
 from simulation.pictures.sky import paint_sky
 from simulation.pictures.trees import Shapes, conifer, paint_over
 
 _GREENS = ("#1f3a28", "#24402f", "#303f22", "#1c3538", "#3a4420", "#4f3a1a")
-_SLOPES_SHARE = 0.65
+_SLOPES_SHARE = 0.75
 _COARSE = 4
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     """One of the two kinds of wood."""
-    moment = daylight(rng, "mist", "mist", "dawn", "golden", "day")
+    moment = daylight(rng, "mist", "mist", "golden", "day")
     green = light(str(rng.choice(_GREENS)))
     fog = mix(mix(moment.haze, moment.horizon, 0.4), green * 3, 0.12)
     kind = _slopes if rng.random() < _SLOPES_SHARE else _trunks
@@ -27,7 +27,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 def _slopes(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, green: Pixels, fog: Pixels) -> Pixels:
     """Ranks of spruces, each nearer one larger and darker, with fog between them."""
     height, width = size
-    scene = mix(paint_sky(rng, size, height * 0.6, moment, clouds=0.25), fog, 0.55)
+    scene = mix(paint_sky(rng, size, height * 0.6, moment, clouds=0.0), fog, 0.55)
     ranks = int(rng.integers(5, 8))
     start = rng.uniform(0.18, 0.4)
     for rank in range(ranks):
@@ -41,7 +41,8 @@ def _slopes(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
         for column in rng.uniform(0, width, int(7 * width / tall)):
             conifer(rng, shapes, column, float(line[int(column)]) + tall * 0.1, tall * rng.uniform(0.5, 1.15))
         shade = mix(fog, green * (0.3 + moment.ambient), 0.16 + 0.8 * share)
-        paint_over(scene, shapes.mask(), shade)
+        needles = 1 + 1.1 * share * (grain_of(rng, fractal_tile(6, 0.7), height, width) - 0.5)
+        paint_over(scene, shapes.mask(), shade * needles)
         _fog(rng, scene, line, fog, 0.7 * (1 - share) + 0.05)
     return scene
 
@@ -73,9 +74,9 @@ def _trunks(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
     """Among tall trunks, the light coming from behind them."""
     height, width = size
     y, x = np.mgrid[0:height:_COARSE, 0:width:_COARSE].astype(np.float32)
-    leaves = look_up(fractal_tile(1, 1.2), x * 1.1 + rng.uniform(0, 1024), y * 1.1)
+    leaves = look_up(fractal_tile(1, 1.55), x * 0.9 + rng.uniform(0, 1024), y * 0.9)
     glow = np.exp(-(np.hypot((x / width - moment.sun_x) * 1.6, (y / height - 0.42) * 1.2) ** 2) / 0.16)
-    backdrop = mix(green * 2.2, fog * 1.1, np.clip(glow * 0.75 + (leaves - 0.5) * 0.9, 0, 1))
+    backdrop = mix(green * 1.6, fog * 1.1, np.clip(0.25 + glow * 0.7 + (leaves - 0.5) * 0.7, 0, 1))
     scene = enlarge(backdrop + moment.glow * (glow * 0.25), height, width)
     ranks = 5
     for rank in range(ranks):
@@ -87,7 +88,8 @@ def _trunks(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
         for _ in range(int(30 - 25 * share)):
             _trunk(rng, shapes, rng.uniform(-0.02, 1.02) * width, foot, width * (0.006 + 0.045 * share**1.6))
         bark = mix(green, light("#2a211b"), 0.5) * (0.2 + moment.ambient * 0.5)
-        paint_over(scene, shapes.mask(), mix(fog, bark, 0.2 + 0.78 * share))
+        rough = 1 + 0.9 * share * (grain_of(rng, fractal_tile(6, 0.7), height, width) - 0.5)
+        paint_over(scene, shapes.mask(), mix(fog, bark, 0.2 + 0.78 * share) * rough)
         _fog(rng, scene, line, fog, 0.5 * (1 - share) + 0.06)
     return scene
 

@@ -25,7 +25,13 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     scene = paint_sky(rng, (height, width), camera.horizon, moment, clouds=rng.uniform(0.2, 0.8))
     ground = ground_colour(rng, samples, snow_line=float(rng.uniform(0.4, 0.7)))
     lit = lit_ground(rng, ground, samples, moment, camera.direction)
-    spread(samples, hazy(lit, samples, moment, clear=float(rng.uniform(900, 1800)), mist=1.0, peak=PEAK), scene)
+    spread(
+        rng,
+        samples,
+        hazy(lit, samples, moment, clear=float(rng.uniform(900, 1800)), mist=1.0, peak=PEAK),
+        scene,
+        texture=0.5,
+    )
     shore = round(height * rng.uniform(0.5, 0.62))
     _far_shore(rng, scene, shore, light("#12201c") * (0.6 + moment.ambient))
     paint_lake(rng, scene, shore, moment, calm=float(rng.uniform(0.3, 1)))

@@ -28,7 +28,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     ground = ground_colour(rng, samples, snow_line=float(rng.uniform(0.4, 0.75)))
     lit = lit_ground(rng, ground, samples, moment, camera.direction)
     air = hazy(lit, samples, moment, clear=float(rng.uniform(700, 1500)), mist=float(rng.uniform(0, 2.5)), peak=PEAK)
-    spread(samples, air, scene)
+    spread(rng, samples, air, scene, texture=0.9)
     return scene
 
 
@@ -36,8 +36,8 @@ def ground_colour(rng: np.random.Generator, samples: Samples, snow_line: float) 
     """Forest, meadow, rock and snow by height and steepness (3, depth, across)."""
     level = samples.height / PEAK
     steep = 1 - samples.upright()
-    patches = look_up(fractal_tile(5, 1.4), samples.x * 3, samples.y * 3)
-    speckle = look_up(fractal_tile(6, 0.7), samples.x * 9, samples.y * 9)
+    patches = look_up(fractal_tile(5, 1.4), samples.x * 3 + samples.height * 2, samples.y * 3 + samples.height)
+    speckle = look_up(fractal_tile(6, 0.7), samples.x * 9 + samples.height * 7, samples.y * 9 + samples.height * 5)
     forest, rock = light(str(rng.choice(_FORESTS))), light(str(rng.choice(_ROCKS)))
     trees = np.clip((0.42 - level) * 5 + (patches - 0.5) * 2 + 0.5, 0, 1)
     colour: Pixels = mix(light("#77823f"), forest, trees) * (1 + (1.1 * speckle - 0.55) * trees)

@@ -24,12 +24,18 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     samples = look(tile, camera, width)
     scene = paint_sky(rng, (height, width), camera.horizon, moment, clouds=rng.uniform(0, 0.8))
     steep = 1 - samples.upright()
-    patches = look_up(fractal_tile(5, 1.4), samples.x * 3, samples.y * 3)
+    patches = look_up(fractal_tile(5, 1.4), samples.x * 3 + samples.height * 2, samples.y * 3 + samples.height)
     bare = np.clip(steep * 5 - 2.5 + (patches - 0.5) * 1.2, 0, 0.9)
     wood = np.clip((0.3 - samples.height / PEAK) * 6 + (patches - 0.5) * 5, 0, 0.75)
     ground = mix(mix(light("#f3f6fb"), light("#5c5f66"), bare), light("#3c4a4a"), wood)
     lit = lit_ground(rng, ground, samples, moment, camera.direction)
-    spread(samples, hazy(lit, samples, moment, clear=float(rng.uniform(700, 1500)), mist=1.5, peak=PEAK), scene)
+    spread(
+        rng,
+        samples,
+        hazy(lit, samples, moment, clear=float(rng.uniform(700, 1500)), mist=1.5, peak=PEAK),
+        scene,
+        texture=0.35,
+    )
     _slope(rng, scene, moment)
     if moment.name == "mist" or rng.random() < _SNOWFALL_SHARE:
         _snowfall(rng, scene)

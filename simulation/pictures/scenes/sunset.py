@@ -18,6 +18,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     horizon = height * rng.uniform(0.55, 0.72)
     scene = paint_sky(rng, (height, width), horizon, moment, clouds=rng.uniform(0.35, 1.0))
     dark = moment.ambient * 0.03
+    line: Pixels
     if rng.random() < _SEA_SHARE:
         paint_sea(rng, scene, round(horizon), moment, deep="#2a2238", swell=float(rng.uniform(0.4, 0.9)))
         line = np.linspace(rng.uniform(0.93, 1.01), rng.uniform(0.93, 1.01), width) * height

@@ -14,11 +14,11 @@ from simulation.pictures.catalogue import Picture, pictures, topics
 
 @pytest.fixture(scope="module")
 def some() -> list[Picture]:
-    return list(pictures(seed=3, count=16))
+    return list(pictures(seed=3, count=10))
 
 
 def test_the_same_seed_makes_the_same_pictures_and_a_longer_world_starts_alike(some: list[Picture]) -> None:
-    assert list(pictures(seed=3, count=4)) == some[:4]
+    assert list(pictures(seed=3, count=2)) == some[:2]
     assert next(pictures(seed=4, count=1)) != some[0]
 
 
@@ -43,8 +43,8 @@ def test_pictures_come_with_a_topic_words_and_a_date(some: list[Picture]) -> Non
         assert 2 <= len(picture.tags) == len(set(picture.tags))
         assert picture.caption
         assert picture.taken_at.tzinfo is not None
-    assert len({picture.caption for picture in some}) > 12
-    assert len(Counter(picture.topic for picture in some)) > 5
+    assert len({picture.caption for picture in some}) > 8
+    assert len(Counter(picture.topic for picture in some)) > 4
 
 
 def test_every_topic_has_words_of_its_own() -> None:
@@ -61,7 +61,7 @@ def test_ones_own_files_come_first_once_each_with_their_folder_as_topic(tmp_path
     made = list(pictures(seed=1, count=4, user_folder=tmp_path))
     assert Counter(picture.topic for picture in made[:3]) == {"garden": 2, "photo": 1}
     assert {picture.media_type for picture in made[:3]} == {"image/jpeg", "image/png", "image/webp"}
-    assert made[0].data in {path.read_bytes() for path in tmp_path.rglob("*")}
+    assert made[0].data in {path.read_bytes() for path in tmp_path.rglob("*.*")}
     assert made[3].topic in topics()
 
 
