@@ -1,7 +1,9 @@
 """Scoring tables: a model compiled for the kernel, as plain arrays that are kept in one file."""
 
 import zipfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +14,8 @@ from photofeed.scorer.table_arrays import TableArrays
 from photofeed.scorer.table_bounds import check_bounds
 
 FORMAT_VERSION = 1
+# what zipfile and numpy raise on one damaged byte or another; RuntimeError: "encrypted", "compression not supported"
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class ScoringTables:
 
     model_sha256: str
     features: int
-    arrays: TableArrays
+    arrays: TableArrays = field(repr=False)
 
     def save(self, path: Path) -> None:
         """Write one uncompressed .npz without pickles."""
@@ -38,17 +42,22 @@ class ScoringTables:
         """Read tables that `save` wrote.
 
         Raises:
-            FileNotFoundError: there is no such file.
+            OSError: the file is not there, or cannot be read.
             TablesError: the file is damaged, of another format version, or inconsistent.
         """
+        content = path.read_bytes()  # from here on, whatever goes wrong is the file's fault
         try:
-            with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as members:
+            with zipfile.ZipFile(BytesIO(content)) as archive:
+                damaged = archive.testzip()  # by checksums: numpy would rather parse what it finds
+            if damaged is not None:
+                raise TablesError(f"{path}: damaged scoring tables: {damaged}")
+            with np.load(BytesIO(content), allow_pickle=False) as members:
                 version = int(members["format_version"])
                 if version != FORMAT_VERSION:
                     raise TablesError(f"{path}: table format {version}, this engine reads {FORMAT_VERSION}")
                 arrays = TableArrays(**{name: members[name] for name in TableArrays._fields})
                 tables = cls(str(members["model_sha256"]), int(members["features"]), arrays)
-        except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
+        except DAMAGE as error:
             raise TablesError(f"{path}: damaged scoring tables: {error}") from error
         check_bounds(tables.features, tables.arrays)
         return tables

@@ -48,7 +48,7 @@ def test_another_kind_of_file(tmp_path: Path, damage: bytes) -> None:
         ScoringTables.load(tmp_path / "tables.npz")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True), cut=st.booleans())
 def test_a_cut_or_altered_file_is_refused_or_harmless(
     tables: ScoringTables, tmp_path: Path, share: float, cut: bool
