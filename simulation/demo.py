@@ -13,6 +13,7 @@ from rich.console import Console
 
 from simulation.journal import Journal
 from simulation.live import Session, live_sessions, summary
+from simulation.painting import check_folder
 from simulation.path import bring_to_life
 from simulation.report import feed_table
 from simulation.running import RunningPhotofeed, running_photofeed
@@ -30,9 +31,11 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
     """Run the demo on a state folder until Ctrl-C.
 
     Raises:
-        SimulationError: the path is broken somewhere; everything is stopped, and the next run goes on from there.
+        SimulationError: there are no photos, or the path is broken somewhere; everything is stopped, and the next run goes on from there.
         KeyboardInterrupt: Ctrl-C before the demo was up; everything is stopped.
     """
+    if photos is not None:
+        check_folder(photos)
     stages = ConsoleStages(console)
     with running_photofeed(state_dir, DEMO, stages) as running:
         journal = Journal(state_dir / JOURNAL_FILE, seed=SEED, scale=DEMO, now=datetime.now(UTC))

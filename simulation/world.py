@@ -3,7 +3,8 @@
 people → follows → photos (initiate, PUT, complete) → all processed → history → seeded
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -29,8 +30,8 @@ SEEDED = "seeded"
 READY = "ready"
 MEMBER_DAYS = 200.0  # before their first follow, at most
 
-# Gives pictures with their numbers, all but those whose number it is handed.
-Pictures: TypeAlias = Callable[[Collection[int]], Iterable[tuple[int, Picture]]]
+# Gives pictures with their numbers, all but those whose number it is handed; closed when no more are wanted.
+Pictures: TypeAlias = Callable[[Collection[int]], Generator[tuple[int, Picture], None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class _Seeding:
         uploader = Uploader(self._client, population, journal)
         with self._stages.stage("photos uploaded", scale.photos) as advance:
             advance(len(journal.photos))
-            uploader.upload(pictures(frozenset(journal.photos)), advance)
+            with closing(pictures(frozenset(journal.photos))) as coming:
+                uploader.upload(coming, advance)
         with self._stages.stage("photos processed", len(journal.photos)) as advance:
             photos = uploader.wait_until_processed(patience, advance)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from simulation.painting import Paintings
+from simulation.errors import SimulationError
+from simulation.painting import Paintings, check_folder
 
 
 @pytest.fixture
@@ -35,3 +36,8 @@ def test_painted_pictures_are_the_same_after_an_interruption() -> None:
 
     assert everything[0].data != everything[1].data
     assert dict(paintings.missing({0})) == {1: everything[1]}
+
+
+def test_a_folder_without_photos_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match="holds no"):
+        check_folder(tmp_path)

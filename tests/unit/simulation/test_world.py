@@ -1,4 +1,4 @@
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,11 +24,11 @@ def _picture(number: int, data: bytes = b"") -> Picture:
     return Picture(data or f"picture {number}".encode(), "image/jpeg", topic, f"Number {number}", (topic, "more"), NOW)
 
 
-def _pictures(done: Collection[int]) -> Iterator[tuple[int, Picture]]:
+def _pictures(done: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
     return ((number, _picture(number)) for number in range(SCALE.photos) if number not in done)
 
 
-def _broken_pictures(_: Collection[int]) -> Iterator[tuple[int, Picture]]:
+def _broken_pictures(_: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
     return ((number, _picture(number, b"broken")) for number in range(SCALE.photos))
 
 
@@ -111,7 +111,7 @@ def test_a_handle_somebody_has_already_is_taken_with_a_number(api: Any, journal:
 
 
 def test_a_photo_that_failed_is_reported_and_the_others_live(api: Any, journal: Journal, fake_time: Any) -> None:
-    def one_broken(_: Collection[int]) -> Iterator[tuple[int, Picture]]:
+    def one_broken(_: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
         return ((number, _picture(number, b"broken" if number == 4 else b"")) for number in range(SCALE.photos))
 
     seeded = _seed(api, journal, fake_time, one_broken)
