@@ -35,8 +35,14 @@ def main() -> None:
 def _unreachable(error: Exception) -> str | None:
     """A sentence for systems that do not answer; None for anything that is a fault of ours."""
     module = type(error).__module__.partition(".")[0]
-    systems = {"psycopg": "PostgreSQL", "redis": "Redis", "kafka": "Kafka", "botocore": "object storage"}
+    systems = {
+        "psycopg": "PostgreSQL",
+        "sqlalchemy": "PostgreSQL",
+        "redis": "Redis",
+        "kafka": "Kafka",
+        "botocore": "object storage",
+    }
     if module not in systems:
         return None
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return f"{systems[module]} does not answer ({first_line}). Is the stack up? Try `make demo`."

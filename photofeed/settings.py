@@ -5,8 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from photofeed.errors import InvalidError
 
 DEV_SECRET = "photofeed-dev"  # noqa: S105  refused outside env=dev
 STACK_ENV_FILE = "stack.env"
@@ -89,6 +91,17 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings; the embedded stack's file fills what the environment leaves open."""
+    """Read the settings; the embedded stack's file fills what the environment leaves open.
+
+    Raises:
+        InvalidError: a variable has a value that cannot be, or a secret is missing; the message names it.
+    """
     state_dir = Path(os.environ.get("PHOTOFEED_STATE_DIR", ".photofeed"))
-    return Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
+    try:
+        return Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
+    except ValidationError as error:
+        wrong = [
+            f"{'PHOTOFEED_' + str(one['loc'][0]).upper() + ': ' if one['loc'] else ''}{one['msg']}"
+            for one in error.errors()
+        ]
+        raise InvalidError(f"settings: {'; '.join(wrong)}", code="settings") from None
