@@ -31,7 +31,8 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
     """Run the demo on a state folder until Ctrl-C.
 
     Raises:
-        SimulationError: there are no photos, or the path is broken somewhere; everything is stopped, and the next run goes on from there.
+        SimulationError: there are no photos, or the path is broken somewhere; everything is stopped, and the next run
+            goes on from there.
         KeyboardInterrupt: Ctrl-C before the demo was up; everything is stopped.
     """
     if photos is not None:
