@@ -11,8 +11,10 @@ from ingestion.photos.formats import PhotoFormat
 from ingestion.photos.validate import Header
 
 # JPEG decoders shrink by 2, 4 or 8 at a fraction of the cost of decoding it all. Asking for this much more than is
-# needed leaves the last step to LANCZOS: the result then differs from decoding it all by less than 0.002 SSIM.
-DRAFT_MARGIN = 1.5
+# needed leaves the last step to LANCZOS. Against decoding it all, six photos of phones lose in SSIM, as delivered at
+# 1080 pixels: 0.001 (at most 0.002) with a margin of 1.9, 0.002 (0.006) with 1.4, 0.004 (0.014) with 1.1. 1.4 lets the
+# usual 3024 x 4032 be decoded at half its size, which takes a third of the time.
+DRAFT_MARGIN = 1.4
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -20,7 +20,8 @@ from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.wire import decode
 from photofeed.errors import RetryableError
 
-DEFAULT_MEMORY_BYTES = 2 * 2**30  # address space, about 0.5 GiB of which are mapped libraries
+# Address space. Peaks measured: 48-MP JPEG 0.2 GiB, 48-MP HEIC 0.5, 59-MP PNG with alpha 0.7, 48-MP WebP 0.9.
+DEFAULT_MEMORY_BYTES = 3 * 2**29
 DEFAULT_TIMEOUT_SECONDS = 30.0
 _START_SECONDS = 60.0
 _LONGEST_ANSWER = 2**27
