@@ -75,7 +75,7 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         owned.callback(close_feature_store, store)
         pipeline = engagement_pipeline(store, client)
         pipeline.recover()
-        yield _worker(owned, settings, topics.FEATURES_GROUP, pipeline.handle, stop, batch_size=20).run
+        yield _worker(owned, settings, topics.FEATURES_GROUP, pipeline.handle, stop, batch_size=100).run
 
 
 @contextmanager

@@ -5,6 +5,7 @@
     pool:fresh       the latest public posts, for exploring
     pool:trending    public posts by how fast they are liked now, for exploring
     seen:<user>      posts lately shown to the user, by when
+    hidden:<user>    posts the user never wants to see again
 
 All of it may be lost: it is rebuilt from PostgreSQL and the event log.
 """
@@ -39,6 +40,11 @@ def author_key(user_id: int) -> str:
 def seen_key(user_id: int) -> str:
     """Key of what a user was shown."""
     return f"seen:{user_id}"
+
+
+def hidden_key(user_id: int) -> str:
+    """Key of what a user has hidden or reported."""
+    return f"hidden:{user_id}"
 
 
 def trending_score(likes: float, as_of_seconds: float) -> float:

@@ -19,6 +19,7 @@ from photofeed.tokens import TokenVerifier
 from serving.engagement import EngagementRecorder
 from serving.feed.features import FeatureReader
 from serving.feed.filters.hidden_authors import HiddenAuthors
+from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
 from serving.feed.filters.seen import SeenPosts
 from serving.feed.pipeline import FeedPipeline
@@ -75,7 +76,7 @@ async def services(
             database=pool,
             sources=[FollowingSource(client), CelebritySource(client)],
             explore=ExploreSource(client),
-            filters=[OwnPosts(), HiddenAuthors()],
+            filters=[OwnPosts(), HiddenAuthors(), HiddenPosts(client)],
             seen=SeenPosts(client),
             model_slot=model_slot,
             fallback_features=FeatureReader(manifest, reader),

@@ -1,4 +1,4 @@
-"""What the feed path must know at once of engagement: posts already seen, and posts that trend."""
+"""What the feed path must know at once of engagement: posts seen, posts unwelcome, and posts that trend."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,8 +6,17 @@ from typing import Protocol
 from ingestion.engagement.accumulate import MICROSECONDS, CounterRow
 from photofeed.events import Action, EngagementEvent
 from photofeed.posts import PostRef
-from photofeed.timelines import POOL_LENGTH, SEEN_LENGTH, TRENDING_POOL, RedisClient, seen_key, trending_score
+from photofeed.timelines import (
+    POOL_LENGTH,
+    SEEN_LENGTH,
+    TRENDING_POOL,
+    RedisClient,
+    hidden_key,
+    seen_key,
+    trending_score,
+)
 
+UNWELCOME = frozenset({Action.HIDE, Action.REPORT})
 _TRENDING_VIEW, _TRENDING_COUNTER = "post_engagement", "likes_24h"
 
 
@@ -15,11 +24,11 @@ class FeedMemory(Protocol):
     """Side effects of engagement that candidates and filters read."""
 
     def remember(self, events: Sequence[EngagementEvent], likes: dict[int, tuple[float, int]]) -> None:
-        """Note what was seen, and how posts do: post id -> (decayed likes, as of, microseconds)."""
+        """Note what was seen or is unwelcome, and how posts do: post id -> (decayed likes, as of, microseconds)."""
 
 
 class RedisFeedMemory:
-    """Seen sets and the trending pool in Redis."""
+    """Seen and hidden posts and the trending pool in Redis."""
 
     def __init__(self, client: RedisClient) -> None:
         self._redis = client
@@ -37,6 +46,8 @@ class RedisFeedMemory:
                 key = seen_key(event.user_id)
                 pipeline.zadd(key, {str(event.post_id): event.occurred_at.timestamp()}, gt=True)
                 pipeline.zremrangebyrank(key, 0, -SEEN_LENGTH - 1)
+            elif event.action in UNWELCOME:
+                pipeline.sadd(hidden_key(event.user_id), event.post_id)
         for post_id, (count, as_of_us) in likes.items():
             if post_id in posts:
                 pipeline.zadd(TRENDING_POOL, {posts[post_id]: trending_score(count, as_of_us / MICROSECONDS)})

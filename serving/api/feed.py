@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from photofeed.errors import InvalidError, NotFoundError
+from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
 from photofeed.ids import decode_id
 from serving.api.replies import reply
 from serving.api.users import find_user
 from serving.feed.pipeline import Page
-from serving.services import ActorDep, ServicesDep
+from serving.services import ActorDep, CallerDep, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["feed"])
 
@@ -19,13 +19,25 @@ CursorText = Annotated[str | None, Query(max_length=1000, alias="cursor")]
 
 
 @router.get("/feed")
-async def feed(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None) -> Response:
+async def feed(
+    services: ServicesDep,
+    caller: CallerDep,
+    actor: ActorDep,
+    limit: Limit = 30,
+    cursor: CursorText = None,
+    explain: Annotated[bool, Query(description="Admins, or one's own feed in development: why it looks so")] = False,
+) -> Response:
     """One's ranked feed: a new slate, or with a cursor the next page of one."""
+    if explain and not (caller.is_admin or services.settings.env == "dev"):
+        raise ForbiddenError("Only an admin may look behind a feed.")
     if cursor is None:
         page = await services.feed.first_page(actor, limit)
     else:
         page = await services.feed.next_page(actor, cursor, limit)
-    return reply(_page_json(page))
+    body = _page_json(page)
+    if explain and page.explanation is not None:
+        body["explanation"] = page.explanation.to_json()
+    return reply(body)
 
 
 def _page_json(page: Page) -> dict[str, Any]:

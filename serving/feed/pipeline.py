@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import uuid7
 from photofeed.settings import Settings
 from serving.feed.candidates import Candidates, Source
+from serving.feed.explanation import Explanation
 from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
 from serving.feed.query import FeedQuery, make_query
@@ -67,6 +68,7 @@ class Page:
     slate: Slate
     items: list[dict[str, Any]]
     next_cursor: str | None
+    explanation: Explanation | None = None  # of the first page only: later pages decide nothing
 
 
 @dataclass(slots=True)
@@ -95,11 +97,12 @@ class FeedPipeline:
         """
         with _timed("query"):
             query = await self._query(user_id)
-        slate = await self._rank(query)
+        explanation = Explanation()
+        slate = await self._rank(query, explanation)
         RANKED.labels(slate.ranking).inc()
         with _timed("slate"):
             await self.slates.keep(slate)
-        return await self._page(slate, 0, limit)
+        return replace(await self._page(slate, 0, limit), explanation=explanation)
 
     async def next_page(self, user_id: int, cursor_text: str, limit: int) -> Page:
         """Go on in a slate.
@@ -117,11 +120,11 @@ class FeedPipeline:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
         return query
 
-    async def _rank(self, query: FeedQuery) -> Slate:
+    async def _rank(self, query: FeedQuery, explanation: Explanation) -> Slate:
         with _timed("candidates"):
             candidates, skipped = await self._candidates(query)
         with _timed("filters"):
-            candidates = await self._filter(query, candidates)
+            candidates = await self._filter(query, candidates, explanation)
         model = self.model_slot.live
         with _timed("features"):
             features = await self._features(query, candidates, model)
@@ -129,6 +132,8 @@ class FeedPipeline:
             ranking, scores = self._score(candidates, features, model)
         with _timed("rerank"):
             items = self._rerank(candidates, features, scores)
+        explanation.candidates, explanation.features = candidates, features
+        explanation.scores, explanation.items = scores, items
         by_model = model if ranking == "model" else None
         return Slate(
             id=uuid7(),
@@ -160,20 +165,26 @@ class FeedPipeline:
             log.warning("source skipped", source=source.name, error=repr(error))
             return None
 
-    async def _filter(self, query: FeedQuery, candidates: Candidates) -> Candidates:
+    async def _filter(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
         """Leave out what may not be shown, and what was seen lately unless the slate would be too short."""
         for one in self.filters:
-            candidates = await self._keep(one, query, candidates)
-        unseen = await self._keep(self.seen, query, candidates)
-        return unseen if len(unseen) >= SHORTEST_SLATE else candidates
+            candidates = await self._keep(one, query, candidates, explanation)
+        unseen = await self._keep(self.seen, query, candidates, explanation)
+        if len(unseen) >= SHORTEST_SLATE:
+            return unseen
+        explanation.restore(self.seen.reason)
+        return candidates
 
-    async def _keep(self, one: CandidateFilter, query: FeedQuery, candidates: Candidates) -> Candidates:
+    async def _keep(
+        self, one: CandidateFilter, query: FeedQuery, candidates: Candidates, explanation: Explanation
+    ) -> Candidates:
         try:
             mask = await one.keep(query, candidates)
         except (RedisError, TimeoutError) as error:
             log.warning("filter skipped", filter=one.reason, error=repr(error))
             return candidates
         DROPPED.labels(one.reason).inc(int((~mask).sum()))
+        explanation.drop(candidates, mask, one.reason)
         return candidates.take(mask)
 
     async def _features(

@@ -76,7 +76,7 @@ def test_pages_go_on_without_a_post_twice_or_three_in_a_row(app: "App", creators
         if cursor is None:
             break
     ids = [item["post"]["id"] for item in items]
-    assert len(set(ids)) == len(ids) >= 45
+    assert len(set(ids)) == len(ids) >= 40
     assert [item["position"] for item in items] == list(range(len(items)))
     assert _longest_run(_authors(items)) <= 2
     assert set(sizes[:-1]) == {7}
@@ -157,3 +157,19 @@ def test_profiles_page_through_all_posts_newest_first(app: "App", creators: list
             break
     assert len(seen) == len(set(seen)) == 12
     assert seen == sorted(seen, reverse=True)
+
+
+def test_a_feed_explains_itself(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators[:2])
+    viewer.call("PUT", f"/v1/users/{creators[1].id}/mute")
+    page = viewer.get("/v1/feed?limit=10&explain=true")
+    why = page["explanation"]["candidates"]
+    in_slate = [one for one in why if one["outcome"] == "in the slate"]
+    assert [one["postId"] for one in in_slate[:10]] == [item["post"]["id"] for item in page["items"]]
+    assert [one["place"] for one in in_slate] == list(range(len(in_slate)))
+    muted = [one for one in why if one["outcome"] == "dropped: muted_or_blocked"]
+    assert {one["authorId"] for one in muted} == {creators[1].id}
+    assert len(muted) == 12
+    assert all(len(one["features"]) == len(page["explanation"]["featureNames"]) for one in in_slate)
+    assert "explanation" not in viewer.get("/v1/feed")
