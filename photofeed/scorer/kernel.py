@@ -1,9 +1,9 @@
 """The bit-sliced kernel: rows are the SIMD dimension, one bit each, in blocks of 512 rows.
 
-Stages, for each block:
- 1 bin     each value becomes a byte, its rank among the model's own thresholds (a branch-free binary search)
- 2 ask     every distinct condition of the model becomes one plane of 512 "goes right" bits
- 3 route   down each tree: reach[right] = reach[node] & condition; reach[left] = reach[node] ^ reach[right]
+Stages, the first one for each block, the others for each tree:
+ 1 bin     each value becomes a byte, its rank among the model's own thresholds; each category a one-hot plane
+ 2 ask     each condition that no tree asked before becomes one plane of 512 "goes right" bits
+ 3 route   down the tree: reach[right] = reach[node] & answer; reach[left] = reach[node] ^ reach[right]
  4 index   each bit of the leaf number is an OR of reach planes; the bits are turned into one byte a row
  5 sum     score[row] += leaf[index], float64 in tree order: the same sums as LightGBM's
 
@@ -258,47 +258,40 @@ def _sum_trees(rows: int, tables: TableArrays, scratch: Scratch) -> None:
     for first_tree in range(0, len(tables.trees), TREES):
         trees = tables.trees[first_tree : first_tree + TREES]
         for place in range(len(trees)):
-            tree = trees[place]
-            for above in tables.numeric_conditions[tree.first_numeric : tree.end_numeric]:
-                _ask_rank(
-                    scratch.codes,
-                    np.int64(above.column),
-                    np.uint8(above.rank),
-                    scratch.answers,
-                    np.int64(above.plane),
-                )
-            for among in tables.categorical_conditions[tree.first_categorical : tree.end_categorical]:
-                _or_planes(
-                    scratch.one_hot,
-                    tables.category_planes,
-                    np.int64(among.first),
-                    np.int64(among.end),
-                    np.int64(among.first_one_hot),
-                    np.int64(among.invert),
-                    scratch.answers,
-                    np.int64(among.plane),
-                )
-            for split in tables.splits[tree.first_split : tree.end_split]:
-                _route(
-                    scratch.reach,
-                    np.int64(split.slot),
-                    np.int64(split.right_slot),
-                    scratch.answers,
-                    np.int64(split.plane),
-                )
-            for bit in range(tree.bits):
-                first, end = tables.index_starts[tree.first_bit + bit], tables.index_starts[tree.first_bit + bit + 1]
-                _or_planes(
-                    scratch.reach, tables.index_terms, np.int64(first), np.int64(end), 0, 0, scratch.index_bits, bit
-                )
-            _bits_to_bytes(scratch.index_bits, 0, min(tree.bits, BYTE_BITS), scratch.indexes, place)
-            if tree.bits > BYTE_BITS:
-                _bits_to_bytes(scratch.index_bits, BYTE_BITS, np.int64(tree.bits), scratch.indexes, TREES + place)
+            _ask(trees[place], tables, scratch)
+            _find_leaves(trees[place], place, tables, scratch)
         if len(trees) == TREES and trees["bits"].max() <= BYTE_BITS:
             _add_eight_trees(rows, trees["first_leaf"], tables.leaf_values, scratch.indexes, scratch.sums)
         else:
             for place in range(len(trees)):
                 _add_tree(rows, place, trees[place], tables.leaf_values, scratch.indexes, scratch.sums)
+
+
+@_compiled
+def _ask(tree: Any, tables: TableArrays, scratch: Scratch) -> None:
+    """Stage 2: one plane of "goes right" for each condition that no tree before this one asked."""
+    codes, one_hot, answers = scratch.codes, scratch.one_hot, scratch.answers
+    for above in tables.numeric_conditions[tree.first_numeric : tree.end_numeric]:
+        _ask_rank(codes, np.int64(above.column), np.uint8(above.rank), answers, np.int64(above.plane))
+    for among in tables.categorical_conditions[tree.first_categorical : tree.end_categorical]:
+        first, end, base = np.int64(among.first), np.int64(among.end), np.int64(among.first_one_hot)
+        invert, plane = np.int64(among.invert), np.int64(among.plane)
+        _or_planes(one_hot, tables.category_planes, first, end, base, invert, answers, plane)
+
+
+@_compiled
+def _find_leaves(tree: Any, place: int, tables: TableArrays, scratch: Scratch) -> None:
+    """Stages 3 and 4: the number of the leaf that each row reaches, low and high byte apart."""
+    reach, answers, index_bits = scratch.reach, scratch.answers, scratch.index_bits
+    for split in tables.splits[tree.first_split : tree.end_split]:
+        _route(reach, np.int64(split.slot), np.int64(split.right_slot), answers, np.int64(split.plane))
+    starts = tables.index_starts[tree.first_bit :]
+    for bit in range(tree.bits):
+        first, end = np.int64(starts[bit]), np.int64(starts[bit + 1])
+        _or_planes(reach, tables.index_terms, first, end, 0, 0, index_bits, bit)
+    _bits_to_bytes(index_bits, 0, min(tree.bits, BYTE_BITS), scratch.indexes, place)
+    if tree.bits > BYTE_BITS:
+        _bits_to_bytes(index_bits, BYTE_BITS, np.int64(tree.bits), scratch.indexes, TREES + place)
 
 
 @_compiled
