@@ -92,7 +92,7 @@ def ridge_line(rng: np.random.Generator, width: int, waves: float, octaves: int 
 def _cubic(knots: Pixels, at: Pixels) -> Pixels:
     """Catmull-Rom through evenly spaced knots."""
     first = np.clip(at.astype(np.int64), 1, len(knots) - 3)
-    share = at - first
+    share = at - first.astype(np.float32)
     before, here, after, beyond = (knots[first + step] for step in (-1, 0, 1, 2))
     third = 3 * (here - after) + beyond - before
     second = 2 * before - 5 * here + 4 * after - beyond

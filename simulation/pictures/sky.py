@@ -1,5 +1,7 @@
 """Skies: gradient, glow of the sun, clouds in perspective, stars, moon and Milky Way."""
 
+import math
+
 import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix, smoothstep
@@ -98,10 +100,11 @@ def add_milky_way(rng: np.random.Generator, sky: Pixels, horizon: float) -> None
     """A slanted band of faint light with dark lanes and its own dense stars, in place."""
     _, height, width = sky.shape
     y, x = np.mgrid[0:height:_COARSE, 0:width:_COARSE].astype(np.float32) / width
-    angle = rng.uniform(0.7, 1.25) * rng.choice([-1, 1])
-    across = (x - rng.uniform(0.3, 0.7)) * np.sin(angle) - (y - 0.35 * horizon / width) * np.cos(angle)
-    along = (x - 0.5) * np.cos(angle) + y * np.sin(angle)
-    shift = rng.uniform(0, TILE, 2)
+    angle = rng.uniform(0.7, 1.25) * float(rng.choice([-1, 1]))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    across = (x - rng.uniform(0.3, 0.7)) * sine - (y - 0.35 * horizon / width) * cosine
+    along = (x - 0.5) * cosine + y * sine
+    shift = rng.uniform(0, TILE, 2).astype(np.float32)
     cloudy = look_up(fractal_tile(1, 1.55), along * 420 + shift[0], across * 520 + shift[1])
     lanes = look_up(fractal_tile(4, 1.45), along * 360 + shift[1], across * 700 + shift[0])
     band = np.exp(-((across / 0.13) ** 2))

@@ -5,6 +5,7 @@ nearer is visible (the "voxel space" method). All colouring is done on the sampl
 pixels, and only then spread over the picture.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,9 @@ class Samples:
         at = (self.y * 4).astype(np.int64) % TILE * TILE + (self.x * 4).astype(np.int64) % TILE
         fine_across, fine_down = fine_relief()
         across, down = self.across + roughness * fine_across.take(at), self.down + roughness * fine_down.take(at)
-        to_x, to_y = np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation)
-        facing = (np.sin(elevation) - across * to_x - down * to_y) / np.sqrt(1 + across**2 + down**2)
+        # plain floats: numpy's own would turn every array into double precision
+        to_x, to_y = math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation)
+        facing = (math.sin(elevation) - across * to_x - down * to_y) / np.sqrt(1 + across**2 + down**2)
         shares: Pixels = np.clip(facing, 0, 1).astype(np.float32)
         return shares
 

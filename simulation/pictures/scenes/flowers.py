@@ -1,5 +1,6 @@
 """Flowers close up, sharp against a soft meadow."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,7 +134,8 @@ def _flower(rng: np.random.Generator, scene: Pixels, bloom: Bloom, place: Place,
 def _head(rng: np.random.Generator, bloom: Bloom, x: Pixels, y: Pixels, radius: float) -> tuple[Pixels, Pixels]:
     """A flower head of radius 1, seen a little from the side: colour times coverage (3, h, w), and coverage (h, w)."""
     turn, squash = rng.uniform(0, np.pi), rng.uniform(0.72, 0.98)
-    across, along = x * np.cos(turn) + y * np.sin(turn), (y * np.cos(turn) - x * np.sin(turn)) / squash
+    cosine, sine = math.cos(turn), math.sin(turn)
+    across, along = x * cosine + y * sine, (y * cosine - x * sine) / squash
     far, angle = np.hypot(across, along), np.arctan2(along, across)
     base, tip = light(bloom.base), light(bloom.tip)
     blend = np.zeros_like(x)  # from base to tip

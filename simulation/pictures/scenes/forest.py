@@ -40,11 +40,18 @@ def _slopes(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
         tall = height * (0.06 + 0.34 * share**1.5)
         for column in rng.uniform(0, width, int(7 * width / tall)):
             conifer(rng, shapes, column, float(line[int(column)]) + tall * 0.1, tall * rng.uniform(0.5, 1.15))
-        shade = mix(fog, green * (0.3 + moment.ambient), 0.16 + 0.8 * share)
-        needles = 1 + 1.1 * share * (grain_of(rng, fractal_tile(6, 0.7), height, width) - 0.5)
-        paint_over(scene, shapes.mask(), shade * needles)
+        shade = mix(fog, green * (0.5 + 1.2 * moment.ambient), 0.16 + 0.8 * share)
+        paint_over(scene, shapes.mask(), _rough(rng, shade, size, share))
         _fog(rng, scene, line, fog, 0.7 * (1 - share) + 0.05)
     return scene
+
+
+def _rough(rng: np.random.Generator, colour: Pixels, size: tuple[int, int], near: float) -> Pixels:
+    """Needles and bark: structure that shows on what is `near`, 0 to 1, and is lost in the fog farther away."""
+    if near < 0.5:  # noqa: PLR2004
+        return colour
+    structure: Pixels = colour * (1 + near * (grain_of(rng, fractal_tile(6, 0.7), *size) - 0.5))
+    return structure
 
 
 def _fog(rng: np.random.Generator, scene: Pixels, line: Pixels, fog: Pixels, strength: float) -> None:
@@ -88,8 +95,7 @@ def _trunks(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
         for _ in range(int(30 - 25 * share)):
             _trunk(rng, shapes, rng.uniform(-0.02, 1.02) * width, foot, width * (0.006 + 0.045 * share**1.6))
         bark = mix(green, light("#2a211b"), 0.5) * (0.2 + moment.ambient * 0.5)
-        rough = 1 + 0.9 * share * (grain_of(rng, fractal_tile(6, 0.7), height, width) - 0.5)
-        paint_over(scene, shapes.mask(), mix(fog, bark, 0.2 + 0.78 * share) * rough)
+        paint_over(scene, shapes.mask(), _rough(rng, mix(fog, bark, 0.2 + 0.78 * share), size, share))
         _fog(rng, scene, line, fog, 0.5 * (1 - share) + 0.06)
     return scene
 

@@ -20,14 +20,14 @@ _ROCKS = ("#77706a", "#6a6a70", "#85766a")
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     """A range seen from a high place."""
-    moment = daylight(rng, "dawn", "day", "day", "golden", "golden", "sunset", "mist")
+    moment = daylight(rng, "dawn", "day", "day", "golden", "golden", "sunset")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
     camera = compose(rng, tile, (height, width), _VIEW)
     samples = look(tile, camera, width)
     scene = paint_sky(rng, (height, width), camera.horizon, moment, clouds=rng.uniform(0, 0.8))
     ground = ground_colour(rng, samples, snow_line=float(rng.uniform(0.4, 0.75)))
     lit = lit_ground(rng, ground, samples, moment, camera.direction)
-    air = hazy(lit, samples, moment, clear=float(rng.uniform(700, 1500)), mist=float(rng.uniform(0, 2.5)), peak=PEAK)
+    air = hazy(lit, samples, moment, clear=float(rng.uniform(900, 2000)), mist=float(rng.uniform(0, 1.5)), peak=PEAK)
     spread(rng, samples, air, scene, texture=0.9)
     return scene
 
