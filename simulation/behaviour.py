@@ -6,6 +6,7 @@ leaves an impression and nothing else, as in the logs of a real feed.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,12 +23,14 @@ ClientEvent: TypeAlias = dict[str, str | int]
 
 MOOD = 0.45  # standard deviation of what no ranker can know
 POSITION_BIAS = 0.25  # a post at position k is examined with probability (1 + k) ** -POSITION_BIAS
-FRESHNESS, FRESHNESS_HALF_LIFE_HOURS = 0.8, 24.0
+FRESHNESS, FRESHNESS_HALF_LIFE_HOURS = 1.1, 24.0
+AVERAGE_FRESHNESS = 0.4  # tastes are about a post as old as most
+TIRED_OF_AUTHOR = 0.2  # utility lost for each post of the same author higher up in the slate
 DWELL_SECONDS, SHORTEST_DWELL_MS = 1.6, 300
 
 # logit of each action = intercept + slope * utility (+ what the person tends to)
 OPEN, LIKE, SAVE, COMMENT, SHARE = (-1.7, 1.1), (-2.5, 1.6), (-4.5, 1.4), (-5.2, 1.4), (-5.4, 1.3)
-VISIT, FOLLOW, HIDE = (-3.8, 0.9), (-1.8, 1.0), (-4.2, -1.3)
+VISIT, FOLLOW, HIDE = (-3.8, 0.9), (-1.8, 1.0), (-4.7, -1.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def utilities(person: Person, posts: Sequence[SeenPost], at: datetime) -> Floats
         ],
         dtype=np.float64,
     )
-    return taste + FRESHNESS * (np.exp2(-age_hours / FRESHNESS_HALF_LIFE_HOURS) - 0.5)
+    return taste + FRESHNESS * (np.exp2(-age_hours / FRESHNESS_HALF_LIFE_HOURS) - AVERAGE_FRESHNESS)
 
 
 def view_slate(person: Person, slate: Slate, started_at: datetime, rng: Generator) -> list[ClientEvent]:
@@ -87,11 +90,13 @@ def view_slate(person: Person, slate: Slate, started_at: datetime, rng: Generato
     worth = utilities(person, slate.posts, started_at) + rng.normal(0, MOOD, len(slate.posts))
     now, events = started_at, list[ClientEvent]()
     visited: set[str] = set()
+    shown = Counter[str]()
     for position, (post, utility) in enumerate(zip(slate.posts, worth, strict=True)):
         seen = _Viewing(slate.id, position, post, now, rng)
         seen.report(Action.IMPRESSION, 0)
         if rng.random() < (1 + position) ** -POSITION_BIAS:
-            _examine(person, seen, float(utility), visited)
+            _examine(person, seen, float(utility) - TIRED_OF_AUTHOR * shown[post.author_id], visited)
+        shown[post.author_id] += 1
         events += seen.events
         now = seen.now + timedelta(milliseconds=int(rng.integers(250, 900)))
         if rng.random() > person.patience:

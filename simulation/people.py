@@ -79,13 +79,13 @@ def appeal(creator: Creator, handle: str, caption: str) -> float:
 def _creator(topics: int, rng: Generator) -> Creator:
     talent = float(rng.normal(0, 0.7))
     weights = np.full(topics, 0.1 / topics)
-    subjects = rng.choice(topics, size=min(topics, int(rng.integers(1, 4))), replace=False)
-    weights[subjects] += 0.9 * rng.dirichlet(np.full(len(subjects), 2.0))
+    subjects = rng.choice(topics, size=min(topics, int(rng.integers(2, 5))), replace=False)
+    weights[subjects] += 0.9 * rng.dirichlet(np.full(len(subjects), 3.0))
     return Creator(
         talent=talent,
         fame=float((1 + rng.pareto(1.3)) * np.exp(0.5 * talent)),  # heavy-tailed, and talent helps
         topic_weights=weights,
-        cadence=float(rng.lognormal(0, 0.5)),
+        cadence=float(rng.lognormal(0, 0.35)),
     )
 
 

@@ -27,5 +27,5 @@ class Scale:
         return timedelta(days=self.days)
 
 
-DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=150, followed_share=0.3)
-SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=4, celebrity_followers=40, followed_share=0.7)
+DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=180, followed_share=0.3)
+SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=4, celebrity_followers=44, followed_share=0.7)
