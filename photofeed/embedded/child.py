@@ -9,6 +9,8 @@ from pathlib import Path
 from signal import SIGTERM, Signals
 from threading import Event
 
+import psutil
+
 from photofeed.embedded.errors import MissingProgramError, NotReadyError, ServerStartError
 from photofeed.embedded.record import ProcessRecord, stop
 from photofeed.embedded.state import StateFolder
@@ -19,13 +21,14 @@ _TAIL_BYTES, _TAIL_LINES = 8192, 15
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to execute: program and arguments, its whole environment, where, and how it is asked to stop."""
+    """What to execute: program and arguments, its whole environment, where; how it is asked to stop; what it leaves."""
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = Path("/")
     stop_signal: Signals = SIGTERM
     stop_seconds: float = 10.0
+    leaves: Sequence[str] = ()
 
 
 class Child:
@@ -53,14 +56,16 @@ class Child:
                 )
             except OSError as error:
                 raise MissingProgramError(f"{name} cannot be started: {launch.argv[0]}: {error.strerror}") from error
-        self.record = ProcessRecord.write(
-            state.run,
-            name=name,
-            pid=self._popen.pid,
-            stage=stage,
-            stop_signal=launch.stop_signal,
-            stop_seconds=launch.stop_seconds,
+        self.record = ProcessRecord(
+            name,
+            self._popen.pid,
+            psutil.Process(self._popen.pid).create_time(),  # there is one, also if it has ended: it is not reaped yet
+            stage,
+            launch.stop_signal,
+            launch.stop_seconds,
+            launch.leaves,
         )
+        self.record.write(state.run)
 
     @property
     def pid(self) -> int:

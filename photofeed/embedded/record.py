@@ -4,11 +4,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Self
 
 import psutil
 import structlog
@@ -29,15 +28,13 @@ class ProcessRecord:
     stage: int
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10.0
+    leaves: Sequence[str] = ()  # files outside the state folder that it does not remove itself
 
-    @classmethod
-    def write(cls, folder: Path, *, name: str, pid: int, stage: int, stop_signal: int, stop_seconds: float) -> Self:
-        """Record a process just started by us, so that its end is not yet reaped."""
-        record = cls(name, pid, psutil.Process(pid).create_time(), stage, stop_signal, stop_seconds)
-        whole = folder / f".{name}.new"
-        whole.write_text(json.dumps(asdict(record)))
-        whole.replace(folder / f"{name}.json")
-        return record
+    def write(self, folder: Path) -> None:
+        """Keep the record in a folder, whole or not at all."""
+        whole = folder / f".{self.name}.new"
+        whole.write_text(json.dumps(asdict(self)))
+        whole.replace(folder / f"{self.name}.json")
 
     def process(self) -> psutil.Process | None:
         """Return the process while it lives. A zombie has ended: only its parent has not looked yet."""
@@ -86,6 +83,8 @@ def stop(records: Iterable[ProcessRecord]) -> None:
         for process in late:
             _send(process, signal.SIGKILL)
         wait_ended(late, _KILLED_SECONDS)
+        for file in record.leaves:
+            Path(file).unlink(missing_ok=True)
 
 
 def wait_ended(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:

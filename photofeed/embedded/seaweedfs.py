@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from photofeed.embedded.child import Launch, base_environment
 from photofeed.embedded.errors import MissingProgramError, NotReadyError
-from photofeed.embedded.ports import LOOPBACK, Ports
+from photofeed.embedded.ports import GRPC_OFFSET, LOOPBACK, Ports
 from photofeed.embedded.state import StateFolder
 
 if TYPE_CHECKING:
@@ -123,7 +123,16 @@ class SeaweedFS:
         signing = ("FILER_SIGNING", "FILER_SIGNING_READ", "SIGNING", "SIGNING_READ")
         environment = base_environment() | {f"WEED_JWT_{name}_KEY": self._jwt_key for name in signing}
         argv = [str(self._program), "-logtostderr=true", "mini", f"-options={self._state.path / 'seaweedfs.options'}"]
-        return Launch(argv, environment, stop_seconds=6)
+        return Launch(argv, environment, stop_seconds=6, leaves=self._sockets())
+
+    def _sockets(self) -> list[str]:
+        """Name the unix sockets it makes beside its ports; where, is fixed in its code."""
+        ports = self._ports
+        plain = {"s3": ports.s3, "filer": ports.filer}
+        grpc = {**plain, "master": ports.master, "volume": ports.volume, "admin": ports.weed_admin}
+        names = [f"{role}-{port}" for role, port in plain.items()]
+        names += [f"{role}-grpc-{port + GRPC_OFFSET}" for role, port in grpc.items()]
+        return [f"/tmp/seaweedfs-{name}.sock" for name in names]  # noqa: S108
 
     def probe(self) -> None:
         """A listing shows that S3 gateway and filer answer; an assignment, that a volume takes writes."""

@@ -143,12 +143,15 @@ def test_two_stacks_run_side_by_side_on_loopback_only_and_leave_no_process(tmp_p
     running = families([*load_records(one.state.run), *load_records(other.state.run)])
     sockets = [socket for process in running for socket in process.net_connections("inet")]
     assert {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN} == {LOOPBACK}
+    files = {str(socket.laddr) for process in running for socket in process.net_connections("unix")} - {""}
     shown = " ".join(" ".join(process.cmdline()) for process in running)
     assert not [secret for secret in one.state.load("secrets.json").values() if secret in shown]
 
     one.stop()
     other.stop()
     assert wait_ended(running, 0) == []
+    assert files, "SeaweedFS opens some"
+    assert [file for file in files if Path(file).exists()] == []
 
 
 def test_a_second_start_on_a_running_stack_is_refused_and_leaves_it_alone(stack: EmbeddedStack) -> None:

@@ -1,4 +1,5 @@
 import os
+import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,10 @@ from photofeed.embedded.state import StateFolder
 WORKER = """
 import os, signal, sys
 name, pipe = sys.argv[1], open(sys.argv[2], "w", buffering=1)
-def ended(number, frame):
-    print(name, "stopped", file=pipe)
-    sys.exit(0)
-signal.signal(signal.SIGTERM, ended)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print(name, os.getpid(), os.environ["PHOTOFEED_STATE_DIR"], file=pipe)
-signal.pause()
+signal.sigwait({signal.SIGTERM})
+print(name, "stopped", file=pipe)
 """
 STUBBORN = """
 import os, signal, subprocess, sys
@@ -50,6 +49,7 @@ def pipe(tmp_path: Path) -> Iterator[int]:
 def lines(reader: int, count: int) -> list[str]:
     read = b""
     while read.count(b"\n") < count:
+        assert select.select([reader], [], [], 60)[0], f"nothing more was said after {read!r}"
         read += os.read(reader, 1)
     return read.decode().splitlines()
 
