@@ -67,15 +67,22 @@ def engagement_pipeline(store: Any, client: RedisClient) -> EngagementPipeline:
 
 @contextmanager
 def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
-    """The worker that turns engagement into features."""
+    """The worker that turns engagement into features; of several, one works and the others stand by."""
     with ExitStack() as owned:
         client = connect_redis(settings)
         owned.callback(client.close)
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
         pipeline = engagement_pipeline(store, client)
-        pipeline.recover()
-        yield _worker(owned, settings, topics.FEATURES_GROUP, pipeline.handle, stop, batch_size=100).run
+
+        def run() -> None:
+            # Rows of posts and creators are read, changed and written by one worker at a time.
+            with database.connect(settings) as connection:
+                if database.wait_to_lead(connection, database.FEATURES_LEADER, stop):
+                    pipeline.recover()
+                    _worker(owned, settings, topics.FEATURES_GROUP, pipeline.handle, stop, batch_size=100).run()
+
+        yield run
 
 
 @contextmanager

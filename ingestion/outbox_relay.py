@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from psycopg import Connection, OperationalError
 from psycopg.rows import DictRow
 
-from photofeed.database import OUTBOX_CHANNEL
+from photofeed.database import OUTBOX_CHANNEL, RELAY_LEADER, wait_to_lead
 from photofeed.errors import RetryableError
 from photofeed.event_log import EventPublisher
 from photofeed.events import Envelope
@@ -18,7 +18,6 @@ log = structlog.get_logger(__name__)
 RELAYED = Counter("photofeed_outbox_messages", "Messages carried from the outbox to the event log", ["topic"])
 
 _BATCH = 500
-_LEADER_LOCK = 73013
 _TAKE = "select id, topic, envelope from outbox order by id limit %s"
 _DROP = "delete from outbox where id = any(%s)"
 
@@ -26,7 +25,7 @@ _DROP = "delete from outbox where id = any(%s)"
 class OutboxRelay:
     """Publishes outbox rows in order, then deletes them: a crash in between publishes again, and loses nothing.
 
-    One relay works at a time, the one that holds an advisory lock; others stand by. New rows announce themselves by
+    One relay works at a time; others stand by. New rows announce themselves by
     NOTIFY, so the relay neither polls fast nor waits long.
     """
 
@@ -48,15 +47,12 @@ class OutboxRelay:
                 self._stop.wait(1.0)
 
     def _lead(self, connection: Connection[DictRow]) -> None:
-        while not self._stop.is_set():
-            if not _is_leader(connection):
-                self._stop.wait(1.0)
-                continue
+        if wait_to_lead(connection, RELAY_LEADER, self._stop):
             connection.execute(f"listen {OUTBOX_CHANNEL}")
-            while not self._stop.is_set():
-                if not self.relay_batch(connection):
-                    for _ in connection.notifies(timeout=0.5, stop_after=1):
-                        pass
+        while not self._stop.is_set():
+            if not self.relay_batch(connection):
+                for _ in connection.notifies(timeout=0.5, stop_after=1):
+                    pass
 
     def relay_batch(self, connection: Connection[DictRow]) -> int:
         """Publish and delete the oldest rows; returns how many."""
@@ -67,11 +63,6 @@ class OutboxRelay:
         if rows:
             connection.execute(_DROP, ([row["id"] for row in rows],))
         return len(rows)
-
-
-def _is_leader(connection: Connection[DictRow]) -> bool:
-    row = connection.execute("select pg_try_advisory_lock(%s) as won", (_LEADER_LOCK,)).fetchone()
-    return bool(row and row["won"])
 
 
 def _runs(rows: list[DictRow]) -> list[tuple[str, list[Envelope]]]:

@@ -1,5 +1,6 @@
 """PostgreSQL: connection pools, migrations and the transactional outbox."""
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +17,9 @@ AsyncDatabase: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 Database: TypeAlias = ConnectionPool[Connection[DictRow]]
 
 OUTBOX_CHANNEL = "outbox"
+
+# Numbers of the advisory locks.
+MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER = 73012, 73013, 73014
 
 
 def async_pool(settings: Settings, *, size: int = 10) -> AsyncDatabase:
@@ -49,6 +53,19 @@ def connect(settings: Settings) -> Connection[DictRow]:
     )
 
 
+def wait_to_lead(connection: Connection[DictRow], role: int, stop: threading.Event) -> bool:
+    """Wait until this connection alone holds a role, for as long as it stays open; False if told to stop before.
+
+    For work that only one process may do at a time: the others stand by and take over when it ends.
+    """
+    while not stop.is_set():
+        row = connection.execute("select pg_try_advisory_lock(%s) as won", (role,)).fetchone()
+        if row and row["won"]:
+            return True
+        stop.wait(1.0)
+    return False
+
+
 def migrate(settings: Settings) -> None:
     """Bring the schema to the newest version; two processes that try at once take turns."""
     from alembic import command  # noqa: PLC0415  slow to import, only needed here
@@ -61,12 +78,12 @@ def migrate(settings: Settings) -> None:
     engine = create_engine(settings.sqlalchemy_url)
     try:
         with engine.connect() as connection:
-            connection.execute(text("select pg_advisory_lock(73012)"))
+            connection.execute(text(f"select pg_advisory_lock({MIGRATION_LOCK})"))
             connection.commit()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
-            connection.execute(text("select pg_advisory_unlock(73012)"))
+            connection.execute(text(f"select pg_advisory_unlock({MIGRATION_LOCK})"))
             connection.commit()
     finally:
         engine.dispose()
