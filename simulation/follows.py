@@ -11,7 +11,7 @@ from simulation.behaviour import ClientEvent, event_id
 from simulation.people import Person, Population
 
 TASTE_WEIGHT = 1.2
-FEWEST_OF_MEAN = 0.7
+FEWEST_OF_MEAN = 0.85
 FOLLOW_BACK_SHARE = 0.12
 FOLLOWING_DAYS = 30.0
 
