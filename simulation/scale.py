@@ -28,4 +28,4 @@ class Scale:
 
 
 DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=180, followed_share=0.3)
-SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=4, celebrity_followers=44, followed_share=0.7)
+SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=4, celebrity_followers=46, followed_share=0.7)
