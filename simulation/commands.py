@@ -35,24 +35,18 @@ def demo(
 
 @app.command("smoke")
 def smoke() -> None:
-    """Run the whole path small, in a fresh folder; print its figures as JSON, and fail if it is broken anywhere."""
-    import sys  # noqa: PLC0415
-    from tempfile import TemporaryDirectory  # noqa: PLC0415
-
+    """Run the whole path small, in a fresh folder; print its figures as JSON; fail if it is broken anywhere."""
     import orjson  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    from simulation.smoke import run_smoke  # noqa: PLC0415
+    from simulation.smoke import folder_kept_if_broken, run_smoke  # noqa: PLC0415
     from simulation.stages import ConsoleStages  # noqa: PLC0415
 
     _end_on_signals()
-    with TemporaryDirectory(prefix="photofeed-smoke-") as folder:
-        result = run_smoke(Path(folder), ConsoleStages(Console(stderr=True)))
-    for reason in result.broken():
-        typer.echo(f"broken: {reason}", err=True)
-    sys.stdout.flush()
-    typer.echo(orjson.dumps(result.to_json()))
-    raise typer.Exit(1 if result.broken() else 0)
+    with folder_kept_if_broken() as folder:
+        result = run_smoke(folder, ConsoleStages(Console(stderr=True)))
+        typer.echo(orjson.dumps(result.to_json()))
+        result.check()
 
 
 @app.command("simulate")

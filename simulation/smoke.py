@@ -2,10 +2,14 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from photofeed.events import Action
 from simulation.api_client import ApiClient
 from simulation.behaviour import event_id
 from simulation.demo import JOURNAL_FILE, SEED, keenest_readers
+from simulation.errors import BrokenPathError, SimulationError
 from simulation.journal import Journal
 from simulation.live import live_sessions
 from simulation.path import BY_MODEL, bring_to_life, wait_until_counted
@@ -84,6 +89,29 @@ class SmokeResult:
         }
         return [reason for reason, holds in checks.items() if not holds]
 
+    def check(self) -> None:
+        """Make sure that the path is whole.
+
+        Raises:
+            BrokenPathError: it is not; the message has all reasons.
+        """
+        if reasons := self.broken():
+            raise BrokenPathError("; ".join(reasons))
+
+
+@contextmanager
+def folder_kept_if_broken() -> Iterator[Path]:
+    """A fresh folder, removed when the block ends, unless with a SimulationError: then the logs in it are wanted."""
+    folder = Path(mkdtemp(prefix="photofeed-smoke-"))
+    try:
+        yield folder
+    except SimulationError as error:
+        raise BrokenPathError(f"{error} (state and logs kept in {folder})") from error
+    except BaseException:
+        rmtree(folder)
+        raise
+    rmtree(folder)
+
 
 def run_smoke(state_dir: Path, stages: Stages) -> SmokeResult:
     """Go along the whole path in an empty folder and measure it; everything is stopped when this returns.
@@ -127,15 +155,15 @@ def run_smoke(state_dir: Path, stages: Stages) -> SmokeResult:
         feed_items=min(len(feed.items) for feed in feeds),
         feed_sources=dict(sorted(sources.items())),
         explore_share=sources[EXPLORE] / max(sources.total(), 1),
-        longest_run=max(longest_run(feed) for feed in feeds),
+        longest_run=max(longest_run([item.author_id for item in feed.items]) for feed in feeds),
         scores_moved_by_likes=moved,
         seconds=time.monotonic() - began,
     )
 
 
-def longest_run(feed: Feed) -> int:
-    """How many posts of one author stand in a row at most."""
-    return max((len(list(run)) for _, run in groupby(feed.items, key=lambda item: item.author_id)), default=0)
+def longest_run(authors: Sequence[str]) -> int:
+    """How often the same author stands in a row at most."""
+    return max((len(list(run)) for _, run in groupby(authors)), default=0)
 
 
 def _like(client: ApiClient, user_id: str, feed: Feed, rng: Generator) -> int:
