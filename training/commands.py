@@ -40,7 +40,8 @@ def train(
     parameters = TrainingParameters(rounds=rounds, seed=seed, debias_position=debias_position)
     with ProgressBars() as bars:
         bars.stage("feature store")
-        trained = train_and_register(settings, Sources.open(settings), window, parameters, bars)
+        with Sources.open(settings) as sources:
+            trained = train_and_register(settings, sources, window, parameters, bars)
     show(evaluation_table(trained.evaluation))
     show(f"{settings.model_name} version [bold]{trained.version}[/] of run {trained.run_id}")
     if promote_too:

@@ -1,6 +1,7 @@
 """Where a dataset comes from: the raw logs and Feast's history, opened from the settings."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from photofeed.features.manifest import FeatureManifest
 from photofeed.settings import Settings
@@ -10,11 +11,23 @@ from training.point_in_time import HistoricalFeatures
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The raw logs, the feature store, and what the served FeatureService is made of."""
+    """The raw logs, the feature store, and what the served FeatureService is made of; close them after use."""
 
     logs: LogMirror
     features: HistoricalFeatures
     manifest: FeatureManifest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the feature store's connections."""
+        from photofeed.feature_store import close_feature_store  # noqa: PLC0415
+
+        close_feature_store(self.features)
 
     @staticmethod
     def open(settings: Settings) -> "Sources":

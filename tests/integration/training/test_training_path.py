@@ -1,5 +1,7 @@
 """The training path on real servers, from a history that the workers' own code has written."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ingestion.archive import Archive
 from ingestion.engagement.counted_events import InMemoryCountedEvents
@@ -15,7 +18,7 @@ from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from photofeed.errors import RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
-from photofeed.feature_store import apply_feature_repo, load_counter_views, open_feature_store
+from photofeed.feature_store import apply_feature_repo, close_feature_store, load_counter_views, open_feature_store
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
 from photofeed.ids import topic_id
@@ -27,6 +30,7 @@ from photofeed.scorer import ScoringTables, make_scorer
 from photofeed.settings import Settings
 from photofeed.timelines import connect_redis
 from training.baselines import NAMES
+from training.commands import app
 from training.dataset import build
 from training.errors import EmptyWindowError, NoPreviousError
 from training.pipeline import train_and_register
@@ -46,7 +50,7 @@ TOPICS = [topic_id(name) for name in ("mountains", "sea", "cities")]
 FIRST_ID = 7_000_000_000_000_000_000  # ids of its own, too
 
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of Feast, ibis and MLflow about each other
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")  # MLflow about its own classes
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,10 @@ def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) ->
     state_dir = tmp_path_factory.mktemp("training")
     settings = stack.settings().model_copy(update={"model_name": "ranker-of-tests", "state_dir": state_dir})
     objects = S3ObjectStore.connect(settings)
-    manifest = apply_feature_repo(settings, objects)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # `feast apply` leaves a registry's connections open
+        manifest = apply_feature_repo(settings, objects)
+        gc.collect()
     posts = [_post(number) for number in range(POSTS)]
     envelopes = [Envelope("photo.processed", str(post.ref.post_id), post.to_payload()) for post in posts]
     envelopes += [engagement_envelope(events[0].user_id, events) for events in _slates(posts)]
@@ -79,7 +86,7 @@ def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) ->
         archive.handle(envelopes)
         archive.handle(envelopes[-3:])  # the log may hold an event twice
         window = Window(START - timedelta(hours=1), START + timedelta(days=3))
-        store.registry.write_engine.dispose()
+        close_feature_store(store)
         yield History(
             settings, manifest, PackedReader([view.schema for view in manifest.views], client=client), window, posts
         )
@@ -87,10 +94,8 @@ def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def sources(history: History) -> Iterator[Sources]:
-    opened = Sources.open(history.settings)
-    yield opened
-    store: Any = opened.features
-    store.registry.write_engine.dispose()
+    with Sources.open(history.settings) as opened:
+        yield opened
 
 
 def test_what_workers_wrote_becomes_a_dataset(history: History, sources: Sources) -> None:
@@ -171,6 +176,21 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
     assert listed[first.version].aliases == (CHAMPION,)
     assert listed[second.version].aliases == (PREVIOUS,)
     assert listed[first.version].gates == "passed"
+
+
+def test_the_commands_train_promote_and_list(
+    history: History, mlflow_stack: "EmbeddedStack", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOFEED_STATE_DIR", str(mlflow_stack.state.path))
+    monkeypatch.setenv("PHOTOFEED_MODEL_NAME", "ranker-of-commands")
+    until = history.window.end.strftime("%Y-%m-%dT%H:%M:%S")
+    trained = CliRunner().invoke(app, ["train", "--days", "4", "--until", until, "--rounds", "40", "--promote"])
+    assert trained.exit_code == 0, trained.output
+    assert "champion is version 1" in trained.output
+    listed = CliRunner().invoke(app, ["models"])
+    assert "champion" in listed.output
+    refused = CliRunner().invoke(app, ["rollback"])
+    assert isinstance(refused.exception, NoPreviousError)
 
 
 def test_a_version_that_fails_its_gates_moves_nothing(

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -28,7 +28,6 @@ def _plain_ndcg(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
     return dcg(labels[np.argsort(-scores)].tolist()) / ideal if ideal else math.nan
 
 
-@settings(deadline=None)
 @given(slates_of_rows, st.integers(1, 10))
 def test_metrics_of_many_slates_equal_those_of_each(slates: list[list[tuple[int, int]]], k: int) -> None:
     labels, scores, sizes = _arrays(slates)
@@ -43,7 +42,6 @@ def test_metrics_of_many_slates_equal_those_of_each(slates: list[list[tuple[int,
     assert average_precision(ranked) == pytest.approx(expected, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(slates_of_rows)
 def test_auc_equals_scikit_learns_ties_included(slates: list[list[tuple[int, int]]]) -> None:
     labels = np.array([label for slate in slates for label, _ in slate], np.int32)
