@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -63,7 +63,7 @@ class Person:
     http: TestClient
     headers: dict[str, str] = field(default_factory=dict)
 
-    def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def call(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         """A call with the person's token."""
         return self.http.request(method, path, headers=self.headers | arguments.pop("headers", {}), **arguments)
 
@@ -76,7 +76,7 @@ class Person:
     def upload(self, data: bytes, **words: Any) -> str:
         """Take a photo all the way to `processing`; returns its id."""
         initiated = self.call("POST", "/v1/photos/initiate").json()
-        assert httpx.put(initiated["uploadUrl"], content=data).status_code == 200
+        assert httpx2.put(initiated["uploadUrl"], content=data).status_code == 200
         reply = self.call("POST", f"/v1/photos/{initiated['photoId']}/complete", json=words)
         assert reply.status_code == 202, reply.text
         photo_id: str = initiated["photoId"]
