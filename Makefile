@@ -27,7 +27,7 @@ demo: $(INSTALLED) $(WEB) ## start everything, seed a small world, train, serve 
 smoke: $(INSTALLED) ## the demo, smaller; ends by itself, non-zero if the path is broken anywhere
 	@$(BIN)/photofeed smoke
 
-test: $(INSTALLED) ## run the tests, on real servers [TESTS=tests/unit]
+test: $(INSTALLED) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]
 	@$(BIN)/python -m pytest $(TESTS)
 
 lint: $(INSTALLED) ## check style and formatting

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,7 @@ class FakeApi:
         self.counted_share = 1.0
         self.broken_connections = 0
         self.photo_limit: int | None = None
+        self._one_at_a_time = threading.Lock()
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -38,6 +40,10 @@ class FakeApi:
         )
 
     def handle(self, request: httpx.Request) -> httpx.Response:
+        with self._one_at_a_time:  # uploads come from several threads
+            return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.broken_connections:
             self.broken_connections -= 1
             raise httpx.ConnectError("refused", request=request)
