@@ -76,7 +76,6 @@ class _Seeding:
         self._client = client
         self._journal = journal
         self._stages = stages
-        self._follows: list[tuple[int, int]] = []
 
     def run(self, pictures: Pictures, patience: Patience) -> SeededWorld:
         journal, scale = self._journal, self._journal.scale
@@ -100,8 +99,9 @@ class _Seeding:
             photos = uploader.wait_until_processed(patience, advance)
 
         posts = _posts(world.perception, journal, photos)
-        history = History(population, journal.people, posts, follows).events(scale, journal.anchor, journal.seed)
-        with self._stages.stage("history", len(history)) as advance:
+        with self._stages.stage("history imagined"):
+            history = History(population, journal.people, posts, follows).events(scale, journal.anchor, journal.seed)
+        with self._stages.stage("history sent", len(history)) as advance:
             self._send(history, journal.history, journal.add_history, advance)
         journal.mark(SEEDED)
         return SeededWorld(world, photos, journal.events_accepted, _failures(photos))
