@@ -216,15 +216,3 @@ def sha256_of_file(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def current_version(settings: Settings, alias: str) -> str | None:
-    """`ModelRegistry.current_version` for one look."""
-    with ModelRegistry.connect(settings) as registry:
-        return registry.current_version(alias)
-
-
-def fetch_model(settings: Settings, alias_or_version: str, folder: Path) -> ModelBundle:
-    """`ModelRegistry.fetch` for one model."""
-    with ModelRegistry.connect(settings) as registry:
-        return registry.fetch(alias_or_version, folder)

@@ -29,10 +29,10 @@ def train(
     from rich import print as show  # noqa: PLC0415
 
     from photofeed.settings import load_settings  # noqa: PLC0415
+    from training.parameters import TrainingParameters  # noqa: PLC0415
     from training.pipeline import train_and_register  # noqa: PLC0415
     from training.sources import Sources  # noqa: PLC0415
     from training.terminal import ProgressBars, evaluation_table  # noqa: PLC0415
-    from training.train import TrainingParameters  # noqa: PLC0415
     from training.window import Window  # noqa: PLC0415
 
     settings = load_settings()

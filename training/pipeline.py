@@ -11,11 +11,12 @@ from training.champion import champion_scores
 from training.dataset import Dataset, build
 from training.evaluate import MODEL, Evaluation, evaluate
 from training.metrics import FloatArray
+from training.parameters import DEFAULTS, TrainingParameters
 from training.register import log_model, register
 from training.sources import Sources
 from training.split import Split, temporal_split
 from training.tracking import log_evaluation, log_figures, log_lineage, log_training, mlflow_client, tracked_run
-from training.train import DEFAULTS, TrainedRanker, TrainingParameters, train
+from training.train import TrainedRanker, train
 from training.window import Window
 
 

@@ -33,11 +33,11 @@ from training.baselines import NAMES
 from training.commands import app
 from training.dataset import build
 from training.errors import EmptyWindowError, NoPreviousError
+from training.parameters import TrainingParameters
 from training.pipeline import train_and_register
 from training.point_in_time import EntityRows, features_known_at
 from training.promote import promote, roll_back
 from training.sources import Sources
-from training.train import TrainingParameters
 from training.versions import list_versions
 from training.window import Window
 

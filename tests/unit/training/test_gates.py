@@ -12,8 +12,9 @@ from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 from photofeed.scorer import build_tables
 from training.dataset import Dataset
 from training.gates import Beats, Candidate, FeaturesAvailable, ScoresExactly, check_gates
+from training.parameters import TrainingParameters
 from training.split import temporal_split
-from training.train import TrainingParameters, train
+from training.train import train
 
 GOOD = {"test_ndcg_10": 0.6, "test_random_ndcg_10": 0.4, "test_recency_ndcg_10": 0.5}
 

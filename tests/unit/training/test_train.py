@@ -9,9 +9,10 @@ from sklearn.datasets import load_svmlight_file
 from photofeed.features.ranking import FEATURE_NAMES
 from training.dataset import Dataset
 from training.metrics import ndcg, rank_slates
+from training.parameters import TrainingParameters
 from training.plots import importance, learning_curve
 from training.split import temporal_split
-from training.train import FEWEST_ROUNDS, TrainingParameters, _best_iteration, train
+from training.train import FEWEST_ROUNDS, _best_iteration, train
 from training.window import Window
 
 FAST = TrainingParameters(rounds=30, early_stopping_rounds=10, threads=1)
