@@ -24,6 +24,11 @@ where {VISIBLE_TO_VIEWER}
 _BY_IDS = f"{_VIEW} and p.id = any(%(posts)s)"
 _BY_AUTHOR = f"{_VIEW} and p.author_id = %(author)s and p.id < %(before)s order by p.id desc limit %(limit)s"
 
+_BY_WORDS = f"""
+{_VIEW} and p.words @@ websearch_to_tsquery('simple', %(words)s) and p.id < %(before)s
+order by p.id desc limit %(limit)s
+"""
+
 
 class Posts:
     """Reads posts for a viewer; whatever the viewer may not see is simply not there."""
@@ -44,6 +49,16 @@ class Posts:
         """An author's visible posts as JSON, newest first, older than the post `before`."""
         arguments = {"viewer": viewer, "author": author, "before": before, "limit": limit}
         return [self._json(row) async for row in await connection.execute(_BY_AUTHOR, arguments)]
+
+    async def by_words(
+        self, connection: AsyncConnection[DictRow], viewer: int, words: str, *, before: int, limit: int
+    ) -> list[dict[str, Any]]:
+        """Visible posts whose caption or tags have all the words, as JSON, newest first, older than `before`.
+
+        `words` may use what people know from web search: "a phrase", or, -not.
+        """
+        arguments = {"viewer": viewer, "words": words, "before": before, "limit": limit}
+        return [self._json(row) async for row in await connection.execute(_BY_WORDS, arguments)]
 
     async def require_visible(self, connection: AsyncConnection[DictRow], viewer: int, post_id: int) -> None:
         """Make sure that a viewer may see a post.

@@ -1,4 +1,4 @@
-"""The ranked feed, explore, and profiles."""
+"""The ranked feed, explore, search, and profiles."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
 from photofeed.ids import decode_id
 from serving.api.replies import reply
 from serving.api.users import find_user
-from serving.feed.pipeline import Page
+from serving.feed.pipeline import Page, Surface
 from serving.services import ActorDep, CallerDep, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["feed"])
@@ -54,6 +54,30 @@ def _page_json(page: Page) -> dict[str, Any]:
         "items": page.items,
         "nextCursor": page.next_cursor,
     }
+
+
+@router.get("/explore")
+async def explore(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None) -> Response:
+    """Posts of people one does not follow, ranked for oneself; pages go on like those of the feed."""
+    if cursor is None:
+        page = await services.feed.first_page(actor, limit, Surface.EXPLORE)
+    else:
+        page = await services.feed.next_page(actor, cursor, limit)
+    return reply(_page_json(page))
+
+
+@router.get("/search")
+async def search(
+    services: ServicesDep,
+    actor: ActorDep,
+    q: Annotated[str, Query(min_length=1, max_length=200, description="Words of caption and tags")],
+    limit: Limit = 30,
+    cursor: CursorText = None,
+) -> Response:
+    """Posts by words in their caption and tags, newest first; the cursor is the last post seen."""
+    async with services.database.connection() as connection:
+        posts = await services.feed.posts.by_words(connection, actor, q, before=_before(cursor), limit=limit)
+    return reply({"items": posts, "nextCursor": posts[-1]["id"] if len(posts) == limit else None})
 
 
 @router.get("/users/{user_id}/posts")

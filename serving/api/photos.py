@@ -138,6 +138,13 @@ async def _check_uploaded(services: Services, row: DictRow) -> None:
         raise InvalidError(f"The photo has {info.size:,} bytes; at most {limit:,} are taken.", code="too_large")
 
 
+_INSERT_POST = """
+insert into posts (id, author_id, caption, tags, topic, topic_id, content_type, posted_at, words)
+values (%(id)s, %(author)s, %(caption)s, %(tags)s, %(topic)s, %(topic_id)s, %(content_type)s, %(posted_at)s,
+        to_tsvector('simple', %(words)s))
+"""
+
+
 async def _start_processing(services: Services, row: DictRow, body: Complete) -> None:
     """Move the photo on, once, and write post and message in the same transaction."""
     now = datetime.now(UTC)
@@ -151,9 +158,18 @@ async def _start_processing(services: Services, row: DictRow, body: Complete) ->
         if not moved.rowcount:
             return
         await connection.execute(
-            "insert into posts (id, author_id, caption, tags, topic, topic_id, content_type, posted_at) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (row["id"], row["owner_id"], body.caption, body.tags, topic, topic_id(topic), body.content_type, posted_at),
+            _INSERT_POST,
+            {
+                "id": row["id"],
+                "author": row["owner_id"],
+                "caption": body.caption,
+                "tags": body.tags,
+                "topic": topic,
+                "topic_id": topic_id(topic),
+                "content_type": body.content_type,
+                "posted_at": posted_at,
+                "words": " ".join([body.caption, *body.tags]),
+            },
         )
         payload = {"photoId": row["id"], "s3Key": row["original_key"], "userId": row["owner_id"]}
         await write_outbox(connection, [(PHOTO_UPLOADED, Envelope("photo.uploaded", str(row["id"]), payload))])

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,13 @@ SOURCE_SECONDS = 0.5
 EXPLORE_CANDIDATE_SHARE = 0.2
 
 
+class Surface(Enum):
+    """What a slate is for."""
+
+    FEED = "feed"
+    EXPLORE = "explore"  # nothing of the follow graph
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a slate, ready to send."""
@@ -90,7 +98,7 @@ class FeedPipeline:
     posts: Posts
     served_log: ServedLog
 
-    async def first_page(self, user_id: int, limit: int) -> Page:
+    async def first_page(self, user_id: int, limit: int, surface: Surface = Surface.FEED) -> Page:
         """Rank a new slate and return its first page.
 
         Raises:
@@ -99,7 +107,7 @@ class FeedPipeline:
         with _timed("query"):
             query = await self._query(user_id)
         explanation = Explanation()
-        slate = await self._rank(query, explanation)
+        slate = await self._rank(query, surface, explanation)
         RANKED.labels(slate.ranking).inc()
         with _timed("slate"):
             await self.slates.keep(slate)
@@ -121,9 +129,9 @@ class FeedPipeline:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
         return query
 
-    async def _rank(self, query: FeedQuery, explanation: Explanation) -> Slate:
+    async def _rank(self, query: FeedQuery, surface: Surface, explanation: Explanation) -> Slate:
         with _timed("candidates"):
-            candidates, skipped = await self._candidates(query)
+            candidates, skipped = await self._candidates(query, surface)
         with _timed("filters"):
             candidates = await self._filter(query, candidates, explanation)
         model = self.model_slot.live
@@ -132,7 +140,8 @@ class FeedPipeline:
         with _timed("score"):
             ranking, scores = self._score(candidates, features, model)
         with _timed("rerank"):
-            items = self._rerank(candidates, features, scores)
+            shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
+            items = self._rerank(candidates, features, scores, shortest)
         explanation.candidates, explanation.features = candidates, features
         explanation.scores, explanation.items = scores, items
         by_model = model if ranking == "model" else None
@@ -147,7 +156,7 @@ class FeedPipeline:
             skipped_sources=skipped,
         )
 
-    async def _candidates(self, query: FeedQuery) -> tuple[Candidates, tuple[str, ...]]:
+    async def _candidates(self, query: FeedQuery, surface: Surface) -> tuple[Candidates, tuple[str, ...]]:
         """About `settings.candidates` posts; a source that fails or is late is skipped, counted and named."""
         explore_limit = round(self.settings.candidates * EXPLORE_CANDIDATE_SHARE)
         graph_limit = self.settings.candidates - explore_limit
@@ -155,7 +164,8 @@ class FeedPipeline:
         found = await asyncio.gather(*(self._fetch(source, query, limit) for source, limit in plan))
         skipped = tuple(source.name for (source, _), part in zip(plan, found, strict=True) if part is None)
         merged = Candidates.merge([part for part in found if part is not None] or [Candidates.empty()])
-        return _outside_graph(merged), skipped
+        outside = _outside_graph(merged)
+        return outside if surface is Surface.FEED else outside.take(outside.is_source(Source.EXPLORE)), skipped
 
     async def _fetch(self, source: CandidateSource, query: FeedQuery, limit: int) -> Candidates | None:
         try:
@@ -213,12 +223,14 @@ class FeedPipeline:
                 continue
         raise RetryableError("There is no way to rank a feed right now.")
 
-    def _rerank(self, candidates: Candidates, features: FeatureMatrix | None, scores: Scores) -> tuple[SlateItem, ...]:
-        """Order candidates into a slate."""
+    def _rerank(
+        self, candidates: Candidates, features: FeatureMatrix | None, scores: Scores, shortest: int
+    ) -> tuple[SlateItem, ...]:
+        """Order candidates into a slate; explore fills it up to `shortest`."""
         rng = np.random.default_rng()
         outside = candidates.is_source(Source.EXPLORE)
         graph, explore = np.flatnonzero(~outside), np.flatnonzero(outside)
-        from_graph, wanted = explore_count(len(graph), self.settings.explore_share, SLATE_LENGTH, SHORTEST_SLATE)
+        from_graph, wanted = explore_count(len(graph), self.settings.explore_share, SLATE_LENGTH, shortest)
         diverse = diversify_authors(scores[graph], candidates.author_ids[graph])
         graph = graph[np.argsort(-diverse, kind="stable")][:from_graph]
         draw = draw_explore(scores[explore], wanted, rng)

@@ -173,3 +173,28 @@ def test_a_feed_explains_itself(app: "App", creators: list["Person"]) -> None:
     assert len(muted) == 12
     assert all(len(one["features"]) == len(page["explanation"]["featureNames"]) for one in in_slate)
     assert "explanation" not in viewer.get("/v1/feed")
+
+
+def test_explore_shows_nobody_one_follows(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators[:2])
+    page = viewer.get("/v1/explore?limit=20")
+    assert len(page["items"]) == 20
+    assert {item["source"] for item in page["items"]} == {"explore"}
+    assert not {creators[0].id, creators[1].id} & set(_authors(page["items"]))
+    more = viewer.get("/v1/explore", params={"limit": 20, "cursor": page["nextCursor"]})
+    assert not {item["post"]["id"] for item in more["items"]} & {item["post"]["id"] for item in page["items"]}
+
+
+def test_search_finds_words_of_captions_and_tags_that_one_may_see(app: "App") -> None:
+    author, stranger = app.person(isPrivate=True), app.person()
+    public = app.person()
+    hidden = author.upload(picture(50, (160, 120)), caption="Zephyrus over the quay", tags=["harbour"])
+    shown = public.upload(picture(51, (160, 120)), caption="An old quay", tags=["zephyrus", "harbour"])
+    app.work()
+    assert [post["id"] for post in stranger.get("/v1/search", params={"q": "ZEPHYRUS quay"})["items"]] == [shown]
+    assert [post["id"] for post in author.get("/v1/search", params={"q": '"zephyrus over"'})["items"]] == [hidden]
+    assert stranger.get("/v1/search", params={"q": "zephyrus -quay"})["items"] == []
+    assert stranger.get("/v1/search", params={"q": "'; drop table posts; --"})["items"] == []
+    for query in ("q=", "q=" + "x" * 201, ""):
+        assert stranger.call("GET", f"/v1/search?{query}").status_code == 422

@@ -76,9 +76,11 @@ create table posts (
     visible        boolean not null default false,
     like_count     integer not null default 0,
     comment_count  integer not null default 0,
-    save_count     integer not null default 0
+    save_count     integer not null default 0,
+    words          tsvector not null default ''  -- of caption and tags, for search
 );
-create index posts_by_author on posts (author_id, posted_at desc) where visible;
+create index posts_by_author on posts (author_id, id desc) where visible;
+create index posts_by_words on posts using gin (words) where visible;
 
 create table likes (
     user_id     bigint not null references users on delete cascade,
