@@ -52,8 +52,8 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
 
 
 def show_feed(running: RunningPhotofeed, world: World, console: Console) -> None:
-    """Print the feed of the reader who reads most."""
-    reader = keenest_readers(world, 1)[0]
+    """Print the feed of a keen reader, who has not just looked: what is new has not been seen yet."""
+    reader = keenest_readers(world, LIVE_READERS + 1)[-1]
     feed = running.client.feed(world.people[reader])
     console.print(feed_table(world.population.people[reader].display_name, feed, datetime.now(UTC)))
 
