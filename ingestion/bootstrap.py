@@ -20,7 +20,6 @@ from photofeed import database, topics
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
-from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
 from photofeed.timelines import RedisClient, TimelineWriter, connect_redis
@@ -52,6 +51,8 @@ def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
 
 def engagement_pipeline(store: Any, client: RedisClient) -> EngagementPipeline:
     """The engagement path on a Feast feature store and Redis."""
+    from photofeed.online_store.feast_schema import row_schema  # noqa: PLC0415  Feast: seconds no other worker needs
+
     views = load_counter_views(store)
     readers = {
         view.name: PackedReader([row_schema(store.get_feature_view(view.name), store.project)], client=client)
