@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ingestion.photos.process import ProcessedPhoto, process_photo
-from ingestion.photos.sizes import FEED_SIZES, ZOOM_SIZES, Size, enough_for
+from ingestion.photos.sizes import FEED_SIZES, ZOOM_SIZES, Outputs, Size, enough_for
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.variants import Variant, make_variants
 
@@ -18,7 +18,7 @@ GPS_IFD = 0x8825
 
 
 def dimensions(image: Image.Image, sizes: tuple[Size, ...] = FEED_SIZES) -> dict[tuple[int, str], tuple[int, int]]:
-    return {(v.size, v.format): (v.width, v.height) for v in make_variants(image, sizes)}
+    return {(v.size, v.format): (v.width, v.height) for v in make_variants(image, Outputs(sizes))}
 
 
 @pytest.mark.parametrize(
