@@ -12,9 +12,11 @@ class WorkerName(StrEnum):
 
     RELAY = "relay"
     PHOTOS = "photos"
+    ZOOM = "zoom"
     FEATURES = "features"
     FANOUT = "fanout"
     ARCHIVE = "archive"
+    PURGE = "purge"
 
 
 @app.command("work")

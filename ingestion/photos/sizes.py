@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from photofeed.publication import ZOOM_PIXELS
+
 Fit = Literal["square", "width", "long_edge"]
 
 # Screenshots of whole chats are 1:20; past this ratio the height decides, so that no encoder's limit (WebP has
@@ -30,7 +32,7 @@ class Size:
 # What a feed needs, made before a photo is published.
 FEED_SIZES = (Size(150, "square"), Size(640, "width"), Size(1080, "width"))
 # What only zooming needs: asked for apart from the feed's, later.
-ZOOM_SIZES = (Size(3840, "long_edge"),)
+ZOOM_SIZES = (Size(ZOOM_PIXELS, "long_edge"),)
 
 
 @dataclass(frozen=True, slots=True)
