@@ -123,6 +123,13 @@ class App:
         envelopes = [Envelope.decode(message.value) for message in consumer.poll(1_000_000, 0)]
         return [(one.type, one.id) for one in envelopes if one.key == str(decode_id(photo_id))]
 
+    def repeat(self, kind: str, photo_id: str) -> None:
+        """Deliver the first message of a kind about a photo once more."""
+        topic = {topic.name: topic for topic in (topics.PHOTO_UPLOADED, topics.PHOTO_ZOOM)}[kind]
+        key = str(decode_id(photo_id))
+        messages = self.log.consumer(uuid.uuid4().hex, (topic,)).poll(1_000_000, 0)
+        self.log.publish(kind, [next(Envelope.decode(one.value) for one in messages if one.key == key)])
+
     def zoom(self) -> None:
         """Let the worker of zoom sizes do all there is to do."""
         while self.zoom_worker.step():
