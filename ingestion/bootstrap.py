@@ -53,9 +53,12 @@ def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     """A photo worker: one photo at a time, so run one a core."""
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
-        sandbox = owned.enter_context(PhotoSandbox(_limits(settings), Outputs(FEED_SIZES, avif=settings.avif_variants)))
-        thresholds = Thresholds(settings.moderation_review, settings.moderation_reject)
-        pipeline = PhotoPipeline(_storage(settings), PhotoRecords(pool), sandbox, OpenNsfwModerator(), thresholds)
+        sandbox = owned.enter_context(
+            PhotoSandbox(PhotoLimits.of(settings), Outputs(FEED_SIZES, avif=settings.avif_variants))
+        )
+        pipeline = PhotoPipeline(
+            _storage(settings), PhotoRecords(pool), sandbox, OpenNsfwModerator(), Thresholds.of(settings)
+        )
         yield _worker(owned, settings, topics.PHOTOS_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=6).run
 
 
@@ -65,13 +68,9 @@ def zoom(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     os.nice(_ZOOM_NICENESS)
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
-        sandbox = owned.enter_context(PhotoSandbox(_limits(settings), ZOOM_OUTPUTS))
+        sandbox = owned.enter_context(PhotoSandbox(PhotoLimits.of(settings), ZOOM_OUTPUTS))
         pipeline = ZoomPipeline(_storage(settings), PhotoRecords(pool), sandbox)
         yield _worker(owned, settings, topics.ZOOM_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=6).run
-
-
-def _limits(settings: Settings) -> PhotoLimits:
-    return PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
 
 
 def _storage(settings: Settings) -> PhotoStorage:

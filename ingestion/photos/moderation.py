@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.photos.process import MODEL_EDGE, ProcessedPhoto
+from photofeed.settings import Settings
 
 Decision = Literal["approved", "review", "rejected"]
+# What a decision makes of a photo.
+STATUS_OF: dict[str, str] = {"approved": "ready", "review": "review", "rejected": "rejected"}
 Picture = NDArray[np.uint8]
 
 
@@ -89,6 +92,11 @@ class Thresholds:
 
     review: float
     reject: float
+
+    @staticmethod
+    def of(settings: Settings) -> "Thresholds":
+        """The thresholds of the settings."""
+        return Thresholds(settings.moderation_review, settings.moderation_reject)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from ingestion.photos.metadata import CameraFacts
-from ingestion.photos.moderation import Moderation
+from ingestion.photos.moderation import STATUS_OF, Moderation
 from ingestion.photos.process import ProcessedPhoto
 from ingestion.photos.steps import StepOutcome
 from ingestion.photos.variants import Variant
@@ -49,8 +49,6 @@ select p.id as photo_id, p.original_key, p.byte_size, p.sha256, p.variants,
 from photos p join posts o on o.id = p.id
 where p.id = %s and p.status = 'processing'
 """
-
-_STATUS_OF = {"approved": "ready", "review": "review", "rejected": "rejected"}
 
 _CONCLUDED = """
 update photos set status = %(status)s, failure_code = %(failure_code)s, failure_reason = %(failure_reason)s,
@@ -111,7 +109,7 @@ class PhotoRecords:
 
         Returns the photo's status: `ready`, `review` or `rejected`. A moderator's ruling beats the model's decision.
         """
-        status = _STATUS_OF[upload.ruling or moderation.decision]
+        status = STATUS_OF[upload.ruling or moderation.decision]
         with self._database.connection() as connection:
             done = connection.execute(_CONCLUDED, _outcome(upload, processed, status))
             if done.rowcount:

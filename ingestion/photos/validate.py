@@ -8,6 +8,7 @@ from ingestion.photos.boxes import is_truncated
 from ingestion.photos.decoder import open_photo, rejecting_damage
 from ingestion.photos.formats import PhotoFormat, foreign_name, sniff
 from ingestion.photos.rejection import PhotoRejected
+from photofeed.settings import Settings
 
 UPRIGHT = 1
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))
@@ -19,6 +20,11 @@ class PhotoLimits:
 
     max_bytes: int
     max_pixels: int
+
+    @staticmethod
+    def of(settings: Settings) -> "PhotoLimits":
+        """The limits on uploads."""
+        return PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
 
 
 @dataclass(frozen=True, slots=True)
