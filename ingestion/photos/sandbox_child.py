@@ -19,7 +19,7 @@ from ingestion.photos.wire import encode_photo, encode_rejection
 def main(descriptor: int, memory_bytes: int, limits: PhotoLimits, outputs: Outputs) -> None:
     """Answer every photo that comes in on the pipe with the file descriptor `descriptor`."""
     _confine(memory_bytes)
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    Image.MAX_IMAGE_PIXELS = limits.most_pixels
     warnings.simplefilter("ignore")
     with Connection(descriptor) as pipe:
         pipe.send_bytes(b"ready")
