@@ -29,7 +29,9 @@ ENCODINGS = (
     Encoding("jpeg", "jpg", {"quality": 82, "optimize": True}),
     Encoding("webp", "webp", {"quality": 80, "method": 2}),
 )
-AVIF = Encoding("avif", "avif", {"quality": 60, "speed": 8, "max_threads": 1}, frozenset((640, 1080)))
+# An option, for the sizes feeds show. Mean of the same kind of photos at 1080 wide: WebP above 39 ms 97 kB SSIM 0.969;
+# AVIF q60 speed 10 61 ms 79 kB 0.967, speed 8 222 ms 76 kB 0.969, speed 6 622 ms 71 kB 0.971.
+AVIF = Encoding("avif", "avif", {"quality": 60, "speed": 10, "max_threads": 1}, frozenset((640, 1080)))
 _EXTENSIONS = {encoding.format: encoding.extension for encoding in (*ENCODINGS, AVIF)}
 
 
