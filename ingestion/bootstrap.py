@@ -1,5 +1,6 @@
 """Builds the workers from the settings, and closes what it built."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,11 +13,17 @@ from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.fanout import Fanout
 from ingestion.outbox_relay import OutboxRelay
+from ingestion.photos.moderation import OpenNsfwModerator, Thresholds
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.sizes import FEED_SIZES, ZOOM_OUTPUTS, Outputs
+from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
+from ingestion.photos.zoom import ZoomPipeline
+from ingestion.purge import Purge
 from photofeed import database, topics
+from photofeed.cdn import connect_cdn
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
@@ -26,6 +33,8 @@ from photofeed.timelines import RedisClient, TimelineWriter, connect_redis
 from photofeed.worker import Handler, Worker
 
 Run = Callable[[], None]
+
+_ZOOM_NICENESS = 10
 
 
 @contextmanager
@@ -43,10 +52,28 @@ def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     """A photo worker: one photo at a time, so run one a core."""
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
-        limits = PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
-        sandbox = owned.enter_context(PhotoSandbox(limits))
-        pipeline = PhotoPipeline(settings, S3ObjectStore.connect(settings), PhotoRecords(pool), sandbox)
+        sandbox = owned.enter_context(
+            PhotoSandbox(PhotoLimits.of(settings), Outputs(FEED_SIZES, avif=settings.avif_variants))
+        )
+        pipeline = PhotoPipeline(
+            _storage(settings), PhotoRecords(pool), sandbox, OpenNsfwModerator(), Thresholds.of(settings)
+        )
         yield _worker(owned, settings, topics.PHOTOS_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=6).run
+
+
+@contextmanager
+def zoom(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that makes the zoom sizes, when nobody else wants the processor."""
+    os.nice(_ZOOM_NICENESS)
+    with ExitStack() as owned:
+        pool = owned.enter_context(database.pool(settings))
+        sandbox = owned.enter_context(PhotoSandbox(PhotoLimits.of(settings), ZOOM_OUTPUTS))
+        pipeline = ZoomPipeline(_storage(settings), PhotoRecords(pool), sandbox)
+        yield _worker(owned, settings, topics.ZOOM_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=6).run
+
+
+def _storage(settings: Settings) -> PhotoStorage:
+    return PhotoStorage(S3ObjectStore.connect(settings), settings.bucket_originals, settings.bucket_variants)
 
 
 def engagement_pipeline(store: Any, client: RedisClient) -> EngagementPipeline:
@@ -107,7 +134,24 @@ def archive(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         yield worker.run
 
 
-WORKERS = {"relay": relay, "photos": photos, "features": features, "fanout": fanout, "archive": archive}
+@contextmanager
+def purge(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that takes removed photos out of the CDN; only of use where there is one."""
+    with ExitStack() as owned:
+        cdn = connect_cdn(settings)
+        owned.callback(cdn.close)
+        yield _worker(owned, settings, topics.PURGE_GROUP, Purge(cdn).handle, stop).run
+
+
+WORKERS = {
+    "relay": relay,
+    "photos": photos,
+    "zoom": zoom,
+    "features": features,
+    "fanout": fanout,
+    "archive": archive,
+    "purge": purge,
+}
 
 
 def _worker(

@@ -4,7 +4,10 @@ from enum import StrEnum
 
 import typer
 
+from ingestion import photo_commands
+
 app = typer.Typer(help="Run an ingestion worker.")
+app.add_typer(photo_commands.app, name="photos")
 
 
 class WorkerName(StrEnum):
@@ -12,9 +15,11 @@ class WorkerName(StrEnum):
 
     RELAY = "relay"
     PHOTOS = "photos"
+    ZOOM = "zoom"
     FEATURES = "features"
     FANOUT = "fanout"
     ARCHIVE = "archive"
+    PURGE = "purge"
 
 
 @app.command("work")

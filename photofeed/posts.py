@@ -49,6 +49,7 @@ class PublishedPost:
     sharpness: float
     brightness: float
     entropy: float
+    perceptual_hash: int = 0
 
     @property
     def posted_at(self) -> datetime:
@@ -73,6 +74,7 @@ class PublishedPost:
                 "brightness": self.brightness,
                 "entropy": self.entropy,
             },
+            "perceptualHash": self.perceptual_hash,
         }
 
     @staticmethod
@@ -97,6 +99,7 @@ class PublishedPost:
                 sharpness=float(quality["sharpness"]),
                 brightness=float(quality["brightness"]),
                 entropy=float(quality["entropy"]),
+                perceptual_hash=int(payload.get("perceptualHash", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not a published post: {error!r}") from error

@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     upload_max_pixels: int = Field(default=60_000_000, ge=1)
     upload_url_seconds: int = Field(default=900, ge=1)
 
+    # photos: AVIF beside JPEG and WebP; from which score of the model on a photo waits for a moderator, or is refused
+    avif_variants: bool = False
+    moderation_review: float = Field(default=0.6, ge=0, le=1)
+    moderation_reject: float = Field(default=0.9, ge=0, le=1)
+    cdn_purge_url: str | None = None  # where PURGE requests go; none without a CDN
+
     # ranking
     model_name: str = "feed-ranker"
     feature_service: str = "feed_ranker_v1"
@@ -82,6 +88,12 @@ class Settings(BaseSettings):
         if weak:
             names = ", ".join(f"PHOTOFEED_{name.upper()}" for name in weak)
             raise ValueError(f"env={self.env} needs real secrets: set {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _order_thresholds(self) -> Self:
+        if self.moderation_review > self.moderation_reject:
+            raise ValueError("moderation_review is above moderation_reject: photos would be refused before reviewed")
         return self
 
     @cached_property

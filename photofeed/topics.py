@@ -14,21 +14,26 @@ class Topic:
 
 PHOTO_UPLOADED = Topic("photo.uploaded", key="photoId", partitions=8)
 PHOTO_PROCESSED = Topic("photo.processed", key="photoId")
+PHOTO_ZOOM = Topic("photo.zoom", key="photoId", partitions=8)
 ENGAGEMENT = Topic("engagement", key="userId")
 GRAPH_CHANGED = Topic("graph.changed", key="userId")
 FEED_SERVED = Topic("feed.served", key="userId")
 
 PHOTOS_GROUP = "photos"
+ZOOM_GROUP = "zoom"
 FEATURES_GROUP = "features"
 FANOUT_GROUP = "fanout"
 ARCHIVE_GROUP = "archive"
+PURGE_GROUP = "purge"
 
 # which group reads what
 SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
     PHOTOS_GROUP: (PHOTO_UPLOADED,),
+    ZOOM_GROUP: (PHOTO_ZOOM,),
     FEATURES_GROUP: (ENGAGEMENT, PHOTO_PROCESSED),
     FANOUT_GROUP: (PHOTO_PROCESSED, GRAPH_CHANGED),
     ARCHIVE_GROUP: (ENGAGEMENT, FEED_SERVED),
+    PURGE_GROUP: (PHOTO_PROCESSED,),
 }
 
 

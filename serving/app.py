@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from photofeed.settings import Settings
 from serving import bootstrap
-from serving.api import delivery, dev, events, feed, health, photos, users
+from serving.api import delivery, dev, events, feed, health, moderation, photos, users
 from serving.api.body_limit import BodyLimit
 from serving.api.problems import install_problem_handlers
 from serving.services import Services
@@ -46,7 +46,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, most_bytes=MOST_BODY_BYTES)
-    for module in (health, users, photos, feed, events, delivery):
+    for module in (health, users, photos, moderation, feed, events, delivery):
         app.include_router(module.router)
     if settings.env == "dev":
         app.include_router(dev.router)

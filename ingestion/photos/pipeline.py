@@ -7,75 +7,76 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Counter, Histogram
 
-from ingestion.photos.process import ProcessedPhoto
+from ingestion.photos.moderation import Moderator, Thresholds, moderate
 from ingestion.photos.records import PhotoRecords, Upload
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
-from photofeed.errors import NotFoundError, PoisonError
+from ingestion.photos.steps import StepClock
+from ingestion.photos.storage import PhotoStorage
+from photofeed.errors import PoisonError
 from photofeed.events import Envelope
-from photofeed.object_store import ObjectStore
-from photofeed.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 PHOTOS = Counter("photofeed_photos", "Photos by what became of them", ["status"])
 PROCESSING = Histogram("photofeed_photo_processing_seconds", "From bytes to variants, in the sandbox")
 
-# A variant's name is its content's hash, so what is under a name never changes.
-IMMUTABLE = "public, max-age=31536000, immutable"
-
 
 @dataclass(slots=True)
 class PhotoPipeline:
-    """fetch → check → process (validate, normalise, variants, placeholder, quality) → store → publish.
+    """fetch → check → process → moderate → store → publish.
 
-    Every step may be repeated: variants are named by their content, and a photo leaves `processing` once.
+    "process" is validate → normalise → variants → placeholder → quality → metadata, in the sandbox (process.py).
+    Every step may be repeated and comes to the same: variants are named by their content, a model's decision and the
+    outcome of a step are rows that are written once, and a post is announced when it becomes visible.
     """
 
-    settings: Settings
-    objects: ObjectStore
+    storage: PhotoStorage
     records: PhotoRecords
     sandbox: PhotoSandbox
+    moderator: Moderator
+    thresholds: Thresholds
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
-        """Take each photo to `ready` or to `failed`."""
+        """Take each photo to `ready`, `review`, `rejected` or `failed`."""
         for envelope in envelopes:
-            try:
-                photo_id = int(envelope.payload["photoId"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise PoisonError(f"not an uploaded photo: {error!r}") from error
-            self._process(photo_id)
+            self._process(photo_of(envelope))
 
     def _process(self, photo_id: int) -> None:
         upload = self.records.upload(photo_id)
         if upload is None:
             log.info("nothing to do: the photo is gone or done", photo_id=photo_id)
             return
+        clock = StepClock()
         try:
-            data = self._fetch(upload)
-            _check(upload, data)
-            with PROCESSING.time():
-                processed = self.sandbox.process(data)
+            with clock.step("fetch"):
+                data = self.storage.original(upload.original_key)
+            with clock.step("check"):
+                _check(upload, data)
+            with clock.step("process"), PROCESSING.time():
+                processed = self.sandbox.process(data, clock)
         except PhotoRejected as rejection:
             log.info("photo failed", photo_id=photo_id, code=rejection.code)
-            self.records.fail(photo_id, rejection.code, rejection.message_for_user)
+            self.records.fail(photo_id, rejection.code, rejection.message_for_user, clock.outcomes)
             PHOTOS.labels("failed").inc()
             return
-        self._store(processed)
-        self.records.publish(upload, processed)
-        PHOTOS.labels("ready").inc()
+        with clock.step("moderate"):
+            moderation = moderate(processed, self.moderator, self.thresholds)
+        with clock.step("store"):
+            self.storage.store(processed.variants)
+        PHOTOS.labels(self.records.publish(upload, processed, moderation, clock.outcomes)).inc()
 
-    def _fetch(self, upload: Upload) -> bytes:
-        try:
-            return self.objects.get(self.settings.bucket_originals, upload.original_key)
-        except NotFoundError as error:
-            raise PhotoRejected("empty", "The uploaded file is no longer there. Please upload it again.") from error
 
-    def _store(self, processed: ProcessedPhoto) -> None:
-        for variant in processed.variants:
-            self.objects.put(
-                self.settings.bucket_variants, variant.key, variant.data, variant.media_type, cache_control=IMMUTABLE
-            )
+def photo_of(envelope: Envelope) -> int:
+    """The photo that a message is about.
+
+    Raises:
+        PoisonError: it is about none.
+    """
+    try:
+        return int(envelope.payload["photoId"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise PoisonError(f"not a message about a photo: {error!r}") from error
 
 
 def _check(upload: Upload, data: bytes) -> None:

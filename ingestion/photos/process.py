@@ -1,34 +1,64 @@
 """All that is done to the pixels of a photo, in order. Needs no server; `sandbox.py` runs it in a child process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from PIL import Image
+
+from ingestion.photos.metadata import CameraFacts, read_camera_facts
 from ingestion.photos.normalise import normalise
+from ingestion.photos.perceptual_hash import perceptual_hash
 from ingestion.photos.placeholder import Placeholder, make_placeholder
 from ingestion.photos.quality import Quality, measure_quality
-from ingestion.photos.sizes import FEED_SIZES, Size, enough_for
+from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, enough_for, with_free_sizes
+from ingestion.photos.steps import StepClock, StepOutcome
 from ingestion.photos.validate import Header, PhotoLimits, validate
 from ingestion.photos.variants import Variant, make_variants
+
+MODEL_EDGE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedPhoto:
-    """What the pixels of a photo became."""
+    """What the pixels of a photo became.
+
+    `model_view` is what models are shown: 256 x 256 pixels of RGB, the photo squeezed to a square, row by row. Raw, so
+    that the worker, which has secrets, decodes nothing. Two results are equal however long their steps took.
+    """
 
     header: Header
     variants: tuple[Variant, ...]
     placeholder: Placeholder
     quality: Quality
+    camera: CameraFacts
+    perceptual_hash: int
+    model_view: bytes = field(repr=False)
+    steps: tuple[StepOutcome, ...] = field(default=(), compare=False)
 
 
-def process_photo(data: bytes, limits: PhotoLimits, sizes: tuple[Size, ...] = FEED_SIZES) -> ProcessedPhoto:
-    """Validate, normalise, make variants, summarise and measure one photo.
+def process_photo(
+    data: bytes, limits: PhotoLimits, outputs: Outputs = FEED_OUTPUTS, clock: StepClock | None = None
+) -> ProcessedPhoto:
+    """Validate, normalise, make variants, summarise and measure one photo; `clock` hears of each step.
 
     Raises:
         PhotoRejected: with one of the codes of `rejection.py`.
     """
-    header = validate(data, limits)
-    image = normalise(data, header, enough_for(sizes, header.width, header.height))
-    variants = make_variants(image, sizes)
-    placeholder = make_placeholder(image)
-    quality = measure_quality(image)
-    return ProcessedPhoto(header, variants, placeholder, quality)
+    clock = clock or StepClock()
+    with clock.step("validate"):
+        header = validate(data, limits)
+    with clock.step("normalise"):
+        outputs = with_free_sizes(outputs, header.width, header.height)
+        image = normalise(data, header, enough_for(outputs.sizes, header.width, header.height))
+    with clock.step("variants"):
+        variants = make_variants(image, outputs)
+    with clock.step("placeholder"):
+        placeholder = make_placeholder(image)
+    with clock.step("quality"):
+        quality = measure_quality(image)
+    with clock.step("metadata"):
+        camera = read_camera_facts(data, header)
+        looks = perceptual_hash(image)
+        view = image.resize((MODEL_EDGE, MODEL_EDGE), Image.Resampling.BILINEAR).tobytes()
+    return ProcessedPhoto(
+        header, variants, placeholder, quality, camera, looks, model_view=view, steps=tuple(clock.outcomes)
+    )

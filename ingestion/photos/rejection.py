@@ -13,6 +13,7 @@ RejectionCode = Literal[
     "damaged",
     "too_many_pixels",
     "unprocessable",
+    "moderation_rejected",
 ]
 
 

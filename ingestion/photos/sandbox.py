@@ -14,8 +14,12 @@ from multiprocessing.connection import Pipe
 from types import TracebackType
 from typing import Self
 
+import orjson
+
 from ingestion.photos.process import ProcessedPhoto
 from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.sizes import FEED_OUTPUTS, Outputs
+from ingestion.photos.steps import StepClock
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.wire import decode
 from photofeed.errors import RetryableError
@@ -33,17 +37,19 @@ class PhotoSandbox:
     def __init__(
         self,
         limits: PhotoLimits,
+        outputs: Outputs = FEED_OUTPUTS,
         *,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
         self._limits = limits
+        self._outputs = outputs
         self._memory_bytes = memory_bytes
         self._timeout_seconds = timeout_seconds
         self._child: _Child | None = None
 
-    def process(self, data: bytes) -> ProcessedPhoto:
-        """Process one photo.
+    def process(self, data: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
+        """Process one photo; `clock` hears of each step.
 
         Raises:
             PhotoRejected: as `process_photo` does, and `unprocessable` where the child died, ran out of memory or took
@@ -55,9 +61,9 @@ class PhotoSandbox:
             raise PhotoRejected("too_large", f"This file is larger than {self._limits.max_bytes // 2**20} MB.")
         if self._child is None or self._child.is_dead:
             self.close()
-            self._child = _Child(self._limits, self._memory_bytes)
+            self._child = _Child(self._limits, self._outputs, self._memory_bytes)
         try:
-            return decode(self._child.ask(data, self._timeout_seconds))
+            return decode(self._child.ask(data, self._timeout_seconds), clock)
         except PhotoRejected as rejection:
             # After it ran out of memory a process is not trusted with the next photo.
             if rejection.code == "unprocessable":
@@ -90,11 +96,11 @@ class PhotoSandbox:
 class _Child:
     """The process and the parent's end of its pipe; ready when constructed."""
 
-    def __init__(self, limits: PhotoLimits, memory_bytes: int) -> None:
+    def __init__(self, limits: PhotoLimits, outputs: Outputs, memory_bytes: int) -> None:
         self._pipe, remote = Pipe()
         arguments = (remote.fileno(), memory_bytes, limits.max_bytes, limits.max_pixels)
         self._process = subprocess.Popen(  # noqa: S603  our own module
-            [sys.executable, "-m", "ingestion.photos.sandbox_child", *map(str, arguments)],
+            [sys.executable, "-m", "ingestion.photos.sandbox_child", *map(str, arguments), orjson.dumps(outputs)],
             pass_fds=[remote.fileno()],
             stdin=subprocess.DEVNULL,
             env={

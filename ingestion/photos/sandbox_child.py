@@ -5,18 +5,21 @@ import sys
 import warnings
 from multiprocessing.connection import Connection
 
+import orjson
 from PIL import Image
 
 from ingestion.photos.process import process_photo
 from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, Size
+from ingestion.photos.steps import StepClock
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.wire import encode_photo, encode_rejection
 
 
-def main(descriptor: int, memory_bytes: int, limits: PhotoLimits) -> None:
+def main(descriptor: int, memory_bytes: int, limits: PhotoLimits, outputs: Outputs) -> None:
     """Answer every photo that comes in on the pipe with the file descriptor `descriptor`."""
     _confine(memory_bytes)
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    Image.MAX_IMAGE_PIXELS = limits.most_pixels
     warnings.simplefilter("ignore")
     with Connection(descriptor) as pipe:
         pipe.send_bytes(b"ready")
@@ -25,17 +28,19 @@ def main(descriptor: int, memory_bytes: int, limits: PhotoLimits) -> None:
                 data = pipe.recv_bytes()
             except EOFError:
                 return
-            pipe.send_bytes(answer(data, limits))
+            pipe.send_bytes(answer(data, limits, outputs))
 
 
-def answer(data: bytes, limits: PhotoLimits) -> bytes:
+def answer(data: bytes, limits: PhotoLimits, outputs: Outputs = FEED_OUTPUTS) -> bytes:
     """The message for one photo."""
+    clock = StepClock()
     try:
-        return encode_photo(process_photo(data, limits))
+        return encode_photo(process_photo(data, limits, outputs, clock))
     except PhotoRejected as rejection:
-        return encode_rejection(rejection)
+        return encode_rejection(rejection, clock.outcomes)
     except MemoryError:
-        return encode_rejection(PhotoRejected("unprocessable", "This photo needs too much memory to be processed."))
+        too_much = PhotoRejected("unprocessable", "This photo needs too much memory to be processed.")
+        return encode_rejection(too_much, clock.outcomes)
 
 
 def _confine(memory_bytes: int) -> None:
@@ -46,5 +51,7 @@ def _confine(memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    descriptor, memory_bytes, max_bytes, max_pixels = map(int, sys.argv[1:])
-    main(descriptor, memory_bytes, PhotoLimits(max_bytes, max_pixels))
+    descriptor, memory_bytes, max_bytes, max_pixels = map(int, sys.argv[1:5])
+    asked = orjson.loads(sys.argv[5])
+    outputs = Outputs(tuple(Size(**size) for size in asked["sizes"]), asked["avif"])
+    main(descriptor, memory_bytes, PhotoLimits(max_bytes, max_pixels), outputs)

@@ -1,7 +1,9 @@
 """The sizes photos are delivered in, declared once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from photofeed.publication import ZOOM_PIXELS
 
 Fit = Literal["square", "width", "long_edge"]
 
@@ -30,7 +32,19 @@ class Size:
 # What a feed needs, made before a photo is published.
 FEED_SIZES = (Size(150, "square"), Size(640, "width"), Size(1080, "width"))
 # What only zooming needs: asked for apart from the feed's, later.
-ZOOM_SIZES = (Size(3840, "long_edge"),)
+ZOOM_SIZES = (Size(ZOOM_PIXELS, "long_edge"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is made of a photo: in which sizes, and whether AVIF is among the formats of the sizes that have it."""
+
+    sizes: tuple[Size, ...] = FEED_SIZES
+    avif: bool = False
+
+
+FEED_OUTPUTS = Outputs()
+ZOOM_OUTPUTS = Outputs(ZOOM_SIZES)
 
 
 def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -41,3 +55,10 @@ def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
 def enough_for(sizes: tuple[Size, ...], width: int, height: int) -> tuple[int, int]:
     """The smallest picture all of `sizes` can be made from."""
     return scaled(width, height, max(size.scale(width, height) for size in sizes))
+
+
+def with_free_sizes(outputs: Outputs, width: int, height: int) -> Outputs:
+    """`outputs`, and the zoom sizes too where they need no more pixels: small photos have nothing to zoom into."""
+    sizes = tuple(dict.fromkeys((*outputs.sizes, *ZOOM_SIZES)))
+    is_free = enough_for(sizes, width, height) == enough_for(outputs.sizes, width, height)
+    return replace(outputs, sizes=sizes) if is_free else outputs

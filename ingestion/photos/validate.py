@@ -8,17 +8,30 @@ from ingestion.photos.boxes import is_truncated
 from ingestion.photos.decoder import open_photo, rejecting_damage
 from ingestion.photos.formats import PhotoFormat, foreign_name, sniff
 from ingestion.photos.rejection import PhotoRejected
+from photofeed.settings import Settings
 
 UPRIGHT = 1
+# A sequential JPEG is decoded shrunk, in a few rows at a time, so it may have more pixels (decision 0010).
+_SEQUENTIAL_JPEG_FACTOR = 4
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
-    """The largest photo that is accepted, in bytes of the file and in pixels."""
+    """The largest photo that is accepted, in bytes of the file and in pixels decoded at once."""
 
     max_bytes: int
     max_pixels: int
+
+    @property
+    def most_pixels(self) -> int:
+        """Pixels of the largest photo of any format: sequential JPEGs are never decoded whole."""
+        return self.max_pixels * _SEQUENTIAL_JPEG_FACTOR
+
+    @staticmethod
+    def of(settings: Settings) -> "PhotoLimits":
+        """The limits on uploads."""
+        return PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +70,12 @@ def validate(data: bytes, limits: PhotoLimits) -> Header:
     with rejecting_damage(), open_photo(data, photo_format) as image:
         width, height = image.size
         orientation = UPRIGHT if photo_format is PhotoFormat.HEIF else _orientation(image)
-    if width * height > limits.max_pixels:
+        is_sequential = photo_format is PhotoFormat.JPEG and "progressive" not in image.info
+    most_pixels = limits.most_pixels if is_sequential else limits.max_pixels
+    if width * height > most_pixels:
         raise PhotoRejected(
             "too_many_pixels",
-            f"This photo has {width * height / 1e6:.0f} megapixels; {limits.max_pixels / 1e6:.0f} are allowed.",
+            f"This photo has {width * height / 1e6:.0f} megapixels; {most_pixels / 1e6:.0f} are allowed.",
         )
     if orientation in _QUARTER_TURNS:
         width, height = height, width

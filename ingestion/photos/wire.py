@@ -3,21 +3,27 @@
 The child reads files of strangers with large C libraries. Should one of them be taken over, what it sends must not be
 able to run anything in the parent, so the parent reads plain values and checks them.
 
-Layout: 4 bytes length of the JSON, the JSON, then the files of the variants in order.
+Layout: 4 bytes length of the JSON, the JSON, what models are shown, then the files of the variants in order.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from ingestion.photos.formats import PhotoFormat
+from ingestion.photos.metadata import CameraFacts
 from ingestion.photos.placeholder import Placeholder
-from ingestion.photos.process import ProcessedPhoto
+from ingestion.photos.process import MODEL_EDGE, ProcessedPhoto
 from ingestion.photos.quality import Quality
 from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.steps import StepClock, StepOutcome
 from ingestion.photos.validate import Header
 from ingestion.photos.variants import Variant
+
+_VIEW_BYTES = MODEL_EDGE * MODEL_EDGE * 3
 
 
 def encode_photo(photo: ProcessedPhoto) -> bytes:
@@ -30,18 +36,22 @@ def encode_photo(photo: ProcessedPhoto) -> bytes:
         "header": dataclasses.asdict(photo.header),
         "placeholder": dataclasses.asdict(photo.placeholder),
         "quality": dataclasses.asdict(photo.quality),
+        "camera": dataclasses.asdict(photo.camera),
+        "perceptual_hash": photo.perceptual_hash,
+        "steps": [dataclasses.asdict(step) for step in photo.steps],
         "variants": variants,
     }
-    return _message(facts, *(v.data for v in photo.variants))
+    return _message(facts, photo.model_view, *(v.data for v in photo.variants))
 
 
-def encode_rejection(rejection: PhotoRejected) -> bytes:
-    """The message of a refused photo."""
-    return _message({"rejected": rejection.code, "message": rejection.message_for_user})
+def encode_rejection(rejection: PhotoRejected, steps: Sequence[StepOutcome] = ()) -> bytes:
+    """The message of a refused photo, with the steps it took."""
+    facts = {"rejected": rejection.code, "message": rejection.message_for_user}
+    return _message(facts | {"steps": [dataclasses.asdict(step) for step in steps]})
 
 
-def decode(message: bytes) -> ProcessedPhoto:
-    """Read either message.
+def decode(message: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
+    """Read either message; `clock` hears of the steps it tells of.
 
     Raises:
         PhotoRejected: where that is what the message says.
@@ -49,9 +59,16 @@ def decode(message: bytes) -> ProcessedPhoto:
     """
     start = 4 + int.from_bytes(message[:4], "big")
     facts: dict[str, Any] = orjson.loads(message[4:start])
+    steps = tuple(StepOutcome(**step) for step in facts["steps"])
+    if clock is not None:
+        clock.outcomes.extend(steps)
     if "rejected" in facts:
         raise PhotoRejected(facts["rejected"], facts["message"])
     header = dict(facts["header"])
+    camera = dict(facts["camera"])
+    if camera["captured_at"] is not None:
+        camera["captured_at"] = datetime.fromisoformat(camera["captured_at"])
+    view, start = message[start : start + _VIEW_BYTES], start + _VIEW_BYTES
     variants = []
     for variant in facts["variants"]:
         end = start + variant.pop("length")
@@ -64,6 +81,10 @@ def decode(message: bytes) -> ProcessedPhoto:
         variants=tuple(variants),
         placeholder=Placeholder(**facts["placeholder"]),
         quality=Quality(**facts["quality"]),
+        camera=CameraFacts(**camera),
+        perceptual_hash=int(facts["perceptual_hash"]),
+        model_view=view,
+        steps=steps,
     )
 
 

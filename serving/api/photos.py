@@ -266,6 +266,7 @@ def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
     """A photo as the API shows it."""
     photo_id = encode_id(row["id"])
     failure = {"code": row["failure_code"], "reason": row["failure_reason"]} if row["failure_code"] else None
+    variants = row["variants"] if row["status"] == "ready" else []  # others are not served, not even to their owner
     return {
         "id": photo_id,
         "ownerId": encode_id(row["owner_id"]),
@@ -279,9 +280,8 @@ def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
         "height": row["height"],
         "blurhash": row["blurhash"],
         "dominantColor": row["dominant_color"],
-        "images": images_json(services.settings.public_url, photo_id, row["variants"]),
+        "images": images_json(services.settings.public_url, photo_id, variants),
         "variants": [
-            {name: variant[name] for name in ("size", "format", "width", "height", "bytes")}
-            for variant in row["variants"]
+            {name: variant[name] for name in ("size", "format", "width", "height", "bytes")} for variant in variants
         ],
     }

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,17 +19,22 @@ from fastapi.testclient import TestClient
 
 from ingestion.fanout import Fanout
 from ingestion.outbox_relay import OutboxRelay
+from ingestion.photos.moderation import InMemoryModerator, Thresholds
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.sizes import ZOOM_OUTPUTS
+from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
+from ingestion.photos.zoom import ZoomPipeline
 from photofeed import database, topics
 from photofeed.event_log import InMemoryEventLog
+from photofeed.events import Envelope
 from photofeed.ids import decode_id
 from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
 from photofeed.timelines import TimelineWriter, connect_redis
-from photofeed.tokens import SERVICE, mint_token
+from photofeed.tokens import MODERATOR, SERVICE, USER, mint_token
 from photofeed.worker import Handler, Worker
 from serving import bootstrap
 from serving.app import create_app
@@ -93,6 +98,8 @@ class App:
     service: Person
     relay: OutboxRelay
     workers: list[Worker]
+    zoom_worker: Worker
+    model: InMemoryModerator
 
     def person(self, **words: Any) -> Person:
         """A new person."""
@@ -103,6 +110,30 @@ class App:
         user_id = reply.json()["id"]
         token = mint_token(self.settings, decode_id(user_id))
         return Person(user_id, handle, self.http, {"Authorization": f"Bearer {token}"})
+
+    def moderator(self) -> Person:
+        """Somebody who may moderate."""
+        person = self.person()
+        token = mint_token(self.settings, decode_id(person.id), frozenset({USER, MODERATOR}))
+        return replace(person, headers={"Authorization": f"Bearer {token}"})
+
+    def told(self, photo_id: str) -> list[tuple[str, str]]:
+        """Types and ids of all messages there ever were about a processed photo."""
+        consumer = self.log.consumer(uuid.uuid4().hex, (topics.PHOTO_PROCESSED, topics.PHOTO_ZOOM))
+        envelopes = [Envelope.decode(message.value) for message in consumer.poll(1_000_000, 0)]
+        return [(one.type, one.id) for one in envelopes if one.key == str(decode_id(photo_id))]
+
+    def repeat(self, kind: str, photo_id: str) -> None:
+        """Deliver the first message of a kind about a photo once more."""
+        topic = {topic.name: topic for topic in (topics.PHOTO_UPLOADED, topics.PHOTO_ZOOM)}[kind]
+        key = str(decode_id(photo_id))
+        messages = self.log.consumer(uuid.uuid4().hex, (topic,)).poll(1_000_000, 0)
+        self.log.publish(kind, [next(Envelope.decode(one.value) for one in messages if one.key == key)])
+
+    def zoom(self) -> None:
+        """Let the worker of zoom sizes do all there is to do."""
+        while self.zoom_worker.step():
+            pass
 
     def work(self) -> None:
         """Let relay and workers do all there is to do."""
@@ -118,8 +149,12 @@ def app(settings: Settings) -> Iterator[App]:
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         redis = owned.enter_context(connect_redis(settings))
-        sandbox = owned.enter_context(PhotoSandbox(PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)))
-        photos = PhotoPipeline(settings, S3ObjectStore.connect(settings), PhotoRecords(pool), sandbox)
+        limits = PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
+        sandbox = owned.enter_context(PhotoSandbox(limits))
+        storage = PhotoStorage(S3ObjectStore.connect(settings), settings.bucket_originals, settings.bucket_variants)
+        moderator = InMemoryModerator()
+        photos = PhotoPipeline(storage, PhotoRecords(pool), sandbox, moderator, Thresholds(0.6, 0.9))
+        zoom = ZoomPipeline(storage, PhotoRecords(pool), owned.enter_context(PhotoSandbox(limits, ZOOM_OUTPUTS)))
         fanout = Fanout(pool, TimelineWriter(redis, settings.timeline_length), celebrity_followers=3)
         stop = threading.Event()
 
@@ -137,4 +172,6 @@ def app(settings: Settings) -> Iterator[App]:
             Person("", "", http, {"Authorization": f"Bearer {token}"}),
             OutboxRelay(lambda: database.connect(settings), log, stop),
             [worker(topics.PHOTOS_GROUP, photos.handle), worker(topics.FANOUT_GROUP, fanout.handle)],
+            worker(topics.ZOOM_GROUP, zoom.handle),
+            moderator,
         )

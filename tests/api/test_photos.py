@@ -21,7 +21,7 @@ def test_a_photo_goes_from_upload_to_the_feed_of_followers(app: "App") -> None:
     assert photo["status"] == "ready"
     assert len(photo["blurhash"]) <= 30
     assert {(v["size"], v["format"]) for v in photo["variants"]} == {
-        (size, kind) for size in (150, 640, 1080) for kind in ("jpeg", "webp")
+        (size, kind) for size in (150, 640, 1080, 3840) for kind in ("jpeg", "webp")
     }
     items = {item["post"]["id"]: item for item in follower.get("/v1/feed")["items"]}
     assert items[photo_id]["post"]["topic"] == "lake"

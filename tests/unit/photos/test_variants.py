@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ingestion.photos.process import ProcessedPhoto, process_photo
-from ingestion.photos.sizes import FEED_SIZES, ZOOM_SIZES, Size, enough_for
+from ingestion.photos.sizes import FEED_SIZES, ZOOM_SIZES, Outputs, Size, enough_for
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.variants import Variant, make_variants
 
@@ -18,7 +18,7 @@ GPS_IFD = 0x8825
 
 
 def dimensions(image: Image.Image, sizes: tuple[Size, ...] = FEED_SIZES) -> dict[tuple[int, str], tuple[int, int]]:
-    return {(v.size, v.format): (v.width, v.height) for v in make_variants(image, sizes)}
+    return {(v.size, v.format): (v.width, v.height) for v in make_variants(image, Outputs(sizes))}
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,23 @@ def test_no_place_of_a_real_camera_is_delivered(samples: Path, limits: PhotoLimi
 def test_the_same_photo_gives_the_same_bytes(picture: Image.Image, encode: Encode, limits: PhotoLimits) -> None:
     data = encode(picture, "JPEG")
     assert process_photo(data, limits) == process_photo(data, limits)
+
+
+def test_avif_is_made_where_it_is_asked_for_for_the_sizes_feeds_show(picture: Image.Image) -> None:
+    variants = make_variants(picture, Outputs(avif=True))
+    avif = [variant for variant in variants if variant.format == "avif"]
+    assert [variant.size for variant in avif] == [1080, 640]
+    for variant in avif:
+        assert variant.key.endswith(".avif")
+        with Image.open(io.BytesIO(variant.data)) as image:
+            assert (image.format, image.size) == ("AVIF", (variant.width, variant.height))
+            assert not image.getexif()
+
+
+def test_a_photo_without_more_pixels_than_a_feed_shows_needs_no_zooming(
+    picture: Image.Image, encode: Encode, limits: PhotoLimits
+) -> None:
+    small = {v.size: v.key for v in process_photo(encode(picture, "JPEG"), limits).variants if v.format == "jpeg"}
+    assert small[3840] == small[1080]
+    large = process_photo(encode(picture.resize((1920, 1440)), "JPEG"), limits)
+    assert 3840 not in {variant.size for variant in large.variants}

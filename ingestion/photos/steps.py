@@ -1,0 +1,39 @@
+"""What each step of the photo path came to, and how long it took."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ingestion.photos.rejection import PhotoRejected
+
+DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """One step: `outcome` is "done" or the code it refused the photo with; `millis` is wall-clock time."""
+
+    step: str
+    outcome: str
+    millis: float
+
+
+@dataclass(slots=True)
+class StepClock:
+    """Collects the outcomes of steps in the order they ended in."""
+
+    outcomes: list[StepOutcome] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step; a rejection is its outcome and goes on its way."""
+        started, outcome = time.perf_counter(), "interrupted"
+        try:
+            yield
+            outcome = DONE
+        except PhotoRejected as rejection:
+            outcome = rejection.code
+            raise
+        finally:
+            self.outcomes.append(StepOutcome(name, outcome, round((time.perf_counter() - started) * 1000, 2)))

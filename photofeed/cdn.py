@@ -1,0 +1,66 @@
+"""The CDN in front of the image origin: told to forget what must not be seen any more."""
+
+from typing import Protocol
+
+import httpx
+
+from photofeed.errors import RetryableError
+from photofeed.ids import encode_id
+from photofeed.settings import Settings
+
+# Every address under which the origin delivers a photo.
+_NAMES = tuple(f"{size}{ending}" for size in (150, 640, 1080, 3840) for ending in ("", ".jpg", ".webp", ".avif"))
+_SECONDS = 5.0
+
+
+class PurgeCdn(Protocol):
+    """Removes copies of photos from caches."""
+
+    def purge(self, photo_id: int) -> None:
+        """Forget every image of a photo; again is fine.
+
+        Raises:
+            RetryableError: the CDN did not confirm.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class NoCdn:
+    """There is no CDN: nothing to forget."""
+
+    def purge(self, photo_id: int) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class HttpPurgeCdn:
+    """Sends `PURGE <url>/photos/<id>/<name>` for every image, as Varnish, Fastly and nginx understand it."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def purge(self, photo_id: int) -> None:
+        """Forget every image of a photo; what the cache does not have (404) is forgotten already."""
+        for name in _NAMES:
+            path = f"/photos/{encode_id(photo_id)}/{name}"
+            try:
+                reply = self._client.request("PURGE", path)
+            except httpx.HTTPError as error:
+                raise RetryableError(f"the CDN cannot be reached: {error}") from error
+            if reply.is_error and reply.status_code != httpx.codes.NOT_FOUND:
+                raise RetryableError(f"the CDN did not purge {path}: {reply.status_code}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def connect_cdn(settings: Settings) -> PurgeCdn:
+    """The CDN of the settings, or none."""
+    if settings.cdn_purge_url is None:
+        return NoCdn()
+    return HttpPurgeCdn(httpx.Client(base_url=settings.cdn_purge_url, timeout=_SECONDS))

@@ -1,0 +1,62 @@
+"""Making a post visible and taking it away again: what is written and what the world is told, each exactly once.
+
+Both run in the caller's transaction: execute SHOW or HIDE, and if it changed the row, write the messages to the outbox.
+"""
+
+from psycopg.rows import DictRow
+
+from photofeed.events import Envelope
+from photofeed.posts import PostRef, PublishedPost
+from photofeed.topics import PHOTO_PROCESSED, PHOTO_ZOOM, Topic
+
+# The long edge of the largest size, which is made after a photo is published.
+ZOOM_PIXELS = 3840
+
+# What a refused photo's owner is told, whoever refused it.
+REFUSED_CODE = "moderation_rejected"
+REFUSED_REASON = "This photo does not follow the rules on what may be shown here."
+
+# Parameter: the post. They change a row once, so that what is announced once stays announced once.
+SHOW = "update posts set visible = true where id = %s and not visible"
+HIDE = "update posts set visible = false where id = %s and visible"
+
+PUBLICATION = """
+select o.id, o.author_id, o.topic_id, o.posted_at, o.content_type, length(o.caption) as caption_length,
+       cardinality(o.tags) as tag_count, not u.is_private as public, p.imported, p.variants,
+       coalesce(m.aspect, 0) as aspect, coalesce(m.sharpness, 0) as sharpness,
+       coalesce(m.brightness, 0) as brightness, coalesce(m.entropy, 0) as entropy, coalesce(m.phash, 0) as phash
+from posts o join photos p on p.id = o.id join users u on u.id = o.author_id
+     left join photo_metadata m on m.photo_id = o.id
+where o.id = %s
+"""
+
+
+def announcement(publication: DictRow) -> list[tuple[Topic, Envelope]]:
+    """What to tell the world of a post that is now shown: fan out, and make the zoom size if it is still missing."""
+    key = str(publication["id"])
+    messages = [(PHOTO_PROCESSED, Envelope("photo.processed", key, _post(publication).to_payload()))]
+    if all(variant["size"] != ZOOM_PIXELS for variant in publication["variants"]):
+        messages.append((PHOTO_ZOOM, Envelope("photo.zoom", key, {"photoId": publication["id"]})))
+    return messages
+
+
+def withdrawal(publication: DictRow) -> list[tuple[Topic, Envelope]]:
+    """What to tell the world of a post that is shown no more."""
+    envelope = Envelope("photo.removed", str(publication["id"]), _post(publication).to_payload())
+    return [(PHOTO_PROCESSED, envelope)]
+
+
+def _post(row: DictRow) -> PublishedPost:
+    return PublishedPost(
+        ref=PostRef(row["id"], row["author_id"], row["topic_id"], int(row["posted_at"].timestamp() * 1000)),
+        content_type=row["content_type"],
+        caption_length=row["caption_length"],
+        tag_count=row["tag_count"],
+        public=row["public"],
+        imported=row["imported"],
+        aspect=row["aspect"],
+        sharpness=row["sharpness"],
+        brightness=row["brightness"],
+        entropy=row["entropy"],
+        perceptual_hash=row["phash"],
+    )

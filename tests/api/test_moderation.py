@@ -1,0 +1,147 @@
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from photofeed import database
+from photofeed.ids import decode_id
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App, Person
+
+
+@pytest.fixture
+def suspicious(app: "App") -> Iterator["App"]:
+    """A model that is not sure of anything."""
+    app.model.opinion = 0.7
+    yield app
+    app.model.opinion = 0.0
+
+
+def decisions(app: "App", photo_id: str) -> list[tuple[str, str, str]]:
+    with database.connect(app.settings) as connection:
+        rows = connection.execute(
+            "select kind, decision, by from moderation_decisions where photo_id = %s order by id",
+            (decode_id(photo_id),),
+        )
+        return [(row["kind"], row["decision"], row["by"]) for row in rows]
+
+
+def waiting(moderator: "Person") -> dict[str, Any]:
+    items = moderator.get("/v1/moderation/queue", params={"limit": 200})["items"]
+    return {item["photoId"]: item for item in items}
+
+
+def rule(moderator: "Person", photo_id: str, decision: str) -> int:
+    body = {"decision": decision, "reason": "seen by a person"}
+    return moderator.call("POST", f"/v1/moderation/{photo_id}/decisions", json=body).status_code
+
+
+def test_a_doubtful_photo_is_seen_by_nobody_until_a_moderator_approves(suspicious: "App") -> None:
+    app = suspicious
+    author, follower, moderator = app.person(), app.person(), app.moderator()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    photo_id = author.upload(picture(21))
+    app.work()
+    assert author.get(f"/v1/photos/{photo_id}")["status"] == "review"
+    assert author.get(f"/v1/photos/{photo_id}")["images"] == {}
+    assert app.http.get(f"/photos/{photo_id}/640").status_code == 404
+    assert follower.call("GET", f"/v1/photos/{photo_id}").status_code == 404
+    assert photo_id not in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    item = waiting(moderator)[photo_id]
+    assert item["model"] | {"at": ""} == {
+        "version": "in memory",
+        "score": 0.7,
+        "reason": "score at least 0.6",
+        "at": "",
+    }
+    shown = moderator.call("GET", f"/v1/moderation/{photo_id}/preview")
+    assert (shown.headers["content-type"], shown.headers["cache-control"]) == ("image/jpeg", "no-store")
+
+    assert rule(moderator, photo_id, "approve") == 201
+    app.work()
+    assert photo_id not in waiting(moderator)
+    assert author.get(f"/v1/photos/{photo_id}")["status"] == "ready"
+    assert app.http.get(f"/photos/{photo_id}/640").status_code == 200
+    assert photo_id in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    assert decisions(app, photo_id) == [
+        ("model", "review", "in memory"),
+        ("moderator", "approved", moderator.id),
+    ]
+
+
+def test_a_photo_the_model_is_sure_of_is_refused_with_words(suspicious: "App") -> None:
+    suspicious.model.opinion = 0.95
+    author = suspicious.person()
+    photo_id = author.upload(picture(22))
+    suspicious.work()
+    photo = author.get(f"/v1/photos/{photo_id}")
+    assert (photo["status"], photo["failure"]["code"]) == ("rejected", "moderation_rejected")
+    assert photo["failure"]["reason"]
+    assert suspicious.http.get(f"/photos/{photo_id}/640").status_code == 404
+
+
+def test_a_rejected_photo_leaves_the_feed_and_the_origin_at_once_and_may_come_back(app: "App") -> None:
+    author, follower, moderator = app.person(), app.person(), app.moderator()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    photo_id = author.upload(picture(23))
+    app.work()
+    etag = app.http.get(f"/photos/{photo_id}/640").headers["etag"]
+    assert rule(moderator, photo_id, "reject") == 201
+    assert app.http.get(f"/photos/{photo_id}/640").status_code == 404
+    assert app.http.get(f"/photos/{photo_id}/640", headers={"If-None-Match": etag}).status_code == 404
+    assert author.get(f"/v1/users/{author.id}/posts")["items"] == []
+    assert photo_id not in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    app.work()
+    assert author.get(f"/v1/photos/{photo_id}")["failure"]["code"] == "moderation_rejected"
+
+    assert rule(moderator, photo_id, "approve") == 201
+    app.work()
+    photo = author.get(f"/v1/photos/{photo_id}")
+    assert (photo["status"], photo["failure"]) == ("ready", None)
+    assert photo_id in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+
+
+def test_deciding_the_same_again_is_recorded_and_tells_nobody_twice(app: "App") -> None:
+    author, moderator = app.person(), app.moderator()
+    photo_id = author.upload(picture(24))
+    app.work()
+    for _ in range(3):
+        assert rule(moderator, photo_id, "reject") == 201
+    app.work()
+    assert [kind for kind, _ in app.told(photo_id)] == ["photo.processed", "photo.removed"]
+    assert len(decisions(app, photo_id)) == 4
+
+
+def test_decisions_cannot_be_rewritten(app: "App") -> None:
+    author = app.person()
+    photo_id = decode_id(author.upload(picture(25)))
+    app.work()
+    with database.connect(app.settings) as connection:
+        for change in (
+            "delete from moderation_decisions where photo_id = %s",
+            "update moderation_decisions set by = 'nobody' where photo_id = %s",
+        ):
+            with pytest.raises(Exception, match="append-only"):
+                connection.execute(change, (photo_id,))
+
+
+def test_only_moderators_moderate(app: "App") -> None:
+    author = app.person()
+    photo_id = author.upload(picture(26))
+    assert author.call("GET", "/v1/moderation/queue").status_code == 403
+    assert author.call("GET", f"/v1/moderation/{photo_id}/preview").status_code == 403
+    assert rule(author, photo_id, "approve") == 403
+    assert app.http.get("/v1/moderation/queue").status_code == 401
+
+
+def test_what_cannot_be_decided_is_refused(app: "App") -> None:
+    author, moderator = app.person(), app.moderator()
+    photo_id = author.upload(picture(27))
+    assert rule(moderator, photo_id, "approve") == 409
+    assert rule(moderator, moderator.id, "approve") == 404
+    assert rule(moderator, photo_id, "perhaps") == 422
+    app.work()
+    no_words = moderator.call("POST", f"/v1/moderation/{photo_id}/decisions", json={"decision": "reject"})
+    assert no_words.status_code == 422

@@ -1,0 +1,95 @@
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from ingestion.photos.metadata import CameraFacts, camera_facts, read_camera_facts
+from ingestion.photos.process import process_photo
+from ingestion.photos.validate import PhotoLimits, validate
+
+Encode = Callable[..., bytes]
+
+
+def exif_of(**tags: Any) -> Image.Exif:
+    exif = Image.Exif()
+    exif[Base.Make], exif[Base.Model] = "ACME\0", " Phone 3 "
+    exif.get_ifd(IFD.Exif).update({Base[name].value: value for name, value in tags.items()})
+    return exif
+
+
+@pytest.mark.parametrize("photo_format", ["JPEG", "PNG", "WEBP", "HEIF"])
+def test_what_the_camera_says_is_kept(
+    photo_format: str, picture: Image.Image, encode: Encode, limits: PhotoLimits
+) -> None:
+    exif = exif_of(
+        LensModel="ACME 24mm",
+        ExposureTime=0.008,
+        FNumber=1.8,
+        ISOSpeedRatings=400,
+        FocalLength=5.1,
+        DateTimeOriginal="2026:07:04 18:30:05",
+        OffsetTimeOriginal="-03:30",
+    )
+    facts = process_photo(encode(picture, photo_format, exif=exif), limits).camera
+    assert (facts.make, facts.model, facts.lens, facts.iso) == ("ACME", "Phone 3", "ACME 24mm", 400)
+    assert facts.exposure_seconds == pytest.approx(1 / 125)
+    assert facts.aperture == pytest.approx(1.8)
+    assert facts.focal_length_mm == pytest.approx(5.1)
+    assert facts.captured_at == datetime(2026, 7, 4, 18, 30, 5, tzinfo=timezone(-timedelta(hours=3, minutes=30)))
+
+
+def test_a_clock_without_offset_stays_local_time() -> None:
+    facts = camera_facts({Base.DateTimeOriginal: "2026:07:04 18:30:05", Base.OffsetTimeOriginal: "+99:00"})
+    assert facts.captured_at == datetime(2026, 7, 4, 18, 30, 5)  # noqa: DTZ001
+
+
+def test_places_are_not_kept(samples: Path, limits: PhotoLimits) -> None:
+    for path in (samples / "photos" / "gps").glob("*.jpg"):
+        facts = process_photo(path.read_bytes(), limits).camera
+        assert facts.make == "NIKON"
+        assert facts.captured_at is not None
+        assert {type(getattr(facts, name)) for name in CameraFacts.__slots__} <= {str, int, float, datetime, type(None)}
+
+
+values = st.one_of(
+    st.none(),
+    st.text(),
+    st.binary(),
+    st.floats(),
+    st.integers(),
+    st.tuples(),
+    st.tuples(st.floats()),
+    st.lists(st.text()),
+)
+
+
+@given(st.dictionaries(st.sampled_from([tag.value for tag in Base]), values))
+def test_nonsense_in_tags_reads_as_nothing_or_as_something_the_database_takes(tags: dict[int, Any]) -> None:
+    facts = camera_facts(tags)
+    for text in (facts.make, facts.model, facts.lens):
+        assert text is None or (text.isprintable() and len(text) <= 80)
+    assert facts.iso is None or 0 <= facts.iso < 2**31
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        # the directory's successor, and the EXIF directory inside it, are the directory itself
+        b"MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x08\0\0\0\x08",
+        b"II*\0\xff\xff\xff\x7f",
+        b"MM\0*\0\0\0\x08\xff\xff" + b"\x01" * 50,
+        b"",
+    ],
+)
+def test_broken_and_cyclic_exif_costs_nobody_their_photo(
+    exif: bytes, picture: Image.Image, encode: Encode, limits: PhotoLimits
+) -> None:
+    data = encode(picture, "JPEG", exif=b"Exif\0\0" + exif)
+    assert read_camera_facts(data, validate(data, limits)) == CameraFacts()
+    assert process_photo(data, limits).variants
