@@ -16,7 +16,9 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
     for entry in sorted(entry_points(group="photofeed.commands"), key=lambda entry: entry.name):
-        app.registered_commands.extend(entry.load().registered_commands)
+        service = entry.load()
+        app.registered_commands.extend(service.registered_commands)
+        app.registered_groups.extend(service.registered_groups)
     from photofeed.errors import PhotofeedError  # noqa: PLC0415  after the commands are known
 
     try:
