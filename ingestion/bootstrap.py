@@ -11,11 +11,14 @@ from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.fanout import Fanout
+from ingestion.leftovers import Leftovers
 from ingestion.outbox_relay import OutboxRelay
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.validate import PhotoLimits
+from ingestion.removal import Removal
+from ingestion.sweeper import Sweeper
 from photofeed import database, topics
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
@@ -99,7 +102,46 @@ def archive(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         yield worker.run
 
 
-WORKERS = {"relay": relay, "photos": photos, "features": features, "fanout": fanout, "archive": archive}
+@contextmanager
+def removal(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that deletes the objects of removed photos."""
+    with ExitStack() as owned:
+        pool = owned.enter_context(database.pool(settings))
+        handler = Removal(settings, pool, S3ObjectStore.connect(settings))
+        yield _worker(owned, settings, topics.REMOVAL_GROUP, handler.handle, stop).run
+
+
+@contextmanager
+def sweeper(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The sweeper, which reads no topic."""
+    with open_sweeper(settings) as sweeping:
+        yield lambda: sweeping.run(stop)
+
+
+@contextmanager
+def open_sweeper(settings: Settings) -> Iterator[Sweeper]:
+    """The sweeper itself, for a single round."""
+    with database.pool(settings) as pool:
+        objects = S3ObjectStore.connect(settings)
+        yield Sweeper(settings, pool, objects, Removal(settings, pool, objects))
+
+
+@contextmanager
+def open_leftovers(settings: Settings) -> Iterator[Leftovers]:
+    """The proof of deletion on real servers."""
+    with database.pool(settings) as pool, connect_redis(settings) as client:
+        yield Leftovers(settings, pool, S3ObjectStore.connect(settings), client)
+
+
+WORKERS = {
+    "relay": relay,
+    "photos": photos,
+    "features": features,
+    "fanout": fanout,
+    "archive": archive,
+    "removal": removal,
+    "sweeper": sweeper,
+}
 
 
 def _worker(

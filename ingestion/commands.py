@@ -4,7 +4,10 @@ from enum import StrEnum
 
 import typer
 
+from ingestion import photo_commands
+
 app = typer.Typer(help="Run an ingestion worker.")
+app.add_typer(photo_commands.app, name="photos")
 
 
 class WorkerName(StrEnum):
@@ -15,6 +18,8 @@ class WorkerName(StrEnum):
     FEATURES = "features"
     FANOUT = "fanout"
     ARCHIVE = "archive"
+    REMOVAL = "removal"
+    SWEEPER = "sweeper"
 
 
 @app.command("work")

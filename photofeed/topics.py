@@ -22,6 +22,7 @@ PHOTOS_GROUP = "photos"
 FEATURES_GROUP = "features"
 FANOUT_GROUP = "fanout"
 ARCHIVE_GROUP = "archive"
+REMOVAL_GROUP = "removal"
 
 # which group reads what
 SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
@@ -29,6 +30,7 @@ SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
     FEATURES_GROUP: (ENGAGEMENT, PHOTO_PROCESSED),
     FANOUT_GROUP: (PHOTO_PROCESSED, GRAPH_CHANGED),
     ARCHIVE_GROUP: (ENGAGEMENT, FEED_SERVED),
+    REMOVAL_GROUP: (PHOTO_PROCESSED,),
 }
 
 
