@@ -15,7 +15,7 @@ export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint types imports check web web-check lock token clean-state clean
+.PHONY: help demo smoke test lint types imports check web web-check lock token bench-images clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ imports: $(INSTALLED) ## check which package imports which
 	@$(BIN)/lint-imports --no-logo
 
 check: test lint types imports web-check ## all of the above checks
+
+bench-images: $(INSTALLED) ## what a photo costs, against npm sharp and naive Pillow; a table, then a line of JSON
+	@$(BIN)/python -W ignore benchmarks/images.py $(BENCH)
 
 web: $(WEB) ## build the browser app, where Node is installed
 

@@ -12,6 +12,7 @@ from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.fanout import Fanout
+from ingestion.leftovers import Leftovers
 from ingestion.outbox_relay import OutboxRelay
 from ingestion.photos.moderation import OpenNsfwModerator, Thresholds
 from ingestion.photos.pipeline import PhotoPipeline
@@ -22,6 +23,8 @@ from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.zoom import ZoomPipeline
 from ingestion.purge import Purge
+from ingestion.removal import Removal
+from ingestion.sweeper import Sweeper
 from photofeed import database, topics
 from photofeed.cdn import connect_cdn
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
@@ -143,6 +146,37 @@ def purge(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         yield _worker(owned, settings, topics.PURGE_GROUP, Purge(cdn).handle, stop).run
 
 
+@contextmanager
+def removal(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that deletes the objects of removed photos."""
+    with ExitStack() as owned:
+        pool = owned.enter_context(database.pool(settings))
+        handler = Removal(settings, pool, S3ObjectStore.connect(settings))
+        yield _worker(owned, settings, topics.REMOVAL_GROUP, handler.handle, stop).run
+
+
+@contextmanager
+def sweeper(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The sweeper, which reads no topic."""
+    with open_sweeper(settings) as sweeping:
+        yield lambda: sweeping.run(stop)
+
+
+@contextmanager
+def open_sweeper(settings: Settings) -> Iterator[Sweeper]:
+    """The sweeper itself, for a single round."""
+    with database.pool(settings) as pool:
+        objects = S3ObjectStore.connect(settings)
+        yield Sweeper(settings, pool, objects, Removal(settings, pool, objects))
+
+
+@contextmanager
+def open_leftovers(settings: Settings) -> Iterator[Leftovers]:
+    """The proof of deletion on real servers."""
+    with database.pool(settings) as pool, connect_redis(settings) as client:
+        yield Leftovers(settings, pool, S3ObjectStore.connect(settings), client)
+
+
 WORKERS = {
     "relay": relay,
     "photos": photos,
@@ -151,6 +185,8 @@ WORKERS = {
     "fanout": fanout,
     "archive": archive,
     "purge": purge,
+    "removal": removal,
+    "sweeper": sweeper,
 }
 
 

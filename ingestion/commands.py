@@ -20,6 +20,8 @@ class WorkerName(StrEnum):
     FANOUT = "fanout"
     ARCHIVE = "archive"
     PURGE = "purge"
+    REMOVAL = "removal"
+    SWEEPER = "sweeper"
 
 
 @app.command("work")

@@ -5,14 +5,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Photos: run the photo path on one file.", no_args_is_help=True)
+app = typer.Typer(
+    help="Photos: run the path on one file, sweep what was left behind, prove what was deleted.", no_args_is_help=True
+)
 
 REFUSED = 2
-
-
-@app.callback()
-def photos() -> None:
-    """Make `process` a command of its own, also while it is the only one."""
 
 
 @app.command("process")
@@ -35,3 +32,40 @@ def process(
     typer.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2).decode())
     if outcome["status"] in ("failed", "rejected"):
         raise typer.Exit(REFUSED)
+
+
+@app.command("sweep")
+def sweep() -> None:
+    """Sweep once: expired uploads, multipart leftovers, stuck photos, deletions to finish."""
+    from dataclasses import asdict  # noqa: PLC0415  `photofeed --help` stays fast
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from ingestion.bootstrap import open_sweeper  # noqa: PLC0415
+    from photofeed.logs import set_up_logs  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    set_up_logs(settings)
+    with open_sweeper(settings) as sweeper:
+        swept = sweeper.sweep(datetime.now(UTC))
+    typer.echo(", ".join(f"{kind.replace('_', ' ')}: {count}" for kind, count in asdict(swept).items()))
+
+
+@app.command("verify")
+def verify(
+    photo_id: Annotated[
+        str | None, typer.Argument(help="A deleted photo; without it, every one there ever was.")
+    ] = None,
+) -> None:
+    """Say what is left of deleted photos: id, place, name; tab-separated. Exit code 1 if anything is."""
+    from ingestion.bootstrap import open_leftovers  # noqa: PLC0415
+    from photofeed.ids import decode_id  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    with open_leftovers(load_settings()) as leftovers:
+        found = list(leftovers.of_all() if photo_id is None else leftovers.of(decode_id(photo_id)))
+    for leftover in found:
+        typer.echo(str(leftover))
+    if found:
+        raise typer.Exit(1)
+    typer.echo("nothing is left", err=True)

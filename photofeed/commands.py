@@ -1,10 +1,13 @@
-"""`photofeed setup` and `photofeed token`: what belongs to no single service."""
+"""`photofeed setup`, `photofeed token` and `photofeed dlq`: what belongs to no single service."""
 
 from typing import Annotated
 
 import typer
 
+from photofeed import dlq_commands
+
 app = typer.Typer(help="Set up and call photofeed.")
+app.add_typer(dlq_commands.app, name="dlq")
 
 
 @app.command("setup")

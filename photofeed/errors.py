@@ -2,6 +2,7 @@
 
 PhotofeedError
 ├── RetryableError        the same work may succeed later: a worker tries again
+│   └── QuotaError        somebody has had all that is allowed for now
 ├── PermanentError        the work can never succeed as asked
 │   ├── NotFoundError     no such thing, or not for this caller to know of
 │   ├── ForbiddenError    known, but not allowed
@@ -30,6 +31,16 @@ class RetryableError(PhotofeedError):
     """A dependency failed for now; the same work may succeed later."""
 
     code = "try_again"
+
+
+class QuotaError(RetryableError):
+    """Somebody has had all that is allowed for now; `retry_after_seconds` says when there will be more."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, *, retry_after_seconds: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class PermanentError(PhotofeedError):

@@ -1,12 +1,15 @@
 """The event log: Kafka and its in-memory twin behind two small protocols."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zlib import crc32
 
 import structlog
+from prometheus_client import Counter
 
 from photofeed.errors import RetryableError
 from photofeed.events import Envelope
@@ -14,6 +17,12 @@ from photofeed.settings import Settings
 from photofeed.topics import Topic
 
 log = structlog.get_logger(__name__)
+
+REBALANCES = Counter("photofeed_worker_rebalances", "Times a group shared out its partitions anew", ["group"])
+
+_FETCH_WAIT_MS, _STAY_POLL_MS = 100, 50
+_READ_PATIENCE_SECONDS = 10.0
+_HANDOVER_SECONDS = 5.0  # heartbeats stand still as long, so well below the session's end
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +46,22 @@ class EventPublisher(Protocol):
             RetryableError: the log did not take them all; some may have been written.
         """
 
+    def republish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Write keys and values of `messages` to `topic` as they are, whatever they are; raises as `publish` does."""
+
     def close(self) -> None:
         """Let go of connections."""
+
+
+class EventReader(Protocol):
+    """Looks at the log without being a member of any group."""
+
+    def read(self, topic: str) -> Iterator[Message]:
+        """All that is in a topic, in order per partition; nothing where there is no such topic.
+
+        Raises:
+            RetryableError: the log did not answer.
+        """
 
 
 class EventConsumer(Protocol):
@@ -46,6 +69,13 @@ class EventConsumer(Protocol):
 
     def poll(self, max_messages: int, timeout_seconds: float) -> list[Message]:
         """Next messages of the partitions held, in order per partition; empty after the timeout."""
+
+    def stay(self, work: Future[Any]) -> None:
+        """Remain a member of the group, taking no messages, until `work` on those taken is done or has failed.
+
+        Should the group share out its partitions anew meanwhile, it gets those of this member only when the work is
+        done, or when waiting for it would hold up the others for long.
+        """
 
     def commit(self) -> None:
         """Make the group go on behind everything polled so far."""
@@ -72,10 +102,17 @@ class KafkaPublisher:
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Write envelopes; returns once the broker has acknowledged each."""
+        self._send(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
+
+    def republish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Write keys and values as they are; returns once the broker has acknowledged each."""
+        self._send(topic, [(message.key, message.value) for message in messages])
+
+    def _send(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
         from kafka.errors import KafkaError  # noqa: PLC0415
 
         try:
-            sent = [self._producer.send(topic, key=e.key.encode(), value=e.encode()) for e in envelopes]
+            sent = [self._producer.send(topic, key=key.encode(), value=value) for key, value in records]
             for future in sent:
                 future.get(timeout=30)
         except KafkaError as error:
@@ -86,32 +123,102 @@ class KafkaPublisher:
         self._producer.close(timeout=5)
 
 
-class KafkaGroupConsumer:
-    """A kafka-python consumer that commits only what its owner says is done."""
+class KafkaReader:
+    """Reads whole topics with a kafka-python consumer that belongs to no group."""
 
-    def __init__(self, settings: Settings, group: str, topics: Sequence[Topic]) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+
+    def read(self, topic: str) -> Iterator[Message]:
+        """All that is in a topic: up to the end that the broker names with the last records it gives."""
+        from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
+
+        consumer: Any = KafkaConsumer(
+            bootstrap_servers=self._servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+        )
+        try:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            consumer.assign(partitions)
+            patience = time.monotonic() + _READ_PATIENCE_SECONDS
+            # only a fetch tells the true end: what brokers answer when asked for it may lag behind
+            while any(_unread(consumer, partition) for partition in partitions):
+                messages = _messages(consumer.poll(timeout_ms=_FETCH_WAIT_MS))
+                if messages:
+                    patience = time.monotonic() + _READ_PATIENCE_SECONDS
+                elif time.monotonic() > patience:
+                    raise RetryableError(f"the event log does not give all of {topic}")
+                yield from messages
+        finally:
+            consumer.close()
+
+
+def _unread(consumer: Any, partition: Any) -> bool:
+    end = consumer.highwater(partition)
+    return end is None or consumer.position(partition) < end
+
+
+def _messages(batches: Any) -> list[Message]:
+    return [
+        Message(r.topic, r.partition, r.offset, (r.key or b"").decode(errors="replace"), r.value or b"")
+        for records in batches.values()
+        for r in records
+    ]
+
+
+class KafkaGroupConsumer:
+    """A kafka-python consumer that commits only what its owner says is done.
+
+    It is known to be alive by its heartbeats, and to be of use by polling at least every `max_poll_seconds`: a batch
+    may take longer than that, since `stay` goes on polling.
+    """
+
+    def __init__(
+        self, settings: Settings, group: str, topics: Sequence[Topic], *, max_poll_seconds: float = 30.0
+    ) -> None:
         from kafka import KafkaConsumer  # noqa: PLC0415
 
-        self._consumer = KafkaConsumer(
-            *(topic.name for topic in topics),
+        self._group = group
+        self._work: Future[Any] | None = None
+        self._longest_silence = min(1.0, max_poll_seconds / 4)
+        self._consumer: Any = KafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
-            fetch_max_wait_ms=100,
-            max_poll_interval_ms=300_000,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            max_poll_interval_ms=int(max_poll_seconds * 1000),
         )
+        self._consumer.subscribe([topic.name for topic in topics], listener=_rebalance_listener(self))
 
     def poll(self, max_messages: int, timeout_seconds: float) -> list[Message]:
         """Next messages of the partitions this member holds."""
-        batches = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_messages)
-        return [
-            Message(r.topic, r.partition, r.offset, (r.key or b"").decode(errors="replace"), r.value or b"")
-            for records in batches.values()
-            for r in records
-        ]
+        return _messages(self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_messages))
+
+    def stay(self, work: Future[Any]) -> None:
+        """Poll paused partitions until `work` is done: a member in good standing that is given nothing."""
+        self._work = work
+        try:
+            while wait([work], self._longest_silence).not_done:
+                self._consumer.pause(*self._consumer.assignment())
+                for partition, records in self._consumer.poll(timeout_ms=_STAY_POLL_MS, max_records=1).items():
+                    self._consumer.seek(partition, records[0].offset)  # of a partition given in this very poll
+        finally:
+            self._work = None
+            self._consumer.resume(*self._consumer.paused())
+
+    def partitions_assigned(self) -> None:
+        """The group has shared out its partitions anew."""
+        REBALANCES.labels(self._group).inc()
+
+    def partitions_revoked(self) -> None:
+        """The group is about to: let the work in hand end first, so that nobody else begins it at the same time."""
+        if self._work is not None:
+            wait([self._work], _HANDOVER_SECONDS)
 
     def commit(self) -> None:
         """Commit the positions reached by poll.
@@ -129,6 +236,19 @@ class KafkaGroupConsumer:
     def close(self) -> None:
         """Leave the group without committing anything more."""
         self._consumer.close(autocommit=False)
+
+
+def _rebalance_listener(member: KafkaGroupConsumer) -> Any:
+    from kafka import ConsumerRebalanceListener  # noqa: PLC0415
+
+    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
+        def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
+            member.partitions_revoked()
+
+        def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002
+            member.partitions_assigned()
+
+    return Listener()
 
 
 def create_topics(settings: Settings, topics: Sequence[Topic]) -> None:
@@ -157,12 +277,24 @@ class InMemoryEventLog:
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Write envelopes; they are durable as long as this object lives."""
+        self._append(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
+
+    def republish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Write keys and values as they are."""
+        self._append(topic, [(message.key, message.value) for message in messages])
+
+    def read(self, topic: str) -> Iterator[Message]:
+        """All that is in a topic."""
+        with self._lock:
+            found = [message for lane in self._topics.get(topic, []) for message in lane]
+        yield from found
+
+    def _append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
         with self._lock:
             lanes = self._topics.setdefault(topic, [[] for _ in range(self.partitions)])
-            for envelope in envelopes:
-                partition = crc32(envelope.key.encode()) % self.partitions
-                lane = lanes[partition]
-                lane.append(Message(topic, partition, len(lane), envelope.key, envelope.encode()))
+            for key, value in records:
+                partition = crc32(key.encode()) % self.partitions
+                lanes[partition].append(Message(topic, partition, len(lanes[partition]), key, value))
 
     def consumer(self, group: str, topics: Sequence[Topic]) -> "InMemoryConsumer":
         """A consumer that goes on where `group` has committed; one member a group."""
@@ -191,6 +323,10 @@ class InMemoryConsumer:
                     self._position[place] = start + len(taken)
                     found += taken
         return found
+
+    def stay(self, work: Future[Any]) -> None:
+        """Wait: the only member of a group cannot lose anything."""
+        wait([work])
 
     def commit(self) -> None:
         """The group goes on behind everything polled so far."""

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from photofeed.errors import NotFoundError, RetryableError
@@ -48,6 +49,9 @@ class ObjectStore(Protocol):
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         """Keys that start with `prefix`, in order."""
+
+    def abort_multipart(self, bucket: str, before: datetime) -> int:
+        """Throw away the parts of uploads in parts begun before a moment and never completed; returns how many."""
 
     def presign_put(self, bucket: str, key: str, seconds: int, conditions: UploadConditions) -> str:
         """A URL to which a client may PUT this one object for `seconds`."""
@@ -116,6 +120,20 @@ class S3ObjectStore:
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
+    def abort_multipart(self, bucket: str, before: datetime) -> int:
+        """Throw away the parts of uploads begun before a moment and never completed."""
+        marker: dict[str, str] = {}
+        stale: list[dict[str, str]] = []
+        while True:
+            page = self._call("list_multipart_uploads", Bucket=bucket, **marker)
+            stale += [one for one in page.get("Uploads", []) if one["Initiated"] < before]
+            if not page.get("IsTruncated"):
+                break
+            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        for one in stale:
+            self._call("abort_multipart_upload", Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
+        return len(stale)
+
     def presign_put(self, bucket: str, key: str, seconds: int, conditions: UploadConditions) -> str:
         """A URL to which a client may PUT this one object; the store itself enforces the conditions given."""
         signed = {
@@ -175,6 +193,10 @@ class InMemoryObjectStore:
         with self._lock:
             found = sorted(key for owner, key in self._objects if owner == bucket and key.startswith(prefix))
         yield from found
+
+    def abort_multipart(self, bucket: str, before: datetime) -> int:  # noqa: ARG002
+        """Nothing: objects are only put whole here."""
+        return 0
 
     def presign_put(self, bucket: str, key: str, seconds: int, conditions: UploadConditions) -> str:  # noqa: ARG002
         """An address that only names the object: nothing listens in memory."""

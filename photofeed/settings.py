@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(default=50 * 2**20, ge=1)
     upload_max_pixels: int = Field(default=60_000_000, ge=1)
     upload_url_seconds: int = Field(default=900, ge=1)
+    uploads_per_day: int = Field(default=500, ge=1, description="Photos a person may begin to upload a day (UTC)")
+    upload_expiry_seconds: int = Field(default=86_400, ge=1, description="When an upload never completed has failed")
+    processing_stuck_seconds: int = Field(default=3_600, ge=1, description="When a photo is put back on its topic")
+    sweep_seconds: float = Field(default=60.0, gt=0)
 
     # photos: AVIF beside JPEG and WebP; from which score of the model on a photo waits for a moderator, or is refused
     avif_variants: bool = False
@@ -73,6 +77,12 @@ class Settings(BaseSettings):
     explore_share: float = Field(default=0.10, ge=0, le=0.5)
     timeline_length: int = Field(default=800, ge=1)
     celebrity_followers: int = Field(default=10_000, ge=1)
+
+    @model_validator(mode="after")
+    def _uploads_outlive_their_addresses(self) -> Self:
+        if self.upload_expiry_seconds < self.upload_url_seconds:
+            raise ValueError("PHOTOFEED_UPLOAD_EXPIRY_SECONDS must not be less than PHOTOFEED_UPLOAD_URL_SECONDS")
+        return self
 
     @model_validator(mode="after")
     def _refuse_dev_secrets(self) -> Self:

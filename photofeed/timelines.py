@@ -11,7 +11,7 @@ All of it may be lost: it is rebuilt from PostgreSQL and the event log.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import redis
@@ -63,6 +63,23 @@ RedisClient: TypeAlias = Any
 def connect_redis(settings: Settings) -> RedisClient:
     """A synchronous client for workers; replies are bytes."""
     return redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=3)
+
+
+def entries_of(client: RedisClient, posts: Sequence[PostRef]) -> Iterator[tuple[str, PostRef]]:
+    """Where posts still stand: (key, post) for every timeline and pool; reads them all, so for proofs only."""
+    members = [post.member() for post in posts]
+    if not members:
+        return
+    authors = {author_key(post.author_id).encode() for post in posts}
+    timelines = client.scan_iter(match="tl:*", count=_PIPELINE)
+    places = [FRESH_POOL.encode(), TRENDING_POOL.encode(), *authors, *timelines]
+    for start in range(0, len(places), _PIPELINE):
+        keys = places[start : start + _PIPELINE]
+        pipeline = client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.zmscore(key, members)
+        for key, scores in zip(keys, pipeline.execute(), strict=True):
+            yield from ((key.decode(), post) for post, score in zip(posts, scores, strict=True) if score is not None)
 
 
 class TimelineWriter:

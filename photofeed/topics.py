@@ -25,6 +25,7 @@ FEATURES_GROUP = "features"
 FANOUT_GROUP = "fanout"
 ARCHIVE_GROUP = "archive"
 PURGE_GROUP = "purge"
+REMOVAL_GROUP = "removal"
 
 # which group reads what
 SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
@@ -34,6 +35,7 @@ SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
     FANOUT_GROUP: (PHOTO_PROCESSED, GRAPH_CHANGED),
     ARCHIVE_GROUP: (ENGAGEMENT, FEED_SERVED),
     PURGE_GROUP: (PHOTO_PROCESSED,),
+    REMOVAL_GROUP: (PHOTO_PROCESSED,),
 }
 
 

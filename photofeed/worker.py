@@ -3,14 +3,15 @@
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Counter
 
-from photofeed.errors import PermanentError, PhotofeedError, PoisonError, RetryableError
+from photofeed.dead_letters import DeadLetter
+from photofeed.errors import PermanentError, PoisonError, RetryableError
 from photofeed.event_log import EventConsumer, EventPublisher, Message
 from photofeed.events import Envelope
 from photofeed.topics import dead_letters
@@ -53,7 +54,7 @@ class Worker:
     def step(self) -> int:
         """Handle and commit one batch; returns how many messages it had."""
         messages = self._gather()
-        if not messages or not self._handle(messages):
+        if not messages or not self._handle_aside(messages):
             return 0
         try:
             self.consumer.commit()
@@ -70,6 +71,13 @@ class Worker:
                 break
             messages += self.consumer.poll(self.batch_size - len(messages), remaining)
         return messages
+
+    def _handle_aside(self, messages: Sequence[Message]) -> bool:
+        """`_handle` in another thread, so that this one remains a member of the group however long it takes."""
+        with ThreadPoolExecutor(1, thread_name_prefix=self.group) as hands:
+            work = hands.submit(self._handle, messages)
+            self.consumer.stay(work)
+            return work.result()
 
     def _handle(self, messages: Sequence[Message]) -> bool:
         """True once every message is done or put aside; False if told to stop before that."""
@@ -109,21 +117,8 @@ class Worker:
     def _put_aside(self, message: Message, error: Exception) -> None:
         expected = isinstance(error, PermanentError | PoisonError)
         log.error("dead letter", group=self.group, topic=message.topic, offset=message.offset, exc_info=not expected)
-        letter = Envelope(
-            type="dead_letter",
-            key=message.key,
-            payload={
-                "topic": message.topic,
-                "partition": message.partition,
-                "offset": message.offset,
-                "group": self.group,
-                "code": error.code if isinstance(error, PhotofeedError) else type(error).__name__,
-                "reason": str(error),
-                "trace": "".join(traceback.format_exception(error)),
-                "value": message.value.decode(errors="backslashreplace"),
-            },
-        )
-        self.publisher.publish(dead_letters(message.topic, self.group), [letter])
+        letter = DeadLetter.about(message, self.group, error)
+        self.publisher.publish(dead_letters(message.topic, self.group), [letter.to_envelope()])
         HANDLED.labels(self.group, "dead").inc()
 
 

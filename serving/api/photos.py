@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
+import math
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -11,12 +12,13 @@ import anyio.to_thread
 import orjson
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from photofeed.database import write_outbox
-from photofeed.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from photofeed.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, QuotaError
 from photofeed.events import Envelope
 from photofeed.ids import decode_id, encode_id, topic_id
 from photofeed.object_store import UploadConditions
@@ -93,6 +95,8 @@ async def initiate(services: ServicesDep, caller: CallerDep, actor: ActorDep, bo
         )
         if not found.rowcount:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
+        if not caller.is_service:
+            await _count_upload(connection, actor, services.settings.uploads_per_day)
     seconds = services.settings.upload_url_seconds
     conditions = UploadConditions(body.media_type, body.byte_size, _base64(body.sha256))
     url = services.objects.presign_put(services.settings.bucket_originals, key, seconds, conditions)
@@ -101,6 +105,25 @@ async def initiate(services: ServicesDep, caller: CallerDep, actor: ActorDep, bo
         {"photoId": encode_id(photo_id), "uploadUrl": url, "expiresAt": expires_at, "headers": _headers(conditions)},
         HTTPStatus.CREATED,
     )
+
+
+_COUNT_UPLOAD = """
+insert into upload_days as counted (user_id, day, photos) values (%s, %s, 1)
+on conflict (user_id, day) do update set photos = counted.photos + 1 where counted.photos < %s
+"""
+
+
+async def _count_upload(connection: AsyncConnection[DictRow], user_id: int, most: int) -> None:
+    """Count a photo against the day (UTC) of a person; deleting photos gives nothing back."""
+    now = datetime.now(UTC)
+    counted = await connection.execute(_COUNT_UPLOAD, (user_id, now.date(), most))
+    if not counted.rowcount:
+        tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+        raise QuotaError(
+            f"You have uploaded {most:,} photos today, which is all a day allows. Please go on tomorrow.",
+            code="too_many_photos",
+            retry_after_seconds=math.ceil((tomorrow - now).total_seconds()),
+        )
 
 
 def _base64(sha256: str | None) -> str | None:
@@ -235,13 +258,12 @@ from posts p join users u on u.id = p.author_id where p.id = %s
 async def delete_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
     """Take a photo of one's own away, for everybody and for good."""
     photo = decode_id(photo_id)
-    row = await _own_photo(services, actor, photo)
+    await _own_photo(services, actor, photo)
     async with services.database.connection() as connection:
         post = await (await connection.execute(_DELETED_POST, (photo,))).fetchone()
         if post is not None:
             await write_outbox(connection, [(PHOTO_PROCESSED, _removal(post))])
-        await connection.execute("delete from photos where id = %s", (photo,))
-    await anyio.to_thread.run_sync(services.objects.delete, services.settings.bucket_originals, row["original_key"])
+        await connection.execute("delete from photos where id = %s", (photo,))  # its objects: ingestion/removal.py
     return no_content()
 
 

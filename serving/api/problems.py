@@ -20,6 +20,7 @@ from photofeed.errors import (
     InvalidError,
     NotFoundError,
     PhotofeedError,
+    QuotaError,
     RetryableError,
     UnauthenticatedError,
 )
@@ -32,6 +33,7 @@ STATUS_OF: dict[type[PhotofeedError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
     InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    QuotaError: HTTPStatus.TOO_MANY_REQUESTS,
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _HEADERS: dict[HTTPStatus, dict[str, str]] = {
@@ -76,7 +78,10 @@ async def _own_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request failed", path=request.url.path, error=str(error))
     code = error.code if isinstance(error, PhotofeedError) else "error"
-    return problem(status, code, str(error), instance=request.url.path)
+    reply = problem(status, code, str(error), instance=request.url.path)
+    if isinstance(error, QuotaError):
+        reply.headers["Retry-After"] = str(error.retry_after_seconds)
+    return reply
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

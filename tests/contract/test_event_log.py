@@ -1,7 +1,9 @@
 """What every event log must do, in memory and on a real broker."""
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,11 @@ import pytest
 from photofeed.event_log import (
     EventConsumer,
     EventPublisher,
+    EventReader,
     InMemoryEventLog,
     KafkaGroupConsumer,
     KafkaPublisher,
+    KafkaReader,
     Message,
     create_topics,
 )
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 @dataclass
 class EventLog:
     publisher: EventPublisher
+    reader: EventReader
     topic: Topic
     join: Callable[[str], EventConsumer]
 
@@ -35,7 +40,7 @@ def event_log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
     topic = Topic(f"contract-{uuid.uuid4().hex[:8]}", key="id", partitions=2)
     if request.param == "memory":
         memory = InMemoryEventLog(partitions=2)
-        yield EventLog(memory, topic, lambda group: memory.consumer(group, [topic]))
+        yield EventLog(memory, memory, topic, lambda group: memory.consumer(group, [topic]))
         return
     stack: EmbeddedStack = request.getfixturevalue("stack")
     settings = stack.settings()
@@ -45,7 +50,7 @@ def event_log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
     def join(group: str) -> EventConsumer:
         return KafkaGroupConsumer(settings, f"{group}-{topic.name}", [topic])
 
-    yield EventLog(publisher, topic, join)
+    yield EventLog(publisher, KafkaReader(settings), topic, join)
     publisher.close()
 
 
@@ -103,3 +108,34 @@ def test_groups_read_independently(event_log: EventLog) -> None:
         assert len(_read(consumer, 2)) == 2
         consumer.commit()
         consumer.close()
+
+
+def test_a_topic_is_read_whole_by_whoever_belongs_to_no_group(event_log: EventLog) -> None:
+    assert list(event_log.reader.read(event_log.topic.name)) == []
+    assert list(event_log.reader.read("no-such-topic")) == []
+    sent = _envelopes("a", "b", "a")
+    event_log.publisher.publish(event_log.topic.name, sent)
+    for _ in range(2):
+        got = [Envelope.decode(message.value).id for message in event_log.reader.read(event_log.topic.name)]
+        assert sorted(got) == sorted(envelope.id for envelope in sent)
+
+
+def test_what_is_no_envelope_is_written_again_as_it_is(event_log: EventLog) -> None:
+    strange = Message("elsewhere", 5, 77, "k", b"\xff\x00 no envelope")
+    event_log.publisher.republish(event_log.topic.name, [strange])
+    (again,) = event_log.reader.read(event_log.topic.name)
+    assert (again.key, again.value) == (strange.key, strange.value)
+
+
+def test_a_member_that_stays_for_its_work_is_given_nothing_and_loses_nothing(event_log: EventLog) -> None:
+    event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
+    consumer, may_end = event_log.join("g"), threading.Event()
+    with ThreadPoolExecutor(1) as hands:
+        first = _read(consumer, 2)
+        work = hands.submit(may_end.wait, 1.5)
+        consumer.stay(work)
+    assert work.done()
+    consumer.commit()
+    rest = _read(consumer, 2)
+    consumer.close()
+    assert [Envelope.decode(message.value).payload["n"] for message in first + rest] == [0, 1, 2, 3]

@@ -1,5 +1,7 @@
+import os
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -7,7 +9,7 @@ from photofeed.errors import PermanentError, RetryableError
 from photofeed.event_log import InMemoryConsumer, InMemoryEventLog, Message
 from photofeed.events import Envelope
 from photofeed.topics import Topic, dead_letters
-from photofeed.worker import Worker
+from photofeed.worker import Worker, stop_on_signals
 
 TOPIC = Topic("things", key="id")
 DEAD = Topic(dead_letters("things", "g"), key="id")
@@ -121,3 +123,43 @@ def test_a_refused_commit_means_the_batch_comes_again(monkeypatch: pytest.Monkey
         _worker(log, handler).step()
     _worker(log, handler).step()
     assert handler.done == ["a", "a"]
+
+
+@pytest.fixture
+def stop() -> Iterator[threading.Event]:
+    """Set by SIGTERM, as in a worker's process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield stop_on_signals()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_sigterm_ends_a_worker_after_the_batch_in_hand(stop: threading.Event) -> None:
+    log, done = _log("a", "b", "c"), list[str]()
+
+    def interrupted(envelopes: Sequence[Envelope]) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        stop.wait(30)
+        done.extend(envelope.key for envelope in envelopes)
+
+    Worker("g", log.consumer("g", [TOPIC]), log, interrupted, stop, batch_size=2).run()
+    assert done == ["a", "b"]
+    rest = Recorder()
+    _worker(log, rest).step()
+    assert rest.done == ["c"]
+
+
+def test_an_error_outside_the_handler_is_not_swallowed_and_nothing_is_committed() -> None:
+    class Full(InMemoryEventLog):
+        def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+            if topic == DEAD.name:
+                raise RetryableError("no room for letters")
+            super().publish(topic, envelopes)
+
+    log = Full(partitions=1)
+    log.publish("things", [Envelope("thing", "bad", {})])
+    with pytest.raises(RetryableError):
+        _worker(log, Recorder({"bad": [PermanentError("cannot be")]})).step()
+    again = Recorder()
+    _worker(log, again).step()
+    assert again.done == ["bad"]

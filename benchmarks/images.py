@@ -1,0 +1,244 @@
+"""What does a photo cost? Prints a table, then one line of JSON.
+
+CPU seconds (user and system) a photo, one thread, of 12-MP photos: four sizes as JPEG and WebP, blurhash and dominant
+colour. Compared on the same photos in the same run with npm `sharp` used the typical way and with the naive Pillow
+pipeline. Every figure comes from a process of its own; imports and start-up are not counted.
+
+    readyCpuSeconds      what is done before a photo is published: the feed's sizes, blurhash, colour, quality
+    fullCpuSeconds       all eight files in one pass; heicCpuSeconds: the same of a HEIC
+    peakRssMb            largest memory of the worker's sandbox, which is where pixels are, on 48-MP JPEG and HEIC
+    ssimDelta            SSIM lost against Pillow's LANCZOS of all pixels in the same encoding: the worst of the means
+                         at 640 and 1080, JPEG and WebP
+    photosPerCoreSecond  photos a core makes ready a second
+"""
+
+import io
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import blurhash
+import numpy as np
+import pillow_heif
+import typer
+from PIL import Image, ImageOps
+from rich.console import Console
+from rich.table import Table
+from skimage.metrics import structural_similarity
+
+from ingestion.photos.normalise import normalise
+from ingestion.photos.process import ProcessedPhoto, process_photo
+from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.sizes import FEED_SIZES, ZOOM_SIZES, enough_for
+from ingestion.photos.validate import PhotoLimits, validate
+from ingestion.photos.variants import ENCODINGS, make_variants
+from simulation.pictures.photographs import PHOTOGRAPHS, take
+
+LIMITS = PhotoLimits(max_bytes=2**27, max_pixels=60_000_000)
+ALL_SIZES = (*FEED_SIZES, *ZOOM_SIZES)
+SMALL, LARGE = (4032, 3024), (8000, 6000)  # 12 and 48 MP
+SHARP = Path(__file__).parent / "sharp"
+LANCZOS = Image.Resampling.LANCZOS
+
+app = typer.Typer(add_completion=False)
+
+
+def ready(data: bytes) -> ProcessedPhoto:
+    """What a worker does before a photo is published."""
+    return process_photo(data, LIMITS, FEED_SIZES)
+
+
+def full(data: bytes) -> ProcessedPhoto:
+    """All eight files in one pass."""
+    return process_photo(data, LIMITS, ALL_SIZES)
+
+
+def zoom(data: bytes) -> object:
+    """What is made after a photo was published."""
+    header = validate(data, LIMITS)
+    return make_variants(normalise(data, header, enough_for(ZOOM_SIZES, header.width, header.height)), ZOOM_SIZES)
+
+
+def decode(data: bytes) -> object:
+    """The codec's floor: every pixel decoded, none used."""
+    return Image.open(io.BytesIO(data)).load()
+
+
+def naive(data: bytes) -> object:
+    """The pipeline as most tutorials have it: each size from the original, the blurhash of all its pixels."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    long_edge = image.copy()
+    long_edge.thumbnail((3840, 3840), LANCZOS)
+    widths = [image.resize((width, round(image.height * width / image.width)), LANCZOS) for width in (1080, 640)]
+    for picture in (long_edge, *widths, ImageOps.fit(image, (150, 150), LANCZOS)):
+        picture.save(io.BytesIO(), "JPEG", quality=82)
+        picture.save(io.BytesIO(), "WEBP", quality=80)
+    colour = image.resize((150, 150)).quantize(5).getpalette()
+    return blurhash.encode(image, 4, 3), colour
+
+
+KINDS: dict[str, Callable[[bytes], object]] = {
+    function.__name__: function for function in (ready, full, zoom, decode, naive)
+}
+
+
+def cost(kind: str, paths: list[Path]) -> float:
+    """Mean CPU seconds a photo, measured in a process of its own."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", __file__, "measure", kind, *map(str, paths)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)  # noqa: S603  this file
+    return float(done.stdout)
+
+
+@app.command()
+def measure(kind: str, paths: list[Path]) -> None:
+    """Process files in this process and print what it cost; the first of them also once to warm up."""
+    work = KINDS[kind]
+    Image.MAX_IMAGE_PIXELS = LIMITS.max_pixels
+    if kind != "naive":
+        work(paths[0].read_bytes())
+    photos = [path.read_bytes() for path in paths]
+    start = time.process_time()
+    for data in photos:
+        work(data)
+    print((time.process_time() - start) / len(photos))
+
+
+def peak_megabytes(path: Path) -> float:
+    """Largest memory of a fresh sandbox that makes one photo ready; `ru_maxrss` would count its parent's too."""
+    with PhotoSandbox(LIMITS) as sandbox:
+        sandbox.process(path.read_bytes())
+        status = Path(f"/proc/{sandbox.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def sharp_cost(folder: Path, paths: list[Path]) -> float:
+    """CPU seconds a photo of sharp, its start subtracted; installs it into `folder` where it is not."""
+    if not (folder / "node_modules").is_dir():
+        shutil.copytree(SHARP, folder, dirs_exist_ok=True)
+        subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)  # noqa: S607  wherever npm is
+    shutil.copy(SHARP / "resize.mjs", folder)
+
+    def seconds(photos: list[Path]) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["node", "resize.mjs", *map(str, photos)], cwd=folder, check=True)  # noqa: S603, S607
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return (seconds(paths) - seconds([])) / len(paths)
+
+
+def photograph(size: tuple[int, int], number: int) -> Image.Image:
+    """Four packaged photographs side by side, enlarged, with the noise of a sensor: as hard to encode as a phone's."""
+    random = np.random.default_rng(number)
+    page = Image.new("RGB", size)
+    half = size[0] // 2, size[1] // 2
+    for place in range(4):
+        part = take(random, PHOTOGRAPHS[(4 * number + place) % len(PHOTOGRAPHS)])
+        page.paste(ImageOps.fit(part, half, LANCZOS), (place % 2 * half[0], place // 2 * half[1]))
+    noise = random.normal(0, 3, (size[1], size[0], 1)).astype(np.float32)
+    return Image.fromarray((np.asarray(page, np.float32) + noise).clip(0, 255).astype(np.uint8))
+
+
+def photographs(folder: Path, image_format: str, size: tuple[int, int], count: int) -> list[Path]:
+    """Files of photographs, made where they are missing; every second JPEG lies on its side, as phones write them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{size[0]}-{number}.{image_format.lower()}" for number in range(count)]
+    for number, path in enumerate(paths):
+        if path.exists():
+            continue
+        exif = Image.Exif()
+        if image_format == "JPEG" and number % 2:
+            exif[0x0112] = 6
+        options: dict[str, object] = {"quality": 92, "exif": exif}
+        if image_format == "HEIF":
+            options = {"quality": 60, "enc_params": {"preset": "ultrafast"}}  # minutes otherwise
+        partial = path.with_suffix(".partial")
+        photograph(size, number).save(partial, image_format, **options)
+        partial.rename(path)
+    return paths
+
+
+def ssim_delta(paths: list[Path]) -> float:
+    """SSIM lost against Pillow's LANCZOS of all pixels: the worst of the means by size and encoding."""
+    lost: dict[tuple[int, str], list[float]] = {}
+    for path in paths:
+        data = path.read_bytes()
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+        for variant in ready(data).variants:
+            if variant.size not in (640, 1080):
+                continue
+            best = image.resize((variant.width, variant.height), LANCZOS)
+            options = next(encoding.options for encoding in ENCODINGS if encoding.format == variant.format)
+            file = io.BytesIO()
+            best.save(file, variant.format, **options)
+            theirs, ours = (_ssim(Image.open(io.BytesIO(one)), best) for one in (file.getvalue(), variant.data))
+            lost.setdefault((variant.size, variant.format), []).append(theirs - ours)
+    return max(statistics.mean(values) for values in lost.values())
+
+
+def _ssim(one: Image.Image, other: Image.Image) -> float:
+    value: float = structural_similarity(np.asarray(one.convert("L")), np.asarray(other.convert("L")))
+    return value
+
+
+@app.command()
+def compare(
+    photos: Annotated[int, typer.Option(min=1, help="How many JPEGs and how many HEICs.")] = 8,
+    naive_photos: Annotated[int, typer.Option(min=1, help="How many of them for the naive pipeline, the slowest.")] = 8,
+) -> None:
+    """Measure everything and print it."""
+    pillow_heif.register_heif_opener()
+    folder = Path(os.environ.get("PHOTOFEED_STATE_DIR", ".photofeed")).absolute() / "benchmarks"
+    jpegs = photographs(folder / "photos", "JPEG", SMALL, photos)
+    heics = photographs(folder / "photos", "HEIF", SMALL, photos)
+    large = [photographs(folder / "photos", image_format, LARGE, 1)[0] for image_format in ("JPEG", "HEIF")]
+
+    ours = {kind: cost(kind, jpegs) for kind in ("ready", "zoom", "full", "decode")}
+    heic = {kind: cost(kind, heics) for kind in ("ready", "full", "decode")}
+    sharp = sharp_cost(folder / "sharp", jpegs)
+    slow = cost("naive", jpegs[:naive_photos])
+    memory = {path.suffix[1:].upper(): peak_megabytes(path) for path in large}
+
+    rows = [
+        ("JPEG, decoded whole: the codec's floor", ours["decode"]),
+        ("JPEG to ready", ours["ready"]),
+        ("JPEG, 4K afterwards", ours["zoom"]),
+        ("JPEG, all eight in one pass", ours["full"]),
+        ("HEIC, decoded whole: the codec's floor", heic["decode"]),
+        ("HEIC to ready", heic["ready"]),
+        ("HEIC, all eight in one pass", heic["full"]),
+        ("JPEG, sharp, each size from the original", sharp),
+        ("JPEG, naive Pillow, blurhash of all pixels", slow),
+    ]
+    table = Table("12-MP photo", "CPU s")
+    for name, seconds in rows:
+        table.add_row(name, f"{seconds:.2f}")
+    for name, megabytes in memory.items():
+        table.add_row(f"{name} of 48 MP to ready, peak memory", f"{megabytes:.0f} MB")
+    Console().print(table)
+    figures = {
+        "sharpRatio": sharp / ours["full"],
+        "naiveRatio": slow / ours["full"],
+        "readyCpuSeconds": ours["ready"],
+        "fullCpuSeconds": ours["full"],
+        "heicCpuSeconds": heic["full"],
+        "peakRssMb": max(memory.values()),
+        "ssimDelta": ssim_delta(jpegs),
+        "photosPerCoreSecond": 1 / ours["ready"],
+    }
+    print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    # `compare` is what a bare call means; `measure` is for the processes it starts
+    sys.argv[1:1] = [] if "measure" in sys.argv[1:2] else ["compare"]
+    app()

@@ -1,0 +1,69 @@
+"""`photofeed dlq`: look at dead letters, and replay them once what caused them is gone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from photofeed.dead_letters import DeadLetters
+
+app = typer.Typer(help="Dead letters: what workers could not do, and why.", no_args_is_help=True)
+
+_REPLAY_LOCK = 73014
+_LONGEST_REASON = 100
+
+Group = Annotated[str | None, typer.Option(help="Only letters of this consumer group.")]
+
+
+@app.command("list")
+def list_letters(group: Group = None) -> None:
+    """Show every letter that nobody has replayed: id, time, group, topic, key, code, reason; tab-separated."""
+    with _dead_letters(group) as letters:
+        for letter in letters.waiting(group):
+            reason = " ".join(letter.reason.split())[:_LONGEST_REASON]
+            moment = f"{letter.occurred_at:%Y-%m-%dT%H:%M:%SZ}"
+            about = f"{letter.group}\t{letter.message.topic}\t{letter.message.key}"
+            typer.echo(f"{letter.id}\t{moment}\t{about}\t{letter.code}\t{reason}")
+
+
+@app.command("replay")
+def replay(
+    group: Group = None,
+    letter_id: Annotated[str | None, typer.Option("--id", help="Only the letter with this id.")] = None,
+) -> None:
+    """Publish the messages of letters again, each letter once; without options, of all of them."""
+    from photofeed import database  # noqa: PLC0415  `photofeed --help` stays fast
+    from photofeed.errors import NotFoundError  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    with _dead_letters(group) as letters, database.connect(load_settings()) as connection:
+        # held until the connection closes: of two that replay at once, the second finds the markers of the first
+        connection.execute("select pg_advisory_lock(%s)", (_REPLAY_LOCK,))
+        chosen = [letter for letter in letters.waiting(group) if letter_id in (None, letter.id)]
+        if letter_id is not None and not chosen:
+            raise NotFoundError(f"no letter {letter_id!r} is waiting")
+        for letter in chosen:
+            letters.replay(letter)
+    typer.echo(f"replayed: {len(chosen)}")
+
+
+@contextmanager
+def _dead_letters(group: str | None) -> Iterator["DeadLetters"]:
+    from photofeed.dead_letters import DeadLetters  # noqa: PLC0415
+    from photofeed.errors import NotFoundError  # noqa: PLC0415
+    from photofeed.event_log import KafkaPublisher, KafkaReader  # noqa: PLC0415
+    from photofeed.logs import set_up_logs  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+    from photofeed.topics import SUBSCRIPTIONS  # noqa: PLC0415
+
+    if group is not None and group not in SUBSCRIPTIONS:
+        raise NotFoundError(f"no group {group!r}; there are {', '.join(SUBSCRIPTIONS)}")
+    settings = load_settings()
+    set_up_logs(settings)
+    publisher = KafkaPublisher(settings)
+    try:
+        yield DeadLetters(KafkaReader(settings), publisher)
+    finally:
+        publisher.close()

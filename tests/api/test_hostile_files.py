@@ -1,0 +1,64 @@
+"""Everything strangers may upload, through the whole path: API, S3, worker, sandbox, PostgreSQL.
+
+Each file ends as a photo or with a reason, nothing takes the worker with it, and the next good photo is ready.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from photofeed import topics
+from photofeed.dead_letters import DeadLetters
+from tests.api.hostile_files import doubtful_files, encoded, refused_files, sample_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.api.conftest import App, Person
+
+_GOOD_EVERY = 40
+
+
+def _outcomes(app: "App", author: "Person", files: list[tuple[str, bytes]]) -> dict[str, tuple[str, str]]:
+    """Upload all with good photos in between; returns status and code by name once the workers are done."""
+    photos: dict[str, str] = {}
+    for number, (name, data) in enumerate(files):
+        photos[name] = author.upload(data)
+        if number % _GOOD_EVERY == 0:
+            photos[f"good {number}"] = author.upload(encoded("JPEG", (320, 240 + number)))
+    photos["good at last"] = author.upload(encoded("JPEG", (300, 200)))
+    app.work()
+    found = {name: author.get(f"/v1/photos/{photo_id}") for name, photo_id in photos.items()}
+    outcomes = {name: (one["status"], (one["failure"] or {}).get("code", "")) for name, one in found.items()}
+    assert all(outcome == ("ready", "") for name, outcome in outcomes.items() if name.startswith("good"))
+    assert DeadLetters(app.log, app.log).waiting(topics.PHOTOS_GROUP) == []
+    return {name: outcome for name, outcome in outcomes.items() if not name.startswith("good")}
+
+
+def test_what_can_be_no_photo_fails_with_a_code(app: "App") -> None:
+    files = list(refused_files())
+    assert len(files) >= 200
+    outcomes = _outcomes(app, app.person(), files)
+    wrong = {name: outcome for name, outcome in outcomes.items() if outcome[0] not in ("failed", "rejected")}
+    assert not wrong
+    codes = Counter(code for _, code in outcomes.values())
+    assert set(codes) <= {
+        *("empty", "not_an_image", "unsupported_format", "truncated", "damaged", "too_many_pixels", "unprocessable")
+    }
+    assert codes["unprocessable"] <= 2  # the sandbox's last resort is not what usually decides
+
+
+def test_what_is_doubtful_becomes_a_photo_or_fails_with_a_code(app: "App") -> None:
+    files = list(doubtful_files())
+    assert len(files) >= 200
+    outcomes = _outcomes(app, app.person(), files)
+    unsettled = {
+        name: (status, code)
+        for name, (status, code) in outcomes.items()
+        if status not in ("ready", "review") and not (status in ("failed", "rejected") and code)
+    }
+    assert not unsettled
+
+
+def test_broken_files_of_real_cameras_are_settled_too(app: "App", samples: "Path") -> None:
+    outcomes = _outcomes(app, app.person(), list(sample_files(samples)))
+    assert {status for status, _ in outcomes.values()} <= {"ready", "review", "failed", "rejected"}

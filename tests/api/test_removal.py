@@ -1,0 +1,171 @@
+"""A deleted photo is gone everywhere, and that can be proved."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from ingestion.bootstrap import open_leftovers, open_sweeper
+from ingestion.leftovers import Leftovers
+from ingestion.removal import Removal
+from ingestion.sweeper import Sweeper
+from photofeed import database, topics
+from photofeed.errors import ConflictError, NotFoundError
+from photofeed.ids import decode_id
+from photofeed.worker import Worker
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App, Person
+
+PHOTOFEED = Path(sys.executable).with_name("photofeed")
+
+
+@pytest.fixture
+def sweeper(app: "App") -> Iterator[Sweeper]:
+    with open_sweeper(app.settings) as sweeper:
+        yield sweeper
+
+
+@pytest.fixture
+def removal(sweeper: Sweeper) -> Removal:
+    return sweeper.removal
+
+
+@pytest.fixture
+def leftovers(app: "App") -> Iterator[Leftovers]:
+    with open_leftovers(app.settings) as leftovers:
+        yield leftovers
+
+
+@pytest.fixture
+def remove(app: "App", removal: Removal) -> Callable[[], None]:
+    """Let relay, fan-out and the removal worker do all there is to do."""
+    group = topics.REMOVAL_GROUP
+    consumer = app.log.consumer(group, topics.SUBSCRIPTIONS[group])
+    worker = Worker(group, consumer, app.log, removal.handle, threading.Event())
+
+    def remove() -> None:
+        app.work()
+        while worker.step():
+            pass
+
+    return remove
+
+
+def _left(leftovers: Leftovers, photo_id: str) -> set[str]:
+    return {leftover.place for leftover in leftovers.of(decode_id(photo_id))}
+
+
+def _ready(app: "App", author: "Person", seed: int) -> str:
+    photo_id = author.upload(picture(seed), tags=["sea"])
+    app.work()
+    assert author.get(f"/v1/photos/{photo_id}")["status"] == "ready"
+    return photo_id
+
+
+def test_nothing_is_left_of_a_deleted_photo(app: "App", remove: Callable[[], None], leftovers: Leftovers) -> None:
+    author, follower = app.person(), app.person()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    photo_id = _ready(app, author, 80)
+    follower.call("PUT", f"/v1/posts/{photo_id}/like")
+    follower.call("POST", f"/v1/posts/{photo_id}/comments", json={"text": "Lovely"})
+    follower.call("PUT", f"/v1/posts/{photo_id}/save")
+    with pytest.raises(ConflictError):
+        _left(leftovers, photo_id)
+    assert author.call("DELETE", f"/v1/photos/{photo_id}").status_code == 204
+    assert _left(leftovers, photo_id) == {"original", "variant", "timeline"}  # the rows are gone at once
+    remove()
+    assert _left(leftovers, photo_id) == set()
+
+
+def test_variants_that_another_photo_shows_as_well_stay(
+    app: "App", remove: Callable[[], None], leftovers: Leftovers
+) -> None:
+    one, other = app.person(), app.person()
+    first, second = _ready(app, one, 81), _ready(app, other, 81)
+    one.call("DELETE", f"/v1/photos/{first}")
+    remove()
+    assert _left(leftovers, first) == set()
+    assert app.http.get(f"/photos/{second}/640").status_code == 200
+    other.call("DELETE", f"/v1/photos/{second}")
+    remove()
+    assert _left(leftovers, first) == _left(leftovers, second) == set()
+
+
+def test_a_photo_that_was_never_finished_is_deleted_too(app: "App", sweeper: Sweeper, leftovers: Leftovers) -> None:
+    author = app.person()
+    initiated = author.call("POST", "/v1/photos/initiate").json()
+    assert httpx.put(initiated["uploadUrl"], content=picture(82)).status_code == 200
+    author.call("DELETE", f"/v1/photos/{initiated['photoId']}")
+    assert _left(leftovers, initiated["photoId"]) == {"original"}
+    sweeper.sweep(_when_no_address_holds(app))
+    assert _left(leftovers, initiated["photoId"]) == set()
+
+
+def test_an_original_that_is_uploaded_again_after_the_deletion_goes_when_its_address_ends(
+    app: "App", remove: Callable[[], None], sweeper: Sweeper, leftovers: Leftovers
+) -> None:
+    author = app.person()
+    initiated = author.call("POST", "/v1/photos/initiate").json()
+    photo_id, url = initiated["photoId"], initiated["uploadUrl"]
+    httpx.put(url, content=picture(83))
+    author.call("POST", f"/v1/photos/{photo_id}/complete")
+    app.work()
+    author.call("DELETE", f"/v1/photos/{photo_id}")
+    remove()
+    assert httpx.put(url, content=picture(83)).status_code == 200
+    sweeper.sweep(datetime.now(UTC))
+    assert _left(leftovers, photo_id) == {"original"}
+    sweeper.sweep(_when_no_address_holds(app))
+    assert _left(leftovers, photo_id) == set()
+
+
+def test_a_lost_message_is_made_up_for(app: "App", sweeper: Sweeper, leftovers: Leftovers) -> None:
+    author = app.person()
+    photo_id = _ready(app, author, 84)
+    with database.connect(app.settings) as connection:  # as when its owner is deleted
+        connection.execute("delete from photos where id = %s", (decode_id(photo_id),))
+    assert "variant" in _left(leftovers, photo_id)
+    sweeper.sweep(_when_no_address_holds(app))
+    assert not _left(leftovers, photo_id) & {"original", "variant", "row"}
+
+
+def test_the_proof_is_a_command_with_an_exit_code(app: "App", remove: Callable[[], None]) -> None:
+    author = app.person()
+    photo_id = _ready(app, author, 85)
+    assert _verify(app, photo_id).returncode == 1
+    author.call("DELETE", f"/v1/photos/{photo_id}")
+    found = _verify(app, photo_id)
+    assert found.returncode == 1
+    assert {tuple(line.split("\t")[:2]) for line in found.stdout.splitlines()} >= {
+        (photo_id, "original"),
+        (photo_id, "variant"),
+    }
+    remove()
+    proved = _verify(app, photo_id)
+    assert (proved.returncode, proved.stdout) == (0, ""), proved.stderr
+    assert photo_id not in _verify(app).stdout
+
+
+def test_a_photo_that_never_was_cannot_be_proved_gone(leftovers: Leftovers) -> None:
+    with pytest.raises(NotFoundError):
+        list(leftovers.of(12345))
+
+
+def _when_no_address_holds(app: "App") -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=app.settings.upload_url_seconds + 1)
+
+
+def _verify(app: "App", *photo: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PHOTOFEED_STATE_DIR": str(app.settings.state_dir)}
+    return subprocess.run(  # noqa: S603
+        [PHOTOFEED, "photos", "verify", *photo], env=environment, capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,132 @@
+"""Dead letters, in memory and on a real broker: seen, replayed once, and then done with."""
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from photofeed.dead_letters import DeadLetters
+from photofeed.errors import PermanentError
+from photofeed.event_log import (
+    EventConsumer,
+    EventPublisher,
+    EventReader,
+    InMemoryEventLog,
+    KafkaGroupConsumer,
+    KafkaPublisher,
+    KafkaReader,
+    Message,
+    create_topics,
+)
+from photofeed.events import Envelope
+from photofeed.topics import Topic, dead_letters
+from photofeed.worker import Worker
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+
+
+@dataclass
+class Refusing:
+    """A handler that cannot do some things until it is told that it can."""
+
+    refused: set[str]
+    done: list[str] = field(default_factory=list)
+
+    def __call__(self, envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            if envelope.key in self.refused:
+                raise PermanentError(f"cannot do {envelope.key}", code="refused")
+        self.done += [envelope.key for envelope in envelopes]
+
+
+@dataclass
+class Desk:
+    """A topic, a group that reads it, and the letters of that group."""
+
+    topic: Topic
+    group: str
+    publisher: EventPublisher
+    reader: EventReader
+    consumer: EventConsumer
+
+    @property
+    def letters(self) -> DeadLetters:
+        return DeadLetters(self.reader, self.publisher, {self.group: (self.topic,), "other": ()})
+
+    def work(self, handler: Refusing, messages: int) -> None:
+        """Let a worker handle as many messages; a new member of a group may wait for its partitions."""
+        worker = Worker(self.group, self.consumer, self.publisher, handler, threading.Event())
+        for _ in range(100):
+            messages -= worker.step()
+            if messages <= 0:
+                return
+        raise AssertionError(f"{messages} messages never came")
+
+    def unread(self) -> int:
+        """How many messages still wait for the group."""
+        return len([message for _ in range(4) for message in self.consumer.poll(100, 0.3)])
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    name = uuid.uuid4().hex[:8]
+    topic, group = Topic(f"letters-{name}", key="id", partitions=1), f"readers-{name}"
+    if request.param == "memory":
+        memory = InMemoryEventLog()
+        yield Desk(topic, group, memory, memory, memory.consumer(group, [topic]))
+        return
+    stack: EmbeddedStack = request.getfixturevalue("stack")
+    settings = stack.settings()
+    create_topics(settings, [topic, Topic(dead_letters(topic.name, group), key="id", partitions=1)])
+    publisher, consumer = KafkaPublisher(settings), KafkaGroupConsumer(settings, group, [topic])
+    yield Desk(topic, group, publisher, KafkaReader(settings), consumer)
+    consumer.close()
+    publisher.close()
+
+
+def test_a_replayed_letter_is_done_once_and_no_longer_waits(desk: Desk) -> None:
+    handler = Refusing({"bad"})
+    desk.publisher.publish(desk.topic.name, [Envelope("thing", key, {}) for key in ("good", "bad")])
+    desk.work(handler, 2)
+    (letter,) = desk.letters.waiting()
+    assert (letter.code, letter.reason, letter.message.key) == ("refused", "cannot do bad", "bad")
+
+    handler.refused.clear()
+    desk.letters.replay(letter)
+    assert desk.letters.waiting() == []
+    desk.work(handler, 1)
+    assert handler.done == ["good", "bad"]
+    assert desk.unread() == 0
+
+
+def test_what_fails_again_is_a_new_letter(desk: Desk) -> None:
+    handler = Refusing({"bad"})
+    desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
+    desk.work(handler, 1)
+    (first,) = desk.letters.waiting()
+    desk.letters.replay(first)
+    desk.work(handler, 1)
+    (second,) = desk.letters.waiting()
+    assert second.id != first.id
+    assert second.message.value == first.message.value
+
+
+def test_bytes_that_are_no_text_come_back_as_they_were(desk: Desk) -> None:
+    poison = b"\xff\xfe\x00 nothing anybody can read"
+    desk.publisher.republish(desk.topic.name, [Message("", 0, 0, "k", poison)])
+    desk.work(Refusing(set()), 1)
+    (letter,) = desk.letters.waiting()
+    assert letter.code == "poison"
+    desk.letters.replay(letter)
+    assert [message.value for message in desk.reader.read(desk.topic.name)] == [poison, poison]
+
+
+def test_letters_are_found_by_their_group(desk: Desk) -> None:
+    desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
+    desk.work(Refusing({"bad"}), 1)
+    assert len(desk.letters.waiting(desk.group)) == 1
+    assert desk.letters.waiting("other") == []
