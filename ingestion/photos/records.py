@@ -1,6 +1,6 @@
 """The rows of the photo path in PostgreSQL: what to process, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -87,7 +87,7 @@ on conflict (photo_id) do update set {", ".join(f"{name} = excluded.{name}" for 
 
 _HAS_ZOOM = Jsonb([{"size": ZOOM_PIXELS}])
 _WITHOUT_ZOOM = "select original_key from photos where id = %s and status = 'ready' and not variants @> %s"
-_ZOOMED = "update photos set variants = variants || %s where id = %s and status = 'ready' and not variants @> %s"
+_ZOOMED = "update photos set variants = variants || %s where id = %s"
 
 
 class PhotoRecords:
@@ -133,11 +133,22 @@ class PhotoRecords:
             row = connection.execute(_WITHOUT_ZOOM, (photo_id, _HAS_ZOOM)).fetchone()
         return row["original_key"] if row else None
 
-    def add_zoom(self, photo_id: int, variants: Sequence[Variant], steps: Sequence[StepOutcome]) -> None:
-        """Append the zoom size; none where it could not be made, which the steps then say."""
+    def add_zoom(
+        self,
+        photo_id: int,
+        variants: Sequence[Variant],
+        steps: Sequence[StepOutcome],
+        store: Callable[[Sequence[Variant]], None],
+    ) -> None:
+        """Store and append the zoom size; none where it could not be made, which the steps then say.
+
+        The row is locked meanwhile: whoever deletes the photo waits, and then finds every object it has.
+        """
         with self._database.connection() as connection:
-            connection.execute(_ZOOMED, (Jsonb(_variants(variants)), photo_id, _HAS_ZOOM))
-            _record_steps(connection, photo_id, steps)
+            if connection.execute(f"{_WITHOUT_ZOOM} for update", (photo_id, _HAS_ZOOM)).fetchone() is not None:
+                store(variants)
+                connection.execute(_ZOOMED, (Jsonb(_variants(variants)), photo_id))
+                _record_steps(connection, photo_id, steps)
 
 
 def _show(connection: Connection[DictRow], photo_id: int, *, visible: bool) -> None:

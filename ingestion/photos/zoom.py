@@ -42,7 +42,6 @@ class ZoomPipeline:
         try:
             with clock.step("zoom"):
                 variants = self.sandbox.process(self.storage.original(original_key)).variants
-                self.storage.store(variants)
         except PhotoRejected as rejection:
             log.warning("no zoom size", photo_id=photo_id, code=rejection.code)
-        self.records.add_zoom(photo_id, variants, clock.outcomes)
+        self.records.add_zoom(photo_id, variants, clock.outcomes, self.storage.store)

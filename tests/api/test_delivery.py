@@ -2,8 +2,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ingestion.photos.process import ProcessedPhoto
+from ingestion.photos.records import PhotoRecords
+from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.sizes import ZOOM_OUTPUTS
+from ingestion.photos.steps import StepClock
+from ingestion.photos.storage import PhotoStorage
+from ingestion.photos.validate import PhotoLimits
+from ingestion.photos.variants import Variant
+from ingestion.photos.zoom import ZoomPipeline
 from photofeed import database
+from photofeed.errors import NotFoundError
+from photofeed.events import Envelope
 from photofeed.ids import decode_id
+from photofeed.object_store import S3ObjectStore
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -62,6 +74,30 @@ def test_zooming_twice_or_a_photo_that_is_gone_changes_nothing(app: "App") -> No
     with database.connect(app.settings) as connection:
         again = connection.execute("select variants from photos where id = %s", (decode_id(photo_id),)).fetchone()
     assert again == row
+
+
+def test_a_photo_deleted_while_its_zoom_size_is_made_leaves_nothing_behind(app: "App") -> None:
+    author = app.person()
+    photo_id = author.upload(picture(44, (2400, 1800)))
+    app.work()
+    made: list[Variant] = []
+
+    class DeletedMeanwhile(PhotoSandbox):
+        def process(self, data: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
+            photo = super().process(data, clock)
+            made.extend(photo.variants)
+            assert author.call("DELETE", f"/v1/photos/{photo_id}").status_code == 204
+            return photo
+
+    limits, objects = PhotoLimits.of(app.settings), S3ObjectStore.connect(app.settings)
+    storage = PhotoStorage(objects, app.settings.bucket_originals, app.settings.bucket_variants)
+    with database.pool(app.settings) as pool, DeletedMeanwhile(limits, ZOOM_OUTPUTS) as sandbox:
+        message = Envelope("photo.zoom", "", {"photoId": decode_id(photo_id)})
+        ZoomPipeline(storage, PhotoRecords(pool), sandbox).handle([message])
+    assert made
+    for variant in made:
+        with pytest.raises(NotFoundError):
+            objects.head(app.settings.bucket_variants, variant.key)
 
 
 @pytest.mark.parametrize(
