@@ -37,13 +37,13 @@ from skimage.metrics import structural_similarity
 from ingestion.photos.normalise import normalise
 from ingestion.photos.process import ProcessedPhoto, process_photo
 from ingestion.photos.sandbox import PhotoSandbox
-from ingestion.photos.sizes import FEED_SIZES, ZOOM_SIZES, enough_for
+from ingestion.photos.sizes import FEED_SIZES, ZOOM_OUTPUTS, ZOOM_SIZES, Outputs, enough_for
 from ingestion.photos.validate import PhotoLimits, validate
 from ingestion.photos.variants import ENCODINGS, make_variants
 from simulation.pictures.photographs import PHOTOGRAPHS, take
 
 LIMITS = PhotoLimits(max_bytes=2**27, max_pixels=60_000_000)
-ALL_SIZES = (*FEED_SIZES, *ZOOM_SIZES)
+ALL_OUTPUTS = Outputs((*FEED_SIZES, *ZOOM_SIZES))
 SMALL, LARGE = (4032, 3024), (8000, 6000)  # 12 and 48 MP
 SHARP = Path(__file__).parent / "sharp"
 LANCZOS = Image.Resampling.LANCZOS
@@ -53,18 +53,18 @@ app = typer.Typer(add_completion=False)
 
 def ready(data: bytes) -> ProcessedPhoto:
     """What a worker does before a photo is published."""
-    return process_photo(data, LIMITS, FEED_SIZES)
+    return process_photo(data, LIMITS)
 
 
 def full(data: bytes) -> ProcessedPhoto:
     """All eight files in one pass."""
-    return process_photo(data, LIMITS, ALL_SIZES)
+    return process_photo(data, LIMITS, ALL_OUTPUTS)
 
 
 def zoom(data: bytes) -> object:
     """What is made after a photo was published."""
     header = validate(data, LIMITS)
-    return make_variants(normalise(data, header, enough_for(ZOOM_SIZES, header.width, header.height)), ZOOM_SIZES)
+    return make_variants(normalise(data, header, enough_for(ZOOM_SIZES, header.width, header.height)), ZOOM_OUTPUTS)
 
 
 def decode(data: bytes) -> object:
