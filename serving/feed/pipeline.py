@@ -5,7 +5,8 @@ candidates  sources side by side, each with its own time-out
 filters     own posts, hidden authors; then posts seen lately
 features    one round trip to the online store, then request-time features
 score       the live model, else popularity, else recency
-rerank      an author's further posts count less, explore slots with known propensities, never three in a row
+rerank      further posts of an author or a topic count less, explore slots with known propensities, never three
+            posts of one author in a row
 slate       kept, so that pages stay stable
 page        visibility checked again, posts read, spacing kept, the served log told
 """
@@ -35,8 +36,8 @@ from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
 from serving.feed.query import FeedQuery, make_query
 from serving.feed.reasons import reason
-from serving.feed.rerankers.author_diversity import diversify_authors
 from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
+from serving.feed.rerankers.diversity import SAME_AUTHOR, SAME_TOPIC, diversify
 from serving.feed.rerankers.explore_slots import draw_explore, explore_count, spread_explore
 from serving.feed.scorers import CandidateScorer, Scores
 from serving.feed.served_log import ServedLog
@@ -231,7 +232,8 @@ class FeedPipeline:
         outside = candidates.is_source(Source.EXPLORE)
         graph, explore = np.flatnonzero(~outside), np.flatnonzero(outside)
         from_graph, wanted = explore_count(len(graph), self.settings.explore_share, SLATE_LENGTH, shortest)
-        diverse = diversify_authors(scores[graph], candidates.author_ids[graph])
+        diverse = diversify(scores[graph], candidates.author_ids[graph], SAME_AUTHOR)
+        diverse = diversify(diverse, candidates.topic_ids[graph], SAME_TOPIC)
         graph = graph[np.argsort(-diverse, kind="stable")][:from_graph]
         draw = draw_explore(scores[explore], wanted, rng)
         slots = spread_explore(len(graph), len(draw.places), rng)
