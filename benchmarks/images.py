@@ -4,7 +4,7 @@ CPU seconds (user and system) a photo, one thread, of 12-MP photos: four sizes a
 colour. Compared on the same photos in the same run with npm `sharp` used the typical way and with the naive Pillow
 pipeline. Every figure comes from a process of its own; imports and start-up are not counted.
 
-    readyCpuSeconds      what is done before a photo is published: the feed's sizes, blurhash, colour, quality
+    readyCpuSeconds      what is done before a photo is published: the feed's sizes, blurhash, colour, facts, moderation
     fullCpuSeconds       all eight files in one pass; heicCpuSeconds: the same of a HEIC
     peakRssMb            largest memory of the worker's sandbox, which is where pixels are, on 48-MP JPEG and HEIC
     ssimDelta            SSIM lost against Pillow's LANCZOS of all pixels in the same encoding: the worst of the means
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -34,16 +35,17 @@ from rich.console import Console
 from rich.table import Table
 from skimage.metrics import structural_similarity
 
+from ingestion.photos.moderation import OpenNsfwModerator, Thresholds, moderate
 from ingestion.photos.normalise import normalise
 from ingestion.photos.process import ProcessedPhoto, process_photo
 from ingestion.photos.sandbox import PhotoSandbox
-from ingestion.photos.sizes import FEED_SIZES, ZOOM_OUTPUTS, ZOOM_SIZES, Outputs, enough_for
+from ingestion.photos.sizes import FEED_OUTPUTS, FEED_SIZES, ZOOM_OUTPUTS, ZOOM_SIZES, Outputs, enough_for
 from ingestion.photos.validate import PhotoLimits, validate
 from ingestion.photos.variants import ENCODINGS, make_variants
 from simulation.pictures.photographs import PHOTOGRAPHS, take
 
 LIMITS = PhotoLimits(max_bytes=2**27, max_pixels=60_000_000)
-ALL_OUTPUTS = Outputs((*FEED_SIZES, *ZOOM_SIZES))
+ALL_SIZES = (*FEED_SIZES, *ZOOM_SIZES)
 SMALL, LARGE = (4032, 3024), (8000, 6000)  # 12 and 48 MP
 SHARP = Path(__file__).parent / "sharp"
 LANCZOS = Image.Resampling.LANCZOS
@@ -51,14 +53,21 @@ LANCZOS = Image.Resampling.LANCZOS
 app = typer.Typer(add_completion=False)
 
 
+@cache
+def _moderator() -> OpenNsfwModerator:
+    return OpenNsfwModerator()
+
+
 def ready(data: bytes) -> ProcessedPhoto:
     """What a worker does before a photo is published."""
-    return process_photo(data, LIMITS)
+    processed = process_photo(data, LIMITS, FEED_OUTPUTS)
+    moderate(processed, _moderator(), Thresholds(review=0.5, reject=0.9))
+    return processed
 
 
 def full(data: bytes) -> ProcessedPhoto:
     """All eight files in one pass."""
-    return process_photo(data, LIMITS, ALL_OUTPUTS)
+    return process_photo(data, LIMITS, Outputs(ALL_SIZES))
 
 
 def zoom(data: bytes) -> object:
