@@ -89,7 +89,9 @@ def test_the_next_feed_request_sees_what_was_done(app: "App", features: Worker, 
     assert after["pair_likes_30d"] == pytest.approx(1, rel=1e-3)
     assert after["pair_impressions_30d"] == pytest.approx(1, rel=1e-3)
     assert after["topic_engagement_rate"] > before["topic_engagement_rate"]
-    assert after["content_type_affinity"] != before["content_type_affinity"]
+    assert after["user_engagement_rate"] > before["user_engagement_rate"]
+    # all they did was with photos, so photos are as usual for them
+    assert after["content_type_affinity"] == pytest.approx(1, rel=1e-3)
 
     stock = store.get_online_features(
         features=["user_activity:events_total", "user_activity:dwell_7d"],
