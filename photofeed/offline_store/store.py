@@ -20,6 +20,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
+from photofeed.errors import PermanentError
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.columns import conform, history_schema, names_and_types
 from photofeed.offline_store.lake import Lake, LakeFolder
@@ -182,7 +183,7 @@ def _reader(config: RepoConfig) -> Callable[[DataSource, str], Any]:
 
 
 def _refuse_to_persist(*_: Any) -> None:
-    raise NotImplementedError("saved datasets are not kept in the lake: write the job's to_arrow() where you want it")
+    raise PermanentError("saved datasets are not kept in the lake: write the job's to_arrow() where you want it")
 
 
 def _lake(config: RepoConfig) -> Lake:

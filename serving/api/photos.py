@@ -22,8 +22,8 @@ from photofeed.errors import ConflictError, ForbiddenError, InvalidError, NotFou
 from photofeed.events import Envelope
 from photofeed.ids import decode_id, encode_id, topic_id
 from photofeed.object_store import UploadConditions
-from photofeed.posts import PostRef, PublishedPost
-from photofeed.topics import PHOTO_PROCESSED, PHOTO_UPLOADED
+from photofeed.publication import PUBLICATION, withdrawal
+from photofeed.topics import PHOTO_UPLOADED
 from serving.api.replies import no_content, reply, timestamp
 from serving.posts import images_json
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
@@ -248,40 +248,17 @@ async def watch_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> 
     return StreamingResponse(changes(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-_DELETED_POST = """
-select p.id, p.author_id, p.topic_id, p.posted_at, p.content_type, u.is_private
-from posts p join users u on u.id = p.author_id where p.id = %s
-"""
-
-
 @router.delete("/{photo_id}", status_code=204)
 async def delete_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
     """Take a photo of one's own away, for everybody and for good."""
     photo = decode_id(photo_id)
     await _own_photo(services, actor, photo)
     async with services.database.connection() as connection:
-        post = await (await connection.execute(_DELETED_POST, (photo,))).fetchone()
-        if post is not None:
-            await write_outbox(connection, [(PHOTO_PROCESSED, _removal(post))])
+        publication = await (await connection.execute(PUBLICATION, (photo,))).fetchone()
+        if publication is not None:
+            await write_outbox(connection, withdrawal(publication))
         await connection.execute("delete from photos where id = %s", (photo,))  # its objects: ingestion/removal.py
     return no_content()
-
-
-def _removal(post: DictRow) -> Envelope:
-    ref = PostRef(post["id"], post["author_id"], post["topic_id"], int(post["posted_at"].timestamp() * 1000))
-    removed = PublishedPost(
-        ref,
-        content_type=post["content_type"],
-        caption_length=0,
-        tag_count=0,
-        public=not post["is_private"],
-        imported=False,
-        aspect=0.0,
-        sharpness=0.0,
-        brightness=0.0,
-        entropy=0.0,
-    )
-    return Envelope("photo.removed", str(ref.post_id), removed.to_payload())
 
 
 def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
