@@ -54,7 +54,7 @@ web-check: ## check style, types and tests of the browser app, where Node is ins
 	else echo "web: not checked: npm is missing (install nodejs 20 or later, with npm)"; fi
 
 lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew into requirements.lock
-	@$(UV) pip compile --quiet --upgrade --python-version 3.11 --extra embedded --extra dev --generate-hashes --no-header \
+	@$(UV) pip compile --quiet --upgrade --python-version 3.11 --extra embedded --extra spark --extra notebooks --extra dev --generate-hashes --no-header \
 		--no-annotate --output-file requirements.lock pyproject.toml
 
 token: $(INSTALLED) ## print a token for a person of the demo: make token PERSON=handle
