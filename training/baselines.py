@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from training.dataset import Dataset
-from training.metrics import FloatArray
+from training.intervals import FloatArray
 
 # baseline -> the feature it ranks by, and whether more of it comes first
 ORDERS: Mapping[str, tuple[str, bool]] = {

@@ -8,7 +8,7 @@ import structlog
 from photofeed.errors import PermanentError
 from photofeed.model_contract import CHAMPION, ModelRegistry
 from training.dataset import Dataset
-from training.metrics import FloatArray
+from training.intervals import FloatArray
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from training import baselines, plots
 from training.champion import champion_scores
 from training.dataset import Dataset, build
 from training.evaluate import MODEL, Evaluation, evaluate
-from training.metrics import FloatArray
+from training.intervals import FloatArray
 from training.parameters import DEFAULTS, TrainingParameters
 from training.register import log_model, register
 from training.sources import Sources

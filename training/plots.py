@@ -7,7 +7,8 @@ import numpy as np
 
 from photofeed.features.ranking import RANKING_FEATURES
 from training.dataset import Dataset
-from training.metrics import FloatArray, ndcg, rank_slates
+from training.intervals import FloatArray
+from training.metrics import ndcg, rank_slates
 from training.train import TrainedRanker
 
 if TYPE_CHECKING:

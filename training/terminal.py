@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from training.evaluate import Evaluation
+from training.evaluate import MODEL, Evaluation
+from training.intervals import Interval
 from training.promote import Promotion
 from training.versions import RegisteredVersion
 
@@ -48,13 +49,20 @@ class ProgressBars:
             self._bars.update(self._bars.task_ids[-1], completed=total, total=total)
 
 
+TABLE_METRICS = ("ndcg_5", "ndcg_10", "ndcg_30", "map", "auc", "log_loss", "coverage_10", "popularity_10")
+
+
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """A row for each ranker, a column for each metric."""
-    metrics = list(next(iter(evaluation.rankers.values())))
-    table = Table("ranker", *metrics, title="The test part")
+    """A row for each ranker, a column for each metric, and how far the model is ahead of it."""
+    table = Table("ranker", *TABLE_METRICS, "model ahead, NDCG@10", title="The test part")
     for ranker, values in evaluation.rankers.items():
-        table.add_row(ranker, *(f"{values[metric]:.4f}" for metric in metrics))
+        ahead = "" if ranker == MODEL else _bounds(evaluation.difference(ranker, "ndcg_10"))
+        table.add_row(ranker, *(f"{values[metric]:.4f}" for metric in TABLE_METRICS), ahead)
     return table
+
+
+def _bounds(difference: Interval) -> str:
+    return f"{difference.value:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
 
 
 def gates_table(promotion: Promotion) -> Table:

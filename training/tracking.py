@@ -97,10 +97,14 @@ def log_training(client: Any, run_id: str, ranker: TrainedRanker) -> None:
 
 
 def log_evaluation(evaluation: Evaluation, model_id: str) -> None:
-    """What the test part said, as `test_<metric>` and `test_<baseline>_<metric>` of the active run and of its model."""
+    """What the test part said, as `test_<name>` of `Evaluation.flat`, of the active run and of its model."""
     import mlflow  # noqa: PLC0415
 
-    mlflow.log_metrics({f"{TEST}_{name}": value for name, value in evaluation.flat().items()}, model_id=model_id)
+    metrics = [(f"{TEST}_{name}", value) for name, value in evaluation.flat().items()]
+    for first in range(0, len(metrics), METRICS_PER_REQUEST):
+        mlflow.log_metrics(dict(metrics[first : first + METRICS_PER_REQUEST]), model_id=model_id)
+    mlflow.log_table(evaluation.frame(), "evaluation.json")
+    mlflow.log_table(evaluation.differences_frame(), "differences.json")
 
 
 def log_figures(figures: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset import Dataset
-from training.metrics import FloatArray
+from training.intervals import FloatArray
 from training.parameters import DEFAULTS, VALIDATION_CUTOFF, TrainingParameters
 
 # The number of trees is where NDCG@10 on the validation part is highest after smoothing over iterations. Of a few dozen

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.metrics import auc, average_precision, ndcg, rank_slates
+from training.metrics import auc, auc_estimate, average_precision, gini, ndcg, rank_slates
 
 slates_of_rows = st.lists(
     st.lists(st.tuples(st.integers(0, 4), st.integers(-5, 5)), min_size=1, max_size=8), min_size=1, max_size=6
@@ -63,3 +63,19 @@ def test_equal_scores_earn_nothing_from_the_order_of_the_rows() -> None:
 def test_a_score_that_is_no_number_sinks_to_the_bottom() -> None:
     ranked = rank_slates(np.array([4, 0], np.int32), np.array([np.nan, -1e9]), np.array([2], np.int32))
     assert ranked.labels.tolist() == [0, 4]
+
+
+def test_slates_move_the_auc_by_what_leaving_them_out_does() -> None:
+    rng = np.random.default_rng(0)
+    labels, scores = (rng.random(4000) < 0.3).astype(np.int32), rng.normal(size=4000)
+    scores += labels
+    slates = np.repeat(np.arange(200), 20)
+    estimate = auc_estimate(labels, scores, slates, 200)
+    without = np.array([auc(labels[slates != slate], scores[slates != slate]) for slate in range(200)])
+    assert estimate.influence == pytest.approx(estimate.value - without, abs=3e-4)
+    assert np.corrcoef(estimate.influence, estimate.value - without)[0, 1] > 0.99
+
+
+def test_exposure_is_unequal_from_none_to_all() -> None:
+    assert gini(np.ones(50)) == pytest.approx(0)
+    assert gini(np.array([0.0] * 99 + [7.0])) == pytest.approx(0.99)
