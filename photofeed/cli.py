@@ -15,10 +15,11 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
-    for entry in sorted(entry_points(group="photofeed.commands"), key=lambda entry: entry.name):
-        service = entry.load()
-        app.registered_commands.extend(service.registered_commands)
-        app.registered_groups.extend(service.registered_groups)
+    # photofeed's own first: where several services add to one group, the group's help is its
+    for entry in sorted(
+        entry_points(group="photofeed.commands"), key=lambda entry: (entry.name != "photofeed", entry.name)
+    ):
+        add_service(app, entry.load())
     from photofeed.errors import PhotofeedError  # noqa: PLC0415  after the commands are known
 
     try:
@@ -32,6 +33,18 @@ def main() -> None:
             raise
         typer.echo(f"photofeed: {reason}", err=True)
         sys.exit(1)
+
+
+def add_service(root: typer.Typer, service: typer.Typer) -> None:
+    """Add a service's commands and groups to `root`; groups of one name, as `features`, become one group."""
+    root.registered_commands.extend(service.registered_commands)
+    known = {group.name: group.typer_instance for group in root.registered_groups}
+    for group in service.registered_groups:
+        there = known.get(group.name)
+        if there is None or group.typer_instance is None:
+            root.registered_groups.append(group)
+        else:
+            there.registered_commands.extend(group.typer_instance.registered_commands)
 
 
 def _unreachable(error: Exception) -> str | None:

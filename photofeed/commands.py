@@ -1,13 +1,14 @@
-"""`photofeed setup`, `photofeed token` and `photofeed dlq`: what belongs to no single service."""
+"""`photofeed setup`, `token`, `dlq` and `features`: what belongs to no single service."""
 
 from typing import Annotated
 
 import typer
 
-from photofeed import dlq_commands
+from photofeed import dlq_commands, feature_commands
 
 app = typer.Typer(help="Set up and call photofeed.")
 app.add_typer(dlq_commands.app, name="dlq")
+app.add_typer(feature_commands.app, name="features")
 
 
 @app.command("setup")

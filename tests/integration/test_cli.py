@@ -41,7 +41,8 @@ def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "arguments", [("setup",), ("token", "--user", "nobody"), ("promote", "1"), ("train",), ("rollback",)]
+    "arguments",
+    [("setup",), ("token", "--user", "nobody"), ("promote", "1"), ("train",), ("rollback",), ("features", "list")],
 )
 def test_without_a_stack_a_command_says_so_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     nowhere = "127.0.0.1:1"
