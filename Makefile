@@ -15,7 +15,7 @@ export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint types imports check web web-check lock token bench-images clean-state clean
+.PHONY: help demo smoke notebook test lint types imports check web web-check lock token bench-images clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ help: ## list the targets
 demo: $(INSTALLED) $(WEB) ## start everything, seed a small world, train, serve until Ctrl-C [PHOTOS=, STATE=]
 	@$(BIN)/photofeed demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-smoke: $(INSTALLED) ## the demo, smaller; ends by itself, non-zero if the path is broken anywhere
-	@$(BIN)/photofeed smoke
+smoke: $(INSTALLED) ## the demo, smaller, and the notebooks on it; ends by itself, non-zero if anything is broken
+	@$(BIN)/photofeed smoke --notebooks notebooks
+
+notebook: $(INSTALLED) ## open JupyterLab on notebooks/, on the data of a demo that runs [STATE=]
+	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
 test: $(INSTALLED) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]
 	@$(BIN)/python -m pytest $(TESTS)

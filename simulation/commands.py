@@ -34,7 +34,12 @@ def demo(
 
 
 @app.command("smoke")
-def smoke() -> None:
+def smoke(
+    notebooks: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Run the notebooks of this folder on it, too."),
+    ] = None,
+) -> None:
     """Run the whole path small, in a fresh folder; print its figures as JSON; fail if it is broken anywhere."""
     import orjson  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
@@ -44,7 +49,7 @@ def smoke() -> None:
 
     _end_on_signals()
     with folder_kept_if_broken() as folder:
-        result = run_smoke(folder, ConsoleStages(Console(stderr=True)))
+        result = run_smoke(folder, ConsoleStages(Console(stderr=True)), notebooks)
         typer.echo(orjson.dumps(result.to_json()))
         result.check()
 

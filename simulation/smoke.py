@@ -22,6 +22,7 @@ from simulation.demo import JOURNAL_FILE, SEED, keenest_readers
 from simulation.errors import BrokenPathError, SimulationError
 from simulation.journal import Journal
 from simulation.live import live_sessions
+from simulation.notebooks import run_notebooks
 from simulation.path import BY_MODEL, bring_to_life, wait_until_counted
 from simulation.replies import Feed
 from simulation.running import running_photofeed
@@ -53,6 +54,7 @@ class SmokeResult:
     seconds: float
     longest_run: int
     scores_moved_by_likes: int
+    notebooks: Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
         """The result as the last line of the smoke test shows it."""
@@ -68,6 +70,7 @@ class SmokeResult:
             "exploreShare": round(self.explore_share, 4),
             "longestRunOfOneAuthor": self.longest_run,
             "scoresMovedByLikes": self.scores_moved_by_likes,
+            "notebooks": self.notebooks,
             "seconds": round(self.seconds, 1),
         }
 
@@ -113,8 +116,10 @@ def folder_kept_if_broken() -> Iterator[Path]:
     rmtree(folder)
 
 
-def run_smoke(state_dir: Path, stages: Stages) -> SmokeResult:
+def run_smoke(state_dir: Path, stages: Stages, notebooks: Path | None = None) -> SmokeResult:
     """Go along the whole path in an empty folder and measure it; everything is stopped when this returns.
+
+    The notebooks of a folder, if one is given, are run on what is there at the end of it.
 
     Raises:
         SimulationError: the path is broken at a stage.
@@ -143,6 +148,7 @@ def run_smoke(state_dir: Path, stages: Stages) -> SmokeResult:
                 feeds.append(client.feed(living.world.people[reader]))
                 advance(1)
         counted = client.workers_progress().events_in_features
+        ran = run_notebooks(notebooks, running.environment, stages) if notebooks else ()
     photos = [] if living.seeded is None else list(living.seeded.photos.values())
     sources = Counter(item.source for feed in feeds for item in feed.items)
     return SmokeResult(
@@ -157,6 +163,7 @@ def run_smoke(state_dir: Path, stages: Stages) -> SmokeResult:
         explore_share=sources[EXPLORE] / max(sources.total(), 1),
         longest_run=max(longest_run([item.author_id for item in feed.items]) for feed in feeds),
         scores_moved_by_likes=moved,
+        notebooks=ran,
         seconds=time.monotonic() - began,
     )
 

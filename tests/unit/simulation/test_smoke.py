@@ -19,6 +19,7 @@ _WHOLE = SmokeResult(
     seconds=100.0,
     longest_run=2,
     scores_moved_by_likes=5,
+    notebooks=(),
 )
 
 
