@@ -20,6 +20,7 @@ OUTBOX_CHANNEL = "outbox"
 
 # Numbers of the advisory locks.
 MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER = 73012, 73013, 73014
+MODEL_MOVES, RETRAINING = 73021, 73022  # one each for every model
 
 
 def async_pool(settings: Settings, *, size: int = 10) -> AsyncDatabase:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
+import numpy as np
+import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
 
 from photofeed.errors import PermanentError, PhotofeedError, RetryableError
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.model_contract import CHAMPION, ModelContract, ModelRegistry
+from photofeed.model_history import note_outside_moves
 from photofeed.online_store.reader import PackedReader
 from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
 from photofeed.settings import Settings
@@ -21,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 LOADS = Counter("photofeed_model_loads", "Attempts to load a model, by outcome", ["outcome"])
 LIVE_VERSION = Gauge("photofeed_model_version", "Version of the model that ranks; 0 while there is none")
+REFUSED_VERSION = Gauge("photofeed_model_refused_version", "Champion that failed the checks; 0 while it passes them")
 
 
 class UnfitModelError(PermanentError):
@@ -50,6 +54,7 @@ class ModelSlot:
         self._registry = registry
         self._live: LoadedModel | None = None
         self._refused: str | None = None
+        self._noted: dict[str, str] | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -71,22 +76,28 @@ class ModelSlot:
     async def refresh(self) -> None:
         """Look at the alias once, and swap if it moved."""
         try:
-            version = await anyio.to_thread.run_sync(self._registry.current_version, CHAMPION)
+            aliases = await anyio.to_thread.run_sync(self._registry.aliases)
         except RetryableError as error:
             log.warning("model registry does not answer; the live model stays", error=str(error))
             return
-        if version is None or version == self._refused or (self._live and self._live.version == version):
+        if aliases != self._noted:
+            await anyio.to_thread.run_sync(self._note, aliases)
+        version = aliases.get(CHAMPION)
+        if version == self._refused and version is not None:
+            return
+        if version is None or (self._live and self._live.version == version):
+            self._refuse(None)
             return
         try:
             self._live = await anyio.to_thread.run_sync(self._load, version)
         except RetryableError as error:
             log.warning("model not fetched yet", version=version, error=str(error))
         except (PhotofeedError, ScorerError) as error:
-            self._refused = version
+            self._refuse(version)
             LOADS.labels("refused").inc()
             log.error("model refused; the one before it keeps ranking", version=version, error=str(error))
         else:
-            self._refused = None
+            self._refuse(None)
             LOADS.labels("swapped").inc()
             LIVE_VERSION.set(int(version))
             log.info("model live", version=version, engine=self._live.scorer.engine)
@@ -95,6 +106,23 @@ class ModelSlot:
         while True:
             await self.refresh()
             await asyncio.sleep(self._settings.model_poll_seconds)
+
+    def _refuse(self, version: str | None) -> None:
+        """The alarm: the champion that failed the checks, None when it is no longer the champion."""
+        self._refused = version
+        REFUSED_VERSION.set(int(version or 0))
+
+    def _note(self, aliases: dict[str, str]) -> None:
+        """Have it in the history if an alias was moved in MLflow itself; a history out of reach changes no feed."""
+        try:
+            noted = note_outside_moves(self._settings, self._settings.model_name, aliases)
+        except psycopg.Error as error:
+            log.warning("aliases not noted yet", error=str(error))
+            return
+        if noted is not None:
+            self._noted = aliases
+        if noted:
+            log.warning("aliases were moved outside photofeed", aliases=noted)
 
     def _load(self, version: str) -> LoadedModel:
         bundle = self._registry.fetch(version, self._models_folder)
@@ -110,6 +138,7 @@ class ModelSlot:
         tables = ScoringTables.load(bundle.tables_path) if bundle.tables_path else None
         scorer = make_scorer(bundle.model_path.read_text(), tables)
         scorer.warm_up()
+        _check_scores(contract, scorer)
         schemas = [view.schema for view in contract.manifest.views]
         reader = PackedReader.from_url(self._settings.redis_url.get_secret_value(), schemas)
         return LoadedModel(version, contract, scorer, FeatureReader(contract.manifest, reader))
@@ -117,3 +146,14 @@ class ModelSlot:
     @property
     def _models_folder(self) -> Path:
         return self._settings.state_dir / "models"
+
+
+def _check_scores(contract: ModelContract, scorer: Scorer) -> None:
+    """Refuse a scorer that does not give the contract's samples the very scores that Booster.predict gave them."""
+    if contract.samples is None:
+        return
+    rows, expected = contract.samples.arrays()
+    got = scorer.score(np.ascontiguousarray(rows, np.float32))
+    if not np.array_equal(got.view(np.int64), expected.view(np.int64)):
+        wrong = int((got != expected).sum())
+        raise UnfitModelError(f"{wrong} of {len(rows)} sample rows score otherwise than by Booster.predict")

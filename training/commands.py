@@ -1,4 +1,4 @@
-"""`photofeed train`, `promote`, `rollback` and `models`."""
+"""`photofeed train`, `promote`, `rollback`, `models` and `models history`."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -71,9 +71,15 @@ def rollback() -> None:
     show(f"{settings.model_name}: champion is version [bold]{version}[/] again, previous is {former}")
 
 
-@app.command("models")
-def models() -> None:
+models = typer.Typer(help="What is registered, and which version was live when.", invoke_without_command=True)
+app.add_typer(models, name="models")
+
+
+@models.callback()
+def list_models(context: typer.Context) -> None:
     """List the registered versions, newest first."""
+    if context.invoked_subcommand:
+        return
     from rich import print as show  # noqa: PLC0415
 
     from photofeed.settings import load_settings  # noqa: PLC0415
@@ -82,6 +88,30 @@ def models() -> None:
 
     settings = load_settings()
     show(versions_table(settings.model_name, list_versions(settings)))
+
+
+@models.command("history")
+def history(
+    *,
+    alias: Annotated[str, typer.Option(help="Of one alias only, as champion.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="So many moves at most, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a move.")] = False,
+) -> None:
+    """Which version was live when, who moved it, and why; also where it was moved in MLflow itself."""
+    import orjson  # noqa: PLC0415
+    from rich import print as show  # noqa: PLC0415
+
+    from photofeed.model_history import moves  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+    from training.terminal import history_table  # noqa: PLC0415
+
+    settings = load_settings()
+    found = moves(settings, settings.model_name, alias or None, limit)
+    if not as_json:
+        show(history_table(settings.model_name, found))
+        return
+    for move in found:
+        typer.echo(orjson.dumps(move))
 
 
 def _promote(settings: "Settings", version: str, force: str) -> None:

@@ -8,6 +8,7 @@ PhotofeedError
 │   └── FeaturesError      the feature store's answer is not what the manifest declares
 └── ConflictError
     ├── RefusedError       a version failed its gates
+    ├── ChampionMovedError the champion is not the one that a version was compared with
     └── NoPreviousError    there is nothing to roll back to
 """
 
@@ -42,6 +43,12 @@ class RefusedError(ConflictError):
     """A version failed its gates."""
 
     code = "refused_by_gates"
+
+
+class ChampionMovedError(ConflictError):
+    """The champion is not the one that a version was compared with."""
+
+    code = "champion_moved"
 
 
 class NoPreviousError(ConflictError):

@@ -84,7 +84,7 @@ def train_and_register(
             evaluation = evaluate(parts.test, rankers)
             log_figures(_figures(ranker, parts.test, rankers))
             observer.stage("registration")
-            contract, info = log_model(settings, sources, ranker, dataset, run_id)
+            contract, info = log_model(settings, sources, ranker, dataset, parts.test, run_id)
             log_evaluation(evaluation, info.model_id)
             version = register(client, contract, info)
     return TrainedVersion(version, run_id, evaluation, ranker, parts)

@@ -1,11 +1,18 @@
 """A trained ranker becomes a version of the registered model: model, contract and scoring tables, or nothing."""
 
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from photofeed.model_contract import CONTRACT_FILE, TABLES_FILE, ModelContract, sha256_of_file
+import numpy as np
+
+from photofeed.features.profile import FeatureProfile
+from photofeed.features.ranking import MICROSECONDS
+from photofeed.model_contract import CONTRACT_FILE, TABLES_FILE, ModelContract, ScoredSamples, sha256_of_file
 from photofeed.scorer import UnsupportedModelError, build_tables
+from photofeed.scorer.model_text import parse_model
+from photofeed.scorer.verify import hard_rows
 from photofeed.settings import Settings
 from training.dataset import Dataset
 from training.sources import Sources
@@ -13,12 +20,15 @@ from training.tracking import git_commit
 from training.train import TrainedRanker
 
 EXAMPLE_ROWS = 5
+SAMPLE_ROWS = 32  # of the training set, and as many made to be hard
 
 
 def log_model(
-    settings: Settings, sources: Sources, ranker: TrainedRanker, dataset: Dataset, run_id: str
+    settings: Settings, sources: Sources, ranker: TrainedRanker, dataset: Dataset, test: Dataset, run_id: str
 ) -> tuple[ModelContract, Any]:
     """Keep the model in the active run, with its contract and, if the kernel covers it, its scoring tables.
+
+    `test` is the part of the dataset that the ranker has not learned from.
 
     Returns the contract and MLflow's ModelInfo.
     """
@@ -40,6 +50,9 @@ def log_model(
             git_commit=git_commit(),
             model_sha256=ranker.sha256,
             tables_sha256=_write_tables(ranker.text, tables_path),
+            unseen_from=datetime.fromtimestamp(int(test.slate_start_us[0]) / MICROSECONDS, UTC),
+            samples=_samples(ranker, dataset),
+            profile=FeatureProfile.of(dataset.matrix[: len(dataset) - len(test)]),
         )
         contract_path.write_bytes(contract.to_json())
         info = mlflow.lightgbm.log_model(
@@ -75,6 +88,15 @@ def register(client: Any, contract: ModelContract, info: Any) -> str:
         contract.model_name, source=info.model_uri, run_id=contract.run_id, model_id=info.model_id, tags=tags
     ).version
     return version
+
+
+def _samples(ranker: TrainedRanker, dataset: Dataset) -> ScoredSamples:
+    real = dataset.matrix[np.linspace(0, len(dataset) - 1, SAMPLE_ROWS).astype(np.int64)]
+    try:
+        rows = np.concatenate([real, hard_rows(parse_model(ranker.text), SAMPLE_ROWS, seed=0)])
+    except UnsupportedModelError:  # a model that only LightGBM reads is served by LightGBM
+        rows = real
+    return ScoredSamples.of(rows, ranker.score(rows))
 
 
 def _write_tables(model_text: str, path: Path) -> str | None:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from photofeed.model_history import Move
 from training.evaluate import MODEL, Evaluation
 from training.intervals import Interval
 from training.promote import Promotion
@@ -86,4 +87,13 @@ def versions_table(name: str, versions: list[RegisteredVersion]) -> Table:
             version.feature_service,
             version.run_id,
         )
+    return table
+
+
+def history_table(name: str, moves: list[Move]) -> Table:
+    """A row for each move of an alias of the model `name`."""
+    table = Table("when", "alias", "version", "instead of", "who", "why", title=f"Who moved {name}")
+    for move in moves:
+        moment = f"{move.at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(moment, move.alias, move.version or "none", move.former or "", move.actor, move.reason)
     return table

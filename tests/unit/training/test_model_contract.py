@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from photofeed.errors import NotFoundError, RetryableError
 from photofeed.features.manifest import FeatureManifest, ManifestView
+from photofeed.features.profile import FeatureProfile
 from photofeed.model_contract import (
     CHAMPION,
     CONTRACT_FILE,
@@ -16,6 +18,7 @@ from photofeed.model_contract import (
     DamagedModelError,
     ModelContract,
     ModelRegistry,
+    ScoredSamples,
 )
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 
@@ -56,6 +59,9 @@ class MlflowServer:
                 if version is None:
                     return httpx.Response(400, json={"error_code": "INVALID_PARAMETER_VALUE"})
                 return httpx.Response(200, json={"model_version": {"version": version}})
+            case "/api/2.0/mlflow/registered-models/get":
+                aliases = [{"alias": alias, "version": version} for alias, version in self.alias.items()]
+                return httpx.Response(200, json={"registered_model": {"aliases": aliases}})
             case "/api/2.0/mlflow/model-versions/get" if query["version"] == "3":
                 return httpx.Response(200, json={"model_version": {"run_id": "run-7", "aliases": list(self.alias)}})
             case "/model-versions/get-artifact" if query["path"] in self.files:
@@ -77,6 +83,27 @@ def test_a_contract_survives_json() -> None:
     contract = _contract()
     assert ModelContract.from_json(contract.to_json()) == contract
     assert contract.feature_service == "feed_ranker_v1"
+
+
+def test_samples_and_profile_survive_json_to_the_bit() -> None:
+    rows = np.array([[np.nan, 1e-45], [-np.inf, -0.0]], dtype=np.float32)
+    scores = np.array([0.1, np.nextafter(0.1, 1)])
+    profile = FeatureProfile.of(np.array([[0, 1], [np.nan, 2], [3, 2]], dtype=np.float32))
+    contract = replace(_contract(), samples=ScoredSamples.of(rows, scores), profile=profile)
+    read = ModelContract.from_json(contract.to_json())
+    assert read == contract
+    assert read.samples is not None
+    got_rows, got_scores = read.samples.arrays()
+    assert got_rows.tobytes() == rows.tobytes()
+    assert got_scores.tobytes() == scores.tobytes()
+
+
+def test_contracts_of_older_versions_are_still_read() -> None:
+    text = _contract().to_json().decode()
+    for name in ("unseen_from", "samples", "profile"):
+        text = text.replace(f'  "{name}": null,\n', "").replace(f',\n  "{name}": null', "")
+    assert "samples" not in text
+    assert ModelContract.from_json(text.encode()) == _contract()
 
 
 def test_what_is_no_contract_is_refused() -> None:
@@ -125,6 +152,7 @@ def test_an_interrupted_download_leaves_nothing(server: MlflowServer, tmp_path: 
 def test_an_alias_nobody_set_stands_for_nothing(server: MlflowServer, tmp_path: Path) -> None:
     assert server.registry().current_version(CHAMPION) == "3"
     assert server.registry().current_version("previous") is None
+    assert server.registry().aliases() == {CHAMPION: "3"}
     with pytest.raises(NotFoundError, match="previous"):
         server.registry().fetch("previous", tmp_path)
     with pytest.raises(NotFoundError):
@@ -139,5 +167,7 @@ def test_a_server_that_is_down_is_told_from_a_missing_model(server: MlflowServer
         registry.ping()
     with unreachable:
         registry.current_version(CHAMPION)
+    with unreachable:
+        registry.aliases()
     with unreachable:
         registry.fetch("3", tmp_path)

@@ -1,0 +1,65 @@
+"""What the inputs of a model looked like when it learned, so that drift can be measured later without that data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DECILES = np.linspace(0.1, 0.9, 9)
+SMALLEST_SHARE = 1e-3  # an empty bin would make the index infinite
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureProfile:
+    """For each feature the edges of its deciles, and the share of rows in each bin.
+
+    The last two bins are for values above any that was met, and for missing ones.
+    """
+
+    edges: tuple[tuple[float, ...], ...]
+    shares: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, matrix: NDArray[np.float32]) -> "FeatureProfile":
+        """The profile of (rows, features); there must be rows."""
+        edges = tuple(_edges(column) for column in matrix.T)
+        return cls(edges, tuple(_shares(column, its) for column, its in zip(matrix.T, edges, strict=True)))
+
+    def psi(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Population stability index of each feature, (features,): 0 is unchanged, 0.1 warns, 0.25 alarms.
+
+        Source: Siddiqi, Credit Risk Scorecards, 2006.
+        """
+        now = [_shares(column, its) for column, its in zip(matrix.T, self.edges, strict=True)]
+        return np.array([_psi(before, after) for before, after in zip(self.shares, now, strict=True)])
+
+    def to_plain(self) -> dict[str, Any]:
+        """The profile as JSON can hold it."""
+        return {"edges": self.edges, "shares": self.shares}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "FeatureProfile":
+        """The profile in `to_plain`'s answer."""
+        return cls(tuple(map(tuple, plain["edges"])), tuple(map(tuple, plain["shares"])))
+
+
+def _edges(column: NDArray[np.float32]) -> tuple[float, ...]:
+    finite = column[np.isfinite(column)]
+    if not finite.size:
+        return ()
+    above_all = np.nextafter(finite.max(), np.float32(np.inf))
+    return tuple(np.unique(np.append(np.quantile(finite, DECILES), above_all)).tolist())
+
+
+def _shares(column: NDArray[np.float32], edges: Sequence[float]) -> tuple[float, ...]:
+    missing = np.isnan(column)
+    bins = np.where(missing, len(edges) + 1, np.searchsorted(np.asarray(edges), column, side="right"))
+    counts = np.bincount(bins, minlength=len(edges) + 2)
+    return tuple((counts / len(column)).tolist())
+
+
+def _psi(before: Sequence[float], after: Sequence[float]) -> float:
+    p, q = (np.maximum(np.asarray(shares), SMALLEST_SHARE) for shares in (before, after))
+    return float(((q - p) * np.log(q / p)).sum())

@@ -1,0 +1,82 @@
+"""Registered models on the real MLflow, made in a moment: a small ranker and its contract."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightgbm
+import numpy as np
+import pytest
+
+from photofeed import database
+from photofeed.features.manifest import FeatureManifest, ManifestView
+from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.model_contract import CONTRACT_FILE, MODEL_FILE, ModelContract, ScoredSamples
+from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+from photofeed.scorer.model_text import sha256_of
+from photofeed.settings import Settings
+from training.tracking import mlflow_client
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+
+Change = Callable[[ModelContract], ModelContract]
+
+
+@dataclass(frozen=True)
+class Models:
+    """A registered model of its own, empty at first."""
+
+    settings: Settings
+    client: Any
+
+    def register(self, change: Change = lambda contract: contract, *, seed: int = 0, text: str | None = None) -> str:
+        """A new version; `change` is what is wrong with its contract, `text` with its model."""
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(300, len(FEATURE_NAMES))).astype(np.float32)
+        learned = lightgbm.Dataset(rows, rows[:, 0] + rng.normal(size=300), feature_name=list(FEATURE_NAMES))
+        booster = lightgbm.train({"verbosity": -1, "num_threads": 1, "num_leaves": 7}, learned, 5)
+        text = booster.model_to_string() if text is None else text
+        run = self.client.create_run(self.client.get_experiment_by_name("Default").experiment_id)
+        contract = ModelContract(
+            model_name=self.settings.model_name,
+            run_id=run.info.run_id,
+            feature_names=FEATURE_NAMES,
+            manifest=manifest(self.settings.feature_service),
+            trained_from=datetime(2026, 3, 1, tzinfo=UTC),
+            trained_until=datetime(2026, 3, 2, tzinfo=UTC),
+            git_commit="",
+            model_sha256=sha256_of(text),
+            samples=ScoredSamples.of(rows[:8], booster.predict(rows[:8], raw_score=True)),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            model, contract_file = Path(folder) / MODEL_FILE, Path(folder) / CONTRACT_FILE
+            contract_file.parent.mkdir()
+            model.write_text(text)
+            contract_file.write_bytes(change(contract).to_json())
+            self.client.log_artifacts(run.info.run_id, folder, "model")
+        source = f"{run.info.artifact_uri}/model"
+        version: str = self.client.create_model_version(self.settings.model_name, source, run.info.run_id).version
+        return version
+
+    def point(self, alias: str, version: str) -> None:
+        """Move an alias as MLflow's own pages do."""
+        self.client.set_registered_model_alias(self.settings.model_name, alias, version)
+
+
+def manifest(service: str) -> FeatureManifest:
+    schema = RowSchema("photofeed", "post", (JoinKey("post_id", "INT64"),), (FieldSpec("likes", "DOUBLE", 0.0),))
+    return FeatureManifest(service, (ManifestView(schema, {}),))
+
+
+@pytest.fixture
+def models(mlflow_stack: "EmbeddedStack", tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Models]:
+    """A model named like the test."""
+    settings = mlflow_stack.settings().model_copy(update={"model_name": request.node.name, "state_dir": tmp_path})
+    database.migrate(settings)
+    with mlflow_client(settings) as client:
+        client.create_registered_model(settings.model_name)
+        yield Models(settings, client)

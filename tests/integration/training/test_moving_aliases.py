@@ -1,0 +1,114 @@
+"""Promotions, rollbacks and their history on the real MLflow and PostgreSQL."""
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from photofeed import database
+from photofeed.errors import RetryableError
+from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
+from photofeed.model_history import OUTSIDE, BusyError, moves, note_outside_moves, only_one
+from training import promote
+from training.errors import ChampionMovedError
+from training.promote import actor, challenge, roll_back
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Models
+
+HOLDER = """
+import sys
+from photofeed import database
+from photofeed.model_history import only_one
+from photofeed.settings import Settings
+with only_one(Settings(database_url=sys.argv[1]), database.MODEL_MOVES, sys.argv[2], "a promotion"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def _history(models: "Models") -> list[tuple[str, str | None, str | None, str]]:
+    found = moves(models.settings, models.settings.model_name)
+    return [(move.alias, move.former, move.version, move.actor) for move in reversed(found)]
+
+
+def _move_champion(models: "Models", former: str | None, version: str) -> None:
+    with promote._moving(models.settings) as aliases:
+        aliases.move_champion(former, version, "because")
+
+
+def test_every_move_is_written_down_with_who_and_why(models: "Models") -> None:
+    first, second = models.register(seed=1), models.register(seed=2)
+    _move_champion(models, None, first)
+    _move_champion(models, first, second)
+    assert roll_back(models.settings) == (second, first)
+    challenge(models.settings, second)
+    me = actor()
+    assert _history(models) == [
+        (CHAMPION, None, first, me),
+        (PREVIOUS, None, first, me),
+        (CHAMPION, first, second, me),
+        (PREVIOUS, first, second, me),
+        (CHAMPION, second, first, me),
+        (CHALLENGER, None, second, me),
+    ]
+    why = [move.reason for move in moves(models.settings, models.settings.model_name, CHAMPION)]
+    assert why == ["rolled back", "because", "because"]
+
+
+def test_what_was_moved_or_taken_away_in_mlflow_is_noted_once(models: "Models") -> None:
+    version, name = models.register(), models.settings.model_name
+    _move_champion(models, None, version)
+    models.point(PREVIOUS, version)
+    seen = {CHAMPION: version, PREVIOUS: version}
+    assert note_outside_moves(models.settings, name, seen) == {PREVIOUS: version}
+    assert note_outside_moves(models.settings, name, seen) == {}
+    assert note_outside_moves(models.settings, name, {PREVIOUS: version}) == {CHAMPION: None}
+    assert _history(models)[1:] == [(PREVIOUS, None, version, OUTSIDE), (CHAMPION, version, None, OUTSIDE)]
+
+
+def test_nobody_rewrites_history(models: "Models") -> None:
+    _move_champion(models, None, models.register())
+    before = _history(models)
+    with database.connect(models.settings) as connection:
+        for change in ("update model_moves set actor = 'nobody'", "delete from model_moves", "truncate model_moves"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+                connection.execute(change)
+    assert _history(models) == before
+
+
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(models: "Models") -> None:
+    version, settings = models.register(), models.settings
+    url = settings.database_url.get_secret_value()
+    command = (sys.executable, "-c", HOLDER, url, settings.model_name)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:  # noqa: S603
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match="already going on elsewhere"):
+            challenge(settings, version)
+        assert note_outside_moves(settings, settings.model_name, {CHAMPION: version}) is None
+        other.stdin.close()
+    assert _history(models) == []
+    challenge(settings, version)
+    with only_one(settings, database.MODEL_MOVES, "another-model", "a promotion"):
+        challenge(settings, version)  # models do not wait for each other
+
+
+def test_a_champion_that_moved_meanwhile_stops_the_promotion(models: "Models") -> None:
+    first, second, third = (models.register(seed=seed) for seed in range(3))
+    _move_champion(models, None, first)
+    with promote._moving(models.settings) as aliases:
+        models.point(CHAMPION, third)
+        with pytest.raises(ChampionMovedError, match="version 3 became champion"):
+            aliases.move_champion(first, second, "judged beside the first")
+    with ModelRegistry.connect(models.settings) as registry:
+        assert registry.aliases() == {CHAMPION: third}
+
+
+def test_nothing_is_written_down_of_a_move_that_mlflow_did_not_make(models: "Models") -> None:
+    with pytest.raises(RetryableError, match="MLflow at"):
+        _move_champion(models, None, "99")
+    assert _history(models) == []
