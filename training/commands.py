@@ -32,7 +32,7 @@ def train(
     from training.parameters import TrainingParameters  # noqa: PLC0415
     from training.pipeline import train_and_register  # noqa: PLC0415
     from training.sources import Sources  # noqa: PLC0415
-    from training.terminal import ProgressBars, evaluation_table  # noqa: PLC0415
+    from training.terminal import ProgressBars, evaluation_table, explore_line  # noqa: PLC0415
     from training.window import Window  # noqa: PLC0415
 
     settings = load_settings()
@@ -43,6 +43,7 @@ def train(
         with Sources.open(settings) as sources:
             trained = train_and_register(settings, sources, window, parameters, bars)
     show(evaluation_table(trained.evaluation))
+    show(explore_line(trained.explore))
     show(f"{settings.model_name} version [bold]{trained.version}[/] of run {trained.run_id}")
     if promote_too:
         _promote(settings, trained.version, force)

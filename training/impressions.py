@@ -72,7 +72,7 @@ def _microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
 
 
-def _outcome(action: Action) -> str:
+def outcome_sql(action: Action) -> str:
     """SQL that says whether `action` stands at the end of a slate, over the events of one impression."""
     value = ACTION_VALUES[action]
     if value.seconds:
@@ -83,7 +83,7 @@ def _outcome(action: Action) -> str:
     return f"bool_or(action = '{action}')"
 
 
-_OUTCOMES = ", ".join(f'{_outcome(action)} as "{action}"' for action in ACTION_VALUES)
+_OUTCOMES = ", ".join(f'{outcome_sql(action)} as "{action}"' for action in ACTION_VALUES)
 _DONE = ", ".join(f'coalesce("{action}", false) as "{action}"' for action in ACTION_VALUES)
 
 _QUERY = f"""

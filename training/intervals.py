@@ -84,8 +84,10 @@ class Resampler:
         units = units if len(people) > 1 else np.arange(len(owners))
         units = units % MOST_UNITS
         count = int(units.max(initial=0)) + 1
-        chance = np.random.default_rng(seed)
-        return cls(units, chance.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float32))
+        drawn = np.random.default_rng(seed).integers(0, count, size=(draws, count))
+        drawn += np.arange(draws)[:, None] * count
+        counts = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count)
+        return cls(units, counts.astype(np.float32))
 
     def interval(self, estimate: Estimate) -> Interval:
         """The percentile interval of an estimate over the slates that this was made for."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from photofeed.object_store import ObjectStore
 from training.window import Window
 
-ENGAGEMENT = "engagement"
+ENGAGEMENT, FEED_SERVED = "engagement", "feed_served"
 DOWNLOADS_AT_ONCE = 8
 
 # A slate that a window begins or ends in the middle of is read whole: people page on, and like late.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from photofeed.model_contract import ModelRegistry
@@ -10,12 +11,22 @@ from training import baselines, plots
 from training.champion import champion_scores
 from training.dataset import Dataset, build
 from training.evaluate import MODEL, Evaluation, evaluate
+from training.explore_log import explore_value, read_explore_log
 from training.intervals import FloatArray
+from training.off_policy import PolicyValue
 from training.parameters import DEFAULTS, TrainingParameters
 from training.register import log_model, register
 from training.sources import Sources
 from training.split import Split, temporal_split
-from training.tracking import log_evaluation, log_figures, log_lineage, log_training, mlflow_client, tracked_run
+from training.tracking import (
+    log_evaluation,
+    log_figures,
+    log_lineage,
+    log_policy_values,
+    log_training,
+    mlflow_client,
+    tracked_run,
+)
 from training.train import TrainedRanker, train
 from training.window import Window
 
@@ -45,11 +56,15 @@ UNOBSERVED = Nobody()
 
 @dataclass(frozen=True, slots=True)
 class TrainedVersion:
-    """What a training came to: the registered version and how well it did on the test part."""
+    """What a training came to: the registered version and how well it did on the test part.
+
+    `explore` is what explore slots of that time tell of it, or None where they are too few (training.explore_log).
+    """
 
     version: str
     run_id: str
     evaluation: Evaluation
+    explore: Mapping[str, PolicyValue] | None
     ranker: TrainedRanker
     parts: Split
 
@@ -82,12 +97,21 @@ def train_and_register(
             champion = champion_scores(registry, settings.state_dir / "models", parts.test)
             rankers = {MODEL: ranker.score(parts.test.matrix), **champion}
             evaluation = evaluate(parts.test, rankers)
+            explore = _explore(sources, parts.test, ranker)
             log_figures(_figures(ranker, parts.test, rankers))
             observer.stage("registration")
             contract, info = log_model(settings, sources, ranker, dataset, parts.test, run_id)
             log_evaluation(evaluation, info.model_id)
+            log_policy_values(explore or {}, info.model_id)
             version = register(client, contract, info)
-    return TrainedVersion(version, run_id, evaluation, ranker, parts)
+    return TrainedVersion(version, run_id, evaluation, explore, ranker, parts)
+
+
+def _explore(sources: Sources, test: Dataset, ranker: TrainedRanker) -> Mapping[str, PolicyValue] | None:
+    """What explore slots tell of the ranker: those of the test part's time only, for it learned from the earlier."""
+    started = datetime.fromtimestamp(int(test.slate_start_us[0]) / 1e6, UTC)
+    log = read_explore_log(sources.logs, Window(started, test.window.end))
+    return None if log is None else explore_value(log, ranker.score(log.matrix))
 
 
 def _figures(ranker: TrainedRanker, test: Dataset, rankers: Mapping[str, FloatArray]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Trainings and promotions as people see them in a terminal: progress bars and tables."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from rich.console import Console
@@ -8,7 +9,9 @@ from rich.table import Table
 
 from photofeed.model_history import Move
 from training.evaluate import MODEL, Evaluation
+from training.explore_log import LOGGED, MODEL_VALUE
 from training.intervals import Interval
+from training.off_policy import PolicyValue
 from training.promote import Promotion
 from training.versions import RegisteredVersion
 
@@ -60,6 +63,18 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         ahead = "" if ranker == MODEL else _bounds(evaluation.difference(ranker, "ndcg_10"))
         table.add_row(ranker, *(f"{values[metric]:.4f}" for metric in TABLE_METRICS), ahead)
     return table
+
+
+def explore_line(values: Mapping[str, PolicyValue] | None) -> str:
+    """What explore slots tell of the model, in a sentence."""
+    if values is None:
+        return "explore slots: too few were seen to tell what the model would earn in them"
+    logged, model = values[LOGGED], values[MODEL_VALUE]
+    return (
+        f"explore slots: {logged.interval.value:.3f} of {logged.rows} seen posts were engaged with; drawn by the model "
+        f"{model.interval.value:.3f} ({model.interval.low:.3f} to {model.interval.high:.3f}) would be, "
+        f"told by {model.effective_sample_size:.0f} effective rows"
+    )
 
 
 def _bounds(difference: Interval) -> str:

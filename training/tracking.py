@@ -15,6 +15,7 @@ from photofeed.model_contract import ModelRegistry
 from photofeed.settings import Settings
 from training.dataset import Dataset
 from training.evaluate import Evaluation
+from training.off_policy import PolicyValue
 from training.sources import Sources
 from training.split import Split
 from training.train import TrainedRanker
@@ -105,6 +106,17 @@ def log_evaluation(evaluation: Evaluation, model_id: str) -> None:
         mlflow.log_metrics(dict(metrics[first : first + METRICS_PER_REQUEST]), model_id=model_id)
     mlflow.log_table(evaluation.frame(), "evaluation.json")
     mlflow.log_table(evaluation.differences_frame(), "differences.json")
+
+
+def log_policy_values(values: Mapping[str, PolicyValue], model_id: str) -> None:
+    """What explore slots tell of the model, as `explore_<policy>` with bounds and effective sample size."""
+    import mlflow  # noqa: PLC0415
+
+    for policy, value in values.items():
+        interval = value.interval
+        named = {"": interval.value, "_low": interval.low, "_high": interval.high, "_ess": value.effective_sample_size}
+        metrics = {f"explore_{policy}{suffix}": number for suffix, number in named.items()}
+        mlflow.log_metrics(metrics, model_id=model_id)
 
 
 def log_figures(figures: Mapping[str, Any]) -> None:
