@@ -1,0 +1,218 @@
+"""Puts a drawn world where photofeed reads it: PostgreSQL by COPY, Redis by pipelines and the writer's own codec."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+import psycopg
+from feed_world import DAY_MS, PAIR_SHARE, TOPICS, Ids, World, feature_rows
+from numpy.typing import NDArray
+
+from photofeed.features.manifest import FeatureManifest
+from photofeed.ids import EPOCH_MS, topic_id
+from photofeed.online_store.writer import PackedWriter
+from photofeed.posts import POST_DTYPE
+from photofeed.timelines import (
+    AUTHOR_LENGTH,
+    FRESH_POOL,
+    POOL_LENGTH,
+    TRENDING_POOL,
+    author_key,
+    seen_key,
+    timeline_key,
+    trending_score,
+)
+
+BATCH = 10_000
+SEEN = 200  # posts that a viewer was shown lately
+SIZES = (150, 640, 1080, 3840)
+_POSTGRES_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1e6)
+_BINARY_HEAD, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+
+
+def load_database(world: World, connection: psycopg.Connection[Any]) -> None:
+    """People, follows, photos and posts; foreign keys are not checked row by row, they hold by construction."""
+    connection.execute("set session_replication_role = replica")
+    connection.execute("set synchronous_commit = off")
+    # only deleting a photo reads it, and it is most of the work of loading photos
+    connection.execute("drop index if exists photos_by_variant")
+    connection.execute("truncate users, follows, photos, posts cascade")
+    users = "users (id, handle, display_name, follower_count, following_count, created_at)"
+    _copy(connection, users, _people(world))
+    _copy_follows(connection, world)
+    photos = (
+        "photos (id, owner_id, status, original_key, width, height, blurhash, dominant_color, variants, created_at)"
+    )
+    _copy(connection, photos, _photos(world))
+    posts = "posts (id, author_id, caption, tags, topic, topic_id, content_type, posted_at, visible, like_count)"
+    _copy(connection, posts, _posts(world))
+    connection.commit()
+    connection.autocommit = True
+    connection.execute("vacuum analyze")
+
+
+def _copy(connection: psycopg.Connection[Any], target: str, lines: Iterable[str]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"copy {target} from stdin") as copy:
+        batch: list[str] = []
+        for line in lines:
+            batch.append(line)
+            if len(batch) == BATCH:
+                copy.write("".join(batch))
+                batch.clear()
+        copy.write("".join(batch))
+
+
+def _copy_follows(connection: psycopg.Connection[Any], world: World) -> None:
+    rows = np.empty(
+        len(world.followers),
+        [("fields", ">i2"), ("w1", ">i4"), ("a", ">i8"), ("w2", ">i4"), ("b", ">i8"), ("w3", ">i4"), ("at", ">i8")],
+    )
+    rows["fields"], rows["w1"], rows["w2"], rows["w3"] = 3, 8, 8, 8
+    rows["a"], rows["b"] = world.people[world.followers], world.people[world.followees]
+    rows["at"] = world.now_ms * 1000 - _POSTGRES_EPOCH_US
+    target = "follows (follower_id, followee_id, created_at)"
+    with connection.cursor() as cursor, cursor.copy(f"copy {target} from stdin (format binary)") as copy:
+        copy.write(_BINARY_HEAD)
+        for start in range(0, len(rows), 100 * BATCH):
+            copy.write(rows[start : start + 100 * BATCH].tobytes())
+        copy.write(_BINARY_END)
+
+
+def _people(world: World) -> Iterator[str]:
+    columns = zip(world.people.tolist(), world.follower_counts.tolist(), world.following_counts.tolist(), strict=True)
+    for place, (user_id, followers, following) in enumerate(columns):
+        moment = _moment((user_id >> 22) + EPOCH_MS)
+        yield f"{user_id}\tperson{place}\tPerson {place}\t{followers}\t{following}\t{moment}\n"
+
+
+def _photos(world: World) -> Iterator[str]:
+    columns = zip(world.posts.tolist(), world.people[world.authors].tolist(), world.posted_ms.tolist(), strict=True)
+    for photo_id, owner_id, posted_ms in columns:
+        variants = [
+            {
+                "size": size,
+                "format": kind,
+                "key": f"{photo_id:016x}{size:04x}{photo_id:044x}.{kind}",
+                "width": size,
+                "height": size * 3 // 4,
+                "bytes": size * 100,
+            }
+            for size in SIZES
+            for kind in ("jpeg", "webp")
+        ]
+        yield (
+            f"{photo_id}\t{owner_id}\tready\toriginals/{photo_id}\t4032\t3024\tLQIzbn[VM|xv.m9[NHxaOrXSRjIo\t#9f4938\t"
+            f"{orjson.dumps(variants).decode()}\t{_moment(posted_ms)}\n"
+        )
+
+
+def _posts(world: World) -> Iterator[str]:
+    columns = zip(
+        world.posts.tolist(),
+        world.people[world.authors].tolist(),
+        world.topics.tolist(),
+        world.topic_ids.tolist(),
+        world.posted_ms.tolist(),
+        strict=True,
+    )
+    for post_id, author_id, topic, number, posted_ms in columns:
+        caption = f"What I saw of {TOPICS[topic]} on an afternoon in the hills, number {post_id % 1000}"
+        yield (
+            f"{post_id}\t{author_id}\t{caption}\t{{{TOPICS[topic]},light,walk}}\t{TOPICS[topic]}\t{number}\tphoto\t"
+            f"{_moment(posted_ms)}\tt\t{post_id % 97}\n"
+        )
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).isoformat()
+
+
+def load_redis(
+    world: World, client: Any, manifest: FeatureManifest, celebrity_followers: int, timeline_length: int
+) -> None:
+    """Features of everything that can be a candidate; timelines and relations of the viewers."""
+    client.flushdb()
+    load_timelines(world, client, celebrity_followers, timeline_length)
+    random = np.random.default_rng(world.seed + 1)
+    now_us = world.now_ms * 1000
+    for view in manifest.views:
+        writer = PackedWriter(view.schema)
+        entities, known = _entities(world, {key.name for key in view.schema.join_keys}, random)
+        rows = feature_rows(view, len(next(iter(entities.values()))), now_us, known, random)
+        for start in range(0, len(rows), BATCH):
+            batch = slice(start, start + BATCH)
+            pipeline = client.pipeline(transaction=False)
+            part = rows[batch]
+            writer.write(
+                pipeline, {name: ids[batch] for name, ids in entities.items()}, part, np.full(len(part), now_us)
+            )
+            pipeline.execute()
+
+
+def _entities(
+    world: World, keys: set[str], random: np.random.Generator
+) -> tuple[dict[str, Ids], Mapping[str, NDArray[Any]]]:
+    """Who has a row in a view with these join keys, and the columns of it that the world knows."""
+    viewers = world.people[world.viewers]
+    if keys == {"post_id"}:
+        known = {
+            "author_id": world.people[world.authors],
+            "topic_id": world.topic_ids,
+            "posted_at": world.posted_ms * 1000,
+            "is_reel": np.zeros(len(world.posts)),
+        }
+        return {"post_id": world.posts}, known
+    if keys == {"creator_id"}:
+        return {"creator_id": world.people[np.unique(world.authors)]}, {}
+    if keys == {"user_id"}:
+        return {"user_id": viewers}, {}
+    if keys == {"user_id", "topic_id"}:
+        numbers = np.array([topic_id(name) for name in TOPICS], dtype=np.int64)
+        some = random.random((len(viewers), len(numbers))) < PAIR_SHARE
+        user, topic = np.nonzero(some)
+        return {"user_id": viewers[user], "topic_id": numbers[topic]}, {}
+    theirs = np.isin(world.followers, world.viewers) & (random.random(len(world.followers)) < PAIR_SHARE)
+    return {"user_id": world.people[world.followers[theirs]], "creator_id": world.people[world.followees[theirs]]}, {}
+
+
+def load_timelines(world: World, client: Any, celebrity_followers: int, timeline_length: int) -> None:
+    """What fan-out and engagement would have written: timelines, creators' own posts, pools, posts seen."""
+    random = np.random.default_rng(world.seed + 2)
+    members = post_members(world)
+    celebrity = world.follower_counts >= celebrity_followers
+    pipeline = client.pipeline(transaction=False)
+
+    def add(key: str, places: Ids) -> None:
+        if len(places):
+            scores = world.posted_ms[places].tolist()
+            pipeline.zadd(key, dict(zip(members[places].tolist(), scores, strict=True)))
+
+    for viewer in world.viewers.tolist():
+        followed = world.followed_by(viewer)
+        user_id = int(world.people[viewer])
+        add(timeline_key(user_id), world.posts_of(followed[~celebrity[followed]])[:timeline_length])
+        seen = random.choice(world.posts, SEEN, replace=False).tolist()
+        since = world.now_ms / 1000 - random.random(SEEN) * 86_400
+        pipeline.zadd(seen_key(user_id), dict(zip(map(str, seen), since.tolist(), strict=True)))
+        if len(pipeline.command_stack) > VIEWERS_AT_ONCE:
+            pipeline.execute()
+    for author in np.flatnonzero(celebrity).tolist():
+        add(author_key(int(world.people[author])), world.posts_of(np.array([author]))[:AUTHOR_LENGTH])
+    add(FRESH_POOL, np.arange(len(world.posts))[-POOL_LENGTH:])
+    hot = random.permutation(len(world.posts))[:POOL_LENGTH]
+    likes = random.lognormal(1, 1.2, len(hot))
+    scores = [trending_score(one, world.now_ms / 1000 - DAY_MS / 2000) for one in likes.tolist()]
+    pipeline.zadd(TRENDING_POOL, dict(zip(members[hot].tolist(), scores, strict=True)))
+    pipeline.execute()
+
+
+VIEWERS_AT_ONCE = 100
+
+
+def post_members(world: World) -> NDArray[Any]:
+    """Every post as a member of a sorted set, (n,) opaque items."""
+    rows = np.empty(len(world.posts), POST_DTYPE)
+    rows["post_id"], rows["author_id"], rows["topic_id"] = world.posts, world.people[world.authors], world.topic_ids
+    return rows.view(f"V{POST_DTYPE.itemsize}")

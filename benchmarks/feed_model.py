@@ -1,0 +1,92 @@
+"""The benchmark's ranker: trained on the spot on rows of the world, registered where a server looks for MLflow."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import lightgbm
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from photofeed.features.manifest import FeatureManifest
+from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.model_contract import CONTRACT_FILE, MODEL_FILE, TABLES_FILE, ModelContract, sha256_of_file
+from photofeed.scorer import build_tables
+
+TREES, LEAVES = 500, 63
+VERSION = "1"
+
+
+def train(matrix: NDArray[np.float32], folder: Path, manifest: FeatureManifest, model_name: str) -> None:
+    """Train a ranker on rows of the world and lay it out as a registered version."""
+    random = np.random.default_rng(3)
+    known = np.nan_to_num(matrix.astype(np.float64))
+    spread = np.maximum(known.std(axis=0), 1e-9)
+    normal = (known - known.mean(axis=0)) / spread
+    signal = normal @ random.normal(size=matrix.shape[1]) + 2 * np.sin(normal[:, ::3].sum(axis=1))
+    data = lightgbm.Dataset(matrix, signal + random.normal(size=len(matrix)), feature_name=list(FEATURE_NAMES))
+    parameters = {
+        "objective": "regression",
+        "num_leaves": LEAVES,
+        "learning_rate": 0.05,
+        "verbose": -1,
+        "num_threads": 1,
+    }
+    text: str = lightgbm.train(parameters, data, TREES).model_to_string()
+    (folder / CONTRACT_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_FILE).write_text(text)
+    build_tables(text).save(folder / TABLES_FILE)
+    now = datetime.now(UTC)
+    contract = ModelContract(
+        model_name=model_name,
+        run_id=hashlib.sha256(text.encode()).hexdigest()[:32],
+        feature_names=FEATURE_NAMES,
+        manifest=manifest,
+        trained_from=now,
+        trained_until=now,
+        git_commit="",
+        model_sha256=sha256_of_file(folder / MODEL_FILE),
+        tables_sha256=sha256_of_file(folder / TABLES_FILE),
+    )
+    (folder / CONTRACT_FILE).write_bytes(contract.to_json())
+
+
+@contextmanager
+def registry(folder: Path) -> Iterator[str]:
+    """The address of a registry with one version, the champion: the part of MLflow's REST API that servers ask for."""
+    run_id = ModelContract.from_json((folder / CONTRACT_FILE).read_bytes()).run_id
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            query = parse_qs(asked.query)
+            if asked.path.endswith("/get-artifact"):
+                body = (folder / query["path"][0]).read_bytes()
+            elif query.get("alias", ["champion"]) == ["champion"]:
+                version = {"version": VERSION, "run_id": run_id, "aliases": ["champion"]}
+                body = orjson.dumps({"model_version": version})
+            else:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """A benchmark's output is its table."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
