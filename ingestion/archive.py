@@ -6,18 +6,16 @@ same messages may come in other batches.
 """
 
 import hashlib
-import io
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from photofeed.events import EngagementEvent, Envelope, engagement_events
-from photofeed.object_store import ObjectStore
+from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -51,6 +49,8 @@ SERVED_SCHEMA = pa.schema(
         ("ranking", pa.string()),
         ("model_version", pa.string()),
         ("served_at", MOMENT),
+        ("ranked_at", MOMENT),
+        ("feature_names", pa.list_(pa.string())),
         ("features", pa.list_(pa.float32())),
     ]
 )
@@ -60,7 +60,7 @@ SERVED_SCHEMA = pa.schema(
 class Archive:
     """Writes batches of messages to the lake."""
 
-    objects: ObjectStore
+    lake: Lake
     bucket: str
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
@@ -69,19 +69,14 @@ class Archive:
             _engagement_row(e) for env in envelopes if env.type == "engagement" for e in engagement_events(env)
         ]
         served = [row for env in envelopes if env.type == "feed.served" for row in _served_rows(env)]
-        name = hashlib.blake2b("".join(env.id for env in envelopes).encode(), digest_size=12).hexdigest()
-        self._write("engagement", ENGAGEMENT_SCHEMA, "occurred_at", engagement, name)
-        self._write("feed_served", SERVED_SCHEMA, "served_at", served, name)
+        part_id = hashlib.blake2b("".join(env.id for env in envelopes).encode(), digest_size=12).hexdigest()
+        self._append(ENGAGEMENT, ENGAGEMENT_SCHEMA, "occurred_at", engagement, part_id)
+        self._append(FEED_SERVED, SERVED_SCHEMA, "served_at", served, part_id)
 
-    def _write(self, table: str, schema: pa.Schema, moment: str, rows: Iterable[dict[str, Any]], name: str) -> None:
-        by_hour: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for row in rows:
-            by_hour[f"{row[moment]:day=%Y-%m-%d/hour=%H}"].append(row)
-        for hour, part in by_hour.items():
-            data = io.BytesIO()
-            pq.write_table(pa.Table.from_pylist(part, schema=schema), data, compression="zstd")
-            key = f"{table}/{hour}/{name}-{len(part)}.parquet"  # rows in the name: counting needs only a listing
-            self.objects.put(self.bucket, key, data.getvalue(), "application/vnd.apache.parquet")
+    def _append(self, table: str, schema: pa.Schema, moment: str, rows: list[dict[str, Any]], part_id: str) -> None:
+        if rows:
+            folder = LakeFolder(self.bucket, table)
+            self.lake.append(folder, pa.Table.from_pylist(rows, schema=schema), moment, part_id)
 
 
 def _engagement_row(event: EngagementEvent) -> dict[str, Any]:
@@ -116,6 +111,8 @@ def _served_rows(envelope: Envelope) -> list[dict[str, Any]]:
             "ranking": slate["ranking"],
             "model_version": slate["modelVersion"],
             "served_at": datetime.fromisoformat(slate["servedAt"]),
+            "ranked_at": datetime.fromisoformat(slate["rankedAt"]) if "rankedAt" in slate else None,
+            "feature_names": slate.get("featureNames"),
             "features": item["features"],
         }
         for item in slate["items"]

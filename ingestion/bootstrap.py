@@ -30,6 +30,8 @@ from photofeed.cdn import connect_cdn
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
+from photofeed.offline_store.compaction import Compaction
+from photofeed.offline_store.lake import open_lake
 from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
 from photofeed.timelines import RedisClient, TimelineWriter, connect_redis
@@ -129,12 +131,24 @@ def fanout(settings: Settings, stop: threading.Event) -> Iterator[Run]:
 
 @contextmanager
 def archive(settings: Settings, stop: threading.Event) -> Iterator[Run]:
-    """The worker that keeps the raw history."""
+    """The worker that keeps the raw history, and merges the lake's small parts beside it."""
     with ExitStack() as owned:
-        handler = Archive(S3ObjectStore.connect(settings), settings.bucket_lake)
+        lake = open_lake(settings)
+        handler = Archive(lake, settings.bucket_lake)
         worker = _worker(owned, settings, topics.ARCHIVE_GROUP, handler.handle, stop, batch_size=500)
         worker.linger_seconds = 2.0
-        yield worker.run
+
+        def run() -> None:
+            compaction = Compaction(lake, settings.bucket_lake)
+            merging = threading.Thread(target=compaction.run, args=(stop, settings.compact_seconds), name="compaction")
+            merging.start()
+            try:
+                worker.run()
+            finally:
+                stop.set()
+                merging.join()
+
+        yield run
 
 
 @contextmanager

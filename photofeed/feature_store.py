@@ -12,6 +12,7 @@ from photofeed.errors import NotFoundError
 from photofeed.features.counters import AS_OF_FIELD, COUNTS_TAG, CounterView, counter_view, parse_counter
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.object_store import ObjectStore
+from photofeed.offline_store.tables import MIRROR
 from photofeed.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ def feast_environment(settings: Settings) -> dict[str, str]:
         "PHOTOFEED_FEAST_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
         "PHOTOFEED_FEAST_S3_REGION": settings.s3_region,
         "PHOTOFEED_FEAST_BUCKET": settings.bucket_lake,
-        "PHOTOFEED_FEAST_CACHE_DIR": str((settings.state_dir / "lake-mirror").absolute()),
+        "PHOTOFEED_FEAST_CACHE_DIR": str((settings.state_dir / MIRROR).absolute()),
         # pyarrow reads the sources' schemas by itself, with the usual variables
         "AWS_ACCESS_KEY_ID": settings.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from photofeed.errors import NotFoundError, RetryableError
+from photofeed.errors import ConflictError, NotFoundError, RetryableError
 from photofeed.settings import Settings
 
 
@@ -37,6 +37,9 @@ class ObjectStore(Protocol):
 
     def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:
         """Write an object whole; writing the same key again replaces it."""
+
+    def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
+        """Write an object unless its key is taken; of two who try at once one succeeds. Whether it was written."""
 
     def get(self, bucket: str, key: str) -> bytes:
         """The object's bytes."""
@@ -94,6 +97,14 @@ class S3ObjectStore:
         """Write an object whole."""
         extra = {"CacheControl": cache_control} if cache_control else {}
         self._call("put_object", Bucket=bucket, Key=key, Body=data, ContentType=media_type, **extra)
+
+    def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
+        """Write an object unless its key is taken."""
+        try:
+            self._call("put_object", Bucket=bucket, Key=key, Body=data, ContentType=media_type, IfNoneMatch="*")
+        except ConflictError:
+            return False
+        return True
 
     def get(self, bucket: str, key: str) -> bytes:
         """The object's bytes."""
@@ -157,6 +168,12 @@ class S3ObjectStore:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
                 raise NotFoundError(f"no object {arguments.get('Key')!r}") from error
+            if error.response.get("Error", {}).get("Code") in {
+                "412",
+                "PreconditionFailed",
+                "ConditionalRequestConflict",
+            }:
+                raise ConflictError(f"there is an object {arguments.get('Key')!r} already") from error
             raise RetryableError(f"object storage refused {operation}: {error}") from error
         except BotoCoreError as error:
             raise RetryableError(f"object storage cannot be reached: {error}") from error
@@ -173,6 +190,11 @@ class InMemoryObjectStore:
         """Write an object whole."""
         with self._lock:
             self._objects[bucket, key] = (data, media_type)
+
+    def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
+        """Write an object unless its key is taken."""
+        with self._lock:
+            return self._objects.setdefault((bucket, key), (data, media_type))[0] is data
 
     def get(self, bucket: str, key: str) -> bytes:
         """The object's bytes."""

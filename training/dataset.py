@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
+from photofeed.offline_store.tables import ENGAGEMENT
 from training.errors import OneClassError
 from training.impressions import Impressions, read_impressions
 from training.labels import grades
-from training.log_mirror import ENGAGEMENT
 from training.point_in_time import EntityRows, features_known_at
 from training.sources import Sources
 from training.window import Window

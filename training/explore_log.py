@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from training.impressions import outcome_sql
 from training.intervals import FloatArray
 from training.labels import ACTION_VALUES, grades
-from training.log_mirror import ENGAGEMENT, FEED_SERVED, LogMirror
 from training.off_policy import LoggedFeedback, PolicyValue, logged_value, policy_values
+from training.raw_logs import RawLogs
 from training.window import Window
 
 FEWEST_ROWS = 200
@@ -31,7 +32,7 @@ class ExploreLog:
     feedback: LoggedFeedback
 
 
-def read_explore_log(logs: LogMirror, window: Window) -> ExploreLog | None:
+def read_explore_log(logs: RawLogs, window: Window) -> ExploreLog | None:
     """The explore slots seen in slates that were served in `window`; None where there are fewer than FEWEST_ROWS.
 
     Slates of other features than this release computes are left out.

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from photofeed.features.manifest import FeatureManifest
+from photofeed.offline_store.lake import open_lake
 from photofeed.settings import Settings
-from training.log_mirror import LogMirror
 from training.point_in_time import HistoricalFeatures
+from training.raw_logs import RawLogs
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The raw logs, the feature store, and what the served FeatureService is made of; close them after use."""
 
-    logs: LogMirror
+    logs: RawLogs
     features: HistoricalFeatures
     manifest: FeatureManifest
 
@@ -38,9 +39,7 @@ class Sources:
             RetryableError: object storage cannot be reached.
         """
         from photofeed.feature_store import load_manifest, open_feature_store  # noqa: PLC0415
-        from photofeed.object_store import S3ObjectStore  # noqa: PLC0415
 
-        objects = S3ObjectStore.connect(settings)
-        manifest = load_manifest(settings, objects)
-        logs = LogMirror(objects, settings.bucket_lake, settings.state_dir / "lake-mirror" / settings.bucket_lake)
-        return Sources(logs, open_feature_store(settings), manifest)
+        lake = open_lake(settings)
+        manifest = load_manifest(settings, lake.objects)
+        return Sources(RawLogs(lake, settings.bucket_lake), open_feature_store(settings), manifest)

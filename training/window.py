@@ -1,8 +1,7 @@
 """The stretch of time a dataset is made from."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from photofeed.errors import InvalidError
 
@@ -29,13 +28,6 @@ class Window:
         """The `days` before `until`, which is now unless given."""
         end = until or datetime.now(UTC)
         return Window(end - timedelta(days=days), end)
-
-    def days(self, *, margin: timedelta) -> Iterator[date]:
-        """The UTC days that the window touches when it is widened by `margin` on both sides."""
-        day, last = ((moment.astimezone(UTC)).date() for moment in (self.start - margin, self.end + margin))
-        while day <= last:
-            yield day
-            day += timedelta(days=1)
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}"

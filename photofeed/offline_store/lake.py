@@ -1,12 +1,7 @@
-"""Parquet parts in object storage: a folder per source, appended to by whole parts, read through a local mirror.
+"""Parquet parts in object storage: a folder per table, appended to by whole parts, read through a local mirror."""
 
-    <folder>/schema.parquet                                  no rows: the columns, in order
-    <folder>/day=2026-03-01/hour=12/<time-ordered>.parquet   rows whose event time lies in that hour, UTC
-
-A part is never changed, so a mirrored part stays good for as long as the original exists.
-"""
-
-import io
+import os
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,18 +13,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from photofeed.errors import NotFoundError
+from photofeed.errors import NotFoundError, RetryableError
 from photofeed.ids import uuid7
-from photofeed.object_store import ObjectStore
+from photofeed.object_store import ObjectStore, S3ObjectStore
+from photofeed.offline_store.parts import (
+    ALWAYS,
+    MEDIA_TYPE,
+    SCHEMA_FILE,
+    Hours,
+    Part,
+    encode,
+    live,
+    partition_of,
+    replaced_by,
+)
+from photofeed.offline_store.tables import MIRROR
+from photofeed.settings import Settings
 
-SCHEMA_FILE = "schema.parquet"
-MEDIA_TYPE = "application/vnd.apache.parquet"
-_TRANSFERS = 8
+TRANSFERS = 8
+_LOOKS = 5
+_KEPT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class LakeFolder:
-    """Where one source's parts lie."""
+    """Where one table's parts lie."""
 
     bucket: str
     prefix: str
@@ -56,15 +64,20 @@ class LakeFolder:
 
 
 class Lake:
-    """Folders of Parquet parts, and their mirror under `cache_dir`. Safe to share between threads and processes."""
+    """Folders of Parquet parts, and their mirror under `cache_dir`. Safe to share between threads and processes.
+
+    A part is never changed, so a mirrored part stays good. A mirrored part that no longer counts, since it was merged
+    into another, is kept for an hour after it was last asked for: somebody may be reading it.
+    """
 
     def __init__(self, objects: ObjectStore, cache_dir: Path) -> None:
-        self._objects = objects
+        self.objects = objects
         self._cache_dir = cache_dir
+        self._replaced: dict[Path, frozenset[str]] = {}
 
     def declare(self, folder: LakeFolder, schema: pa.Schema) -> None:
         """Say which columns the folder has; rows written before with fewer columns read as nulls in the new ones."""
-        self._put(folder, SCHEMA_FILE, schema.empty_table())
+        self.objects.put(folder.bucket, folder.key(SCHEMA_FILE), encode(schema.empty_table()), MEDIA_TYPE)
 
     def schema(self, folder: LakeFolder) -> pa.Schema:
         """The declared columns.
@@ -73,13 +86,19 @@ class Lake:
             NotFoundError: the folder was never declared.
         """
         try:
-            data = self._objects.get(folder.bucket, folder.key(SCHEMA_FILE))
+            data = self.objects.get(folder.bucket, folder.key(SCHEMA_FILE))
         except NotFoundError as error:
             raise NotFoundError(f"{folder} has no {SCHEMA_FILE}: apply the feature repo first") from error
         return pq.read_schema(pa.BufferReader(data))
 
-    def append(self, folder: LakeFolder, table: pa.Table, time_column: str) -> list[str]:
-        """Write rows as new parts, one per hour of event time; returns the parts' names.
+    def append(self, folder: LakeFolder, table: pa.Table, time_column: str, part_id: str = "") -> list[str]:
+        """Write rows as new parts, one per hour of event time; returns the parts' paths.
+
+        Args:
+            folder: which table.
+            table: its rows.
+            time_column: of event time.
+            part_id: hexadecimal; the same id and rows again overwrite themselves. A new one unless given.
 
         Raises:
             ValueError: a row without event time.
@@ -87,38 +106,113 @@ class Lake:
         if table.column(time_column).null_count:
             raise ValueError(f"{folder}: rows without {time_column} cannot be kept")
         hours = pc.floor_temporal(table.column(time_column), unit="hour")
-        parts = {
-            f"{hour.as_py():day=%Y-%m-%d/hour=%H}/{uuid7()}.parquet": table.filter(pc.equal(hours, hour))
-            for hour in pc.unique(hours)
-        }
+        parts = {}
+        for hour in pc.unique(hours):
+            rows = table.filter(pc.equal(hours, hour))
+            parts[f"{partition_of(hour.as_py())}/{part_id or uuid7()}-{len(rows)}.parquet"] = rows
+
+        def write(part: tuple[str, pa.Table]) -> None:
+            self.objects.put(folder.bucket, folder.key(part[0]), encode(part[1]), MEDIA_TYPE)
+
         # imported history touches hundreds of hours at once
-        with ThreadPoolExecutor(_TRANSFERS) as uploads:
-            list(uploads.map(lambda part: self._put(folder, *part), parts.items()))
+        with ThreadPoolExecutor(TRANSFERS) as uploads:
+            list(uploads.map(write, parts.items()))
         return list(parts)
 
-    def mirror(self, folder: LakeFolder) -> list[Path]:
-        """Bring the local copy up to date; returns its files, the schema's first."""
-        local = self._cache_dir / folder.bucket / folder.prefix
-        names = [key.removeprefix(folder.key("")) for key in self._objects.keys(folder.bucket, folder.key(""))]
-        parts = [name for name in names if name.endswith(".parquet") and name != SCHEMA_FILE]
-        kept = {path.relative_to(local).as_posix() for path in local.rglob("*.parquet")} - {SCHEMA_FILE}
-        self._fetch(folder, local, [SCHEMA_FILE, *sorted(set(parts) - kept)])
-        for gone in kept - set(parts):
-            (local / gone).unlink(missing_ok=True)
-        return [local / SCHEMA_FILE, *(local / name for name in parts)]
+    def mirror(self, folder: LakeFolder, hours: Hours = ALWAYS) -> list[Path]:
+        """Local copies of the parts that hold the rows of `hours`; only what is new is fetched.
 
-    def _fetch(self, folder: LakeFolder, local: Path, names: Iterable[str]) -> None:
-        def fetch(name: str) -> None:
-            target = local / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            arriving = target.with_suffix(f".{uuid7()}")
-            arriving.write_bytes(self._objects.get(folder.bucket, folder.key(name)))
-            arriving.replace(target)
+        Raises:
+            RetryableError: object storage cannot be reached, or parts are merged faster than they can be fetched.
+        """
+        for _ in range(_LOOKS):
+            try:
+                seen = self.look(folder, hours)
+                self.fetch(folder, (part.path for part in seen.live))
+            except NotFoundError:  # merged away since it was listed
+                continue
+            self._forget(folder, seen)
+            return [self.local(folder, part.path) for part in seen.live]
+        raise RetryableError(f"{folder}: parts are merged faster than they can be fetched")
 
-        with ThreadPoolExecutor(_TRANSFERS) as downloads:
-            list(downloads.map(fetch, names))
+    def mirror_schema(self, folder: LakeFolder) -> Path:
+        """A local copy of the columns, as a file without rows.
 
-    def _put(self, folder: LakeFolder, name: str, table: pa.Table) -> None:
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", coerce_timestamps="us")
-        self._objects.put(folder.bucket, folder.key(name), buffer.getvalue(), MEDIA_TYPE)
+        Raises:
+            NotFoundError: the folder was never declared.
+        """
+        self.local(folder, SCHEMA_FILE).unlink(missing_ok=True)
+        self.fetch(folder, [SCHEMA_FILE])
+        return self.local(folder, SCHEMA_FILE)
+
+    def rows(self, folder: LakeFolder) -> int:
+        """How many rows the folder holds; an event that came twice counts twice."""
+        seen = self.look(folder, ALWAYS)
+        merged = [self.local(folder, part.path) for part in seen.live if part.rows is None]
+        in_merged: int = sum(pq.read_metadata(file).num_rows for file in merged)
+        return sum(part.rows or 0 for part in seen.live) + in_merged
+
+    def look(self, folder: LakeFolder, hours: Hours) -> "Seen":
+        """The parts there are, and which of them count; merged ones are fetched, since they say so.
+
+        Raises:
+            NotFoundError: a merged part was merged away since it was listed.
+        """
+        keys = (key for prefix in hours.prefixes() for key in self.objects.keys(folder.bucket, folder.key(prefix)))
+        parts = [Part.of(key.removeprefix(folder.key(""))) for key in keys if key.endswith(".parquet")]
+        listed = [part for part in parts if part.partition in hours]
+        merged = [part for part in listed if part.is_merged]
+        self.fetch(folder, (part.path for part in merged))
+        replaced = {part: self._replaced_by(self.local(folder, part.path)) for part in merged}
+        return Seen(listed, live(listed, replaced), replaced)
+
+    def local(self, folder: LakeFolder, path: str) -> Path:
+        """Where a file of the folder is mirrored to."""
+        return self._cache_dir / folder.bucket / folder.prefix / path
+
+    def fetch(self, folder: LakeFolder, paths: Iterable[str]) -> None:
+        """Copy files that are not here yet, and note that they are in use.
+
+        Raises:
+            NotFoundError: one of them is gone.
+        """
+
+        def fetch(path: str) -> None:
+            target = self.local(folder, path)
+            try:
+                os.utime(target)
+            except FileNotFoundError:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                arriving = target.with_suffix(f".{uuid7()}")
+                arriving.write_bytes(self.objects.get(folder.bucket, folder.key(path)))
+                arriving.replace(target)
+
+        with ThreadPoolExecutor(TRANSFERS) as downloads:
+            list(downloads.map(fetch, paths))
+
+    def _replaced_by(self, merged: Path) -> frozenset[str]:
+        if merged not in self._replaced:
+            self._replaced[merged] = replaced_by(merged)
+        return self._replaced[merged]
+
+    def _forget(self, folder: LakeFolder, seen: "Seen") -> None:
+        """Remove copies of parts that count no more, of the partitions that were looked at."""
+        counting = {self.local(folder, part.path) for part in seen.live}
+        for partition in {part.partition for part in seen.listed}:
+            for file in self.local(folder, partition).glob("*.parquet"):
+                if file not in counting and file.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                    file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look at a folder found: all parts, those that count, and what each merged part replaces."""
+
+    listed: list[Part]
+    live: list[Part]
+    replaced: dict[Part, frozenset[str]]
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The lake on the settings' object storage, mirrored under the state folder."""
+    return Lake(S3ObjectStore.connect(settings), (settings.state_dir / MIRROR).absolute())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import pandas as pd
 import pyarrow as pa
 from feast import Entity, FeatureView, RepoConfig
 from feast.data_source import DataSource
@@ -16,6 +17,7 @@ from feast.infra.offline_stores.ibis import (
     pull_latest_from_table_or_query_ibis,
 )
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
+from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
@@ -24,6 +26,7 @@ from photofeed.errors import PermanentError
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.columns import conform, history_schema, names_and_types
 from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.offline_store.parts import ALWAYS, Hours
 from photofeed.settings import Settings
 
 
@@ -81,7 +84,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
             registry=registry,
             project=project,
             full_feature_names=full_feature_names,
-            data_source_reader=_reader(config),
+            data_source_reader=_reader(config, _hours_before(entity_df, feature_views)),
             data_source_writer=_refuse_to_persist,
             filter_by_created_timestamp=filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp,
         )
@@ -107,7 +110,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
             created_timestamp_column=created_timestamp_column,
             start_date=start_date,
             end_date=end_date,
-            data_source_reader=_reader(config),
+            data_source_reader=_reader(config, Hours(start_date, end_date)),
             data_source_writer=_refuse_to_persist,
         )
 
@@ -132,7 +135,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
             created_timestamp_column=created_timestamp_column,
             start_date=start_date,
             end_date=end_date,
-            data_source_reader=_reader(config),
+            data_source_reader=_reader(config, Hours(start_date, end_date)),
             data_source_writer=_refuse_to_persist,
         )
 
@@ -173,9 +176,20 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         return names_and_types(_lake(config).schema(LakeFolder.from_uri(data_source.path)))
 
 
-def _reader(config: RepoConfig) -> Callable[[DataSource, str], Any]:
+def _hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
+    """The hours that can hold the answer: to the last moment asked for, from as long before the first as rows live."""
+    moments = pd.to_datetime(entity_df[infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))], utc=True)
+    if moments.empty:
+        return ALWAYS
+    lives = [view.ttl for view in feature_views]
+    first = moments.min().to_pydatetime() - max(lives) if all(lives) else None
+    return Hours(first, moments.max().to_pydatetime())
+
+
+def _reader(config: RepoConfig, hours: Hours) -> Callable[[DataSource, str], Any]:
     def read(data_source: DataSource, _repo_path: str) -> Any:
-        files = _lake(config).mirror(LakeFolder.from_uri(data_source.path))
+        lake, folder = _lake(config), LakeFolder.from_uri(data_source.path)
+        files = [lake.mirror_schema(folder), *lake.mirror(folder, hours)]
         # no columns from folder names: `day` and `hour` may well be features
         return ibis.read_parquet([str(path) for path in files], union_by_name=True, hive_partitioning=False)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from photofeed.ids import decode_id
+from photofeed.offline_store.tables import ENGAGEMENT, MIRROR
 from photofeed.tokens import mint_token
 from serving.api.replies import reply, timestamp
 from serving.api.users import find_user, user_json
@@ -61,14 +62,12 @@ async def progress(services: ServicesDep) -> Response:
         ids = [row["id"] async for row in await connection.execute("select id from users")]
     read = await services.activity.read_async({"user_id": np.array(ids, dtype=np.int64)}) if ids else {}
     counted = round(float(read["user_activity"].values["events_total"].sum())) if read else 0
-    parts = await anyio.to_thread.run_sync(_archive_parts, services)
-    return reply({"eventsInFeatures": counted, "photos": photos, "archivedEvents": sum(map(_rows_of, parts))})
+    archived = await anyio.to_thread.run_sync(_archived, services)
+    return reply({"eventsInFeatures": counted, "photos": photos, "archivedEvents": archived})
 
 
-def _archive_parts(services: Services) -> list[str]:
-    return list(services.objects.keys(services.settings.bucket_lake, "engagement/"))
+def _archived(services: Services) -> int:
+    from photofeed.offline_store.lake import Lake, LakeFolder  # noqa: PLC0415  pyarrow: for development only
 
-
-def _rows_of(key: str) -> int:
-    """Rows in a part, from its name; repeated events count again."""
-    return int(key.removesuffix(".parquet").rpartition("-")[2])
+    lake = Lake(services.objects, services.settings.state_dir / MIRROR)
+    return lake.rows(LakeFolder(services.settings.bucket_lake, ENGAGEMENT))

@@ -154,6 +154,7 @@ class FeedPipeline:
             model_version=by_model.version if by_model else None,
             engine=by_model.scorer.engine if by_model else None,
             items=items,
+            ranked_at=query.now,
             skipped_sources=skipped,
         )
 

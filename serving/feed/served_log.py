@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from photofeed.errors import RetryableError
 from photofeed.event_log import EventPublisher
 from photofeed.events import Envelope
+from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.topics import FEED_SERVED
 from serving.feed.slate import Slate
 
@@ -93,6 +94,8 @@ def _envelope(slate: Slate, offset: int, shown: list[tuple[int, int]]) -> Envelo
         "offset": offset,
         "ranking": slate.ranking,
         "modelVersion": slate.model_version,
+        "rankedAt": slate.ranked_at.isoformat(),
+        "featureNames": FEATURE_NAMES if any(item["features"] for item in items) else None,
         "servedAt": datetime.now(UTC).isoformat(),
         "items": items,
     }

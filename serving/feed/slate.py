@@ -28,7 +28,7 @@ class SlateItem:
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """An ordered answer to one request."""
+    """An ordered answer to one request; `ranked_at` is the moment that its features are true at."""
 
     id: str
     user_id: int
@@ -37,6 +37,7 @@ class Slate:
     model_version: str | None
     engine: str | None
     items: tuple[SlateItem, ...]
+    ranked_at: datetime
     skipped_sources: tuple[str, ...] = ()
 
 
@@ -49,7 +50,8 @@ class SlateStore:
     async def keep(self, slate: Slate) -> None:
         """Keep a slate."""
         items = [[i.post_id, i.author_id, i.source, i.score, i.propensity, i.features] for i in slate.items]
-        document = [slate.user_id, slate.ranking, slate.model_name, slate.model_version, slate.engine, items]
+        ranked_at = slate.ranked_at.isoformat()
+        document = [slate.user_id, slate.ranking, slate.model_name, slate.model_version, slate.engine, items, ranked_at]
         await self._redis.set(f"slate:{slate.id}", orjson.dumps(document), ex=KEPT_FOR)
 
     async def load(self, slate_id: str) -> Slate:
@@ -61,7 +63,7 @@ class SlateStore:
         saved = await self._redis.get(f"slate:{slate_id}")
         if saved is None:
             raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
-        user_id, ranking, model_name, model_version, engine, items = orjson.loads(saved)
+        user_id, ranking, model_name, model_version, engine, items, ranked_at = orjson.loads(saved)
         return Slate(
             slate_id,
             user_id,
@@ -73,6 +75,7 @@ class SlateStore:
                 SlateItem(post, author, Source(source), score, propensity, tuple(features))
                 for post, author, source, score, propensity, features in items
             ),
+            datetime.fromisoformat(ranked_at),
         )
 
 

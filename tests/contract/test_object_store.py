@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx
@@ -38,6 +39,13 @@ def test_an_object_is_read_as_it_was_written(store: ObjectStore, key: str) -> No
     info = store.head(BUCKET, key)
     assert (info.size, info.media_type) == (7, "image/jpeg")
     assert info.etag == hashlib.md5(b"second!", usedforsecurity=False).hexdigest()
+
+
+def test_of_two_who_write_a_new_object_one_succeeds(store: ObjectStore, key: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        written = list(pool.map(lambda n: store.put_new(BUCKET, key, b"by %d" % n, "text/plain"), range(8)))
+    assert sum(written) == 1
+    assert store.get(BUCKET, key) == b"by %d" % written.index(True)
 
 
 def test_what_is_not_there_is_said_not_to_be(store: ObjectStore, key: str) -> None:

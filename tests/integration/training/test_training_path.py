@@ -24,6 +24,7 @@ from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_ma
 from photofeed.ids import topic_id
 from photofeed.model_contract import CHAMPION, PREVIOUS, ModelRegistry
 from photofeed.object_store import S3ObjectStore
+from photofeed.offline_store.lake import open_lake
 from photofeed.online_store.reader import PackedReader
 from photofeed.posts import PostRef, PublishedPost
 from photofeed.scorer import ScoringTables, make_scorer
@@ -82,7 +83,7 @@ def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) ->
         views = load_counter_views(store)
         sink = FeastSink(store, _readers(manifest, client), views)
         EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory()).handle(envelopes)
-        archive = Archive(objects, settings.bucket_lake)
+        archive = Archive(open_lake(settings), settings.bucket_lake)
         archive.handle(envelopes)
         archive.handle(envelopes[-3:])  # the log may hold an event twice
         window = Window(START - timedelta(hours=1), START + timedelta(days=3))

@@ -14,10 +14,11 @@ import pytest
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
 from photofeed.object_store import InMemoryObjectStore
+from photofeed.offline_store.lake import Lake
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 from training.dataset import Dataset, build
 from training.errors import EmptyWindowError, FeaturesError, OneClassError
-from training.log_mirror import LogMirror
+from training.raw_logs import RawLogs
 from training.sources import Sources
 from training.window import Window
 
@@ -137,7 +138,7 @@ class World:
 def world(tmp_path: Path) -> World:
     objects, manifest = InMemoryObjectStore(), _manifest()
     history = History(manifest)
-    return World(objects, history, Sources(LogMirror(objects, BUCKET, tmp_path), history, manifest))
+    return World(objects, history, Sources(RawLogs(Lake(objects, tmp_path), BUCKET), history, manifest))
 
 
 def _column(dataset: Dataset, name: str) -> list[float]:

@@ -9,8 +9,9 @@ import pytest
 
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.object_store import InMemoryObjectStore
+from photofeed.offline_store import lake as offline_store
 from training.explore_log import FEWEST_ROWS, LOGGED, MODEL_VALUE, explore_value, read_explore_log
-from training.log_mirror import LogMirror
+from training.raw_logs import RawLogs
 from training.window import Window
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,7 +35,7 @@ class Lake:
             if rng.random() < 1 / (1 + np.exp(1 - 2 * drawn[TASTE])):
                 self._event(slate, 2, "save")
         self._store = InMemoryObjectStore()
-        self.logs = LogMirror(self._store, "lake", folder)
+        self.logs = RawLogs(offline_store.Lake(self._store, folder), "lake")
 
     def _served(self, slate: int, post: int, source: str, propensity: float, features: np.ndarray) -> None:
         self.served.append(
