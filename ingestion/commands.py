@@ -4,10 +4,11 @@ from enum import StrEnum
 
 import typer
 
-from ingestion import photo_commands
+from ingestion import feature_commands, photo_commands
 
 app = typer.Typer(help="Run an ingestion worker.")
 app.add_typer(photo_commands.app, name="photos")
+app.add_typer(feature_commands.app, name="features")
 
 
 class WorkerName(StrEnum):

@@ -60,11 +60,16 @@ def wait_to_lead(connection: Connection[DictRow], role: int, stop: threading.Eve
     For work that only one process may do at a time: the others stand by and take over when it ends.
     """
     while not stop.is_set():
-        row = connection.execute("select pg_try_advisory_lock(%s) as won", (role,)).fetchone()
-        if row and row["won"]:
+        if try_to_lead(connection, role):
             return True
         stop.wait(1.0)
     return False
+
+
+def try_to_lead(connection: Connection[DictRow], role: int) -> bool:
+    """Take a role if nobody holds it, for as long as the connection stays open; whether it is held now."""
+    row = connection.execute("select pg_try_advisory_lock(%s) as won", (role,)).fetchone()
+    return row is not None and bool(row["won"])
 
 
 def migrate(settings: Settings) -> None:

@@ -153,7 +153,8 @@ class RowCodec:
         nulls = np.zeros((len(values), len(self.schema.fields)), np.bool_)
         for field in self.schema.fixed_fields:
             if field.value_type in FLOAT_TYPES:
-                np.isnan(values[field.name], out=nulls[:, self._positions[field.name]])
+                # not by `out=`: numpy 2.4 misses some where both input and output are strided
+                nulls[:, self._positions[field.name]] = np.isnan(values[field.name])
         return nulls
 
     def _split_tail(self, value: bytes) -> list[bytes]:

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import redis
 from feast.data_source import PushMode
 
 from photofeed.errors import NotFoundError
 from photofeed.offline_store.lake import Lake, LakeFolder
-from photofeed.offline_store.store import LakeOfflineStore
+from photofeed.offline_store.rebuild import rebuild_online
+from photofeed.offline_store.store import LakeOfflineStore, _lake
 
 # ibis asks DuckDB by a name that DuckDB gave up
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -132,6 +134,40 @@ def test_an_emptied_online_store_is_filled_from_history(features: Features) -> N
     assert online["likes"] == [2.0, 3.0]
 
 
+def test_online_features_are_rebuilt_from_history_to_the_bit(features: Features) -> None:
+    random, store = np.random.default_rng(3), features.store
+    moments = NOON + pd.to_timedelta(random.integers(0, 10_000_000, 400), unit="us")
+    pairs = pd.DataFrame(
+        {
+            "user_id": random.integers(0, 12, 400),
+            "post_id": random.integers(0, 5, 400),
+            "affinity": np.where(random.random(400) < 0.1, np.nan, random.random(400)).astype(np.float32),
+            "follows": random.random(400) < 0.5,
+            "event_timestamp": moments,
+            "created": moments + pd.to_timedelta(random.integers(0, 3, 400), unit="us"),
+        }
+    )
+    for batch in (pairs.iloc[first : first + 50] for first in range(0, 400, 50)):
+        store.push("pair_stats", batch.reset_index(drop=True), to=PushMode.ONLINE_AND_OFFLINE)
+    store.push("post_stats", post_rows(post_id=[1, 2], likes=[0.1, 0.2]), to=PushMode.ONLINE_AND_OFFLINE)
+    lake = _lake(store.config)
+    with redis.Redis.from_url(store.config.online_store.redis_url) as client:
+
+        def online() -> dict[bytes, Any]:
+            return {key: client.get(key) for key in client.scan_iter(f"{store.project}:*")}
+
+        before = online()
+        assert len(before) > 50
+        client.delete(*before)
+        assert rebuild_online(store, lake, client) == {"pair_stats": len(before) - 2, "post_stats": 2}
+        assert online() == before
+        newer = pairs.tail(1).assign(event_timestamp=NOON + timedelta(days=1), affinity=7.0)
+        store.push("pair_stats", newer.reset_index(drop=True), to=PushMode.ONLINE)
+        present = online()
+        rebuild_online(store, lake, client)
+        assert online() == present
+
+
 def test_rows_that_do_not_fit_their_source_are_refused_and_none_is_kept(features: Features) -> None:
     with pytest.raises(ValueError, match=r"missing_expected_columns.*caption"):
         features.store.push("post_stats", post_rows(post_id=[1]).drop(columns="caption"), to=PushMode.OFFLINE)
@@ -167,8 +203,6 @@ def test_a_column_that_was_added_later_reads_as_null_in_older_rows(features: Fea
 
 
 def mirror(features: Features, view: str) -> list[Any]:
-    from photofeed.offline_store.store import _lake  # noqa: PLC0415
-
     lake: Lake = _lake(features.store.config)
     folder: LakeFolder = features.history(view)
     return list(lake.mirror(folder))

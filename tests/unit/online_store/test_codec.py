@@ -34,6 +34,15 @@ def test_the_layout_of_a_row_is_the_documented_one() -> None:
     assert stored == [header + b"\x02" + struct.pack("<fi", 1.5, 7) + b"\x03\x00\x00\x00abc"]
 
 
+def test_every_nan_of_many_rows_is_stored_as_null() -> None:
+    schema = RowSchema("shop", "v", KEYS, (FieldSpec("a", "FLOAT"), FieldSpec("b", "BOOL"), FieldSpec("c", "DOUBLE")))
+    values = np.zeros(400, schema.values_dtype)
+    values["a"][::3] = values["c"][::7] = np.nan
+    codec = RowCodec(schema)
+    nulls = codec.null_mask(codec.decode(codec.encode(values, np.zeros(400, np.int64))).rows)
+    assert np.array_equal(nulls, np.stack([np.arange(400) % 3 == 0, np.zeros(400), np.arange(400) % 7 == 0], axis=1))
+
+
 @settings(deadline=None)
 @given(
     values=hnp.arrays(NUMBERS.values_dtype, st.integers(0, 5)),
