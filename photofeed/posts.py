@@ -1,7 +1,7 @@
-"""A post as the feed path knows it before it reads any feature: ids and time, 32 bytes."""
+"""A post as the feed path knows it before it reads any feature: ids, look, kind and time."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,29 +10,42 @@ from numpy.typing import NDArray
 
 from photofeed.errors import PoisonError
 
-_LAYOUT = struct.Struct(">QQQ")
+_LAYOUT = struct.Struct(">QQQq?")
 
-# One row a post; the big-endian ids are the member of a Redis sorted set, its score is `posted_ms`.
-POST_DTYPE = np.dtype([("post_id", ">u8"), ("author_id", ">u8"), ("topic_id", ">u8")])
+# One row a post; packed so, it is the member of a Redis sorted set, whose score is `posted_ms`.
+POST_DTYPE = np.dtype(
+    [("post_id", ">u8"), ("author_id", ">u8"), ("topic_id", ">u8"), ("perceptual_hash", ">i8"), ("is_reel", "?")]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PostRef:
-    """Which post, whose, about what, posted when."""
+    """Which post, whose, about what, posted when; how it looks (0 where that is not known) and of which kind it is."""
 
     post_id: int
     author_id: int
     topic_id: int
     posted_ms: int
+    perceptual_hash: int = 0
+    is_reel: bool = False
 
     def member(self) -> bytes:
-        """The post as a member of a Redis sorted set: 24 bytes, the same wherever it is written."""
-        return _LAYOUT.pack(self.post_id, self.author_id, self.topic_id)
+        """The post as a member of a Redis sorted set: 33 bytes, the same wherever it is written."""
+        return _LAYOUT.pack(self.post_id, self.author_id, self.topic_id, self.perceptual_hash, self.is_reel)
+
+    def bare(self) -> "PostRef":
+        """The post as those write it who know no more of it than its ids: engagement events."""
+        return replace(self, perceptual_hash=0, is_reel=False)
 
 
 def decode_members(members: list[bytes]) -> NDArray[np.void]:
-    """Sorted-set members as a structured array of POST_DTYPE, (n,)."""
-    return np.frombuffer(b"".join(members), dtype=POST_DTYPE)
+    """Sorted-set members as a structured array of POST_DTYPE, (n,); those of an older layout are left out."""
+    return np.frombuffer(b"".join([m for m in members if len(m) == POST_DTYPE.itemsize]), dtype=POST_DTYPE)
+
+
+def author_of(member: bytes) -> int:
+    """Whose post a sorted-set member is."""
+    return int.from_bytes(member[8:16])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,6 @@ class PublishedPost:
     sharpness: float
     brightness: float
     entropy: float
-    perceptual_hash: int = 0
 
     @property
     def posted_at(self) -> datetime:
@@ -74,7 +86,7 @@ class PublishedPost:
                 "brightness": self.brightness,
                 "entropy": self.entropy,
             },
-            "perceptualHash": self.perceptual_hash,
+            "perceptualHash": self.ref.perceptual_hash,
         }
 
     @staticmethod
@@ -88,7 +100,12 @@ class PublishedPost:
             quality = payload["quality"]
             return PublishedPost(
                 ref=PostRef(
-                    int(payload["photoId"]), int(payload["userId"]), int(payload["topicId"]), int(payload["postedMs"])
+                    int(payload["photoId"]),
+                    int(payload["userId"]),
+                    int(payload["topicId"]),
+                    int(payload["postedMs"]),
+                    int(payload.get("perceptualHash", 0)),
+                    payload["contentType"] == "reel",
                 ),
                 content_type=str(payload["contentType"]),
                 caption_length=int(payload["captionLength"]),
@@ -99,7 +116,6 @@ class PublishedPost:
                 sharpness=float(quality["sharpness"]),
                 brightness=float(quality["brightness"]),
                 entropy=float(quality["entropy"]),
-                perceptual_hash=int(payload.get("perceptualHash", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not a published post: {error!r}") from error

@@ -48,7 +48,14 @@ def withdrawal(publication: DictRow) -> list[tuple[Topic, Envelope]]:
 
 def _post(row: DictRow) -> PublishedPost:
     return PublishedPost(
-        ref=PostRef(row["id"], row["author_id"], row["topic_id"], int(row["posted_at"].timestamp() * 1000)),
+        ref=PostRef(
+            row["id"],
+            row["author_id"],
+            row["topic_id"],
+            int(row["posted_at"].timestamp() * 1000),
+            row["phash"],
+            row["content_type"] == "reel",
+        ),
         content_type=row["content_type"],
         caption_length=row["caption_length"],
         tag_count=row["tag_count"],
@@ -58,5 +65,4 @@ def _post(row: DictRow) -> PublishedPost:
         sharpness=row["sharpness"],
         brightness=row["brightness"],
         entropy=row["entropy"],
-        perceptual_hash=row["phash"],
     )

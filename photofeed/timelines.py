@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import redis
 
-from photofeed.posts import PostRef, decode_members
+from photofeed.posts import PostRef, author_of, decode_members
 from photofeed.settings import Settings
 
 FRESH_POOL, TRENDING_POOL = "pool:fresh", "pool:trending"
@@ -67,9 +67,9 @@ def connect_redis(settings: Settings) -> RedisClient:
 
 def entries_of(client: RedisClient, posts: Sequence[PostRef]) -> Iterator[tuple[str, PostRef]]:
     """Where posts still stand: (key, post) for every timeline and pool; reads them all, so for proofs only."""
-    members = [post.member() for post in posts]
-    if not members:
+    if not posts:
         return
+    wanted = {post.post_id: post for post in posts}
     authors = {author_key(post.author_id).encode() for post in posts}
     timelines = client.scan_iter(match="tl:*", count=_PIPELINE)
     places = [FRESH_POOL.encode(), TRENDING_POOL.encode(), *authors, *timelines]
@@ -77,9 +77,10 @@ def entries_of(client: RedisClient, posts: Sequence[PostRef]) -> Iterator[tuple[
         keys = places[start : start + _PIPELINE]
         pipeline = client.pipeline(transaction=False)
         for key in keys:
-            pipeline.zmscore(key, members)
-        for key, scores in zip(keys, pipeline.execute(), strict=True):
-            yield from ((key.decode(), post) for post, score in zip(posts, scores, strict=True) if score is not None)
+            pipeline.zrange(key, 0, -1)
+        for key, members in zip(keys, pipeline.execute(), strict=True):
+            found = wanted.keys() & set(decode_members(members)["post_id"].tolist())
+            yield from ((key.decode(), wanted[post_id]) for post_id in sorted(found))
 
 
 class TimelineWriter:
@@ -121,7 +122,7 @@ class TimelineWriter:
         """Take the author's posts out of the timeline."""
         key = timeline_key(follower_id)
         members = self._redis.zrange(key, 0, -1)
-        theirs = [m for m, row in zip(members, decode_members(members), strict=True) if row["author_id"] == author_id]
+        theirs = [member for member in members if author_of(member) == author_id]
         if theirs:
             self._redis.zrem(key, *theirs)
 
@@ -129,8 +130,9 @@ class TimelineWriter:
         """Take a post out of everything it was put into."""
         member = post.member()
         pipeline = self._redis.pipeline(transaction=False)
-        for key in (author_key(post.author_id), FRESH_POOL, TRENDING_POOL, *map(timeline_key, follower_ids)):
+        for key in (author_key(post.author_id), FRESH_POOL, *map(timeline_key, follower_ids)):
             pipeline.zrem(key, member)
+        pipeline.zrem(TRENDING_POOL, post.bare().member())
         pipeline.execute()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import numpy as np
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,7 +23,15 @@ from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
 from serving.feed.filters.seen import SeenPosts
-from serving.feed.pipeline import FeedPipeline
+from serving.feed.pipeline import SLATE_LENGTH, FeedPipeline
+from serving.feed.rerankers import Reranker
+from serving.feed.rerankers.author_spacing import AuthorSpacing
+from serving.feed.rerankers.diversity import AUTHORS, KINDS, TOPICS
+from serving.feed.rerankers.explore_slots import ExploreSlots
+from serving.feed.rerankers.freshness import Freshness
+from serving.feed.rerankers.near_duplicates import NearDuplicates
+from serving.feed.rerankers.repeats import Repeats
+from serving.feed.scorers.ladder import Ladder
 from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
 from serving.feed.served_log import ServedLog
@@ -78,9 +87,9 @@ async def services(
             explore=ExploreSource(client),
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts(client)],
             seen=SeenPosts(client),
-            model_slot=model_slot,
-            fallback_features=FeatureReader(manifest, reader),
-            fallbacks=[PopularityScorer(), RecencyScorer()],
+            features=FeatureReader(manifest, reader),
+            ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()]),
+            rules=reranking_rules(settings.explore_share, np.random.default_rng()),
             slates=SlateStore(client),
             cursors=CursorSigner(settings),
             posts=Posts(settings.public_url),
@@ -99,3 +108,17 @@ async def services(
             feed=feed,
             activity=activity,
         )
+
+
+def reranking_rules(explore_share: float, rng: np.random.Generator) -> list[Reranker]:
+    """The rules of a slate in their order: soft ones change scores, hard ones then choose and order what is shown."""
+    return [
+        Freshness(),
+        AUTHORS,
+        TOPICS,
+        KINDS,
+        NearDuplicates(),
+        ExploreSlots(explore_share, SLATE_LENGTH, rng),
+        Repeats(),
+        AuthorSpacing(),
+    ]

@@ -1,8 +1,7 @@
-"""The model slot: the champion as MLflow names it, loaded beside the traffic and swapped in whole."""
+"""The model slot: champion and previous champion as MLflow names them, loaded beside the traffic, swapped in whole."""
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
@@ -13,12 +12,13 @@ from prometheus_client import Counter, Gauge
 
 from photofeed.errors import PermanentError, PhotofeedError, RetryableError
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CHAMPION, ModelContract, ModelRegistry
+from photofeed.model_contract import CHAMPION, PREVIOUS, ModelContract, ModelRegistry
 from photofeed.model_history import note_outside_moves
 from photofeed.online_store.reader import PackedReader
 from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
 from photofeed.settings import Settings
 from serving.feed.features import FeatureReader
+from serving.feed.scorers.ladder import LoadedModel
 
 log = structlog.get_logger(__name__)
 
@@ -33,18 +33,8 @@ class UnfitModelError(PermanentError):
     code = "model_unfit"
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model ready to rank: scorer and the reader of exactly the features it was trained on."""
-
-    version: str
-    contract: ModelContract
-    scorer: Scorer
-    features: FeatureReader
-
-
 class ModelSlot:
-    """Holds the live model; a background task follows the alias `champion`.
+    """Holds the live model and the one before it; a background task follows the aliases `champion` and `previous`.
 
     A version that cannot be loaded or does not fit is refused once, loudly, and the model before it keeps ranking.
     """
@@ -53,7 +43,9 @@ class ModelSlot:
         self._settings = settings
         self._registry = registry
         self._live: LoadedModel | None = None
+        self._previous: LoadedModel | None = None
         self._refused: str | None = None
+        self._previous_refused: str | None = None
         self._noted: dict[str, str] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -61,6 +53,11 @@ class ModelSlot:
     def live(self) -> LoadedModel | None:
         """The model that ranks now; None before the first is promoted."""
         return self._live
+
+    @property
+    def previous(self) -> LoadedModel | None:
+        """The champion before, ready for when the live model fails; None before a second one is promoted."""
+        return self._previous
 
     def start(self) -> None:
         """Begin to follow the alias; call inside the event loop."""
@@ -74,7 +71,7 @@ class ModelSlot:
                 await self._task
 
     async def refresh(self) -> None:
-        """Look at the alias once, and swap if it moved."""
+        """Look at the aliases once, and swap what moved."""
         try:
             aliases = await anyio.to_thread.run_sync(self._registry.aliases)
         except RetryableError as error:
@@ -82,14 +79,18 @@ class ModelSlot:
             return
         if aliases != self._noted:
             await anyio.to_thread.run_sync(self._note, aliases)
-        version = aliases.get(CHAMPION)
+        held = {model.version: model for model in (self._live, self._previous) if model is not None}
+        await self._follow_champion(aliases.get(CHAMPION), held)
+        await self._follow_previous(aliases.get(PREVIOUS), held)
+
+    async def _follow_champion(self, version: str | None, held: dict[str, LoadedModel]) -> None:
         if version == self._refused and version is not None:
             return
         if version is None or (self._live and self._live.version == version):
             self._refuse(None)
             return
         try:
-            self._live = await anyio.to_thread.run_sync(self._load, version)
+            self._live = held.get(version) or await anyio.to_thread.run_sync(self._load, version)
         except RetryableError as error:
             log.warning("model not fetched yet", version=version, error=str(error))
         except (PhotofeedError, ScorerError) as error:
@@ -101,6 +102,23 @@ class ModelSlot:
             LOADS.labels("swapped").inc()
             LIVE_VERSION.set(int(version))
             log.info("model live", version=version, engine=self._live.scorer.engine)
+
+    async def _follow_previous(self, version: str | None, held: dict[str, LoadedModel]) -> None:
+        """Keep the previous champion at hand; after a promotion it is the one that was live until now."""
+        if (
+            version is None
+            or version == self._previous_refused
+            or (self._previous and self._previous.version == version)
+        ):
+            return
+        try:
+            self._previous = held.get(version) or await anyio.to_thread.run_sync(self._load, version)
+        except RetryableError as error:
+            log.warning("previous model not fetched yet", version=version, error=str(error))
+        except (PhotofeedError, ScorerError) as error:
+            self._previous_refused = version
+            LOADS.labels("refused").inc()
+            log.error("previous model refused", version=version, error=str(error))
 
     async def _follow(self) -> None:
         while True:

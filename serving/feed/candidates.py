@@ -15,16 +15,34 @@ Mask = NDArray[np.bool_]
 
 
 class Source(IntEnum):
-    """Where a candidate comes from, best claim first: a post found twice keeps the lower."""
+    """Where a candidate comes from, best claim first: a post found twice keeps the lower.
+
+    From NEIGHBOURS on they are the pools of explore, outside the follow graph.
+    """
 
     FOLLOWING = 0
     CELEBRITY = 1
-    EXPLORE = 2
+    NEIGHBOURS = 2  # liked by the people who like what the viewer liked lately
+    TOPICS = 3  # on topics the viewer liked lately
+    NEW_CREATORS = 4
+    TRENDING = 5
+    FRESH = 6
+    POPULAR = 7  # older posts, where all else is seen
 
     @property
     def label(self) -> str:
         """The source as clients see it."""
+        return "explore" if self.is_explore else self.pool
+
+    @property
+    def pool(self) -> str:
+        """The source by its own name, which logs and explanations give."""
         return self.name.lower()
+
+    @property
+    def is_explore(self) -> bool:
+        """Whether it finds posts outside the follow graph."""
+        return self >= Source.NEIGHBOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +52,8 @@ class Candidates:
     post_ids: Ids
     author_ids: Ids
     topic_ids: Ids
+    hashes: Ids  # perceptual; 0 where not known
+    reels: Mask
     sources: NDArray[np.int8]
 
     def __len__(self) -> int:
@@ -52,6 +72,8 @@ class Candidates:
             rows["post_id"].astype(np.int64),
             rows["author_id"].astype(np.int64),
             rows["topic_id"].astype(np.int64),
+            rows["perceptual_hash"].astype(np.int64),
+            rows["is_reel"].astype(np.bool_),
             np.full(len(rows), source, dtype=np.int8),
         )
 
@@ -62,6 +84,8 @@ class Candidates:
             np.concatenate([part.post_ids for part in parts]),
             np.concatenate([part.author_ids for part in parts]),
             np.concatenate([part.topic_ids for part in parts]),
+            np.concatenate([part.hashes for part in parts]),
+            np.concatenate([part.reels for part in parts]),
             np.concatenate([part.sources for part in parts]),
         )
         by_claim = np.argsort(together.sources, kind="stable")
@@ -70,9 +94,17 @@ class Candidates:
 
     def take(self, rows: NDArray[np.intp] | Mask) -> Self:
         """The candidates at these places, or where the mask is true."""
-        return type(self)(self.post_ids[rows], self.author_ids[rows], self.topic_ids[rows], self.sources[rows])
+        return type(self)(
+            self.post_ids[rows],
+            self.author_ids[rows],
+            self.topic_ids[rows],
+            self.hashes[rows],
+            self.reels[rows],
+            self.sources[rows],
+        )
 
-    def is_source(self, source: Source) -> Mask:
-        """Which candidates come from a source."""
-        mask: Mask = self.sources == source
+    @property
+    def explore(self) -> Mask:
+        """Which candidates come from outside the follow graph."""
+        mask: Mask = self.sources >= Source.NEIGHBOURS
         return mask

@@ -7,6 +7,7 @@ from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import encode_id
 from serving.feed.candidates import Candidates, Mask, Source
 from serving.feed.features import FeatureMatrix
+from serving.feed.rerankers import LeftOut
 from serving.feed.scorers import Scores
 from serving.feed.slate import SlateItem
 
@@ -20,6 +21,7 @@ class Explanation:
     features: FeatureMatrix | None = None
     scores: Scores | None = None
     items: tuple[SlateItem, ...] = ()
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def drop(self, candidates: Candidates, kept: Mask, reason: str) -> None:
         """Note what a filter left out."""
@@ -33,7 +35,8 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """One entry a candidate: those in the slate by place, then the others by score, then the dropped ones."""
         places = {item.post_id: place for place, item in enumerate(self.items)}
-        ranked = [self._ranked(row, places) for row in range(len(self.candidates))]
+        reasons = {int(row): one.reason for one in self.left_out for row in one.rows}
+        ranked = [self._ranked(row, places, reasons) for row in range(len(self.candidates))]
         ranked.sort(key=lambda one: (one["place"] is None, one["place"] or 0, -one["score"]))
         left_out = [
             _identity(some, row) | {"place": None, "score": None, "outcome": f"dropped: {why}"}
@@ -42,14 +45,14 @@ class Explanation:
         ]
         return {"candidates": ranked + left_out, "featureNames": FEATURE_NAMES}
 
-    def _ranked(self, row: int, places: dict[int, int]) -> dict[str, Any]:
+    def _ranked(self, row: int, places: dict[int, int], reasons: dict[int, str]) -> dict[str, Any]:
         place = places.get(int(self.candidates.post_ids[row]))
         score = float(self.scores[row]) if self.scores is not None else 0.0
         return _identity(self.candidates, row) | {
             "place": place,
             "score": score,
             "features": self.features.values[row].tolist() if self.features else None,
-            "outcome": "in the slate" if place is not None else "ranked too low, or kept apart from its author's posts",
+            "outcome": "in the slate" if place is not None else f"left out: {reasons.get(row, 'seen lately')}",
         }
 
 
@@ -58,4 +61,5 @@ def _identity(candidates: Candidates, row: int) -> dict[str, Any]:
         "postId": encode_id(int(candidates.post_ids[row])),
         "authorId": encode_id(int(candidates.author_ids[row])),
         "source": Source(int(candidates.sources[row])).label,
+        "pool": Source(int(candidates.sources[row])).pool,
     }

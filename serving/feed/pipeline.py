@@ -4,9 +4,9 @@ query       who asks, whom they follow, whom they do not want to see
 candidates  sources side by side, each with its own time-out
 filters     own posts, hidden authors; then posts seen lately
 features    one round trip to the online store, then request-time features
-score       the live model, else popularity, else recency
-rerank      further posts of an author or a topic count less, explore slots with known propensities, never three
-            posts of one author in a row
+score       the highest step of the ladder that holds: champion, previous champion, popularity, recency
+rerank      the rules of `rerankers/`, one after the other: what is fresh gains, what repeats loses, nothing twice or
+            twice alike, explore slots with known propensities, never three posts of one author in a row
 slate       kept, so that pages stay stable
 page        visibility checked again, posts read, spacing kept, the served log told
 """
@@ -26,7 +26,7 @@ from prometheus_client import Counter, Histogram
 from redis.exceptions import RedisError
 
 from photofeed.database import AsyncDatabase
-from photofeed.errors import NotFoundError, RetryableError
+from photofeed.errors import NotFoundError
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import uuid7
 from photofeed.settings import Settings
@@ -36,14 +36,13 @@ from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
 from serving.feed.query import FeedQuery, make_query
 from serving.feed.reasons import reason
+from serving.feed.rerankers import Ranking, Reranker, rerank
 from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
-from serving.feed.rerankers.diversity import SAME_AUTHOR, SAME_TOPIC, diversify
-from serving.feed.rerankers.explore_slots import draw_explore, explore_count, spread_explore
-from serving.feed.scorers import CandidateScorer, Scores
+from serving.feed.scorers import Scores
+from serving.feed.scorers.ladder import Ladder
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItem, SlateStore
 from serving.feed.sources import CandidateSource
-from serving.model_slot import LoadedModel, ModelSlot
 from serving.posts import Posts
 
 log = structlog.get_logger(__name__)
@@ -91,9 +90,9 @@ class FeedPipeline:
     explore: CandidateSource
     filters: Sequence[CandidateFilter]
     seen: CandidateFilter
-    model_slot: ModelSlot
-    fallback_features: FeatureReader | None
-    fallbacks: Sequence[CandidateScorer]
+    features: FeatureReader
+    ladder: Ladder
+    rules: Sequence[Reranker]
     slates: SlateStore
     cursors: CursorSigner
     posts: Posts
@@ -135,21 +134,20 @@ class FeedPipeline:
             candidates, skipped = await self._candidates(query, surface)
         with _timed("filters"):
             candidates = await self._filter(query, candidates, explanation)
-        model = self.model_slot.live
         with _timed("features"):
-            features = await self._features(query, candidates, model)
+            features = await self._features(query, candidates)
         with _timed("score"):
-            ranking, scores = self._score(candidates, features, model)
+            scored = self.ladder.score(candidates, features)
         with _timed("rerank"):
             shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
-            items = self._rerank(candidates, features, scores, shortest)
+            items = self._rerank(query, candidates, features, scored.scores, shortest, explanation)
         explanation.candidates, explanation.features = candidates, features
-        explanation.scores, explanation.items = scores, items
-        by_model = model if ranking == "model" else None
+        explanation.scores, explanation.items = scored.scores, items
+        by_model = scored.model
         return Slate(
             id=uuid7(),
             user_id=query.user_id,
-            ranking=ranking,
+            ranking=scored.ranking,
             model_name=by_model.contract.model_name if by_model else None,
             model_version=by_model.version if by_model else None,
             engine=by_model.scorer.engine if by_model else None,
@@ -167,7 +165,7 @@ class FeedPipeline:
         skipped = tuple(source.name for (source, _), part in zip(plan, found, strict=True) if part is None)
         merged = Candidates.merge([part for part in found if part is not None] or [Candidates.empty()])
         outside = _outside_graph(merged)
-        return outside if surface is Surface.FEED else outside.take(outside.is_source(Source.EXPLORE)), skipped
+        return outside if surface is Surface.FEED else outside.take(outside.explore), skipped
 
     async def _fetch(self, source: CandidateSource, query: FeedQuery, limit: int) -> Candidates | None:
         try:
@@ -200,11 +198,10 @@ class FeedPipeline:
         explanation.drop(candidates, mask, one.reason)
         return candidates.take(mask)
 
-    async def _features(
-        self, query: FeedQuery, candidates: Candidates, model: LoadedModel | None
-    ) -> FeatureMatrix | None:
-        reader = model.features if model else self.fallback_features
-        if reader is None or not len(candidates):
+    async def _features(self, query: FeedQuery, candidates: Candidates) -> FeatureMatrix | None:
+        model = self.ladder.model
+        reader = model.features if model else self.features
+        if not len(candidates):
             return None
         try:
             return await reader.read(query, candidates)
@@ -212,35 +209,30 @@ class FeedPipeline:
             log.warning("features unavailable", error=repr(error))
             return None
 
-    def _score(
-        self, candidates: Candidates, features: FeatureMatrix | None, model: LoadedModel | None
-    ) -> tuple[str, Scores]:
-        """Scores by the best means at hand, and its name; what is not a number sinks to the bottom."""
-        if model and features:
-            return "model", _sink_nan(model.scorer.score(features.values))
-        for scorer in self.fallbacks:
-            try:
-                return scorer.ranking, _sink_nan(scorer.score(candidates, features))
-            except RetryableError:
-                continue
-        raise RetryableError("There is no way to rank a feed right now.")
-
     def _rerank(
-        self, candidates: Candidates, features: FeatureMatrix | None, scores: Scores, shortest: int
+        self,
+        query: FeedQuery,
+        candidates: Candidates,
+        features: FeatureMatrix | None,
+        scores: Scores,
+        shortest: int,
+        explanation: Explanation,
     ) -> tuple[SlateItem, ...]:
-        """Order candidates into a slate; explore fills it up to `shortest`."""
-        rng = np.random.default_rng()
-        outside = candidates.is_source(Source.EXPLORE)
-        graph, explore = np.flatnonzero(~outside), np.flatnonzero(outside)
-        from_graph, wanted = explore_count(len(graph), self.settings.explore_share, SLATE_LENGTH, shortest)
-        diverse = diversify(scores[graph], candidates.author_ids[graph], SAME_AUTHOR)
-        diverse = diversify(diverse, candidates.topic_ids[graph], SAME_TOPIC)
-        graph = graph[np.argsort(-diverse, kind="stable")][:from_graph]
-        draw = draw_explore(scores[explore], wanted, rng)
-        slots = spread_explore(len(graph), len(draw.places), rng)
-        order, propensities = _interleave(graph, explore[draw.places], draw.propensities, slots)
-        places = space_authors(candidates.author_ids[order].tolist())
-        return tuple(_item(candidates, features, scores, order[p], propensities[p]) for p in places)
+        """Order candidates into a slate by the rules."""
+        rows = np.argsort(-scores, kind="stable")
+        ranking = Ranking(
+            candidates=candidates,
+            scores=scores,
+            rows=rows,
+            propensities=np.ones(len(rows)),
+            repeats=rows[:0],
+            exposures=np.zeros(len(rows), np.int64),
+            seconds=query.seconds,
+            shortest=shortest,
+        )
+        ranking, explanation.left_out = rerank(ranking, self.rules)
+        places = zip(ranking.rows.tolist(), ranking.propensities.tolist(), strict=True)
+        return tuple(_item(candidates, features, scores, place, propensity) for place, propensity in places)
 
     async def _page(self, slate: Slate, offset: int, limit: int) -> Page:
         """A page from `offset`; posts that may no longer be seen are gone, and no author gains a third in a row."""
@@ -261,24 +253,9 @@ class FeedPipeline:
 
 def _outside_graph(candidates: Candidates) -> Candidates:
     """Explore is for strangers: posts of authors whom the other sources bring are left out of it."""
-    explore = candidates.is_source(Source.EXPLORE)
+    explore = candidates.explore
     followed = np.unique(candidates.author_ids[~explore])
     return candidates.take(~(explore & np.isin(candidates.author_ids, followed)))
-
-
-def _sink_nan(scores: Scores) -> Scores:
-    return np.nan_to_num(scores, nan=-np.inf, posinf=np.finfo(np.float64).max, neginf=-np.finfo(np.float64).max)
-
-
-def _interleave(
-    graph: Any, explore: Any, explore_propensities: Any, slots: Sequence[int]
-) -> tuple[list[int], list[float]]:
-    """Merge ranked posts with explore posts at their slots; ranked posts have propensity 1."""
-    order, propensities = graph.tolist(), [1.0] * len(graph)
-    for slot, place, propensity in zip(slots, explore.tolist(), explore_propensities.tolist(), strict=True):
-        order.insert(slot, place)
-        propensities.insert(slot, propensity)
-    return order, propensities
 
 
 def _item(

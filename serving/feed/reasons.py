@@ -20,7 +20,7 @@ def reason(source: Source, features: dict[str, float] | None, handle: str, topic
         return f"Because you often like @{handle}"
     if topic and values.get("topic_engagement_rate", 0.0) >= STRONG_TOPIC_RATE:
         return f"Because you like {topic}"
-    if source is Source.EXPLORE and values.get("post_likes_24h", 0.0) >= HOT_LIKES:
+    if source.is_explore and values.get("post_likes_24h", 0.0) >= HOT_LIKES:
         return "Popular right now"
     if followed:
         return f"You follow @{handle}"

@@ -83,6 +83,7 @@ def _envelope(slate: Slate, offset: int, shown: list[tuple[int, int]]) -> Envelo
             "position": position,
             "score": slate.items[place].score,
             "source": slate.items[place].source.label,
+            "pool": slate.items[place].source.pool,
             "propensity": slate.items[place].propensity,
             "features": slate.items[place].features,
         }

@@ -1,1 +1,81 @@
-"""Reranking: rules about a slate as a whole, which no score of a single post can keep."""
+"""Reranking: rules about a slate as a whole, which no score of a single post can keep.
+
+A rule is one file with one class: it takes a ranking and returns it with other scores (soft rules), or with fewer rows
+or another order (hard rules). `rerank` applies them one after the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.feed.candidates import Candidates
+from serving.feed.scorers import Scores
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A slate in the making.
+
+    Attributes:
+        candidates: the n posts there are.
+        scores: float64 (n,), finite; soft rules change them.
+        rows: places among the candidates, in the order they are to be shown; hard rules change them.
+        propensities: float64, of each row: with which probability it came to stand there.
+        repeats: places of posts seen lately, best first; not among the rows, and empty while there are others.
+        exposures: int64 (n,), how many posts of its author the viewer was shown lately.
+        seconds: the moment, since the epoch.
+        shortest: slate that is worth opening.
+    """
+
+    candidates: Candidates
+    scores: Scores
+    rows: Rows
+    propensities: NDArray[np.float64]
+    repeats: Rows
+    exposures: NDArray[np.int64]
+    seconds: float
+    shortest: int
+
+    def scored(self, scores: Scores) -> Self:
+        """The same posts with other scores, best first again."""
+        order = np.argsort(-scores[self.rows], kind="stable")
+        return replace(self, scores=scores, rows=self.rows[order], propensities=self.propensities[order])
+
+    def take(self, places: Rows) -> Self:
+        """The rows at these places of the order."""
+        return replace(self, rows=self.rows[places], propensities=self.propensities[places])
+
+
+class Reranker(Protocol):
+    """One rule."""
+
+    @property
+    def reason(self) -> str:
+        """Why it leaves posts out."""
+
+    def apply(self, ranking: Ranking) -> Ranking:
+        """The ranking as the rule allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Places of candidates that a rule left out."""
+
+    reason: str
+    rows: Rows
+
+
+def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[LeftOut]]:
+    """The ranking after all rules, and what each of them left out."""
+    left_out = []
+    for rule in rules:
+        before, ranking = ranking.rows, rule.apply(ranking)
+        gone = np.setdiff1d(before, ranking.rows)
+        if len(gone):
+            left_out.append(LeftOut(rule.reason, gone))
+    return ranking, left_out

@@ -3,7 +3,22 @@
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
+
+from serving.feed.rerankers import Ranking
+
 MOST_IN_A_ROW = 2
+
+
+class AuthorSpacing:
+    """Moves posts apart, and leaves out those that would stand third because nobody else has posts left."""
+
+    reason = "only posts of its author were left"
+
+    def apply(self, ranking: Ranking) -> Ranking:
+        """The ranking in the nearest order that is allowed."""
+        authors = ranking.candidates.author_ids[ranking.rows].tolist()
+        return ranking.take(np.array(space_authors(authors), np.intp))
 
 
 def space_authors(authors: Sequence[int], before: Sequence[int] = ()) -> list[int]:

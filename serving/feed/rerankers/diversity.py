@@ -1,11 +1,13 @@
-"""Nothing fills a feed alone: each further post of an author, or on a topic, counts a little less."""
+"""Nothing fills a feed alone: each further post of an author, on a topic, or of a kind counts a little less."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.feed.candidates import Ids
+from serving.feed.candidates import Candidates, Ids
+from serving.feed.rerankers import Ranking
 from serving.feed.scorers import Scores
 
 
@@ -23,21 +25,47 @@ class Repetition:
 
 SAME_AUTHOR = Repetition(step=0.5, shrink=0.7)
 SAME_TOPIC = Repetition(step=0.1, shrink=0.9)
+SAME_KIND = Repetition(step=0.03, shrink=0.97)
 
 
-def diversify(scores: Scores, groups: Ids, cost: Repetition) -> Scores:
-    """Scores in which the best post of each group keeps its own and the n-th loses step * (1 + shrink + ...).
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """Lowers what repeats a group. With `across_slates`, posts of it that were shown lately count as repeated too."""
+
+    group: Callable[[Candidates], NDArray[np.generic]]
+    cost: Repetition
+    across_slates: bool = False
+    reason: str = "too many of the same"
+
+    def apply(self, ranking: Ranking) -> Ranking:
+        """The ranking with repetitions lower; explore is drawn, so its posts do not count here."""
+        graph = ranking.rows[~ranking.candidates.explore[ranking.rows]]
+        groups = self.group(ranking.candidates)[graph].astype(np.int64)
+        shown = ranking.exposures[graph] if self.across_slates else np.zeros(len(graph), np.int64)
+        scores = ranking.scores.copy()
+        scores[graph] = diversify(scores[graph], groups, self.cost, shown)
+        return ranking.scored(scores)
+
+
+AUTHORS = Diversity(lambda candidates: candidates.author_ids, SAME_AUTHOR, across_slates=True)
+TOPICS = Diversity(lambda candidates: candidates.topic_ids, SAME_TOPIC)
+KINDS = Diversity(lambda candidates: candidates.reels, SAME_KIND)
+
+
+def diversify(scores: Scores, groups: Ids, cost: Repetition, shown: NDArray[np.int64]) -> Scores:
+    """Scores in which the n-th best post of each group loses step * (1 + shrink + ...), n terms.
 
     The order of one group's posts among themselves stays.
 
     Args:
         scores: float64 (n,), finite.
-        groups: int64 (n,), the author or topic of each post.
+        groups: int64 (n,), the author, topic or kind of each post.
         cost: of each repetition.
+        shown: int64 (n,), how many of the group were shown before this slate; they come before its best.
     """
     if not len(scores):
         return scores
-    loss = cost.step * (1 - cost.shrink ** _occurrence(scores, groups)) / (1 - cost.shrink)
+    loss = cost.step * (1 - cost.shrink ** (_occurrence(scores, groups) + shown)) / (1 - cost.shrink)
     return scores - loss * float(np.std(scores))
 
 

@@ -29,6 +29,11 @@ class ExploreSource:
         fresh, trending = await pipeline.execute()
         draw = random.Random(hash((query.user_id, query.seconds)))
         wanted_fresh = min(len(fresh), max(limit - len(trending), round(limit * FRESH_SHARE)))
-        members = draw.sample(fresh, wanted_fresh)
-        members += draw.sample(trending, min(len(trending), limit - wanted_fresh))
-        return Candidates.from_members(members, Source.EXPLORE)
+        return Candidates.merge(
+            [
+                Candidates.from_members(draw.sample(fresh, wanted_fresh), Source.FRESH),
+                Candidates.from_members(
+                    draw.sample(trending, min(len(trending), limit - wanted_fresh)), Source.TRENDING
+                ),
+            ]
+        )

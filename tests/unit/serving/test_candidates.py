@@ -11,14 +11,14 @@ def _candidates(source: Source, *posts: tuple[int, int]) -> Candidates:
 def test_a_post_found_twice_is_there_once_with_its_best_claim() -> None:
     merged = Candidates.merge(
         [
-            _candidates(Source.EXPLORE, (1, 10), (2, 20)),
+            _candidates(Source.FRESH, (1, 10), (2, 20)),
             _candidates(Source.FOLLOWING, (3, 30), (1, 10)),
             Candidates.empty(),
         ]
     )
     assert dict(zip(merged.post_ids.tolist(), merged.sources.tolist(), strict=True)) == {
         1: Source.FOLLOWING,
-        2: Source.EXPLORE,
+        2: Source.FRESH,
         3: Source.FOLLOWING,
     }
 

@@ -1,0 +1,163 @@
+"""What is true of every slate, whatever candidates, scores and looks there are."""
+
+from collections import Counter
+from itertools import combinations, groupby
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from photofeed.ids import EPOCH_MS
+from serving.bootstrap import reranking_rules
+from serving.feed.candidates import Candidates, Source
+from serving.feed.rerankers import Ranking, rerank
+from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW
+from serving.feed.rerankers.diversity import AUTHORS, KINDS
+from serving.feed.rerankers.freshness import Freshness
+from serving.feed.rerankers.near_duplicates import MOST_DIFFERENT_BITS, NearDuplicates, distinct
+
+# score, author, look, source; few authors and looks a bit apart make every rule have something to do
+LOOKS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 0xFF), st.just(0))
+POSTS = st.lists(
+    st.tuples(
+        st.floats(-100, 100), st.integers(1, 6), LOOKS, st.sampled_from(list(Source)), st.booleans(), st.booleans()
+    ),
+    max_size=120,
+)
+Post = tuple[float, int, int, Source, bool, bool]
+
+
+def _ranking(posts: list[Post], shortest: int = 30) -> Ranking:
+    """A ranking of posts with the ids 1, 2, 3 ...; the last flag says whether a post was seen lately."""
+    scores = np.array([post[0] for post in posts], np.float64)
+    order = np.argsort(-scores, kind="stable")
+    seen = np.array([post[5] for post in posts], np.bool_)
+    rows = order[~seen[order]]
+    return Ranking(
+        Candidates(
+            np.arange(1, len(posts) + 1),
+            np.array([post[1] for post in posts], np.int64),
+            np.array([post[1] % 3 for post in posts], np.int64),
+            np.array([post[2] for post in posts], np.int64),
+            np.array([post[4] for post in posts], np.bool_),
+            np.array([post[3] for post in posts], np.int8),
+        ),
+        scores,
+        rows,
+        np.ones(len(rows)),
+        order[seen[order]],
+        np.zeros(len(posts), np.int64),
+        2e9,
+        shortest,
+    )
+
+
+def _slate(posts: list[Post], seed: int, shortest: int = 30) -> Ranking:
+    ranking, _ = rerank(_ranking(posts, shortest), reranking_rules(0.1, np.random.default_rng(seed)))
+    return ranking
+
+
+def _bits(one: int, other: int) -> int:
+    return ((one ^ other) & (2**64 - 1)).bit_count()
+
+
+@given(POSTS, st.integers(0, 2**32), st.integers(0, 40))
+def test_no_slate_breaks_a_hard_rule(posts: list[Post], seed: int, shortest: int) -> None:
+    slate = _slate(posts, seed, shortest)
+    rows = slate.rows.tolist()
+    assert len(set(rows)) == len(rows) == len(slate.propensities)
+    authors = [posts[row][1] for row in rows]
+    assert max((len(list(run)) for _, run in groupby(authors)), default=0) <= MOST_IN_A_ROW
+    looks = [posts[row][2] for row in rows if posts[row][2]]
+    assert all(_bits(one, other) > MOST_DIFFERENT_BITS for one, other in combinations(looks, 2))
+    assert ((slate.propensities > 0) & (slate.propensities <= 1 + 1e-12)).all()
+    for row, propensity in zip(rows, slate.propensities.tolist(), strict=True):
+        assert posts[row][3].is_explore or propensity == 1
+
+
+@given(POSTS, st.integers(0, 2**32))
+def test_what_was_seen_comes_back_only_to_fill_a_slate_that_all_new_posts_leave_short(
+    posts: list[Post], seed: int
+) -> None:
+    rows = _slate(posts, seed).rows.tolist()
+    repeated = [row for row in rows if posts[row][5]]
+    if repeated:
+        assert len(rows) <= 30
+        graph = sum(not post[5] and not post[3].is_explore for post in posts)
+        assert graph < 30
+
+
+@given(st.lists(LOOKS, max_size=300))
+def test_of_posts_that_look_alike_the_first_stays_and_no_other_is_lost(looks: list[int]) -> None:
+    kept = distinct(np.array(looks, np.int64))
+    for row, look in enumerate(looks):
+        like_a_better = any(
+            kept[other] and looks[other] and look and _bits(look, looks[other]) <= MOST_DIFFERENT_BITS
+            for other in range(row)
+        )
+        assert kept[row] == (not like_a_better)
+
+
+def test_the_better_scored_of_two_copies_is_shown() -> None:
+    copy = 0x0F0F_3C3C_5555_1234
+    posts = [
+        (1.0, 1, copy, Source.FOLLOWING, False, False),
+        (2.0, 2, copy ^ 0b101, Source.FOLLOWING, False, False),
+        (0.5, 3, ~copy, Source.FOLLOWING, False, False),
+    ]
+    slate = NearDuplicates().apply(_ranking(posts))
+    assert slate.rows.tolist() == [1, 2]
+
+
+def test_an_author_shown_a_lot_lately_steps_back() -> None:
+    posts = [(1.0 - n / 100, 1 + n % 2, 0, Source.FOLLOWING, False, False) for n in range(40)]
+    ranking = _ranking(posts)
+    before = AUTHORS.apply(ranking).rows[:4]
+    exposed = Ranking(
+        ranking.candidates,
+        ranking.scores,
+        ranking.rows,
+        ranking.propensities,
+        ranking.repeats,
+        np.where(ranking.candidates.author_ids == 1, 6, 0),
+        ranking.seconds,
+        ranking.shortest,
+    )
+    after = AUTHORS.apply(exposed).rows[:4]
+    first_author = Counter(ranking.candidates.author_ids[before].tolist())[1]
+    assert Counter(ranking.candidates.author_ids[after].tolist())[1] < first_author == 2
+
+
+def test_a_kind_that_scores_a_little_better_does_not_fill_the_top() -> None:
+    posts = [(n / 40 + 0.6 * (n % 2), n, 0, Source.FOLLOWING, n % 2 == 1, False) for n in range(40)]
+    ranking = _ranking(posts)
+    before, after = (rule.rows[:12] % 2 for rule in (ranking, KINDS.apply(ranking)))
+    assert after[0] == 1
+    assert 6 <= after.sum() < before.sum()
+
+
+def test_among_equals_what_was_posted_lately_comes_first_even_if_a_clock_is_ahead() -> None:
+    seconds = 2e9
+    ages = [86_400.0, 60.0, -3_600.0]
+    ids = np.array([int((seconds - age) * 1000 - EPOCH_MS) << 22 for age in ages], np.int64)
+    posts = [(score, n, 0, Source.FOLLOWING, False, False) for n, score in enumerate([1.02, 1.01, 1.0])]
+    plain = _ranking([*posts, (-1.0, 9, 0, Source.FOLLOWING, False, False)])
+    dated = Candidates(
+        np.concatenate([ids, ids[:1] - (10**10 << 22)]),
+        plain.candidates.author_ids,
+        plain.candidates.topic_ids,
+        plain.candidates.hashes,
+        plain.candidates.reels,
+        plain.candidates.sources,
+    )
+    ranking = Ranking(
+        dated, plain.scores, plain.rows, plain.propensities, plain.repeats, plain.exposures, seconds, plain.shortest
+    )
+    assert Freshness().apply(ranking).rows.tolist() == [1, 2, 0, 3]
+
+
+def test_new_creators_have_their_share_of_explore_however_low_they_score() -> None:
+    posts = [(5.0, n, 0, Source.TRENDING, False, False) for n in range(100)]
+    posts += [(-5.0, 100 + n, 0, Source.NEW_CREATORS, False, False) for n in range(100)]
+    drawn = Counter(posts[row][3] for seed in range(40) for row in _slate(posts, seed).rows.tolist())
+    assert 0.4 < drawn[Source.NEW_CREATORS] / drawn.total() < 0.6
