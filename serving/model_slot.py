@@ -90,7 +90,7 @@ class ModelSlot:
             self._refuse(None)
             return
         try:
-            self._live = held.get(version) or await anyio.to_thread.run_sync(self._load, version)
+            model = held[version] if version in held else await anyio.to_thread.run_sync(self._load, version)
         except RetryableError as error:
             log.warning("model not fetched yet", version=version, error=str(error))
         except (PhotofeedError, ScorerError) as error:
@@ -98,10 +98,11 @@ class ModelSlot:
             LOADS.labels("refused").inc()
             log.error("model refused; the one before it keeps ranking", version=version, error=str(error))
         else:
+            self._live = model
             self._refuse(None)
             LOADS.labels("swapped").inc()
             LIVE_VERSION.set(int(version))
-            log.info("model live", version=version, engine=self._live.scorer.engine)
+            log.info("model live", version=version, engine=model.scorer.engine)
 
     async def _follow_previous(self, version: str | None, held: dict[str, LoadedModel]) -> None:
         """Keep the previous champion at hand; after a promotion it is the one that was live until now."""
@@ -112,13 +113,15 @@ class ModelSlot:
         ):
             return
         try:
-            self._previous = held.get(version) or await anyio.to_thread.run_sync(self._load, version)
+            model = held[version] if version in held else await anyio.to_thread.run_sync(self._load, version)
         except RetryableError as error:
             log.warning("previous model not fetched yet", version=version, error=str(error))
         except (PhotofeedError, ScorerError) as error:
             self._previous_refused = version
             LOADS.labels("refused").inc()
             log.error("previous model refused", version=version, error=str(error))
+        else:
+            self._previous = model
 
     async def _follow(self) -> None:
         while True:
