@@ -2,12 +2,12 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ingestion.archive import Archive
-from ingestion.engagement.counted_events import RedisCountedEvents
+from ingestion.engagement.counted_events import DeposedError, RedisCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
@@ -28,6 +28,7 @@ from ingestion.sweeper import Sweeper
 from photofeed import database, topics
 from photofeed.cdn import connect_cdn
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
+from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.compaction import Compaction
@@ -40,6 +41,8 @@ from photofeed.worker import Handler, Worker
 Run = Callable[[], None]
 
 _ZOOM_NICENESS = 10
+# Larger batches cost less an event; waiting for them costs freshness.
+_FEATURES_MESSAGES, _FEATURES_LINGER_SECONDS, _HISTORY_SECONDS = 2_000, 0.05, 2.0
 
 
 @contextmanager
@@ -107,13 +110,23 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
         pipeline = engagement_pipeline(store, client)
+        pipeline.gather_seconds = _HISTORY_SECONDS
 
         def run() -> None:
             # Rows of posts and creators are read, changed and written by one worker at a time.
             with database.connect(settings) as connection:
                 if database.wait_to_lead(connection, database.FEATURES_LEADER, stop):
-                    pipeline.recover()
-                    _worker(owned, settings, topics.FEATURES_GROUP, pipeline.handle, stop, batch_size=100).run()
+                    pipeline.lead()
+                    _worker(
+                        owned,
+                        settings,
+                        topics.FEATURES_GROUP,
+                        _until_deposed(pipeline.handle, stop),
+                        stop,
+                        batch_size=_FEATURES_MESSAGES,
+                        linger_seconds=_FEATURES_LINGER_SECONDS,
+                        idle=pipeline.settle,
+                    ).run()
 
         yield run
 
@@ -135,8 +148,9 @@ def archive(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     with ExitStack() as owned:
         lake = open_lake(settings)
         handler = Archive(lake, settings.bucket_lake)
-        worker = _worker(owned, settings, topics.ARCHIVE_GROUP, handler.handle, stop, batch_size=500)
-        worker.linger_seconds = 2.0
+        worker = _worker(
+            owned, settings, topics.ARCHIVE_GROUP, handler.handle, stop, batch_size=500, linger_seconds=2.0
+        )
 
         def run() -> None:
             compaction = Compaction(lake, settings.bucket_lake)
@@ -213,8 +227,33 @@ def _worker(
     *,
     batch_size: int = 100,
     max_attempts: int | None = None,
+    linger_seconds: float = 0.0,
+    idle: Callable[[], None] | None = None,
 ) -> Worker:
     publisher = KafkaPublisher(settings)
     owned.callback(publisher.close)
     consumer = KafkaGroupConsumer(settings, group, topics.SUBSCRIPTIONS[group])
-    return Worker(group, consumer, publisher, handler, stop, batch_size=batch_size, max_attempts=max_attempts)
+    return Worker(
+        group,
+        consumer,
+        publisher,
+        handler,
+        stop,
+        batch_size=batch_size,
+        max_attempts=max_attempts,
+        linger_seconds=linger_seconds,
+        idle=idle,
+    )
+
+
+def _until_deposed(handle: Handler, stop: threading.Event) -> Handler:
+    """A handler that ends the worker once another one leads: what this one would decide is no longer asked for."""
+
+    def guarded(envelopes: Sequence[Envelope]) -> None:
+        try:
+            handle(envelopes)
+        except DeposedError:
+            stop.set()
+            raise
+
+    return guarded

@@ -163,10 +163,18 @@ def engagement_envelope(user_id: int, events: list[EngagementEvent]) -> Envelope
     )
 
 
+def engagement_payloads(envelope: Envelope) -> list[dict[str, Any]]:
+    """The events of one `engagement` message as they stand in it.
+
+    Raises:
+        PoisonError: there is no list of events in it.
+    """
+    payloads = envelope.payload.get("events")
+    if not isinstance(payloads, list):
+        raise PoisonError("an engagement message without events")
+    return payloads
+
+
 def engagement_events(envelope: Envelope) -> list[EngagementEvent]:
     """The events of one `engagement` message."""
-    try:
-        payloads = envelope.payload["events"]
-    except KeyError as error:
-        raise PoisonError("an engagement message without events") from error
-    return [EngagementEvent.from_payload(payload) for payload in payloads]
+    return [EngagementEvent.from_payload(payload) for payload in engagement_payloads(envelope)]

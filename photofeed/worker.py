@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
+import psycopg
+import redis
 import structlog
 from prometheus_client import Counter
 
@@ -21,6 +24,10 @@ log = structlog.get_logger(__name__)
 HANDLED = Counter("photofeed_worker_messages", "Messages by what became of them", ["group", "outcome"])
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
 
+# How clients say that a server is away; it will be back, and the work waits for it in the log.
+AWAY = (RetryableError, redis.ConnectionError, redis.TimeoutError, psycopg.OperationalError)
+
+Result = TypeVar("Result")
 Handler = Callable[[Sequence[Envelope]], None]
 
 
@@ -29,8 +36,9 @@ class Worker:
     """Runs one handler over one group's messages, batch by batch.
 
     The group commits only after the handler has returned, so a crash repeats work but loses none: handlers must be
-    idempotent. A RetryableError is retried with growing pauses, `max_attempts` times or for ever if None; a batch with
-    a message that can never succeed is split, and that message goes to the dead letters with its reason and trace.
+    idempotent. A RetryableError, or a server that is away, is retried with growing pauses, `max_attempts` times or for
+    ever if None; a batch with a message that can never succeed is halved until that message is alone, which then goes
+    to the dead letters with its reason and trace.
     """
 
     group: str
@@ -42,19 +50,24 @@ class Worker:
     max_attempts: int | None = None
     poll_seconds: float = 0.5
     linger_seconds: float = 0.0  # how long to gather a larger batch once the first message is there
+    idle: Callable[[], None] | None = None  # called whenever no messages came, and before the group is left
 
     def run(self) -> None:
         """Work until `stop` is set, then leave the group; the batch in hand is finished first."""
         try:
             while not self.stop.is_set():
                 self.step()
+            self._rest()
         finally:
             self.consumer.close()
 
     def step(self) -> int:
         """Handle and commit one batch; returns how many messages it had."""
         messages = self._gather()
-        if not messages or not self._handle_aside(messages):
+        if not messages:
+            self._rest()
+            return 0
+        if not self._aside(lambda: self._handle(messages)):
             return 0
         try:
             self.consumer.commit()
@@ -72,12 +85,19 @@ class Worker:
             messages += self.consumer.poll(self.batch_size - len(messages), remaining)
         return messages
 
-    def _handle_aside(self, messages: Sequence[Message]) -> bool:
-        """`_handle` in another thread, so that this one remains a member of the group however long it takes."""
+    def _rest(self) -> None:
+        if self.idle is not None:
+            try:
+                self._aside(self.idle)
+            except AWAY as error:
+                log.warning("what was left for later is left for later still", group=self.group, error=str(error))
+
+    def _aside(self, work: Callable[[], Result]) -> Result:
+        """Work in another thread, so that this one remains a member of the group however long it takes."""
         with ThreadPoolExecutor(1, thread_name_prefix=self.group) as hands:
-            work = hands.submit(self._handle, messages)
-            self.consumer.stay(work)
-            return work.result()
+            result = hands.submit(work)
+            self.consumer.stay(result)
+            return result.result()
 
     def _handle(self, messages: Sequence[Message]) -> bool:
         """True once every message is done or put aside; False if told to stop before that."""
@@ -95,7 +115,7 @@ class Worker:
             attempt += 1
             try:
                 self.handler([envelope for _, envelope in batch])
-            except RetryableError as error:
+            except AWAY as error:
                 if self.max_attempts is not None and attempt >= self.max_attempts:
                     return self._give_up(batch, error)
                 log.warning("trying again", group=self.group, attempt=attempt, error=str(error))
@@ -110,7 +130,8 @@ class Worker:
 
     def _give_up(self, batch: Sequence[tuple[Message, Envelope]], error: Exception) -> bool:
         if len(batch) > 1:
-            return all(self._attempt([one]) for one in batch)
+            half = len(batch) // 2
+            return self._attempt(batch[:half]) and self._attempt(batch[half:])
         self._put_aside(batch[0][0], error)
         return True
 

@@ -1,93 +1,146 @@
-"""Adding events to decayed counters: pure, in memory, the same for live events and replayed history."""
+"""Adding events to decayed counters: pure, in memory, columns in and columns out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from photofeed.events import EngagementEvent
+import numpy as np
+from numpy.typing import NDArray
+
 from photofeed.features.counters import CounterView
-from photofeed.features.decay import decay_factor
+from photofeed.features.decay import decay
+from photofeed.features.event_columns import MICROSECONDS, EventColumns
 
-MICROSECONDS = 1_000_000
-
-Entity = tuple[str, tuple[int, ...]]  # view name, ids in the order of the view's join keys
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class CounterRow:
-    """One entity's counters of one view, true at `as_of_us`."""
+class CounterRows:
+    """n rows of one view: counters of entities, each true at its moment; an entity's rows stand in order of time.
+
+    Attributes:
+        view: the counter view's name.
+        keys: (n, join keys) int64, in the order of the view's join keys.
+        as_of_us: (n,) int64, microseconds since 1970.
+        created_us: (n,) int64, when the row became known.
+        values: (n, counters) float64.
+    """
 
     view: str
-    keys: tuple[int, ...]
-    as_of_us: int
-    values: tuple[float, ...]
-    created_us: int
+    keys: Ints
+    as_of_us: Ints
+    created_us: Ints
+    values: Floats
 
 
-def entities_touched(events: Iterable[EngagementEvent], views: Sequence[CounterView]) -> set[Entity]:
-    """Whose counters the events change, view by view."""
-    touched: set[Entity] = set()
-    for event in events:
-        for view in views:
-            for reverse in (False, True) if view.has_reverse else (False,):
-                keys = view.keys_of(event, reverse=reverse)
-                if keys is not None and any(view.amounts(event, reverse=reverse)):
-                    touched.add((view.name, keys))
-    return touched
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What events add to the counters of one view.
+
+    Attributes:
+        view: the counter view.
+        keys: (entities, join keys) int64, the distinct entities.
+        entity: (n,) which of them each contribution is for.
+        occurred_us: (n,) int64.
+        amounts: (n, counters) float64.
+        imported: (n,) bool.
+    """
+
+    view: CounterView
+    keys: Ints
+    entity: NDArray[np.intp]
+    occurred_us: Ints
+    amounts: Floats
+    imported: NDArray[np.bool_]
 
 
-def accumulate(
-    events: Sequence[EngagementEvent],
-    views: Sequence[CounterView],
-    stored: dict[Entity, CounterRow],
-    now: datetime,
-) -> list[CounterRow]:
-    """Every row that the events make, in order of time: the last one of an entity is its new state.
+@dataclass(frozen=True, slots=True)
+class CounterState:
+    """The counters that the entities of a Touched have before it: as_of_us 0 and zeros where there are none."""
+
+    as_of_us: Ints  # (entities,)
+    values: Floats  # (entities, counters)
+
+
+def touch(view: CounterView, events: EventColumns) -> Touched:
+    """Whose counters of a view the events change, and by how much; events that change none are left out."""
+    directions = (False, True) if view.has_reverse else (False,)
+    keys = np.concatenate([view.keys_of(events, reverse=reverse) for reverse in directions])
+    amounts = np.concatenate([view.amounts(events, reverse=reverse) for reverse in directions])
+    counted = amounts.any(axis=1) & keys.all(axis=1)
+    keys = keys[counted]
+    first, entity = _distinct(keys)
+    return Touched(
+        view,
+        keys[first],
+        entity,
+        np.tile(events.occurred_us, len(directions))[counted],
+        amounts[counted],
+        np.tile(events.imported, len(directions))[counted],
+    )
+
+
+def accumulate(touched: Touched, state: CounterState, now_us: int) -> CounterRows:
+    """The rows that the events make, and in `state` what the entities' counters are after them.
 
     Args:
-        events: distinct, not counted before; counted in order of occurrence.
-        views: the counter views of the registry.
-        stored: rows the entities have now; updated in place to their new state.
-        now: when the events became known; imported ones count as known since they occurred.
+        touched: of distinct events, not counted before.
+        state: what the entities have now; updated in place.
+        now_us: when the events became known.
+
+    Live events of one batch become known together, so an entity gets one row for all of them. Imported events count as
+    known since they occurred: each makes a row of its own, so that history can be joined at any moment.
 
     An event older than its entity's row adds what is left of it at the row's time, so late events end in the same
     values as punctual ones. A row's time always moves on (by 1 µs where need be): stores skip rows that are not newer.
     """
-    rows: list[CounterRow] = []
-    now_us = to_us(now)
-    for event in sorted(events, key=lambda e: e.occurred_at):
-        occurred_us = to_us(event.occurred_at)
-        for view in views:
-            for reverse in (False, True) if view.has_reverse else (False,):
-                keys = view.keys_of(event, reverse=reverse)
-                amounts = view.amounts(event, reverse=reverse) if keys is not None else []
-                if keys is None or not any(amounts):
-                    continue
-                entity = (view.name, keys)
-                row = _add(view, keys, stored.get(entity), amounts, occurred_us)
-                stored[entity] = row = CounterRow(
-                    row.view, row.keys, row.as_of_us, row.values, row.as_of_us if event.imported else now_us
-                )
-                rows.append(row)
-    return rows
+    made = [_add(touched, picked, state) for picked in _rounds(touched)]
+    entities = np.concatenate([entities for entities, _, _ in made])
+    as_of_us = np.concatenate([moments for _, moments, _ in made])
+    values = np.concatenate([values for _, _, values in made])
+    live = len(made[-1][0])
+    created_us = as_of_us.copy()
+    created_us[len(created_us) - live :] = now_us
+    return CounterRows(touched.view.name, touched.keys[entities], as_of_us, created_us, values)
 
 
-def _add(
-    view: CounterView, keys: tuple[int, ...], row: CounterRow | None, amounts: Sequence[float], occurred_us: int
-) -> CounterRow:
-    if row is None:
-        return CounterRow(view.name, keys, occurred_us, tuple(amounts), occurred_us)
-    as_of_us = max(row.as_of_us + 1, occurred_us)
-    faded = (as_of_us - row.as_of_us) / MICROSECONDS
-    late = (as_of_us - occurred_us) / MICROSECONDS
-    values = tuple(
-        value * decay_factor(faded, counter.half_life_seconds) + amount * decay_factor(late, counter.half_life_seconds)
-        for value, amount, counter in zip(row.values, amounts, view.counters, strict=True)
-    )
-    return CounterRow(view.name, keys, as_of_us, values, as_of_us)
+def _rounds(touched: Touched) -> Iterator[NDArray[np.intp]]:
+    """Imported events in rounds that have each entity at most once, earlier events first; then all live ones."""
+    imported = np.flatnonzero(touched.imported)
+    order = imported[np.lexsort((touched.occurred_us[imported], touched.entity[imported]))]
+    place, entity = np.arange(len(order)), touched.entity[order]
+    begins = np.r_[True, entity[1:] != entity[:-1]] if len(order) else np.zeros(0, np.bool_)
+    rank = place - np.maximum.accumulate(np.where(begins, place, 0))
+    edges = np.cumsum(np.bincount(rank))[:-1] if len(order) else np.zeros(0, np.intp)
+    if len(order):
+        yield from np.split(order[np.argsort(rank, kind="stable")], edges)
+    yield np.flatnonzero(~touched.imported)
 
 
-def to_us(moment: datetime) -> int:
-    """Microseconds since 1970, exact."""
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * MICROSECONDS + delta.microseconds
+def _add(touched: Touched, picked: NDArray[np.intp], state: CounterState) -> tuple[NDArray[np.intp], Ints, Floats]:
+    """Add some events; returns the entities they changed with their new moments and values."""
+    half_lives = touched.view.half_lives
+    entities, group = np.unique(touched.entity[picked], return_inverse=True)
+    occurred_us = touched.occurred_us[picked]
+    before_us = state.as_of_us[entities]
+    as_of_us = before_us + 1
+    np.maximum.at(as_of_us, group, occurred_us)
+    values = decay(state.values[entities], _seconds(as_of_us - before_us), half_lives)
+    np.add.at(values, group, decay(touched.amounts[picked], _seconds(as_of_us[group] - occurred_us), half_lives))
+    state.as_of_us[entities], state.values[entities] = as_of_us, values
+    return entities, as_of_us, values
+
+
+def _distinct(keys: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of the first of each distinct row, and for each row which of these it is."""
+    code = np.zeros(len(keys), np.int64)
+    for column in keys.T:
+        # numbered column by column: sorting whole rows takes ten times as long
+        _, number = np.unique(column, return_inverse=True)
+        code = code * (len(keys) + 1) + number
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return first, which
+
+
+def _seconds(elapsed_us: Ints) -> Floats:
+    return (elapsed_us / MICROSECONDS)[:, None]

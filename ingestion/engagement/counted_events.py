@@ -1,84 +1,117 @@
-"""Which events were counted already, and which rows are decided but perhaps not pushed yet.
+"""Which events were counted already, and which rows are decided but perhaps not in both stores yet.
 
 Both are written in one transaction, before anything is pushed. A worker that dies in between finds the rows again and
 pushes them; rows are absolute values, so pushing them twice changes nothing. So every event has its effect once.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
+from redis import WatchError
 
-from ingestion.engagement.accumulate import CounterRow
-from photofeed.events import EngagementEvent
+from ingestion.engagement.accumulate import CounterRows
+from photofeed.errors import RetryableError
+from photofeed.features.event_columns import MICROSECONDS, EventColumns
 from photofeed.timelines import RedisClient
 
-WINDOW_SECONDS = 8 * 86_400  # how long an event id is remembered
-_PENDING = "features:pending"
+WINDOW_SECONDS = 8 * 86_400  # how long an event id is remembered: longer than the event log keeps events
+_PENDING, _TERM = "features:pending", "features:term"
+_DAY_US = 86_400 * MICROSECONDS
+
+
+class DeposedError(RetryableError):
+    """Another worker has taken over: this one may not decide anything any more. The other one does the work."""
+
+    code = "deposed"
 
 
 class CountedEvents(Protocol):
     """The memory of what was counted."""
 
-    def uncounted(self, events: Sequence[EngagementEvent]) -> list[EngagementEvent]:
+    def lead(self) -> None:
+        """Be the one who decides from now on; whoever was it before is refused by `mark`."""
+
+    def uncounted(self, events: EventColumns) -> EventColumns:
         """The events not counted before, each id once."""
 
-    def mark(self, events: Sequence[EngagementEvent], rows: Sequence[CounterRow]) -> None:
-        """Remember events as counted together with the rows they decided, at once or not at all."""
+    def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
+        """Remember events as counted together with the rows they decided, at once or not at all.
 
-    def pending(self) -> list[CounterRow]:
-        """Rows that were decided but not yet reported as pushed."""
+        Raises:
+            DeposedError: somebody else leads by now; nothing was written.
+        """
+
+    def pending(self) -> list[CounterRows]:
+        """Rows that were decided but not yet reported as pushed, in the order they were decided."""
 
     def pushed(self) -> None:
-        """Forget the pending rows: they are in the feature store."""
+        """Forget the pending rows: they are in the feature store.
 
-
-def distinct(events: Sequence[EngagementEvent]) -> list[EngagementEvent]:
-    """Each event id once, the first of each kept."""
-    first: dict[str, EngagementEvent] = {}
-    for event in events:
-        first.setdefault(event.id, event)
-    return list(first.values())
+        Raises:
+            DeposedError: they are somebody else's by now.
+        """
 
 
 class RedisCountedEvents:
-    """The memory in Redis: one set of ids for each day on which events occurred."""
+    """The memory in Redis: a set of ids for each day on which events occurred, and a list of the rows of batches."""
 
     def __init__(self, client: RedisClient, worker: str) -> None:
         self._redis = client
-        self._pending_key = f"{_PENDING}:{worker}"
+        self._pending_key, self._term_key = f"{_PENDING}:{worker}", f"{_TERM}:{worker}"
+        self._term = 0
 
-    def uncounted(self, events: Sequence[EngagementEvent]) -> list[EngagementEvent]:
-        """The events not counted before."""
-        events = distinct(events)
-        pipeline = self._redis.pipeline(transaction=False)
-        for event in events:
-            pipeline.sismember(_day_key(event), event.id)
-        return [event for event, known in zip(events, pipeline.execute(), strict=True) if not known]
+    def lead(self) -> None:
+        """Begin a term of office."""
+        self._term = int(self._redis.incr(self._term_key))
 
-    def mark(self, events: Sequence[EngagementEvent], rows: Sequence[CounterRow]) -> None:
-        """Remember events and rows in one MULTI."""
-        pipeline = self._redis.pipeline(transaction=True)
-        for event in events:
-            pipeline.sadd(_day_key(event), event.id)
-        for key in {_day_key(event) for event in events}:
-            pipeline.expire(key, WINDOW_SECONDS)
-        pipeline.set(
-            self._pending_key, orjson.dumps([[r.view, r.keys, r.as_of_us, r.values, r.created_us] for r in rows])
-        )
-        pipeline.execute()
+    def uncounted(self, events: EventColumns) -> EventColumns:
+        """The events not counted before, asked in one round trip."""
+        events = events.distinct()
+        days = _by_day(events)
+        pipeline: Any = self._redis.pipeline(transaction=False)
+        for key, places in days.items():
+            pipeline.smismember(key, events.id[places].tolist())
+        known = np.zeros(len(events), np.bool_)
+        for places, answers in zip(days.values(), pipeline.execute(), strict=True):
+            known[places] = answers
+        return events.take(~known) if known.any() else events
 
-    def pending(self) -> list[CounterRow]:
+    def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
+        """Remember events and rows in one MULTI, which only happens in the term of this worker."""
+        with self._transaction() as pipeline:
+            for key, places in _by_day(events).items():
+                pipeline.sadd(key, *events.id[places].tolist())
+                pipeline.expire(key, WINDOW_SECONDS)
+            pipeline.rpush(self._pending_key, _encode(rows))
+
+    def pending(self) -> list[CounterRows]:
         """Rows decided but perhaps not pushed."""
-        saved = self._redis.get(self._pending_key)
-        return [
-            CounterRow(view, tuple(keys), as_of, tuple(values), created)
-            for view, keys, as_of, values, created in (orjson.loads(saved) if saved else [])
-        ]
+        return [rows for batch in self._redis.lrange(self._pending_key, 0, -1) for rows in _decode(batch)]
 
     def pushed(self) -> None:
         """Forget the pending rows."""
-        self._redis.delete(self._pending_key)
+        with self._transaction() as pipeline:
+            pipeline.delete(self._pending_key)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        """Commands that happen all or not at all, and only within the term of this worker."""
+        pipeline: Any = self._redis.pipeline(transaction=True)
+        with pipeline:
+            pipeline.watch(self._term_key)
+            term = pipeline.get(self._term_key)
+            if term is not None and int(term) != self._term:  # none: Redis was emptied, nobody else has begun
+                raise DeposedError("another worker turns engagement into features now")
+            pipeline.multi()
+            yield pipeline
+            try:
+                pipeline.execute()
+            except WatchError as error:
+                raise DeposedError("another worker has just taken over") from error
 
 
 class InMemoryCountedEvents:
@@ -86,18 +119,22 @@ class InMemoryCountedEvents:
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
-        self._pending: list[CounterRow] = []
+        self._pending: list[CounterRows] = []
 
-    def uncounted(self, events: Sequence[EngagementEvent]) -> list[EngagementEvent]:
+    def lead(self) -> None:
+        """Nobody else can."""
+
+    def uncounted(self, events: EventColumns) -> EventColumns:
         """The events not counted before."""
-        return [event for event in distinct(events) if event.id not in self._ids]
+        events = events.distinct()
+        return events.take(np.array([name not in self._ids for name in events.id], np.bool_))
 
-    def mark(self, events: Sequence[EngagementEvent], rows: Sequence[CounterRow]) -> None:
+    def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
         """Remember events and rows."""
-        self._ids.update(event.id for event in events)
-        self._pending = list(rows)
+        self._ids.update(events.id.tolist())
+        self._pending += rows
 
-    def pending(self) -> list[CounterRow]:
+    def pending(self) -> list[CounterRows]:
         """Rows decided but not reported as pushed."""
         return list(self._pending)
 
@@ -106,5 +143,28 @@ class InMemoryCountedEvents:
         self._pending = []
 
 
-def _day_key(event: EngagementEvent) -> str:
-    return f"counted:{event.occurred_at:%Y%m%d}"
+def _by_day(events: EventColumns) -> dict[str, NDArray[np.intp]]:
+    """Keys of the sets of ids, each with the places of its events."""
+    days = events.occurred_us // _DAY_US
+    return {
+        f"counted:{np.datetime64(int(day), 'D').item():%Y%m%d}": np.flatnonzero(days == day) for day in np.unique(days)
+    }
+
+
+def _encode(rows: Sequence[CounterRows]) -> bytes:
+    return orjson.dumps(
+        [[r.view, r.keys, r.as_of_us, r.created_us, r.values] for r in rows], option=orjson.OPT_SERIALIZE_NUMPY
+    )
+
+
+def _decode(batch: bytes) -> list[CounterRows]:
+    return [
+        CounterRows(
+            view,
+            np.array(keys, np.int64),
+            np.array(as_of, np.int64),
+            np.array(created, np.int64),
+            np.array(values, np.float64),
+        )
+        for view, keys, as_of, created, values in orjson.loads(batch)
+    ]

@@ -1,12 +1,12 @@
 """Where counter rows are read from and pushed to: Feast, and its in-memory twin."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from ingestion.engagement.accumulate import CounterRow, Entity
+from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
 from photofeed.features.counters import AS_OF_FIELD, CounterView
 from photofeed.online_store.reader import PackedReader
 
@@ -14,11 +14,14 @@ from photofeed.online_store.reader import PackedReader
 class FeatureSink(Protocol):
     """The feature store as the engagement path needs it."""
 
-    def read(self, entities: Iterable[Entity]) -> dict[Entity, CounterRow]:
-        """The rows that entities have now; entities without one are left out."""
+    def read(self, touched: Touched) -> CounterState:
+        """What the touched entities have now."""
 
-    def push(self, rows: Sequence[CounterRow]) -> None:
-        """Add rows to the history, and the last one of each entity to the online store. May be repeated."""
+    def push_online(self, rows: Sequence[CounterRows]) -> None:
+        """Make the last row of each entity what is served. May be repeated."""
+
+    def push_offline(self, rows: Sequence[CounterRows]) -> None:
+        """Add all rows to the history. May be repeated."""
 
     def push_values(self, view: str, columns: dict[str, Any]) -> None:
         """Push rows of a view without counters, given as columns with `event_timestamp` and `created`."""
@@ -32,44 +35,28 @@ class FeastSink:
         self._readers = readers
         self._views = {view.name: view for view in views}
 
-    def read(self, entities: Iterable[Entity]) -> dict[Entity, CounterRow]:
-        """The rows that entities have now."""
-        by_view: dict[str, list[tuple[int, ...]]] = defaultdict(list)
-        for name, keys in entities:
-            by_view[name].append(keys)
-        found: dict[Entity, CounterRow] = {}
-        for name, ids in by_view.items():
-            view = self._views[name]
-            # one row an entity, even where there is only one: the reader takes single values for all rows
-            columns = dict(zip(view.join_keys, np.array(ids, dtype=np.int64).T, strict=True))
-            read = self._readers[name].read(columns)[name]
-            values = [read.values[counter.name].tolist() for counter in view.counters]
-            as_of = read.values[AS_OF_FIELD].tolist()
-            for i in np.flatnonzero(read.found).tolist():
-                row = CounterRow(name, ids[i], as_of[i], tuple(column[i] for column in values), as_of[i])
-                found[name, ids[i]] = row
-        return found
+    def read(self, touched: Touched) -> CounterState:
+        """What the touched entities have now."""
+        view = touched.view
+        columns = dict(zip(view.join_keys, touched.keys.T, strict=True))
+        read = self._readers[view.name].read(columns)[view.name]
+        values = np.stack([read.values[counter.name] for counter in view.counters], axis=1)
+        return CounterState(np.where(read.found, read.values[AS_OF_FIELD], 0), values * read.found[:, None])
 
-    def push(self, rows: Sequence[CounterRow]) -> None:
-        """Push rows through Feast, offline all of them, online the last of each entity."""
+    def push_online(self, rows: Sequence[CounterRows]) -> None:
+        """Push the last row of each entity through Feast to the online store."""
         from feast.data_source import PushMode  # noqa: PLC0415  Feast takes seconds to import
-        from pandas import DataFrame, to_datetime  # noqa: PLC0415
 
-        by_view: dict[str, list[CounterRow]] = defaultdict(list)
-        for row in rows:
-            by_view[row.view].append(row)
-        for name, mine in by_view.items():
-            view = self._views[name]
-            columns: dict[str, Any] = dict(zip(view.join_keys, np.array([r.keys for r in mine]).T, strict=True))
-            columns[AS_OF_FIELD] = np.array([r.as_of_us for r in mine], dtype=np.int64)
-            values = np.array([r.values for r in mine], dtype=np.float64).T
-            columns |= dict(zip((counter.name for counter in view.counters), values, strict=True))
-            columns["event_timestamp"] = to_datetime(columns[AS_OF_FIELD], unit="us", utc=True)
-            columns["created"] = to_datetime(np.array([r.created_us for r in mine]), unit="us", utc=True)
-            frame = DataFrame(columns)
-            self._store.push(name, frame, to=PushMode.OFFLINE)
+        for view, frame in self._frames(rows):
             newest = frame.drop_duplicates(list(view.join_keys), keep="last")
-            self._store.push(name, newest, to=PushMode.ONLINE)
+            self._store.push(view.name, newest, to=PushMode.ONLINE)
+
+    def push_offline(self, rows: Sequence[CounterRows]) -> None:
+        """Push all rows through Feast to the offline store."""
+        from feast.data_source import PushMode  # noqa: PLC0415
+
+        for view, frame in self._frames(rows):
+            self._store.push(view.name, frame, to=PushMode.OFFLINE)
 
     def push_values(self, view: str, columns: dict[str, Any]) -> None:
         """Push rows of a view without counters to both stores."""
@@ -78,26 +65,56 @@ class FeastSink:
 
         self._store.push(view, DataFrame(columns), to=PushMode.ONLINE_AND_OFFLINE)
 
+    def _frames(self, rows: Sequence[CounterRows]) -> Iterator[tuple[CounterView, Any]]:
+        """One frame a view, as Feast wants it."""
+        from pandas import DataFrame, to_datetime  # noqa: PLC0415
+
+        by_view: dict[str, list[CounterRows]] = defaultdict(list)
+        for each in rows:
+            if len(each.keys):
+                by_view[each.view].append(each)
+        for name, mine in by_view.items():
+            view = self._views[name]
+            columns: dict[str, Any] = dict(
+                zip(view.join_keys, np.concatenate([each.keys for each in mine]).T, strict=True)
+            )
+            columns[AS_OF_FIELD] = np.concatenate([each.as_of_us for each in mine])
+            values = np.concatenate([each.values for each in mine]).T
+            columns |= dict(zip((counter.name for counter in view.counters), values, strict=True))
+            columns["event_timestamp"] = to_datetime(columns[AS_OF_FIELD].view("datetime64[us]"), utc=True)
+            created_us = np.concatenate([each.created_us for each in mine])
+            columns["created"] = to_datetime(created_us.view("datetime64[us]"), utc=True)
+            yield view, DataFrame(columns)
+
 
 class InMemoryFeatureSink:
-    """A feature store in this process: the newest rows, and all that were ever pushed."""
+    """A feature store in this process: the newest row of each entity, and all rows that were ever pushed."""
 
     def __init__(self) -> None:
-        self.online: dict[Entity, CounterRow] = {}
-        self.history: list[CounterRow] = []
+        self.online: dict[tuple[str, tuple[int, ...]], tuple[int, tuple[float, ...]]] = {}
+        self.history: list[CounterRows] = []
         self.values: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
-    def read(self, entities: Iterable[Entity]) -> dict[Entity, CounterRow]:
-        """The rows that entities have now."""
-        return {entity: self.online[entity] for entity in entities if entity in self.online}
+    def read(self, touched: Touched) -> CounterState:
+        """What the touched entities have now."""
+        nothing = (0, (0.0,) * len(touched.view.counters))
+        found = [self.online.get((touched.view.name, tuple(keys)), nothing) for keys in touched.keys.tolist()]
+        values = np.array([values for _, values in found]).reshape(len(found), len(touched.view.counters))
+        return CounterState(np.array([as_of for as_of, _ in found], np.int64), values)
 
-    def push(self, rows: Sequence[CounterRow]) -> None:
-        """Add rows to the history, the newest to what is read."""
+    def push_online(self, rows: Sequence[CounterRows]) -> None:
+        """Keep the newest of each entity."""
+        for each in rows:
+            for keys, as_of, values in zip(
+                each.keys.tolist(), each.as_of_us.tolist(), each.values.tolist(), strict=True
+            ):
+                entity = (each.view, tuple(keys))
+                if entity not in self.online or self.online[entity][0] < as_of:
+                    self.online[entity] = (as_of, tuple(values))
+
+    def push_offline(self, rows: Sequence[CounterRows]) -> None:
+        """Add rows to the history."""
         self.history += rows
-        for row in rows:
-            entity = (row.view, row.keys)
-            if entity not in self.online or self.online[entity].as_of_us < row.as_of_us:
-                self.online[entity] = row
 
     def push_values(self, view: str, columns: dict[str, Any]) -> None:
         """Keep the columns."""

@@ -1,10 +1,15 @@
 """What the feed path must know at once of engagement: posts seen, posts unwelcome, and posts that trend."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from ingestion.engagement.accumulate import MICROSECONDS, CounterRow
-from photofeed.events import Action, EngagementEvent
+import numpy as np
+
+from ingestion.engagement.accumulate import CounterRows
+from photofeed.events import Action
+from photofeed.features.counters import CounterView
+from photofeed.features.event_columns import MICROSECONDS, EventColumns
 from photofeed.posts import PostRef
 from photofeed.timelines import (
     POOL_LENGTH,
@@ -16,15 +21,17 @@ from photofeed.timelines import (
     trending_score,
 )
 
-UNWELCOME = frozenset({Action.HIDE, Action.REPORT})
 _TRENDING_VIEW, _TRENDING_COUNTER = "post_engagement", "likes_24h"
 
 
 class FeedMemory(Protocol):
     """Side effects of engagement that candidates and filters read."""
 
-    def remember(self, events: Sequence[EngagementEvent], likes: dict[int, tuple[float, int]]) -> None:
-        """Note what was seen or is unwelcome, and how posts do: post id -> (decayed likes, as of, microseconds)."""
+    def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
+        """Note what was seen or is unwelcome, and how posts do: post id -> (decayed likes, as of, microseconds).
+
+        May be repeated.
+        """
 
 
 class RedisFeedMemory:
@@ -33,36 +40,60 @@ class RedisFeedMemory:
     def __init__(self, client: RedisClient) -> None:
         self._redis = client
 
-    def remember(self, events: Sequence[EngagementEvent], likes: dict[int, tuple[float, int]]) -> None:
+    def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
         """Note what was seen and what trends, in one pipeline."""
-        pipeline = self._redis.pipeline(transaction=False)
-        posts: dict[int, bytes] = {}
-        for event in events:
-            if event.post_id is None or event.topic_id is None:
-                continue
-            # members carry no time, so the time of posting is not needed to name the post
-            posts[event.post_id] = PostRef(event.post_id, event.creator_id, event.topic_id, 0).member()
-            if event.action is Action.IMPRESSION:
-                key = seen_key(event.user_id)
-                pipeline.zadd(key, {str(event.post_id): event.occurred_at.timestamp()}, gt=True)
-                pipeline.zremrangebyrank(key, 0, -SEEN_LENGTH - 1)
-            elif event.action in UNWELCOME:
-                pipeline.sadd(hidden_key(event.user_id), event.post_id)
-        for post_id, (count, as_of_us) in likes.items():
-            if post_id in posts:
-                pipeline.zadd(TRENDING_POOL, {posts[post_id]: trending_score(count, as_of_us / MICROSECONDS)})
-        pipeline.zremrangebyrank(TRENDING_POOL, 0, -POOL_LENGTH - 1)
+        pipeline: Any = self._redis.pipeline(transaction=False)
+        for user, posts in _seen(events).items():
+            pipeline.zadd(seen_key(user), posts, gt=True)
+            pipeline.zremrangebyrank(seen_key(user), 0, -SEEN_LENGTH - 1)
+        unwelcome = events.did(Action.HIDE) | events.did(Action.REPORT)
+        for user, post in _pairs(events.take(unwelcome)):
+            pipeline.sadd(hidden_key(user), post)
+        trending = {
+            member: trending_score(likes[post][0], likes[post][1] / MICROSECONDS)
+            for post, member in _members(events).items()
+            if post in likes
+        }
+        if trending:
+            pipeline.zadd(TRENDING_POOL, trending)
+            pipeline.zremrangebyrank(TRENDING_POOL, 0, -POOL_LENGTH - 1)
         pipeline.execute()
 
 
 class NoFeedMemory:
     """For replays and tests in which nobody looks at a feed."""
 
-    def remember(self, events: Sequence[EngagementEvent], likes: dict[int, tuple[float, int]]) -> None:
+    def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
         """Forget at once."""
 
 
-def likes_of(rows: Sequence[CounterRow], counters: Sequence[str]) -> dict[int, tuple[float, int]]:
-    """Each post's decayed likes after these rows; `counters` names the values of a post row."""
-    position = list(counters).index(_TRENDING_COUNTER)
-    return {row.keys[0]: (row.values[position], row.as_of_us) for row in rows if row.view == _TRENDING_VIEW}
+def likes_of(rows: Sequence[CounterRows], views: Sequence[CounterView]) -> dict[int, tuple[float, int]]:
+    """Each post's decayed likes after these rows."""
+    names = [counter.name for view in views if view.name == _TRENDING_VIEW for counter in view.counters]
+    found: dict[int, tuple[float, int]] = {}
+    for each in rows:
+        if each.view == _TRENDING_VIEW:
+            likes = each.values[:, names.index(_TRENDING_COUNTER)].tolist()
+            found |= dict(zip(each.keys[:, 0].tolist(), zip(likes, each.as_of_us.tolist(), strict=True), strict=True))
+    return found
+
+
+def _seen(events: EventColumns) -> dict[int, dict[int, float]]:
+    """User -> posts they were shown -> when last."""
+    shown = events.take(events.did(Action.IMPRESSION) & (events.post_id != 0))
+    shown = shown.take(np.argsort(shown.occurred_us, kind="stable"))
+    seen: dict[int, dict[int, float]] = defaultdict(dict)
+    for (user, post), moment in zip(_pairs(shown), (shown.occurred_us / MICROSECONDS).tolist(), strict=True):
+        seen[user][post] = moment
+    return seen
+
+
+def _pairs(events: EventColumns) -> list[tuple[int, int]]:
+    return list(zip(events.user_id.tolist(), events.post_id.tolist(), strict=True))
+
+
+def _members(events: EventColumns) -> dict[int, bytes]:
+    """Post -> its member in pools; members carry no time, so the time of posting is not needed to name the post."""
+    posts, first = np.unique(events.post_id, return_index=True)
+    known = zip(posts.tolist(), events.creator_id[first].tolist(), events.topic_id[first].tolist(), strict=True)
+    return {post: PostRef(post, creator, topic, 0).member() for post, creator, topic in known if post}

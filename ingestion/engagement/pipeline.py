@@ -1,78 +1,121 @@
 """The engagement path: what becomes of a batch of messages, stage by stage."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
 
-from ingestion.engagement.accumulate import accumulate, entities_touched
+from ingestion.engagement.accumulate import CounterRows, accumulate, touch
 from ingestion.engagement.counted_events import CountedEvents
 from ingestion.engagement.feature_sink import FeatureSink
 from ingestion.engagement.feed_memory import FeedMemory, likes_of
 from ingestion.engagement.post_content import post_content_columns
-from photofeed.events import EngagementEvent, Envelope, engagement_events
+from photofeed.errors import PoisonError
+from photofeed.events import Envelope, engagement_payloads
 from photofeed.features.counters import CounterView
+from photofeed.features.event_columns import MICROSECONDS, EventColumns
 from photofeed.posts import PublishedPost
 
 log = structlog.get_logger(__name__)
 
 COUNTED = Counter("photofeed_engagement_events", "Engagement events by what became of them", ["outcome"])
-FRESHNESS = Histogram("photofeed_engagement_freshness_seconds", "From an event's occurrence to its features online")
+FRESHNESS = Histogram(
+    "photofeed_engagement_freshness_seconds", "From occurrence to features online, of each batch's oldest live event"
+)
+
+MOST_EVENTS = 10_000  # counted at once: bounds memory, and what one push to the stores holds
+FUTURE_LIMIT_US = 3600 * MICROSECONDS
 
 
 @dataclass(slots=True)
 class EngagementPipeline:
     """Turns engagement events, and posts that became ready, into features.
 
-    Stages: finish what a crash left → decode → leave out what was counted → add to counters → remember as counted →
-    push through Feast → note what was seen and what trends.
+    Stages: finish what a crash left → decode → leave out what was counted → add to counters → note what was seen and
+    what trends → remember as counted → push online → push offline, at once or gathered for `gather_seconds` into
+    larger parts. Until then the rows are pending, so they are pushed again should this process die.
     """
 
     views: Sequence[CounterView]
     counted: CountedEvents
     sink: FeatureSink
     memory: FeedMemory
+    gather_seconds: float = 0.0
+    _gathered: list[CounterRows] = field(default_factory=list)
+    _gathering_since: float = 0.0
+    _certain: bool = False  # whether what is pending is online, and gathered here
 
-    def recover(self) -> None:
-        """Push rows that were decided before a crash."""
-        rows = self.counted.pending()
-        if rows:
-            log.warning("pushing rows that a crash left behind", rows=len(rows))
-            self.sink.push(rows)
-            self.counted.pushed()
+    def lead(self) -> None:
+        """Be the one worker that turns events into features, and finish what the last one left."""
+        self.counted.lead()
+        self.settle()
+
+    def settle(self) -> None:
+        """Leave nothing pending."""
+        self._recover()
+        self._flush()
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Give every event of the batch its effect, once."""
-        self.recover()
+        self._recover()
+        self._certain = False
         self._add_posts([PublishedPost.from_payload(e.payload) for e in envelopes if e.type == "photo.processed"])
-        self._count([event for e in envelopes if e.type == "engagement" for event in engagement_events(e)])
+        payloads = [each for e in envelopes if e.type == "engagement" for each in engagement_payloads(e)]
+        events = _decode(payloads)
+        for start in range(0, len(events), MOST_EVENTS):
+            self._count(events.part(start, start + MOST_EVENTS))
+        if time.monotonic() - self._gathering_since >= self.gather_seconds:
+            self._flush()
+        self._certain = True
+
+    def _recover(self) -> None:
+        """Push rows that were decided before a crash, or before something failed."""
+        if self._certain:
+            return
+        self._gathered = self.counted.pending()
+        if self._gathered:
+            log.warning("pushing rows that were left behind", rows=sum(len(each.keys) for each in self._gathered))
+            self.sink.push_online(self._gathered)
+        self._flush()
+        self._certain = True
+
+    def _flush(self) -> None:
+        """Push gathered rows offline; nothing is pending then."""
+        if self._gathered:
+            self.sink.push_offline(self._gathered)
+            self.counted.pushed()
+            self._gathered = []
 
     def _add_posts(self, posts: Sequence[PublishedPost]) -> None:
         if posts:
             self.sink.push_values("post_content", post_content_columns(posts, datetime.now(UTC)))
 
-    def _count(self, events: Sequence[EngagementEvent]) -> None:
+    def _count(self, events: EventColumns) -> None:
         fresh = self.counted.uncounted(events)
         COUNTED.labels("duplicate").inc(len(events) - len(fresh))
-        if not fresh:
+        if not len(fresh):
             return
-        stored = self.sink.read(entities_touched(fresh, self.views))
-        rows = accumulate(fresh, self.views, stored, datetime.now(UTC))
+        now_us = time.time_ns() // 1000
+        touched = [each for each in (touch(view, fresh) for view in self.views) if len(each.keys)]
+        rows = [accumulate(each, self.sink.read(each), now_us) for each in touched]
+        self.memory.remember(fresh, likes_of(rows, self.views))
         self.counted.mark(fresh, rows)
-        self.sink.push(rows)
-        self.counted.pushed()
-        self.memory.remember(fresh, likes_of(rows, self._counters_of("post_engagement")))
-        self._measure(fresh)
+        self.sink.push_online(rows)
+        if not self._gathered:
+            self._gathering_since = time.monotonic()
+        self._gathered += rows
+        COUNTED.labels("counted").inc(len(fresh))
+        live = fresh.occurred_us[~fresh.imported]
+        if len(live):
+            FRESHNESS.observe(time.time() - live.min() / MICROSECONDS)
 
-    def _counters_of(self, name: str) -> list[str]:
-        view = next(view for view in self.views if view.name == name)
-        return [counter.name for counter in view.counters]
 
-    def _measure(self, events: Sequence[EngagementEvent]) -> None:
-        COUNTED.labels("counted").inc(len(events))
-        now = datetime.now(UTC)
-        for event in events:
-            if not event.imported:
-                FRESHNESS.observe((now - event.occurred_at).total_seconds())
+def _decode(payloads: Sequence[Mapping[str, Any]]) -> EventColumns:
+    events = EventColumns.from_payloads(payloads)
+    if len(events) and events.occurred_us.max() > time.time_ns() // 1000 + FUTURE_LIMIT_US:
+        raise PoisonError("an engagement event from the future: its counters would stand still until then")
+    return events

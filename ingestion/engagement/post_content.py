@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.engagement.accumulate import to_us
 from photofeed.posts import PublishedPost
 
 
@@ -21,7 +20,7 @@ def post_content_columns(posts: Sequence[PublishedPost], now: datetime) -> dict[
         "post_id": np.array([post.ref.post_id for post in posts], dtype=np.int64),
         "author_id": np.array([post.ref.author_id for post in posts], dtype=np.int64),
         "topic_id": np.array([post.ref.topic_id for post in posts], dtype=np.int64),
-        "posted_at": np.array([to_us(moment) for moment in moments], dtype=np.int64),
+        "posted_at": np.array([post.ref.posted_ms * 1000 for post in posts], dtype=np.int64),
         "is_reel": numbers([float(post.content_type == "reel") for post in posts]),
         "aspect": numbers([post.aspect for post in posts]),
         "sharpness": numbers([post.sharpness for post in posts]),

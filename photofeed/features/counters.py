@@ -9,8 +9,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from photofeed.errors import InvalidError
-from photofeed.events import Action, EngagementEvent
+from photofeed.events import Action
+from photofeed.features.event_columns import EventColumns
 
 COUNTS_TAG, HALF_LIFE_TAG = "counts", "half_life_seconds"
 AS_OF_FIELD = "as_of"  # microseconds since the epoch at which a row's counters are true
@@ -27,15 +31,13 @@ class Contribution:
     weight: float | None
     reverse: bool
 
-    def amount(self, event: EngagementEvent) -> float:
-        """What `event` adds; 0 where it does not match."""
-        if self.action is not None and event.action is not self.action:
-            return 0.0
-        if self.content_type is not None and event.content_type != self.content_type:
-            return 0.0
-        if self.weight is None:
-            return min((event.dwell_ms or 0) / 1000, DWELL_CAP_SECONDS)
-        return self.weight
+    def amounts(self, events: EventColumns) -> NDArray[np.float64]:
+        """What each event adds, (n,); 0 where it does not match."""
+        matches = np.ones(len(events), np.bool_) if self.action is None else events.did(self.action)
+        if self.content_type is not None:
+            matches &= events.content_type == self.content_type
+        weight = np.minimum(events.dwell_seconds, DWELL_CAP_SECONDS) if self.weight is None else self.weight
+        return np.where(matches, weight, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,24 @@ class CounterView:
     join_keys: tuple[str, ...]
     counters: tuple[Counter, ...]
 
-    def keys_of(self, event: EngagementEvent, *, reverse: bool = False) -> tuple[int, ...] | None:
-        """The entity that `event` counts towards; None where the event lacks one of the keys."""
-        user, creator = (event.creator_id, event.user_id) if reverse else (event.user_id, event.creator_id)
-        ids = {"user_id": user, "creator_id": creator, "post_id": event.post_id, "topic_id": event.topic_id}
-        found = [ids[key] for key in self.join_keys]
-        return None if None in found else tuple(value for value in found if value is not None)
+    def keys_of(self, events: EventColumns, *, reverse: bool) -> NDArray[np.int64]:
+        """The entity that each event counts towards, (n, keys); 0 where the event lacks a key."""
+        swapped = {"user_id": "creator_id", "creator_id": "user_id"} if reverse else {}
+        return np.stack([getattr(events, swapped.get(key, key)) for key in self.join_keys], axis=1)
 
-    def amounts(self, event: EngagementEvent, *, reverse: bool = False) -> list[float]:
-        """What `event` adds to each counter, in their order."""
-        return [
-            sum(c.amount(event) for c in counter.contributions if c.reverse is reverse) for counter in self.counters
-        ]
+    def amounts(self, events: EventColumns, *, reverse: bool) -> NDArray[np.float64]:
+        """What each event adds to each counter, (n, counters)."""
+        added = np.zeros((len(events), len(self.counters)))
+        for place, counter in enumerate(self.counters):
+            for contribution in counter.contributions:
+                if contribution.reverse is reverse:
+                    added[:, place] += contribution.amounts(events)
+        return added
+
+    @property
+    def half_lives(self) -> NDArray[np.float64]:
+        """Seconds in which each counter halves, (counters,)."""
+        return np.array([counter.half_life_seconds for counter in self.counters])
 
     @property
     def has_reverse(self) -> bool:

@@ -1,7 +1,5 @@
 """Exponential decay of counters: the one function that worker, serving and training share."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +21,3 @@ def decay(values: FloatArray, elapsed_seconds: FloatArray | float, half_life_sec
         float64, the broadcast shape. Source: Cormode et al., Forward Decay, ICDE 2009, the exponential case.
     """
     return values * np.exp2(-np.maximum(elapsed_seconds, 0.0) / half_life_seconds)
-
-
-def decay_factor(elapsed_seconds: float, half_life_seconds: float) -> float:
-    """`decay` of one counter worth 1: for the worker, which touches few values at a time."""
-    return math.pow(2.0, -max(elapsed_seconds, 0.0) / half_life_seconds)

@@ -2,20 +2,28 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
-from ingestion.engagement.accumulate import CounterRow
-from ingestion.engagement.counted_events import CountedEvents, InMemoryCountedEvents, RedisCountedEvents
+from ingestion.engagement.accumulate import CounterRows
+from ingestion.engagement.counted_events import CountedEvents, DeposedError, InMemoryCountedEvents, RedisCountedEvents
 from photofeed.events import Action, EngagementEvent
+from photofeed.features.event_columns import EventColumns
 from photofeed.timelines import connect_redis
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
-ROWS = [CounterRow("post", (2**62, 5), 1_700_000_000_000_001, (0.1, 1 / 3), 1_700_000_000_000_002)]
+ROWS = CounterRows(
+    "post",
+    np.array([[2**62, 5]]),
+    np.array([1_700_000_000_000_001]),
+    np.array([1_700_000_000_000_002]),
+    np.array([[0.1, 1 / 3]]),
+)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -28,20 +36,45 @@ def counted(request: pytest.FixtureRequest) -> Iterator[CountedEvents]:
         yield RedisCountedEvents(client, worker=uuid.uuid4().hex)
 
 
-def _event(name: str) -> EngagementEvent:
-    return EngagementEvent(f"{name}-{id(object())}", Action.OPEN, 1, 2, datetime.now(UTC), post_id=3)
+def _events(*names: str) -> EventColumns:
+    now = datetime.now(UTC)
+    events = [EngagementEvent(name, Action.OPEN, 1, 2, now - timedelta(days=n)) for n, name in enumerate(names)]
+    return EventColumns.from_payloads([event.to_payload() for event in events])
 
 
 def test_an_event_counts_once_within_a_batch_and_between_batches(counted: CountedEvents) -> None:
-    one, other = _event("one"), _event("other")
-    assert counted.uncounted([one, other, one]) == [one, other]
-    counted.mark([one], [])
-    assert counted.uncounted([one, other]) == [other]
+    one, other = uuid.uuid4().hex, uuid.uuid4().hex
+    assert counted.uncounted(_events(one, other)).id.tolist() == [one, other]
+    twice = _events(one, one)
+    twice.occurred_us[1] = twice.occurred_us[0]
+    assert counted.uncounted(twice).id.tolist() == [one]
+    counted.mark(_events(one), [])
+    assert counted.uncounted(_events(one, other)).id.tolist() == [other]
 
 
-def test_rows_are_kept_exactly_until_they_are_pushed(counted: CountedEvents) -> None:
+def test_rows_of_all_batches_are_kept_exactly_until_they_are_pushed(counted: CountedEvents) -> None:
     assert counted.pending() == []
-    counted.mark([_event("a")], ROWS)
-    assert counted.pending() == ROWS
+    for _ in range(2):
+        counted.mark(_events(uuid.uuid4().hex), [ROWS])
+    for kept in counted.pending():
+        assert kept.view == ROWS.view
+        for name in ("keys", "as_of_us", "created_us", "values"):
+            np.testing.assert_array_equal(getattr(kept, name), getattr(ROWS, name))
+    assert len(counted.pending()) == 2
     counted.pushed()
     assert counted.pending() == []
+
+
+def test_who_was_deposed_decides_nothing_any_more(stack: "EmbeddedStack") -> None:
+    with connect_redis(stack.settings()) as client:
+        worker, event = uuid.uuid4().hex, _events(uuid.uuid4().hex)
+        old, new = RedisCountedEvents(client, worker), RedisCountedEvents(client, worker)
+        old.lead()
+        old.mark(_events(uuid.uuid4().hex), [])
+        new.lead()
+        with pytest.raises(DeposedError):
+            old.mark(event, [ROWS])
+        assert len(new.uncounted(event)) == 1
+        new.mark(event, [])
+        client.delete(f"features:term:{worker}")
+        new.mark(_events(uuid.uuid4().hex), [])  # Redis was emptied: nobody else has begun

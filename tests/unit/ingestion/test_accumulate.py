@@ -1,5 +1,6 @@
 """Counters against brute force: whatever the order and the batches, the same values."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.engagement.accumulate import CounterRow, Entity, accumulate, entities_touched, to_us
-from photofeed.errors import InvalidError
+from ingestion.engagement.accumulate import CounterRows, CounterState, accumulate, touch
+from photofeed.errors import InvalidError, PoisonError
 from photofeed.events import Action, EngagementEvent
-from photofeed.features.counters import counter_view, parse_counter
+from photofeed.features.counters import CounterView, counter_view, parse_counter
+from photofeed.features.event_columns import EventColumns
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = {"half_life_seconds": "3600"}
@@ -71,61 +73,108 @@ def _brute_force(events: list[EngagementEvent], post: int, at_us: int) -> list[f
     for event in events:
         if event.post_id != post:
             continue
-        left = 0.5 ** ((at_us - to_us(event.occurred_at)) / 1e6 / 3600)
+        left = 0.5 ** ((at_us - _us(event.occurred_at)) / 1e6 / 3600)
         values[0] += left * {"like": 1, "unlike": -1}.get(event.action, 0)
         values[1] += left * (30.0 if event.action is Action.DWELL else 0)
         values[2] += left * (event.action is Action.IMPRESSION and event.content_type == "reel")
     return values
 
 
-@given(EVENTS, st.lists(st.integers(0, 30), max_size=4), st.randoms(use_true_random=False))
+def _us(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
+
+
+def _columns(events: list[EngagementEvent]) -> EventColumns:
+    return EventColumns.from_payloads([event.to_payload() for event in events])
+
+
+class Counters:
+    """The counters of all entities of a view, batch after batch."""
+
+    def __init__(self, view: CounterView) -> None:
+        self._view = view
+        self.rows: dict[tuple[int, ...], tuple[int, list[float]]] = {}
+
+    def add(self, events: list[EngagementEvent], now: datetime = START) -> CounterRows:
+        touched = touch(self._view, _columns(events))
+        none = (0, [0.0] * len(self._view.counters))
+        found = [self.rows.get(tuple(keys), none) for keys in touched.keys.tolist()]
+        values = np.array([values for _, values in found]).reshape(len(found), len(self._view.counters))
+        made = accumulate(touched, CounterState(np.array([as_of for as_of, _ in found], np.int64), values), _us(now))
+        for keys, as_of, row in zip(made.keys.tolist(), made.as_of_us.tolist(), made.values.tolist(), strict=True):
+            assert as_of > self.rows.get(tuple(keys), none)[0], "stores skip rows that are not newer"
+            self.rows[tuple(keys)] = (as_of, row)
+        return made
+
+
+@given(EVENTS, st.lists(st.integers(0, 30), max_size=4), st.randoms(use_true_random=False), st.booleans())
 @settings(deadline=None)
 def test_any_order_in_any_batches_ends_in_the_values_of_brute_force(
-    events: list[EngagementEvent], cuts: list[int], shuffle: "object"
+    events: list[EngagementEvent], cuts: list[int], shuffle: "object", imported: bool
 ) -> None:
-    arrived = list(events)
+    arrived = [replace(event, imported=imported and place % 2 == 0) for place, event in enumerate(events)]
     shuffle.shuffle(arrived)  # type: ignore[attr-defined]
     edges = [0, *sorted(min(cut, len(arrived)) for cut in cuts), len(arrived)]
-    stored: dict[Entity, CounterRow] = {}
+    posts, people = Counters(POST), Counters(USER)
     for low, high in pairwise(edges):
-        accumulate(arrived[low:high], VIEWS, stored, START)
-    for (view, keys), row in stored.items():
-        if view == "post":
-            np.testing.assert_allclose(row.values, _brute_force(events, keys[0], row.as_of_us), rtol=1e-6, atol=1e-6)
+        posts.add(arrived[low:high])
+        people.add(arrived[low:high])
+    for (post,), (as_of, values) in posts.rows.items():
+        np.testing.assert_allclose(values, _brute_force(events, post, as_of), rtol=1e-6, atol=1e-6)
     for user in {event.user_id for event in events}:
-        assert stored["user", (user,)].values == (sum(event.user_id == user for event in events),)
+        assert people.rows[user,][1] == [sum(event.user_id == user for event in events)]
 
 
-def test_every_event_leaves_a_row_so_that_history_can_be_joined_at_any_moment() -> None:
-    rows = accumulate([_event(10), _event(20, user=2)], [POST], {}, START)
-    assert [row.as_of_us - to_us(START) for row in rows] == [10_000_000, 20_000_000]
+def test_live_events_of_a_batch_become_known_together_and_make_one_row() -> None:
+    now = START + timedelta(seconds=30)
+    made = Counters(POST).add([_event(10), _event(20, user=2)], now)
+    assert (made.as_of_us - _us(START)).tolist() == [20_000_000]
+    assert made.created_us.tolist() == [_us(now)]
+    np.testing.assert_allclose(made.values[0, 0], 1 + 0.5 ** (10 / 3600), rtol=1e-12)
+
+
+def test_imported_events_count_as_known_since_they_occurred_so_each_makes_a_row() -> None:
+    live, imported = _event(3), [replace(_event(second), imported=True) for second in (2, 1)]
+    now = START + timedelta(days=1)
+    made = Counters(POST).add([live, *imported], now)
+    assert (made.as_of_us - _us(START)).tolist() == [1_000_000, 2_000_000, 3_000_000]
+    assert (made.created_us - _us(START)).tolist() == [1_000_000, 2_000_000, 86_400_000_000]
 
 
 def test_a_late_event_moves_the_row_on_so_that_stores_take_it() -> None:
-    stored: dict[Entity, CounterRow] = {}
-    accumulate([_event(3600)], [POST], stored, START)
-    (late,) = accumulate([_event(0, user=2)], [POST], stored, START)
-    assert late.as_of_us == to_us(START) + 3_600_000_001
-    np.testing.assert_allclose(late.values[0], 1.5, rtol=1e-6)
+    counters = Counters(POST)
+    counters.add([_event(3600)])
+    late = counters.add([_event(0, user=2)])
+    assert late.as_of_us[0] == _us(START) + 3_600_000_001
+    np.testing.assert_allclose(late.values[0, 0], 1.5, rtol=1e-6)
 
 
 def test_following_counts_for_both_directions_of_the_pair() -> None:
-    stored: dict[Entity, CounterRow] = {}
-    accumulate([_event(1, Action.FOLLOW, post=None)], [PAIR], stored, START)
-    assert stored["pair", (1, 9)].values == (1.0, 0.0)
-    assert stored["pair", (9, 1)].values == (0.0, 1.0)
-
-
-def test_imported_events_count_as_known_since_they_occurred() -> None:
-    live, imported = _event(1), _event(2)
-    object.__setattr__(imported, "imported", True)
-    now = START + timedelta(days=1)
-    rows = accumulate([live, imported], [POST], {}, now)
-    assert [row.created_us for row in rows] == [to_us(now), to_us(START) + 2_000_000]
+    counters = Counters(PAIR)
+    counters.add([_event(1, Action.FOLLOW, post=None)])
+    assert {keys: values for keys, (_, values) in counters.rows.items()} == {(1, 9): [1.0, 0.0], (9, 1): [0.0, 1.0]}
 
 
 def test_only_entities_that_change_are_read() -> None:
-    assert entities_touched([_event(1, Action.SHARE)], VIEWS) == {("user", (1,))}
+    assert touch(USER, _columns([_event(1, Action.SHARE)])).keys.tolist() == [[1]]
+    assert touch(POST, _columns([_event(1, Action.SHARE)])).keys.tolist() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"userId": None},
+        {"userId": 2**63},
+        {"action": "stare"},
+        {"occurredAt": "soon"},
+        {"occurredAt": 5},
+        {"dwellMs": "long"},
+        {"postId": "a"},
+    ],
+)
+def test_an_event_with_a_wrong_field_is_poison(wrong: dict[str, object]) -> None:
+    with pytest.raises(PoisonError):
+        EventColumns.from_payloads([_event(1).to_payload(), _event(2).to_payload() | wrong])
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """Every event has its effect once, whatever is killed in between and however often messages come."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingestion.engagement.accumulate import CounterRow, Entity
+from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
 from ingestion.engagement.counted_events import InMemoryCountedEvents
 from ingestion.engagement.feature_sink import InMemoryFeatureSink
 from ingestion.engagement.feed_memory import NoFeedMemory
@@ -35,13 +35,13 @@ class DyingSink(InMemoryFeatureSink):
         self._after_push = after_push
         self._dead = False
 
-    def push(self, rows: Sequence[CounterRow]) -> None:
+    def push_online(self, rows: Sequence[CounterRows]) -> None:
         if self._dead:
-            super().push(rows)
+            super().push_online(rows)
             return
         self._dead = True
         if self._after_push:
-            super().push(rows)
+            super().push_online(rows)
         raise Killed
 
 
@@ -58,7 +58,7 @@ def _pipeline(counted: InMemoryCountedEvents, sink: InMemoryFeatureSink) -> Enga
 
 
 def _totals(sink: InMemoryFeatureSink) -> tuple[float, float]:
-    return sink.online["post_engagement", (5,)].values[0], sink.online["user_activity", (1,)].values[0]
+    return sink.online["post_engagement", (5,)][1][0], sink.online["user_activity", (1,)][1][0]
 
 
 @pytest.mark.parametrize("after_push", [False, True])
@@ -80,8 +80,8 @@ def test_messages_that_come_again_change_nothing() -> None:
 
 def test_a_store_that_is_away_leaves_the_events_for_the_next_try() -> None:
     class Away(InMemoryFeatureSink):
-        def read(self, entities: Iterable[Entity]) -> dict[Entity, CounterRow]:
-            raise RetryableError(f"away: {entities}")
+        def read(self, touched: Touched) -> CounterState:
+            raise RetryableError(f"away: {touched.view.name}")
 
     counted, sink = InMemoryCountedEvents(), InMemoryFeatureSink()
     with pytest.raises(RetryableError):

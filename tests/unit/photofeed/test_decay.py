@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photofeed.features.decay import decay, decay_factor
+from photofeed.features.decay import decay
 
 SECONDS = st.floats(min_value=0, max_value=1e7)
 HALF_LIVES = st.floats(min_value=1, max_value=1e8)
@@ -24,8 +24,3 @@ def test_a_clock_that_is_behind_makes_nothing_grow() -> None:
 def test_fading_twice_is_fading_once_for_the_whole_time(value: float, first: float, second: float, half: float) -> None:
     twice = decay(decay(np.array([value]), first, half), second, half)
     np.testing.assert_allclose(twice, decay(np.array([value]), first + second, half), rtol=1e-9, atol=1e-12)
-
-
-@given(SECONDS, HALF_LIVES)
-def test_the_worker_fades_as_the_server_does(elapsed: float, half: float) -> None:
-    np.testing.assert_allclose(decay_factor(elapsed, half), decay(np.array([1.0]), elapsed, half)[0], rtol=1e-12)

@@ -3,7 +3,9 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 
+import psycopg
 import pytest
+import redis
 
 from photofeed.errors import PermanentError, RetryableError
 from photofeed.event_log import InMemoryConsumer, InMemoryEventLog, Message
@@ -56,7 +58,7 @@ def test_a_batch_is_done_once_and_not_again_by_the_next_member() -> None:
 
 def test_one_hopeless_message_goes_to_the_dead_letters_and_the_others_are_done() -> None:
     log = _log("a", "bad", "c")
-    handler = Recorder({"bad": [PermanentError("cannot be", code="nope")] * 2})
+    handler = Recorder({"bad": [PermanentError("cannot be", code="nope")] * 3})
     _worker(log, handler).step()
     assert handler.done == ["a", "c"]
     (letter,) = _letters(log)
@@ -92,6 +94,37 @@ def test_what_may_pass_is_tried_again_and_not_lost() -> None:
     assert handler.done == ["a"]
     assert handler.calls == 2
     assert _letters(log) == []
+
+
+def test_one_hopeless_message_among_many_does_not_cost_a_call_for_each_of_them() -> None:
+    log = _log(*map(str, range(100)), "bad")
+    handler = Recorder({"bad": [PermanentError("cannot be")] * 99})
+    _worker(log, handler).step()
+    _worker(log, handler).step()
+    assert sorted(handler.done, key=int) == list(map(str, range(100)))
+    assert handler.calls < 20
+
+
+@pytest.mark.parametrize("away", [redis.ConnectionError, redis.TimeoutError, psycopg.OperationalError])
+def test_a_server_that_is_away_makes_the_work_wait_and_no_dead_letters(away: type[Exception]) -> None:
+    log = _log("a")
+    handler = Recorder({"a": [away("connection refused")]})
+    _worker(log, handler).step()
+    assert handler.done == ["a"]
+    assert _letters(log) == []
+
+
+def test_what_was_left_for_later_is_done_when_nothing_comes_and_at_the_end() -> None:
+    calls = list[str]()
+    worker = _worker(_log("a"), Recorder())
+    worker.idle = lambda: calls.append("idle")
+    worker.step()
+    assert calls == []
+    worker.step()
+    assert calls == ["idle"]
+    worker.stop.set()
+    worker.run()
+    assert calls == ["idle", "idle"]
 
 
 def test_patience_ends_where_it_is_bounded() -> None:
