@@ -28,7 +28,11 @@ class FeatureSink(Protocol):
 
 
 class FeastSink:
-    """Pushes through Feast; reads through the packed codec, one round trip a view."""
+    """Pushes through Feast; reads through the packed codec, one round trip a view.
+
+    A push is done by its two halves, `write_to_online_store` and `write_to_offline_store`: `push` itself asks the
+    registry for all feature services each time, which takes longer than the writing.
+    """
 
     def __init__(self, store: Any, readers: Mapping[str, PackedReader], views: Sequence[CounterView]) -> None:
         self._store = store
@@ -45,22 +49,18 @@ class FeastSink:
 
     def push_online(self, rows: Sequence[CounterRows]) -> None:
         """Push the last row of each entity through Feast to the online store."""
-        from feast.data_source import PushMode  # noqa: PLC0415  Feast takes seconds to import
-
         for view, frame in self._frames(rows):
             newest = frame.drop_duplicates(list(view.join_keys), keep="last")
-            self._store.push(view.name, newest, to=PushMode.ONLINE)
+            self._store.write_to_online_store(view.name, newest)
 
     def push_offline(self, rows: Sequence[CounterRows]) -> None:
         """Push all rows through Feast to the offline store."""
-        from feast.data_source import PushMode  # noqa: PLC0415
-
         for view, frame in self._frames(rows):
-            self._store.push(view.name, frame, to=PushMode.OFFLINE)
+            self._store.write_to_offline_store(view.name, frame)
 
     def push_values(self, view: str, columns: dict[str, Any]) -> None:
         """Push rows of a view without counters to both stores."""
-        from feast.data_source import PushMode  # noqa: PLC0415
+        from feast.data_source import PushMode  # noqa: PLC0415  Feast takes seconds to import
         from pandas import DataFrame  # noqa: PLC0415
 
         self._store.push(view, DataFrame(columns), to=PushMode.ONLINE_AND_OFFLINE)
