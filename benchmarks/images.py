@@ -6,9 +6,10 @@ pipeline. Every figure comes from a process of its own; imports and start-up are
 
     readyCpuSeconds      what is done before a photo is published: the feed's sizes, blurhash, colour, facts, moderation
     fullCpuSeconds       all eight files in one pass; heicCpuSeconds: the same of a HEIC
-    peakRssMb            largest memory of the worker's sandbox, which is where pixels are, on 48-MP JPEG and HEIC
+    peakRssMb            largest memory of the workers' sandbox, which is where pixels are, on 48-MP JPEG and HEIC:
+                         to ready and 4K
     ssimDelta            SSIM lost against Pillow's LANCZOS of all pixels in the same encoding: the worst of the means
-                         at 640 and 1080, JPEG and WebP
+                         at 640 and 1080, JPEG and WebP, to ready and all eight in one pass
     photosPerCoreSecond  photos a core makes ready a second
 """
 
@@ -24,7 +25,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import blurhash
 import numpy as np
@@ -41,7 +42,7 @@ from ingestion.photos.process import ProcessedPhoto, process_photo
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.sizes import FEED_OUTPUTS, FEED_SIZES, ZOOM_OUTPUTS, ZOOM_SIZES, Outputs, enough_for
 from ingestion.photos.validate import PhotoLimits, validate
-from ingestion.photos.variants import ENCODINGS, make_variants
+from ingestion.photos.variants import ENCODINGS, encode, make_variants
 from simulation.pictures.photographs import PHOTOGRAPHS, take
 
 LIMITS = PhotoLimits(max_bytes=2**27, max_pixels=60_000_000)
@@ -94,8 +95,20 @@ def naive(data: bytes) -> object:
     return blurhash.encode(image, 4, 3), colour
 
 
-KINDS: dict[str, Callable[[bytes], object]] = {
-    function.__name__: function for function in (ready, full, zoom, decode, naive)
+def encoders(pictures: list[Image.Image]) -> object:
+    """The encoders' floor: eight files of pictures that have their size already."""
+    return [encode(picture, encoding) for picture in pictures for encoding in ENCODINGS]
+
+
+def sized(data: bytes) -> list[Image.Image]:
+    """A photo in the four sizes."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    wanted = {(variant.width, variant.height) for variant in full(data).variants}
+    return [ImageOps.fit(image, size, LANCZOS) for size in wanted]
+
+
+KINDS: dict[str, Callable[[Any], object]] = {
+    function.__name__: function for function in (ready, full, zoom, decode, naive, encoders)
 }
 
 
@@ -111,19 +124,20 @@ def cost(kind: str, paths: list[Path]) -> float:
 def measure(kind: str, paths: list[Path]) -> None:
     """Process files in this process and print what it cost; the first of them also once to warm up."""
     work = KINDS[kind]
+    prepare: Callable[[bytes], Any] = sized if work is encoders else bytes
     Image.MAX_IMAGE_PIXELS = LIMITS.max_pixels
     if kind != "naive":
-        work(paths[0].read_bytes())
-    photos = [path.read_bytes() for path in paths]
+        work(prepare(paths[0].read_bytes()))
+    photos = [prepare(path.read_bytes()) for path in paths]
     start = time.process_time()
     for data in photos:
         work(data)
     print((time.process_time() - start) / len(photos))
 
 
-def peak_megabytes(path: Path) -> float:
-    """Largest memory of a fresh sandbox that makes one photo ready; `ru_maxrss` would count its parent's too."""
-    with PhotoSandbox(LIMITS) as sandbox:
+def peak_megabytes(path: Path, outputs: Outputs) -> float:
+    """Largest memory of a fresh sandbox that processes one photo; `ru_maxrss` would count its parent's too."""
+    with PhotoSandbox(LIMITS, outputs) as sandbox:
         sandbox.process(path.read_bytes())
         status = Path(f"/proc/{sandbox.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
@@ -182,7 +196,7 @@ def ssim_delta(paths: list[Path]) -> float:
     for path in paths:
         data = path.read_bytes()
         image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-        for variant in ready(data).variants:
+        for variant in (*ready(data).variants, *full(data).variants):
             if variant.size not in (640, 1080):
                 continue
             best = image.resize((variant.width, variant.height), LANCZOS)
@@ -211,14 +225,19 @@ def compare(
     heics = photographs(folder / "photos", "HEIF", SMALL, photos)
     large = [photographs(folder / "photos", image_format, LARGE, 1)[0] for image_format in ("JPEG", "HEIF")]
 
-    ours = {kind: cost(kind, jpegs) for kind in ("ready", "zoom", "full", "decode")}
+    ours = {kind: cost(kind, jpegs) for kind in ("ready", "zoom", "full", "decode", "encoders")}
     heic = {kind: cost(kind, heics) for kind in ("ready", "full", "decode")}
     sharp = sharp_cost(folder / "sharp", jpegs)
     slow = cost("naive", jpegs[:naive_photos])
-    memory = {path.suffix[1:].upper(): peak_megabytes(path) for path in large}
+    memory = {
+        f"{path.suffix[1:].upper()} of 48 MP {what}": peak_megabytes(path, outputs)
+        for path in large
+        for what, outputs in (("to ready", FEED_OUTPUTS), ("4K afterwards", ZOOM_OUTPUTS))
+    }
 
     rows = [
         ("JPEG, decoded whole: the codec's floor", ours["decode"]),
+        ("eight files encoded: the encoders' floor", ours["encoders"]),
         ("JPEG to ready", ours["ready"]),
         ("JPEG, 4K afterwards", ours["zoom"]),
         ("JPEG, all eight in one pass", ours["full"]),
@@ -232,7 +251,7 @@ def compare(
     for name, seconds in rows:
         table.add_row(name, f"{seconds:.2f}")
     for name, megabytes in memory.items():
-        table.add_row(f"{name} of 48 MP to ready, peak memory", f"{megabytes:.0f} MB")
+        table.add_row(f"{name}, peak memory", f"{megabytes:.0f} MB")
     Console().print(table)
     figures = {
         "sharpRatio": sharp / ours["full"],

@@ -4,10 +4,12 @@ import io
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from ingestion.photos.decoder import open_photo, rejecting_damage
 from ingestion.photos.formats import PhotoFormat
+from ingestion.photos.heif import read_narrowed
+from ingestion.photos.shrinking import flattened, narrowed
 from ingestion.photos.validate import Header
 
 # JPEG decoders shrink by 2, 4 or 8 at a fraction of the cost of decoding it all. Asking for this much more than is
@@ -38,18 +40,25 @@ def normalise(data: bytes, header: Header, size: tuple[int, int]) -> Image.Image
         PhotoRejected: `truncated`, `damaged` or `too_many_pixels`.
     """
     stored = size[::-1] if header.is_turned else size
-    with rejecting_damage(), open_photo(data, header.format) as photo:
-        if header.format is PhotoFormat.JPEG:
-            photo.draft(None, (round(stored[0] * DRAFT_MARGIN), round(stored[1] * DRAFT_MARGIN)))
-        photo.load()
-        profile = photo.info.get("icc_profile")
-        image = _eight_bit(photo)
-        if image.size != stored:
-            image = image.resize(stored, Image.Resampling.LANCZOS)
-        image = _srgb(_opaque(image), profile)
+    with rejecting_damage():
+        if header.format is PhotoFormat.HEIF:
+            page, profile = read_narrowed(data, stored[0])
+            image = _eight_bit(page)
+        else:
+            image, profile = _decoded(data, header.format, stored)
+        image = _srgb(_opaque(flattened(image, stored[1])), profile)
         if header.orientation in _TURNS:
             image = image.transpose(_TURNS[header.orientation])
     return _bare(image)
+
+
+def _decoded(data: bytes, photo_format: PhotoFormat, stored: tuple[int, int]) -> tuple[Image.Image, bytes | None]:
+    """The picture, narrowed to the width of `stored`, and its colour profile; all its pixels are let go of."""
+    with open_photo(data, photo_format) as photo:
+        if photo_format is PhotoFormat.JPEG:
+            photo.draft(None, (round(stored[0] * DRAFT_MARGIN), round(stored[1] * DRAFT_MARGIN)))
+        photo.load()
+        return narrowed(_eight_bit(photo), stored[0]), photo.info.get("icc_profile")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -99,6 +108,6 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 def _bare(image: Image.Image) -> Image.Image:
     """The same pixels in a picture that carries nothing else: encoders write what they find in `info`."""
-    bare = Image.new("RGB", image.size)
-    bare.paste(image)
+    bare = image.copy() if isinstance(image, ImageFile.ImageFile) else image  # a file has more than `info`
+    bare.info = {}
     return bare

@@ -15,6 +15,8 @@ from ingestion.photos.validate import Header, PhotoLimits, validate
 from ingestion.photos.variants import Variant, make_variants
 
 MODEL_EDGE = 256
+# Summaries are made from a picture whose short edge is from this to twice this: what they measure is no finer.
+OVERVIEW_EDGE = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,15 @@ def process_photo(
         image = normalise(data, header, enough_for(outputs.sizes, header.width, header.height))
     with clock.step("variants"):
         variants = make_variants(image, outputs)
+    overview = image.reduce(max(1, min(image.size) // OVERVIEW_EDGE))
     with clock.step("placeholder"):
-        placeholder = make_placeholder(image)
+        placeholder = make_placeholder(overview)
     with clock.step("quality"):
-        quality = measure_quality(image)
+        quality = measure_quality(overview)
     with clock.step("metadata"):
         camera = read_camera_facts(data, header)
-        looks = perceptual_hash(image)
-        view = image.resize((MODEL_EDGE, MODEL_EDGE), Image.Resampling.BILINEAR).tobytes()
+        looks = perceptual_hash(overview)
+        view = overview.resize((MODEL_EDGE, MODEL_EDGE), Image.Resampling.BILINEAR).tobytes()
     return ProcessedPhoto(
         header, variants, placeholder, quality, camera, looks, model_view=view, steps=tuple(clock.outcomes)
     )

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
-from ingestion.photos.sizes import ZOOM_OUTPUTS
+from ingestion.photos.sizes import FEED_OUTPUTS, ZOOM_OUTPUTS, Outputs
 from ingestion.photos.validate import PhotoLimits
 
 LARGE = (16_320, 12_240)  # the 200-megapixel mode of phones
@@ -72,3 +72,25 @@ def test_there_is_a_limit_for_sequential_ones_too(jpegs: dict[str, bytes]) -> No
     ):
         sandbox.process(jpegs["sequential"])
     assert rejected.value.code == "too_many_pixels"
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, bytes]:
+    """A picture of 48 megapixels, which phones write as JPEG or as HEIC."""
+    picture = Image.linear_gradient("L").resize((8000, 6000)).convert("RGB")
+    files = {}
+    for name, options in (("JPEG", {}), ("HEIF", {"enc_params": {"preset": "ultrafast"}})):
+        file = io.BytesIO()
+        picture.save(file, name, quality=60, **options)
+        files[name] = file.getvalue()
+    return files
+
+
+@pytest.mark.parametrize("outputs", [FEED_OUTPUTS, ZOOM_OUTPUTS])
+@pytest.mark.parametrize("photo_format", ["JPEG", "HEIF"])
+def test_48_megapixels_fit_into_the_memory_of_a_worker(
+    photo_format: str, outputs: Outputs, limits: PhotoLimits, usual: dict[str, bytes]
+) -> None:
+    with PhotoSandbox(limits, outputs) as sandbox:
+        assert sandbox.process(usual[photo_format]).header.width == 8000
+        assert peak_mb(sandbox) < 370

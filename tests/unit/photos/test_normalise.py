@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,3 +159,18 @@ def test_shrinking_while_decoding_looks_like_shrinking_afterwards(
     data = encode(picture, "JPEG", quality=95)
     expected = picture.resize(size, Image.Resampling.LANCZOS)
     assert difference(normalise(data, validate(data, limits), size), expected) < 1.5
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+@pytest.mark.parametrize("size", [(960, 720), (900, 675), (500, 375), (97, 73)])
+def test_a_heic_shrunk_in_strips_is_the_one_pillow_shrinks_whole(
+    mode: str, size: tuple[int, int], picture: Image.Image, encode: Encode, limits: PhotoLimits
+) -> None:
+    image = picture.convert(mode)
+    if mode == "RGBA":
+        image.putalpha(picture.getchannel("R"))
+    data = encode(image, "HEIF", quality=90)
+    reference = Image.open(io.BytesIO(data)).resize(size, Image.Resampling.LANCZOS)
+    page = Image.new("RGB", size, "white")
+    page.paste(reference.convert("RGB"), mask=reference.getchannel("A") if mode == "RGBA" else None)
+    assert difference(normalise(data, validate(data, limits), size), page) < 1
