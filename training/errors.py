@@ -5,7 +5,8 @@ PhotofeedError
 │   ├── EmptyWindowError   no slate started in the window
 │   ├── TooFewSlatesError  slates, but not enough to train, validate and test on
 │   ├── OneClassError      nobody did anything, or everybody did the same: there is nothing to learn
-│   └── FeaturesError      the feature store's answer is not what the manifest declares
+│   ├── FeaturesError      the feature store's answer is not what the manifest declares, or no measurement
+│   └── LeakError          a feature knows the label
 └── ConflictError
     ├── RefusedError       a version failed its gates
     ├── ChampionMovedError the champion is not the one that a version was compared with
@@ -34,9 +35,15 @@ class OneClassError(InvalidError):
 
 
 class FeaturesError(InvalidError):
-    """The feature store's answer is not what the manifest declares."""
+    """The feature store's answer is not what the manifest declares, or a value is no measurement."""
 
     code = "features"
+
+
+class LeakError(InvalidError):
+    """A feature knows the label: it would be perfect here and useless in service."""
+
+    code = "leaking_features"
 
 
 class RefusedError(ConflictError):

@@ -13,6 +13,7 @@ from training.dataset import Dataset, build
 from training.evaluate import MODEL, Evaluation, evaluate
 from training.explore_log import explore_value, read_explore_log
 from training.intervals import FloatArray
+from training.leaks import check_features
 from training.off_policy import PolicyValue
 from training.parameters import DEFAULTS, TrainingParameters
 from training.register import log_model, register
@@ -85,6 +86,7 @@ def train_and_register(
     with mlflow_client(settings) as client, ModelRegistry.connect(settings) as registry:
         observer.stage("dataset")
         dataset = build(sources, window, observer.progress)
+        check_features(dataset)
         parts = temporal_split(dataset)
         with tracked_run(settings, f"lambdarank until {window.end:%Y-%m-%d %H:%M}") as run_id:
             log_lineage(sources, dataset, parts)

@@ -1,10 +1,12 @@
 """The training path on real servers, from a history that the workers' own code has written."""
 
 import gc
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -225,6 +227,29 @@ def test_a_server_that_is_down_is_said_in_one_line(history: History, sources: So
     nowhere = history.settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
     with pytest.raises(RetryableError, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
         train_and_register(nowhere, sources, history.window)
+
+
+class _Failing(BaseHTTPRequestHandler):
+    """A server that says it is well and does nothing that it is asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET  # noqa: N815  what http.server calls
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output quiet."""
+
+
+def test_a_server_that_fails_in_the_middle_is_said_too(history: History, sources: Sources) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Failing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        failing = history.settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{server.server_port}"})
+        with pytest.raises(RetryableError, match="failed"):
+            train_and_register(failing, sources, history.window)
+        server.shutdown()
 
 
 def _readers(manifest: FeatureManifest, client: Any) -> dict[str, PackedReader]:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from photofeed.features.ranking import FEATURE_NAMES
 from training import baselines
 from training.dataset import Dataset
+from training.errors import FeaturesError
 from training.evaluate import evaluate, measure
 from training.plots import ndcg_by_depth
 from training.segments import SEGMENTS
@@ -81,3 +84,17 @@ def test_freshness_and_diversity_are_those_of_the_top(dataset: Dataset) -> None:
 def test_the_top_of_a_slate_is_drawn_for_every_ranker(dataset: Dataset) -> None:
     lines = ndcg_by_depth(dataset, {"perfect": dataset.labels.astype(float)}).axes[0].lines
     assert np.asarray(lines[0].get_ydata()) == pytest.approx(np.ones(30))
+
+
+def test_one_persons_slates_are_enough_to_measure(dataset: Dataset) -> None:
+    dataset.user_ids[:] = 1
+    evaluation = evaluate(dataset, {"model": dataset.labels.astype(float)})
+    assert evaluation.difference("random", "ndcg_10").clear
+
+
+def test_a_feature_that_is_missing_is_named(dataset: Dataset) -> None:
+    at = FEATURE_NAMES.index("post_likes_24h")
+    names = tuple(name for name in FEATURE_NAMES if name != "post_likes_24h")
+    without = replace(dataset, feature_names=names, matrix=np.delete(dataset.matrix, at, axis=1))
+    with pytest.raises(FeaturesError, match="popularity ranks by post_likes_24h"):
+        evaluate(without, {"model": dataset.labels.astype(float)})
