@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CONTRACT_FILE, MODEL_FILE, TABLES_FILE, ModelContract, sha256_of_file
+from photofeed.model_contract import CHAMPION, CONTRACT_FILE, MODEL_FILE, TABLES_FILE, ModelContract, sha256_of_file
 from photofeed.scorer import build_tables
 
 TREES, LEAVES = 500, 63
@@ -65,15 +65,12 @@ def registry(folder: Path) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
-            query = parse_qs(asked.query)
             if asked.path.endswith("/get-artifact"):
-                body = (folder / query["path"][0]).read_bytes()
-            elif query.get("alias", ["champion"]) == ["champion"]:
-                version = {"version": VERSION, "run_id": run_id, "aliases": ["champion"]}
-                body = orjson.dumps({"model_version": version})
+                body = (folder / parse_qs(asked.query)["path"][0]).read_bytes()
             else:
-                self.send_error(404)
-                return
+                version = {"version": VERSION, "run_id": run_id, "aliases": [CHAMPION]}
+                model = {"aliases": [{"alias": CHAMPION, "version": VERSION}]}
+                body = orjson.dumps({"registered_model": model, "model_version": version})
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

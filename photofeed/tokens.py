@@ -54,6 +54,11 @@ class TokenVerifier:
         self._settings = settings
         self._jwks = jwt.PyJWKClient(settings.jwt_jwks_url, cache_keys=True) if settings.jwt_jwks_url else None
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether `verify` may ask the identity provider for its keys, so that an event loop must not call it."""
+        return self._jwks is not None
+
     def verify(self, token: str) -> Caller:
         """The caller a token speaks for.
 

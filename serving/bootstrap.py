@@ -52,9 +52,10 @@ async def services(
 ) -> AsyncIterator[Services]:
     """The API's services on real systems, running for as long as the context is open."""
     async with AsyncExitStack() as owned:
-        pool = database.async_pool(settings)
-        await pool.open()
-        owned.push_async_callback(pool.close)
+        pool, reads = database.async_pool(settings), database.async_pool(settings, autocommit=True)
+        for each in (pool, reads):
+            await each.open()
+            owned.push_async_callback(each.close)
         redis_url = settings.redis_url.get_secret_value()
         client = redis.asyncio.Redis.from_url(
             redis_url,
@@ -82,7 +83,7 @@ async def services(
         ids = IdGenerator()
         feed = FeedPipeline(
             settings=settings,
-            database=pool,
+            database=reads,
             sources=[FollowingSource(client), CelebritySource(client)],
             explore=ExploreSource(client),
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts(client)],

@@ -1,5 +1,7 @@
 """`photofeed serve`: the API from the command line."""
 
+import os
+
 import typer
 
 app = typer.Typer(help="Serve the API.")
@@ -8,8 +10,10 @@ app = typer.Typer(help="Serve the API.")
 @app.command("serve")
 def serve() -> None:
     """Serve the API until told to stop (SIGTERM or Ctrl-C); open requests are finished first."""
+    # arrays of a request are small, and processes, not threads, share the cores
+    os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     from granian import Granian  # noqa: PLC0415  `photofeed --help` stays fast
-    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.constants import Interfaces, Loops  # noqa: PLC0415
 
     from photofeed.settings import load_settings  # noqa: PLC0415
 
@@ -20,6 +24,7 @@ def serve() -> None:
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
         workers=settings.api_workers,
         websockets=False,
         workers_kill_timeout=15,
