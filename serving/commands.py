@@ -11,7 +11,7 @@ app = typer.Typer(help="Serve the API.")
 def serve() -> None:
     """Serve the API until told to stop (SIGTERM or Ctrl-C); open requests are finished first."""
     # arrays of a request are small, and processes, not threads, share the cores
-    os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     from granian import Granian  # noqa: PLC0415  `photofeed --help` stays fast
     from granian.constants import Interfaces, Loops  # noqa: PLC0415
 
