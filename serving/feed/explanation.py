@@ -9,7 +9,7 @@ from serving.feed.candidates import Candidates, Mask, Source
 from serving.feed.features import FeatureMatrix
 from serving.feed.rerankers import LeftOut
 from serving.feed.scorers import Scores
-from serving.feed.slate import SlateItem
+from serving.feed.slate import SlateItems
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Explanation:
     candidates: Candidates = field(default_factory=Candidates.empty)
     features: FeatureMatrix | None = None
     scores: Scores | None = None
-    items: tuple[SlateItem, ...] = ()
+    items: SlateItems | None = None
     left_out: list[LeftOut] = field(default_factory=list)
 
     def drop(self, candidates: Candidates, kept: Mask, reason: str) -> None:
@@ -34,7 +34,8 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """One entry a candidate: those in the slate by place, then the others by score, then the dropped ones."""
-        places = {item.post_id: place for place, item in enumerate(self.items)}
+        shown = self.items.post_ids.tolist() if self.items else []
+        places = {post_id: place for place, post_id in enumerate(shown)}
         reasons = {int(row): one.reason for one in self.left_out for row in one.rows}
         ranked = [self._ranked(row, places, reasons) for row in range(len(self.candidates))]
         ranked.sort(key=lambda one: (one["place"] is None, one["place"] or 0, -one["score"]))

@@ -30,7 +30,7 @@ from photofeed.errors import NotFoundError
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import uuid7
 from photofeed.settings import Settings
-from serving.feed.candidates import Candidates, Source
+from serving.feed.candidates import Candidates
 from serving.feed.explanation import Explanation
 from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
@@ -41,7 +41,7 @@ from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
 from serving.feed.scorers import Scores
 from serving.feed.scorers.ladder import Ladder
 from serving.feed.served_log import ServedLog
-from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItem, SlateStore
+from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItem, SlateItems, SlateStore
 from serving.feed.sources import CandidateSource
 from serving.posts import Posts
 
@@ -217,7 +217,7 @@ class FeedPipeline:
         scores: Scores,
         shortest: int,
         explanation: Explanation,
-    ) -> tuple[SlateItem, ...]:
+    ) -> SlateItems:
         """Order candidates into a slate by the rules."""
         rows = np.argsort(-scores, kind="stable")
         ranking = Ranking(
@@ -231,18 +231,17 @@ class FeedPipeline:
             shortest=shortest,
         )
         ranking, explanation.left_out = rerank(ranking, self.rules)
-        places = zip(ranking.rows.tolist(), ranking.propensities.tolist(), strict=True)
-        return tuple(_item(candidates, features, scores, place, propensity) for place, propensity in places)
+        return _items(ranking, features, scores)
 
     async def _page(self, slate: Slate, offset: int, limit: int) -> Page:
         """A page from `offset`; posts that may no longer be seen are gone, and no author gains a third in a row."""
         with _timed("page"):
-            wanted = slate.items[offset : offset + limit]
+            post_ids, authors = slate.items.post_ids[offset : offset + limit].tolist(), slate.items.author_ids.tolist()
             async with self.database.connection() as connection:
-                posts = await self.posts.by_ids(connection, slate.user_id, [item.post_id for item in wanted])
-            visible = [place for place, item in enumerate(wanted, offset) if item.post_id in posts]
-            before = [item.author_id for item in slate.items[max(0, offset - MOST_IN_A_ROW) : offset]]
-            spaced = [visible[p] for p in space_authors([slate.items[p].author_id for p in visible], before)]
+                posts = await self.posts.by_ids(connection, slate.user_id, post_ids)
+            visible = [place for place, post_id in enumerate(post_ids, offset) if post_id in posts]
+            before = authors[max(0, offset - MOST_IN_A_ROW) : offset]
+            spaced = [visible[p] for p in space_authors([authors[p] for p in visible], before)]
             shown = list(enumerate(spaced, offset))
             items = [_item_json(position, slate.items[place], posts) for position, place in shown]
         self.served_log.add(slate, offset, shown)
@@ -258,16 +257,15 @@ def _outside_graph(candidates: Candidates) -> Candidates:
     return candidates.take(~(explore & np.isin(candidates.author_ids, followed)))
 
 
-def _item(
-    candidates: Candidates, features: FeatureMatrix | None, scores: Scores, place: int, propensity: float
-) -> SlateItem:
-    return SlateItem(
-        post_id=int(candidates.post_ids[place]),
-        author_id=int(candidates.author_ids[place]),
-        source=Source(int(candidates.sources[place])),
-        score=float(scores[place]),
-        propensity=propensity,
-        features=tuple(features.values[place].tolist()) if features else (),
+def _items(ranking: Ranking, features: FeatureMatrix | None, scores: Scores) -> SlateItems:
+    rows, candidates = ranking.rows, ranking.candidates
+    return SlateItems(
+        post_ids=candidates.post_ids[rows],
+        author_ids=candidates.author_ids[rows],
+        sources=candidates.sources[rows],
+        scores=scores[rows],
+        propensities=ranking.propensities,
+        features=features.values[rows] if features else np.empty((len(rows), 0), np.float32),
     )
 
 

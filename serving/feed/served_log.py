@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio.to_thread
@@ -21,6 +22,16 @@ SERVED = Counter("photofeed_served_log_pages", "Pages of feeds by what became of
 _BUFFER_PAGES, _BATCH_PAGES, _ATTEMPTS = 10_000, 200, 5
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What a message is made of, once the reply is on its way."""
+
+    slate: Slate
+    offset: int
+    shown: list[tuple[int, int]]
+    served_at: datetime
+
+
 class ServedLog:
     """Takes pages without waiting, and publishes them in the background.
 
@@ -29,7 +40,7 @@ class ServedLog:
 
     def __init__(self, publisher: EventPublisher) -> None:
         self._publisher = publisher
-        self._pages: asyncio.Queue[Envelope] = asyncio.Queue(_BUFFER_PAGES)
+        self._pages: asyncio.Queue[_Page] = asyncio.Queue(_BUFFER_PAGES)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,7 +59,7 @@ class ServedLog:
     def add(self, slate: Slate, offset: int, shown: list[tuple[int, int]]) -> None:
         """Note one page: `shown` are (position, place in the slate) of its posts."""
         try:
-            self._pages.put_nowait(_envelope(slate, offset, shown))
+            self._pages.put_nowait(_Page(slate, offset, shown, datetime.now(UTC)))
         except asyncio.QueueFull:
             SERVED.labels("dropped").inc()
 
@@ -61,10 +72,11 @@ class ServedLog:
             for _ in pages:
                 self._pages.task_done()
 
-    async def _send(self, pages: list[Envelope]) -> None:
+    async def _send(self, pages: list[_Page]) -> None:
+        envelopes = await anyio.to_thread.run_sync(_envelopes, pages)
         for attempt in range(_ATTEMPTS):
             try:
-                await anyio.to_thread.run_sync(self._publisher.publish, FEED_SERVED.name, pages)
+                await anyio.to_thread.run_sync(self._publisher.publish, FEED_SERVED.name, envelopes)
             except RetryableError as error:
                 log.warning("served log waits for the event log", pages=len(pages), error=str(error))
                 await asyncio.sleep(min(2.0**attempt, 10.0))
@@ -75,29 +87,35 @@ class ServedLog:
         log.error("served log pages dropped", pages=len(pages))
 
 
-def _envelope(slate: Slate, offset: int, shown: list[tuple[int, int]]) -> Envelope:
+def _envelopes(pages: list[_Page]) -> list[Envelope]:
+    return [_envelope(page) for page in pages]
+
+
+def _envelope(page: _Page) -> Envelope:
+    slate = page.slate
+    shown = [(position, slate.items[place]) for position, place in page.shown]
     items = [
         {
-            "postId": slate.items[place].post_id,
-            "creatorId": slate.items[place].author_id,
+            "postId": item.post_id,
+            "creatorId": item.author_id,
             "position": position,
-            "score": slate.items[place].score,
-            "source": slate.items[place].source.label,
-            "pool": slate.items[place].source.pool,
-            "propensity": slate.items[place].propensity,
-            "features": slate.items[place].features,
+            "score": item.score,
+            "source": item.source.label,
+            "pool": item.source.pool,
+            "propensity": item.propensity,
+            "features": item.features,
         }
-        for position, place in shown
+        for position, item in shown
     ]
     payload = {
         "slateId": slate.id,
         "userId": slate.user_id,
-        "offset": offset,
+        "offset": page.offset,
         "ranking": slate.ranking,
         "modelVersion": slate.model_version,
         "rankedAt": slate.ranked_at.isoformat(),
-        "featureNames": FEATURE_NAMES if any(item["features"] for item in items) else None,
-        "servedAt": datetime.now(UTC).isoformat(),
+        "featureNames": FEATURE_NAMES if any(item.features for _, item in shown) else None,
+        "servedAt": page.served_at.isoformat(),
         "items": items,
     }
-    return Envelope("feed.served", str(slate.user_id), payload)
+    return Envelope("feed.served", str(slate.user_id), payload, occurred_at=page.served_at)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import jwt
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from photofeed.errors import InvalidError
 from photofeed.settings import Settings
-from serving.feed.candidates import Source
+from serving.feed.candidates import Ids, Source
 
 KEPT_FOR = timedelta(minutes=30)
 
@@ -27,6 +29,54 @@ class SlateItem:
 
 
 @dataclass(frozen=True, slots=True)
+class SlateItems:
+    """The posts of a slate in their order, as columns of equal length (n,); an item is made when somebody looks at it.
+
+    `features` is float32 (n, features), or (n, 0) where there are none.
+    """
+
+    post_ids: Ids
+    author_ids: Ids
+    sources: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    propensities: NDArray[np.float64]
+    features: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.post_ids)
+
+    def __getitem__(self, place: int) -> SlateItem:
+        return SlateItem(
+            post_id=int(self.post_ids[place]),
+            author_id=int(self.author_ids[place]),
+            source=Source(int(self.sources[place])),
+            score=float(self.scores[place]),
+            propensity=float(self.propensities[place]),
+            features=tuple(self.features[place].tolist()),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Column after column, little-endian."""
+        columns = zip((getattr(self, name) for name in self.__slots__), _COLUMN_TYPES, strict=True)
+        return b"".join(np.ascontiguousarray(column, kind).tobytes() for column, kind in columns)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, count: int) -> Self:
+        """The items of which `to_bytes` made these bytes."""
+        columns: list[NDArray[Any]] = []
+        offset = 0
+        for kind in _COLUMN_TYPES[:-1]:
+            columns.append(np.frombuffer(data, kind, count, offset))
+            offset += columns[-1].nbytes
+        features = np.frombuffer(data, _COLUMN_TYPES[-1], offset=offset)
+        columns.append(features.reshape(count, features.size // count if count else 0))
+        return cls(*columns)
+
+
+_COLUMN_TYPES = ("<i8", "<i8", "<i1", "<f8", "<f8", "<f4")
+
+
+@dataclass(frozen=True, slots=True)
 class Slate:
     """An ordered answer to one request; `ranked_at` is the moment that its features are true at."""
 
@@ -36,7 +86,7 @@ class Slate:
     model_name: str | None
     model_version: str | None
     engine: str | None
-    items: tuple[SlateItem, ...]
+    items: SlateItems
     ranked_at: datetime
     skipped_sources: tuple[str, ...] = ()
 
@@ -49,10 +99,17 @@ class SlateStore:
 
     async def keep(self, slate: Slate) -> None:
         """Keep a slate."""
-        items = [[i.post_id, i.author_id, i.source, i.score, i.propensity, i.features] for i in slate.items]
-        ranked_at = slate.ranked_at.isoformat()
-        document = [slate.user_id, slate.ranking, slate.model_name, slate.model_version, slate.engine, items, ranked_at]
-        await self._redis.set(f"slate:{slate.id}", orjson.dumps(document), ex=KEPT_FOR)
+        head = [
+            slate.user_id,
+            slate.ranking,
+            slate.model_name,
+            slate.model_version,
+            slate.engine,
+            slate.ranked_at,
+            len(slate.items),
+        ]
+        document = orjson.dumps(head) + b"\n" + slate.items.to_bytes()
+        await self._redis.set(_key(slate.id), document, ex=KEPT_FOR)
 
     async def load(self, slate_id: str) -> Slate:
         """A kept slate.
@@ -60,23 +117,19 @@ class SlateStore:
         Raises:
             InvalidError: it is no longer kept.
         """
-        saved = await self._redis.get(f"slate:{slate_id}")
+        saved = await self._redis.get(_key(slate_id))
         if saved is None:
             raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
-        user_id, ranking, model_name, model_version, engine, items, ranked_at = orjson.loads(saved)
-        return Slate(
-            slate_id,
-            user_id,
-            ranking,
-            model_name,
-            model_version,
-            engine,
-            tuple(
-                SlateItem(post, author, Source(source), score, propensity, tuple(features))
-                for post, author, source, score, propensity, features in items
-            ),
-            datetime.fromisoformat(ranked_at),
-        )
+        head, _, columns = saved.partition(b"\n")
+        user_id, ranking, model_name, model_version, engine, ranked_at, count = orjson.loads(head)
+        items = SlateItems.from_bytes(columns, count)
+        moment = datetime.fromisoformat(ranked_at)
+        return Slate(slate_id, user_id, ranking, model_name, model_version, engine, items, moment)
+
+
+def _key(slate_id: str) -> str:
+    """The name says the layout: one of another release is not found, which reads like one that expired."""
+    return f"slate:columns:{slate_id}"
 
 
 @dataclass(frozen=True, slots=True)
