@@ -6,14 +6,16 @@
     pool:trending    public posts by how fast they are liked now, for exploring
     seen:<user>      posts lately shown to the user, by when
     hidden:<user>    posts the user never wants to see again
+    active           people by when they last looked at posts: they are delivered to first
 
 All of it may be lost: it is rebuilt from PostgreSQL and the event log.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import redis
 
 from photofeed.posts import PostRef, author_of, decode_members
@@ -24,7 +26,9 @@ POOL_LENGTH = 5_000
 AUTHOR_LENGTH = 500
 SEEN_LENGTH = 2_000
 TRENDING_HALF_LIFE_SECONDS = 86_400.0
-_PIPELINE = 1_000
+ACTIVE_PEOPLE = "active"
+MOST_ACTIVE_PEOPLE = 1_000_000
+_PIPELINE, _PARTS = 1_000, 6
 
 
 def timeline_key(user_id: int) -> str:
@@ -83,6 +87,22 @@ def entries_of(client: RedisClient, posts: Sequence[PostRef]) -> Iterator[tuple[
             yield from ((key.decode(), wanted[post_id]) for post_id in sorted(found))
 
 
+def note_active(pipeline: Any, last_seen: Mapping[int, float]) -> None:
+    """Note when people last looked at posts, in seconds since the epoch; the most recent stay known."""
+    if last_seen:
+        pipeline.zadd(ACTIVE_PEOPLE, last_seen, gt=True)
+        pipeline.zremrangebyrank(ACTIVE_PEOPLE, 0, -MOST_ACTIVE_PEOPLE - 1)
+
+
+def recently_active_first(client: RedisClient, user_ids: Sequence[int]) -> list[int]:
+    """People in the order in which they last looked at posts, latest first; those not known to have come last."""
+    if not user_ids:
+        return []
+    last_seen = np.array([moment or 0.0 for moment in client.zmscore(ACTIVE_PEOPLE, user_ids)])
+    ordered: list[int] = np.array(user_ids, np.int64)[np.argsort(-last_seen, kind="stable")].tolist()
+    return ordered
+
+
 class TimelineWriter:
     """Keeps timelines; every call may be repeated and leaves the same state."""
 
@@ -91,15 +111,44 @@ class TimelineWriter:
         self._length = timeline_length
 
     def add_to_followers(self, post: PostRef, follower_ids: Sequence[int]) -> None:
-        """Put a post into followers' timelines, newest `timeline_length` kept."""
+        """Put a post into followers' timelines, newest `timeline_length` kept; who was there lately comes first.
+
+        The commands are packed here: packed argument by argument they are most of what a delivery costs.
+        """
         member = post.member()
-        for start in range(0, len(follower_ids), _PIPELINE):
-            pipeline = self._redis.pipeline(transaction=False)
-            for follower_id in follower_ids[start : start + _PIPELINE]:
-                key = timeline_key(follower_id)
-                pipeline.zadd(key, {member: post.posted_ms})
-                pipeline.zremrangebyrank(key, 0, -self._length - 1)
-            pipeline.execute()
+        add = b"$%d\r\n%d\r\n$%d\r\n%b\r\n" % (len(str(post.posted_ms)), post.posted_ms, len(member), member)
+        beyond = b"%d" % (-self._length - 1)
+        trim = b"$1\r\n0\r\n$%d\r\n%b\r\n" % (len(beyond), beyond)
+        recent_first = recently_active_first(self._redis, follower_ids)
+        for start in range(0, len(recent_first), _PIPELINE):
+            commands = []
+            for follower_id in recent_first[start : start + _PIPELINE]:
+                key = b"tl:%d" % follower_id
+                head = b"$%d\r\n%b\r\n" % (len(key), key)
+                commands += (b"*4\r\n$4\r\nZADD\r\n", head, add, b"*4\r\n$15\r\nZREMRANGEBYRANK\r\n", head, trim)
+            self._send(b"".join(commands), len(commands) // _PARTS * 2)
+
+    def _send(self, packed: bytes, replies: int) -> None:
+        """Send packed commands through the client's pool, and take as many replies.
+
+        Raises:
+            redis.RedisError: the connection failed, or Redis refused a command.
+        """
+        pool = self._redis.connection_pool
+        connection = pool.get_connection()
+
+        def exchange() -> None:
+            connection.send_packed_command([packed])
+            for _ in range(replies):
+                connection.read_response()
+
+        try:
+            connection.retry.call_with_retry(exchange, lambda _: connection.disconnect())
+        except BaseException:
+            connection.disconnect()  # what is left on it is nobody's
+            raise
+        finally:
+            pool.release(connection)
 
     def add_to_author(self, post: PostRef, *, public: bool) -> None:
         """Put a post among its author's own and, if everyone may see it, into the pool of fresh posts."""

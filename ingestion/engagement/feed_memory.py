@@ -17,6 +17,7 @@ from photofeed.timelines import (
     TRENDING_POOL,
     RedisClient,
     hidden_key,
+    note_active,
     seen_key,
     trending_score,
 )
@@ -43,7 +44,9 @@ class RedisFeedMemory:
     def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
         """Note what was seen and what trends, in one pipeline."""
         pipeline: Any = self._redis.pipeline(transaction=False)
-        for user, posts in _seen(events).items():
+        seen = _seen(events)
+        note_active(pipeline, {user: max(posts.values()) for user, posts in seen.items()})
+        for user, posts in seen.items():
             pipeline.zadd(seen_key(user), posts, gt=True)
             pipeline.zremrangebyrank(seen_key(user), 0, -SEEN_LENGTH - 1)
         unwelcome = events.did(Action.HIDE) | events.did(Action.REPORT)

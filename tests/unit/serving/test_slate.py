@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 
 from serving.feed.slate import SlateItems
 
@@ -12,8 +13,8 @@ _numbers = arrays.arrays(np.float64, 7, elements=st.floats(allow_nan=False))
 _features = st.integers(0, 5).flatmap(lambda width: arrays.arrays(np.float32, (7, width)))
 
 
-@given(_ids, _ids, arrays.arrays(np.int8, 7, elements=st.integers(0, 7)), _numbers, _numbers, _features)
-def test_a_slate_comes_back_as_it_was_kept(*columns: NDArray[Any]) -> None:
+@given(st.tuples(_ids, _ids, arrays.arrays(np.int8, 7, elements=st.integers(0, 7)), _numbers, _numbers, _features))
+def test_a_slate_comes_back_as_it_was_kept(columns: tuple[NDArray[Any], ...]) -> None:
     kept = SlateItems(*columns)
     back = SlateItems.from_bytes(kept.to_bytes(), len(kept))
     for name in SlateItems.__slots__:
@@ -23,5 +24,6 @@ def test_a_slate_comes_back_as_it_was_kept(*columns: NDArray[Any]) -> None:
 
 def test_an_empty_slate_comes_back_empty() -> None:
     columns: list[NDArray[Any]] = [np.zeros(0, kind) for kind in ("i8", "i8", "i1", "f8", "f8")]
-    empty = SlateItems(*columns, np.zeros((0, 46), np.float32))
+    columns.append(np.zeros((0, 46), np.float32))
+    empty = SlateItems(*columns)
     assert len(SlateItems.from_bytes(empty.to_bytes(), 0)) == 0
