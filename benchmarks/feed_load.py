@@ -212,7 +212,8 @@ VIEWERS_AT_ONCE = 100
 
 
 def post_members(world: World) -> NDArray[Any]:
-    """Every post as a member of a sorted set, (n,) opaque items."""
-    rows = np.empty(len(world.posts), POST_DTYPE)
+    """Every post as a member of a sorted set, (n,) opaque items; no two look alike."""
+    rows = np.zeros(len(world.posts), POST_DTYPE)
     rows["post_id"], rows["author_id"], rows["topic_id"] = world.posts, world.people[world.authors], world.topic_ids
+    rows["perceptual_hash"] = np.random.default_rng(world.seed + 3).integers(1, 2**63 - 1, len(rows))
     return rows.view(f"V{POST_DTYPE.itemsize}")

@@ -121,7 +121,7 @@ class TimelineWriter:
         trim = b"$1\r\n0\r\n$%d\r\n%b\r\n" % (len(beyond), beyond)
         recent_first = recently_active_first(self._redis, follower_ids)
         for start in range(0, len(recent_first), _PIPELINE):
-            commands = []
+            commands: list[bytes] = []
             for follower_id in recent_first[start : start + _PIPELINE]:
                 key = b"tl:%d" % follower_id
                 head = b"$%d\r\n%b\r\n" % (len(key), key)
