@@ -41,12 +41,12 @@ from rich.table import Table
 
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.feature_store import load_manifest
-from photofeed.features.ranking import StoredFeatures, ranking_matrix
+from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
 from photofeed.ids import encode_id
 from photofeed.model_contract import MODEL_FILE, TABLES_FILE
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store.reader import PackedReader
-from photofeed.posts import decode_members
+from photofeed.posts import POST_DTYPE, decode_members
 from photofeed.scorer import BitslicedScorer, BoosterScorer, ScoringTables
 from photofeed.settings import Settings
 from photofeed.timelines import FRESH_POOL, connect_redis, timeline_key
@@ -79,9 +79,11 @@ def bench(state: Path, people: int, posts: int) -> Iterator[Bench]:
     with EmbeddedStack(state / f"{people}x{posts}") as stack:
         settings, folder = stack.settings(), state / f"{people}x{posts}" / "benchmark"
         marker = folder / "world.json"
-        known = json.loads(marker.read_text()) if marker.is_file() else {"nowMs": int(time.time() * 1000)}
+        kept = json.loads(marker.read_text()) if marker.is_file() else {}
+        known = {"nowMs": kept.get("nowMs", int(time.time() * 1000)), "features": len(FEATURE_NAMES)}
+        known |= {"postBytes": POST_DTYPE.itemsize}
         ready = Bench(settings, folder, draw_world(people, posts, known["nowMs"]))
-        if not marker.is_file():
+        if known != kept:  # none yet, or one that this code could not read
             folder.mkdir(exist_ok=True)
             _build(ready)
             marker.write_text(json.dumps(known))

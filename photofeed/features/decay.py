@@ -20,4 +20,10 @@ def decay(values: FloatArray, elapsed_seconds: FloatArray | float, half_life_sec
     Returns:
         float64, the broadcast shape. Source: Cormode et al., Forward Decay, ICDE 2009, the exponential case.
     """
-    return values * np.exp2(-np.maximum(elapsed_seconds, 0.0) / half_life_seconds)
+    return values * decay_factors(elapsed_seconds, half_life_seconds)
+
+
+def decay_factors(elapsed_seconds: FloatArray | float, half_life_seconds: FloatArray | float) -> FloatArray:
+    """What `decay` multiplies by: many counters of one time share it."""
+    factors: FloatArray = np.exp2(-np.maximum(elapsed_seconds, 0.0) / half_life_seconds)
+    return factors

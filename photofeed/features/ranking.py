@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.features.counters import AS_OF_FIELD
-from photofeed.features.decay import FloatArray, decay
+from photofeed.features.decay import FloatArray, decay_factors
 from photofeed.features.manifest import FeatureManifest
 
 MICROSECONDS = 1e6
@@ -42,16 +42,27 @@ class StoredFeatures:
             for field, half_life in view.half_lives.items()
         }
         self.now = now
+        # many features share a column, and most counters of a view a half-life
+        self._faded: dict[str, FloatArray] = {}
+        self._factors: dict[tuple[str, float], FloatArray] = {}
 
     def __call__(self, view: str, field: str) -> FloatArray:
         """One feature of all rows, float64; a counter is what is left of it now, and never negative."""
         name = f"{view}__{field}"
+        if name not in self._faded:
+            self._faded[name] = self._fade(view, name)
+        return self._faded[name]
+
+    def _fade(self, view: str, name: str) -> FloatArray:
         stored = np.asarray(self._columns[name], dtype=np.float64)
         half_life = self._half_lives.get(name)
         if half_life is None:
             return stored
         if np.isfinite(half_life):
-            stored = decay(stored, self.now - self._seconds(view, AS_OF_FIELD), half_life)
+            shared = (view, half_life)
+            if shared not in self._factors:
+                self._factors[shared] = decay_factors(self.now - self._seconds(view, AS_OF_FIELD), half_life)
+            stored = stored * self._factors[shared]
         return np.maximum(stored, 0.0)
 
     def age_seconds(self, view: str, field: str) -> FloatArray:
