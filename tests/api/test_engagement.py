@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photofeed.errors import RetryableError
 from photofeed.event_log import InMemoryConsumer
 from photofeed.events import Envelope, engagement_events
 from photofeed.topics import ENGAGEMENT
@@ -115,6 +116,34 @@ def test_a_batch_takes_what_can_be_and_says_of_the_rest_why_not(
         (9, "too_old"),
     ]
     assert sorted(_actions(app, published)) == ["dwell", "impression", "like", "profile_visit"]
+
+
+def test_taking_back_what_was_never_given_changes_nothing(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (author, post_id) = app.person(), post
+    batch = [
+        _event("unlike", postId=post_id),
+        _event("unsave", postId=post_id),
+        _event("unfollow", personId=author.id),
+    ]
+    body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
+    assert (body["accepted"], body["unchanged"], body["refused"]) == (0, 3, [])
+    assert _actions(app, published) == []
+
+
+def test_an_event_log_that_is_away_is_no_promise(
+    app: "App", post: tuple["Person", str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise RetryableError("no broker")
+
+    viewer, (_, post_id) = app.person(), post
+    with monkeypatch.context() as patched:
+        patched.setattr(app.log.__class__, "publish", away)
+        reply = viewer.call("POST", "/v1/events", json={"events": [_event("open", postId=post_id)]})
+    assert reply.status_code == 503
+    assert reply.json()["code"] == "try_again"
 
 
 @pytest.mark.parametrize(

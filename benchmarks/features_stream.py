@@ -1,0 +1,334 @@
+"""From the events API to features online: what the intake takes, what a core of the features worker does, how fresh.
+
+Everything runs as users run it: the embedded servers, one API process, the features worker as a process of its own. The
+topic is filled before the worker starts, so that it works as fast as it can; what it costs is its own processor time,
+start-up left out, which other load on the machine does not change much. Prints a table, then one line of JSON.
+"""
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx2
+import numpy as np
+import psutil
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from photofeed import database
+from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
+from photofeed.event_log import KafkaPublisher, KafkaReader
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, engagement_payloads
+from photofeed.feature_store import load_manifest
+from photofeed.ids import encode_id, topic_id
+from photofeed.object_store import S3ObjectStore
+from photofeed.online_store.reader import PackedReader
+from photofeed.settings import Settings
+from photofeed.timelines import connect_redis
+from photofeed.tokens import mint_token
+from photofeed.topics import ENGAGEMENT
+
+PHOTOFEED = str(Path(sys.executable).with_name("photofeed"))
+PEOPLE, CREATORS, POSTS, TOPICS = 20_000, 2_000, 50_000, 50
+EVENTS_A_MESSAGE = 10
+KINDS = {
+    Action.IMPRESSION: 60,
+    Action.DWELL: 25,
+    Action.OPEN: 8,
+    Action.LIKE: 4,
+    Action.SAVE: 1,
+    Action.COMMENT: 1,
+    Action.PROFILE_VISIT: 1,
+}
+TYPICAL_RATE = 1_000
+BATCH = 100
+CONNECTIONS = 8
+PATIENCE_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything."""
+
+    backlog: int  # events in the topic before the worker starts
+    fresh_seconds: float  # how long events come at TYPICAL_RATE
+    intake_batches: int
+
+    @staticmethod
+    def of(*, small: bool) -> "Scale":
+        """A run of seconds, or one to quote."""
+        return Scale(40_000, 5, 100) if small else Scale(400_000, 30, 600)
+
+
+@dataclass(slots=True)
+class Clients:
+    """People who look at posts, some of which are far more popular than others."""
+
+    random: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def message(self, events: int, *, user: int | None = None) -> Envelope:
+        """What one person did in the last second."""
+        who = user or 10**15 + self.random.randrange(PEOPLE)
+        return engagement_envelope(who, [self._event(who) for _ in range(events)])
+
+    def _event(self, user: int) -> EngagementEvent:
+        post = int(self.random.paretovariate(1.1)) % POSTS + 1
+        (action,) = self.random.choices(list(KINDS), KINDS.values())
+        on_post = action is not Action.PROFILE_VISIT
+        return EngagementEvent(
+            id=str(uuid.uuid4()),
+            action=action,
+            user_id=user,
+            creator_id=2 * 10**15 + post % CREATORS,
+            occurred_at=datetime.now(UTC),
+            post_id=post if on_post else None,
+            topic_id=topic_id(f"topic {post % TOPICS}") if on_post else None,
+            content_type=("photo", "reel")[post % 2] if on_post else None,
+            slate_id="0198a000-0000-7000-8000-000000000000",
+            position=post % 30,
+            dwell_ms=1500 if action is Action.DWELL else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """The embedded stack, set up."""
+
+    settings: Settings
+    environment: dict[str, str]
+
+    @contextmanager
+    def process(self, *arguments: str) -> Iterator[psutil.Process]:
+        """A photofeed process, ended with the block."""
+        command = (PHOTOFEED, *arguments)
+        running = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        try:
+            yield psutil.Process(running.pid)
+        finally:
+            running.terminate()
+            running.wait(60)
+
+
+@contextmanager
+def lab() -> Iterator[Lab]:
+    """A stack of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedStack(Path(folder)) as stack:
+        stack.start(servers=WITHOUT_MLFLOW)
+        environment = {**os.environ, "PHOTOFEED_STATE_DIR": folder, "PHOTOFEED_LOG_LEVEL": "WARNING"}
+        subprocess.run((PHOTOFEED, "setup"), env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        yield Lab(stack.settings(), environment)
+
+
+def fill(publisher: KafkaPublisher, clients: Clients, events: int, a_message: int) -> None:
+    """Put events into the topic, as the API puts them there."""
+    for start in range(0, events, 10_000):
+        count = min(10_000, events - start) // a_message
+        publisher.publish(ENGAGEMENT.name, [clients.message(a_message) for _ in range(count)])
+
+
+def counted(settings: Settings) -> int:
+    """How many event ids the worker remembers."""
+    with connect_redis(settings) as client:
+        return sum(int(client.scard(key)) for key in client.scan_iter("counted:*"))
+
+
+def wait_until_counted(settings: Settings, events: int) -> int:
+    """Until the worker has counted so many events; returns how many they are by then.
+
+    Raises:
+        TimeoutError: it does not get there.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (now := counted(settings)) < events:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the worker has counted {now} of {events} events")
+        time.sleep(0.05)
+    return now
+
+
+def throughput(lab: Lab, publisher: KafkaPublisher, scale: Scale, a_message: int) -> tuple[float, float]:
+    """Events per second of the worker's own processor time, and by the clock, on a topic that is full already."""
+    before = counted(lab.settings)
+    fill(publisher, Clients(random.Random(a_message)), scale.backlog, a_message)
+    with lab.process("work", "features") as worker:
+        first = wait_until_counted(lab.settings, before + 1)  # what it took to start is behind it
+        cpu, began = _processor_seconds(worker), time.monotonic()
+        wait_until_counted(lab.settings, before + scale.backlog)
+        seconds = time.monotonic() - began
+        events = before + scale.backlog - first
+        return events / (_processor_seconds(worker) - cpu), events / seconds
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def freshness(lab: Lab, publisher: KafkaPublisher, seconds: float) -> list[float]:
+    """Milliseconds from an event's occurrence until a reader sees it, while TYPICAL_RATE others come every second."""
+    clients, stop = Clients(random.Random(3)), threading.Event()
+    manifest = load_manifest(lab.settings, S3ObjectStore.connect(lab.settings))
+
+    def traffic() -> None:
+        due = time.monotonic()
+        while not stop.is_set():
+            due += 0.1
+            messages = TYPICAL_RATE // 10 // EVENTS_A_MESSAGE
+            publisher.publish(ENGAGEMENT.name, [clients.message(EVENTS_A_MESSAGE) for _ in range(messages)])
+            stop.wait(max(due - time.monotonic(), 0.0))
+
+    watched, probes = Clients(random.Random(5)), []
+    with lab.process("work", "features"), connect_redis(lab.settings) as client:
+        reader = PackedReader([manifest.view("user_activity").schema], client=client)
+
+        def visible_after(user: int) -> float:
+            began = time.perf_counter()
+            publisher.publish(ENGAGEMENT.name, [watched.message(1, user=user)])
+            deadline = began + PATIENCE_SECONDS
+            while not reader.read({"user_id": np.array([user])})["user_activity"].found[0]:
+                if time.perf_counter() > deadline:
+                    raise TimeoutError("an event never became visible")
+                time.sleep(0.002)
+            return (time.perf_counter() - began) * 1e3
+
+        visible_after(3 * 10**15)  # the worker has started
+        sender = threading.Thread(target=traffic)
+        sender.start()
+        try:
+            ends = time.monotonic() + seconds
+            while time.monotonic() < ends:
+                probes.append(visible_after(3 * 10**15 + len(probes) + 1))
+                time.sleep(watched.random.random() * 0.1)
+        finally:
+            stop.set()
+            sender.join()
+    return probes
+
+
+_PEOPLE = """
+insert into users (id, handle, display_name, created_at)
+select n, 'bench' || n, 'Bench ' || n, now() from generate_series(1, 1000) n
+"""
+_PHOTOS = """
+insert into photos (id, owner_id, status, original_key, created_at)
+select n, n % 1000 + 1, 'ready', 'bench/' || n, now() from generate_series(1, 5000) n
+"""
+_POSTS = """
+insert into posts (id, author_id, topic_id, content_type, posted_at, visible)
+select n, n % 1000 + 1, n % 50 + 1, 'photo', now(), true from generate_series(1, 5000) n
+"""
+
+
+async def intake(lab: Lab, scale: Scale) -> tuple[float, float, float]:
+    """Accepted events per second of one API process, and milliseconds of a batch of BATCH events: median, 99th.
+
+    Raises:
+        RuntimeError: an event that was accepted is not in the topic.
+    """
+    with database.connect(lab.settings) as connection:
+        for statement in (_PEOPLE, _PHOTOS, _POSTS):
+            connection.execute(statement)
+    rng, sent, times = random.Random(9), set[str](), list[float]()
+    behaviour = [action for action in KINDS if action not in {Action.LIKE, Action.SAVE, Action.PROFILE_VISIT}]
+    weights = [KINDS[action] for action in behaviour]
+
+    def batch() -> dict[str, Any]:
+        events = [
+            {
+                "id": str(uuid.uuid4()),
+                "type": action.value,
+                "postId": encode_id(rng.randrange(5000) + 1),
+                "slateId": "0198a000-0000-7000-8000-000000000000",
+                "position": place % 30,
+                "occurredAt": datetime.now(UTC).isoformat(),
+            }
+            for place, action in enumerate(rng.choices(behaviour, weights, k=BATCH))
+        ]
+        return {"events": events}
+
+    async def client(http: httpx2.AsyncClient, bodies: Sequence[dict[str, Any]]) -> None:
+        for body in bodies:
+            token = mint_token(lab.settings, rng.randrange(1000) + 1)
+            began = time.perf_counter()
+            reply = await http.post("/v1/events", json=body, headers={"Authorization": f"Bearer {token}"})
+            times.append((time.perf_counter() - began) * 1e3)
+            reply.raise_for_status()
+            sent.update(event["id"] for event in body["events"])
+            if reply.json()["accepted"] != BATCH:
+                raise RuntimeError(f"refused: {reply.text[:500]}")
+
+    with lab.process("serve"):
+        async with httpx2.AsyncClient(base_url=lab.settings.public_url, timeout=30) as http:
+            for _ in range(600):
+                with suppress(httpx2.TransportError):
+                    if (await http.get("/healthz")).is_success:
+                        break
+                await asyncio.sleep(0.1)
+            bodies = [batch() for _ in range(scale.intake_batches + CONNECTIONS)]
+            await client(http, bodies[:CONNECTIONS])
+            times.clear()
+            began = time.perf_counter()
+            await asyncio.gather(*(client(http, bodies[CONNECTIONS + n :: CONNECTIONS]) for n in range(CONNECTIONS)))
+            seconds = time.perf_counter() - began
+    kept = {
+        event["id"]
+        for message in KafkaReader(lab.settings).read(ENGAGEMENT.name)
+        for event in engagement_payloads(Envelope.decode(message.value))
+    }
+    if lost := len(sent - kept):
+        raise RuntimeError(f"{lost} events were accepted and are not in the topic")
+    median, slow = np.percentile(times, [50, 99])
+    return scale.intake_batches * BATCH / seconds, float(median), float(slow)
+
+
+def run(small: bool) -> dict[str, float]:
+    """Measure intake, throughput and freshness on a stack of its own; prints the table."""
+    scale = Scale.of(small=small)
+    with ExitStack() as owned:
+        running = owned.enter_context(lab())
+        publisher = KafkaPublisher(running.settings)
+        owned.callback(publisher.close)
+        rates = {count: throughput(running, publisher, scale, count) for count in (1, EVENTS_A_MESSAGE, BATCH)}
+        probes = freshness(running, publisher, scale.fresh_seconds)
+        taken, median, slow = asyncio.run(intake(running, scale))
+    fresh = np.percentile(probes, [50, 99])
+    table = Table("what", "figure")
+    for count, (per_core, by_clock) in rates.items():
+        what = f"worker, {count} events a message: events per core second (by the clock)"
+        table.add_row(what, f"{per_core:,.0f} ({by_clock:,.0f})")
+    table.add_row(
+        f"freshness at {TYPICAL_RATE:,} events/s, {len(probes)} probes: p50, p99", f"{fresh[0]:.0f}, {fresh[1]:.0f} ms"
+    )
+    table.add_row(
+        f"API, batches of {BATCH}: events/s (p50, p99 of a batch)", f"{taken:,.0f} ({median:.0f}, {slow:.0f} ms)"
+    )
+    Console(width=120).print(table)
+    return {
+        "freshnessP50Ms": round(float(fresh[0]), 1),
+        "freshnessP99Ms": round(float(fresh[1]), 1),
+        "eventsPerCoreSecond": round(rates[EVENTS_A_MESSAGE][0]),
+        "intakeEventsPerSecond": round(taken),
+    }
+
+
+def main(small: Annotated[bool, typer.Option(help="A run of a minute.")] = False) -> None:
+    """Measure the stream half of the features."""
+    print(json.dumps(run(small)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
