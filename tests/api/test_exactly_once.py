@@ -1,7 +1,7 @@
 """Online features are those of the distinct events, whatever is killed, repeated, late or out of order."""
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 EVENTS, EVENTS_A_MESSAGE, MESSAGES_A_BATCH = 100_000, 10, 400
 LATE_SECONDS = 2 * 86_400  # what the events API takes
+STEPS = {
+    "before deciding",
+    "before remembering",
+    "after remembering",
+    "in the middle of pushing online",
+    "after pushing online",
+    "after pushing offline",
+    "before forgetting",
+    "after forgetting",
+}
 
 
 class Killed(BaseException):
@@ -36,16 +46,15 @@ class Killed(BaseException):
 
 
 class Fate:
-    """Decides at which step which process dies: at the n-th of all steps, for some n."""
+    """Decides who dies where: whoever comes to a step for the second and the fifth time."""
 
-    def __init__(self, deaths: set[int]) -> None:
-        self._deaths = deaths
-        self.steps = 0
+    def __init__(self) -> None:
+        self._times = Counter[str]()
         self.died_at = list[str]()
 
     def step(self, name: str) -> None:
-        self.steps += 1
-        if self.steps in self._deaths:
+        self._times[name] += 1
+        if self._times[name] in {2, 5}:
             self.died_at.append(name)
             raise Killed(name)
 
@@ -217,7 +226,7 @@ def test_features_equal_brute_force_though_workers_die_at_every_step_and_the_log
 ) -> None:
     first_id = uuid.uuid4().int % 2**40 + 2**50
     log, worker = _log(first_id), uuid.uuid4().hex
-    fate = Fate(set(range(5, 400, 13)))
+    fate = Fate()
 
     def new_process() -> EngagementPipeline:
         pipeline = engagement_pipeline(store, client)
@@ -244,10 +253,10 @@ def test_features_equal_brute_force_though_workers_die_at_every_step_and_the_log
 
     events = _distinct(log)
     assert len(events) == EVENTS
-    assert work("features") >= 10
-    assert len(set(fate.died_at)) >= 6, fate.died_at
+    assert work("features") == 2 * len(STEPS)
+    assert set(fate.died_at) == STEPS
     assert _check(store, client, events) > 10_000
-    work("features, from the start")
+    assert work("features, from the start") == 0
     assert _check(store, client, events) > 10_000
 
 
