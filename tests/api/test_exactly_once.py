@@ -167,7 +167,7 @@ def _brute_force(
     """The counters of each entity at its moment: every event added by itself, from the declarations as they stand."""
     sums: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.0] * len(view.counters))
     declared = [
-        (place, *term.split("="), counter.half_life_seconds)
+        (place, term.split("=")[0], term.split("=")[1], counter.half_life_seconds)
         for place, counter in enumerate(view.counters)
         for term in tags[counter.name].split()
     ]
