@@ -13,8 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from photofeed.events import EngagementEvent, Envelope, engagement_events
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_events
+from photofeed.offline_store.contracts import Contract, Rule
 from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.offline_store.quarantine import admit
 from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -55,6 +57,38 @@ SERVED_SCHEMA = pa.schema(
     ]
 )
 
+_A_DAY_MS = 86_400_000
+
+CONTRACTS = {
+    ENGAGEMENT: Contract(
+        ENGAGEMENT,
+        (
+            Rule("id", required=True),
+            Rule("action", required=True, among=frozenset(Action)),
+            Rule("user_id", required=True, low=1),
+            Rule("creator_id", required=True, low=1),
+            Rule("post_id", low=1),
+            Rule("position", low=0),
+            Rule("dwell_ms", low=0, high=_A_DAY_MS),
+            Rule("occurred_at", required=True, moment=True),
+        ),
+    ),
+    FEED_SERVED: Contract(
+        FEED_SERVED,
+        (
+            Rule("slate_id", required=True),
+            Rule("user_id", required=True, low=1),
+            Rule("post_id", required=True, low=1),
+            Rule("creator_id", required=True, low=1),
+            Rule("position", required=True, low=0),
+            Rule("propensity", required=True, low=0, high=1),
+            Rule("ranking", required=True),
+            Rule("served_at", required=True, moment=True),
+            Rule("ranked_at", moment=True),
+        ),
+    ),
+}
+
 
 @dataclass(slots=True)
 class Archive:
@@ -75,8 +109,8 @@ class Archive:
 
     def _append(self, table: str, schema: pa.Schema, moment: str, rows: list[dict[str, Any]], part_id: str) -> None:
         if rows:
-            folder = LakeFolder(self.bucket, table)
-            self.lake.append(folder, pa.Table.from_pylist(rows, schema=schema), moment, part_id)
+            good = admit(self.lake, self.bucket, CONTRACTS[table], pa.Table.from_pylist(rows, schema=schema))
+            self.lake.append(LakeFolder(self.bucket, table), good, moment, part_id)
 
 
 def _engagement_row(event: EngagementEvent) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""`photofeed features rebuild` and `compact`: what keeps online features and their history in order."""
+"""`photofeed features rebuild`, `compact` and `quarantine`: what keeps online features and their history in order."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import typer
 
@@ -43,3 +46,20 @@ def compact() -> None:
     settings = load_settings()
     merged = Compaction(open_lake(settings), settings.bucket_lake, fewest_parts=2).compact()
     typer.echo(f"{merged} parts merged")
+
+
+@app.command("quarantine")
+def quarantine(
+    days: Annotated[float, typer.Option(help="How far to look back.", min=0.001)] = 7.0,
+    limit: Annotated[int, typer.Option(help="Most rows to show, the newest.", min=1)] = 50,
+) -> None:
+    """Show rows that broke the contract of their table: when, which table, why, and the row."""
+    from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
+    from photofeed.offline_store.quarantine import quarantined  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    rows = quarantined(open_lake(settings), settings.bucket_lake, datetime.now(UTC) - timedelta(days=days))
+    for row in rows.slice(max(len(rows) - limit, 0)).to_pylist():
+        typer.echo(f"{row['quarantined_at']:%Y-%m-%dT%H:%M:%SZ}\t{row['table']}\t{row['reason']}\t{row['row']}")
+    typer.echo(f"{len(rows)} rows in quarantine", err=True)

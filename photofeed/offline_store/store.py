@@ -25,8 +25,10 @@ from pydantic import StrictStr
 from photofeed.errors import PermanentError
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.columns import conform, history_schema, names_and_types
+from photofeed.offline_store.contracts import feature_contract
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
+from photofeed.offline_store.quarantine import admit
 from photofeed.settings import Settings
 
 
@@ -148,12 +150,17 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
     ) -> None:
         """Append rows to the view's history, as one part per hour of event time.
 
+        Rows that break the view's contract go to the quarantine instead.
+
         Raises:
-            ValueError: columns missing or unknown, or a row without event time.
+            ValueError: columns missing or unknown, or of another type.
         """
         lake, source = _lake(config), feature_view.batch_source
         folder = LakeFolder.from_uri(source.path)
-        lake.append(folder, conform(table, lake.schema(folder)), source.timestamp_field)
+        schema = lake.schema(folder)
+        moments = [name for name in (source.timestamp_field, source.created_timestamp_column) if name]
+        contract = feature_contract(feature_view.name, schema, feature_view.join_keys, moments)
+        lake.append(folder, admit(lake, folder.bucket, contract, conform(table, schema)), source.timestamp_field)
         if progress:
             progress(table.num_rows)
 

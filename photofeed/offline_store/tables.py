@@ -3,4 +3,5 @@
 ENGAGEMENT = "engagement"
 FEED_SERVED = "feed_served"
 FEATURES = "features"
+QUARANTINE = "quarantine"
 MIRROR = "lake-mirror"

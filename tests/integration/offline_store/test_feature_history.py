@@ -11,6 +11,7 @@ from feast.data_source import PushMode
 
 from photofeed.errors import NotFoundError
 from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.offline_store.quarantine import quarantined
 from photofeed.offline_store.rebuild import rebuild_online
 from photofeed.offline_store.store import LakeOfflineStore, _lake
 
@@ -171,11 +172,21 @@ def test_online_features_are_rebuilt_from_history_to_the_bit(features: Features)
 def test_rows_that_do_not_fit_their_source_are_refused_and_none_is_kept(features: Features) -> None:
     with pytest.raises(ValueError, match=r"missing_expected_columns.*caption"):
         features.store.push("post_stats", post_rows(post_id=[1]).drop(columns="caption"), to=PushMode.OFFLINE)
-    with pytest.raises(ValueError, match="rows without event_timestamp"):
-        features.store.push("post_stats", post_rows(post_id=[1, 2], event_timestamp=[NOON, None]), to=PushMode.OFFLINE)
     with pytest.raises(ValueError, match="bad"):
         features.store.push("post_stats", post_rows(post_id=[1], likes=["bad"]), to=PushMode.OFFLINE)
     assert mirror(features, "post_stats") == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # pandera's own
+def test_a_row_that_breaks_its_contract_waits_in_quarantine_and_the_others_are_kept(features: Features) -> None:
+    began = datetime.now(UTC)
+    rows = post_rows(post_id=[1, 2], likes=[1.0, float("inf")])
+    features.store.push("post_stats", rows, to=PushMode.OFFLINE)
+    asked = pd.DataFrame({"post_id": [1, 2], "event_timestamp": [NOON, NOON]})
+    answer = features.store.get_historical_features(asked, ["post_stats:likes"]).to_df().sort_values("post_id")
+    assert answer["likes"].tolist() == [1.0, pytest.approx(np.nan, nan_ok=True)]
+    found = quarantined(_lake(features.store.config), features.folder.bucket, began).to_pylist()
+    assert [row["reason"] for row in found if row["table"] == "post_stats"] == ["likes: is infinite (inf)"]
 
 
 def test_a_source_that_was_never_declared_is_refused_with_the_remedy(features: Features) -> None:
