@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,16 +78,16 @@ class Scale:
 class Clients:
     """People who look at posts, some of which are far more popular than others."""
 
-    random: random.Random = field(default_factory=lambda: random.Random(7))
+    rng: random.Random
 
     def message(self, events: int, *, user: int | None = None) -> Envelope:
         """What one person did in the last second."""
-        who = user or 10**15 + self.random.randrange(PEOPLE)
+        who = user or 10**15 + self.rng.randrange(PEOPLE)
         return engagement_envelope(who, [self._event(who) for _ in range(events)])
 
     def _event(self, user: int) -> EngagementEvent:
-        post = int(self.random.paretovariate(1.1)) % POSTS + 1
-        (action,) = self.random.choices(list(KINDS), KINDS.values())
+        post = int(self.rng.paretovariate(1.1)) % POSTS + 1
+        (action,) = self.rng.choices(list(KINDS), list(KINDS.values()))
         on_post = action is not Action.PROFILE_VISIT
         return EngagementEvent(
             id=str(uuid.uuid4()),
@@ -191,7 +191,7 @@ def freshness(lab: Lab, publisher: KafkaPublisher, seconds: float) -> list[float
             publisher.publish(ENGAGEMENT.name, [clients.message(EVENTS_A_MESSAGE) for _ in range(messages)])
             stop.wait(max(due - time.monotonic(), 0.0))
 
-    watched, probes = Clients(random.Random(5)), []
+    watched, probes = Clients(random.Random(5)), list[float]()
     with lab.process("work", "features"), connect_redis(lab.settings) as client:
         reader = PackedReader([manifest.view("user_activity").schema], client=client)
 
@@ -212,7 +212,7 @@ def freshness(lab: Lab, publisher: KafkaPublisher, seconds: float) -> list[float
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
                 probes.append(visible_after(3 * 10**15 + len(probes) + 1))
-                time.sleep(watched.random.random() * 0.1)
+                time.sleep(watched.rng.random() * 0.1)
         finally:
             stop.set()
             sender.join()
