@@ -65,7 +65,7 @@ class RowCodec:
                 ("values", schema.values_dtype),
             ]
         )
-        self._signature = struct.pack("<BI", FORMAT, schema.hash)
+        self.signature = struct.pack("<BI", FORMAT, schema.hash)
         self._positions = {field.name: position for position, field in enumerate(schema.fields)}
 
     def encode(
@@ -108,7 +108,7 @@ class RowCodec:
         # A value of another length starts with another hash, so equal hashes at every stride also prove the lengths.
         if rows is not None and bool(((rows["schema"] == self.schema.hash) & (rows["format"] == FORMAT)).all()):
             return DecodedRows(rows, found, 0)
-        readable = [value for value in present if value.startswith(self._signature)]
+        readable = [value for value in present if value.startswith(self.signature)]
         stale = len(present) - len(readable)
         if stale and self._strict:
             raise SchemaMismatchError(self.schema.view, stale)
@@ -117,7 +117,7 @@ class RowCodec:
             raise ValueError(
                 f"values of feature view {self.schema.view!r} have the right schema hash but a wrong length"
             )
-        found[found] = [value.startswith(self._signature) for value in present]
+        found[found] = [value.startswith(self.signature) for value in present]
         return DecodedRows(rows, found, stale)
 
     def null_mask(self, rows: NDArray[np.void]) -> NDArray[np.bool_]:

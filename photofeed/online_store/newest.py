@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from redis.asyncio.client import Pipeline as AsyncPipeline
+from redis.asyncio.cluster import ClusterPipeline as AsyncClusterPipeline
 from redis.client import Pipeline
+from redis.cluster import ClusterPipeline
 
 ROWS_PER_CALL: Final = 500
 """Rows of one script call: it blocks Redis for about a millisecond."""
@@ -25,9 +27,18 @@ return written
 
 
 def append_newest(
-    pipeline: Pipeline | AsyncPipeline, keys: Sequence[bytes], values: Sequence[bytes], ttl_seconds: int | None
+    pipeline: Pipeline | AsyncPipeline | ClusterPipeline | AsyncClusterPipeline,
+    keys: Sequence[bytes],
+    values: Sequence[bytes],
+    ttl_seconds: int | None,
 ) -> None:
-    """Append the writes of these rows to a pipeline; each reply is how many of up to 500 rows were newer."""
-    for start in range(0, len(keys), ROWS_PER_CALL):
-        chunk = keys[start : start + ROWS_PER_CALL]
-        pipeline.eval(KEEP_NEWEST, len(chunk), *chunk, ttl_seconds or 0, *values[start : start + ROWS_PER_CALL])
+    """Append the writes of these rows to a pipeline; each reply is how many of up to 500 rows were newer.
+
+    A cluster runs a script for keys of one slot only, so there each row is a call of its own; redis-py sends those of
+    one node together. EVAL, not EVALSHA: a node that has just joined or restarted knows no script.
+    """
+    rows_per_call = 1 if isinstance(pipeline, ClusterPipeline | AsyncClusterPipeline) else ROWS_PER_CALL
+    for start in range(0, len(keys), rows_per_call):
+        chunk = keys[start : start + rows_per_call]
+        arguments: list[bytes | int] = [*chunk, ttl_seconds or 0, *values[start : start + rows_per_call]]
+        pipeline.execute_command("EVAL", KEEP_NEWEST, len(chunk), *arguments)

@@ -1,8 +1,4 @@
-"""The serving process's read: all views in one MGET round trip, columns of numpy out, no Feast.
-
-Commands are built as bytes by numpy and sent through redis-py's own connections, which keeps its pools, authentication,
-TLS, timeouts and reconnects but skips its per-argument packing, the larger part of a read of 800 keys.
-"""
+"""The serving process's read: all views in one round trip, columns of numpy out, no Feast."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +8,17 @@ import numpy as np
 import redis
 import redis.asyncio
 from numpy.typing import NDArray
+from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
 from redis.retry import Retry
 
-from photofeed.online_store.codec import RowCodec, timestamps
+from photofeed.online_store.cluster import ClusterRead, read_cluster, read_cluster_async
+from photofeed.online_store.codec import DecodedRows, RowCodec, timestamps
+from photofeed.online_store.exchange import exchange, exchange_async
 from photofeed.online_store.keys import KeyEncoder
+from photofeed.online_store.replies import RowShape
 from photofeed.online_store.schema import RowSchema
 
 
@@ -52,8 +53,8 @@ class PackedReader:
         self,
         schemas: Sequence[RowSchema],
         *,
-        client: redis.Redis | None = None,
-        async_client: redis.asyncio.Redis | None = None,
+        client: redis.Redis | RedisCluster | None = None,
+        async_client: redis.asyncio.Redis | AsyncRedisCluster | None = None,
         strict: bool = False,
     ) -> None:
         self._views = {schema.view: _View(schema, strict=strict) for schema in schemas}
@@ -62,10 +63,27 @@ class PackedReader:
 
     @classmethod
     def from_url(
-        cls, url: str, schemas: Sequence[RowSchema], *, timeout_seconds: float = 0.5, strict: bool = False
+        cls,
+        url: str,
+        schemas: Sequence[RowSchema],
+        *,
+        timeout_seconds: float = 0.5,
+        strict: bool = False,
+        cluster: bool = False,
     ) -> Self:
-        """A reader with clients of its own, connected on first use; a failed read is tried once more, at once."""
+        """A reader with clients of its own; a failed read is tried once more, at once.
+
+        `cluster`: the URL is that of any node of a Redis Cluster, which is asked for the others at once. A single
+        server is connected to on first use.
+        """
         limits: dict[str, Any] = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
+        if cluster:
+            return cls(
+                schemas,
+                client=RedisCluster.from_url(url, retry=Retry(NoBackoff(), 1), **limits),
+                async_client=AsyncRedisCluster.from_url(url, retry=AsyncRetry(NoBackoff(), 1), **limits),
+                strict=strict,
+            )
         return cls(
             schemas,
             client=redis.Redis.from_url(url, retry=Retry(NoBackoff(), 1), **limits),
@@ -89,7 +107,11 @@ class PackedReader:
         if self._client is None:
             raise RuntimeError("PackedReader was made without a client; give one, or await read_async")
         request = self._request(entities, views)
-        return self._columns(request, _mget(self._client, request.command) if request.keys else [])
+        if not request.keys:
+            return request.columns([view.nothing for view in request.views])
+        if isinstance(self._client, RedisCluster):
+            return request.columns(read_cluster(self._client, request.cluster_read))
+        return request.columns(exchange(self._client, request.command, request.asked).rows())
 
     async def read_async(
         self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None = None
@@ -98,7 +120,11 @@ class PackedReader:
         if self._async_client is None:
             raise RuntimeError("PackedReader was made without an async_client; give one, or call read")
         request = self._request(entities, views)
-        return self._columns(request, await _mget_async(self._async_client, request.command) if request.keys else [])
+        if not request.keys:
+            return request.columns([view.nothing for view in request.views])
+        if isinstance(self._async_client, AsyncRedisCluster):
+            return request.columns(await read_cluster_async(self._async_client, request.cluster_read))
+        return request.columns((await exchange_async(self._async_client, request.command, request.asked)).rows())
 
     def close(self) -> None:
         """Close the sync client's connections."""
@@ -115,24 +141,17 @@ class PackedReader:
         wanted = self._views if views is None else views
         return _Request([self._views[name] for name in wanted], entities)
 
-    def _columns(self, request: "_Request", stored: list[bytes | None]) -> dict[str, ViewRows]:
-        if len(stored) != request.keys:
-            raise redis.RedisError(f"asked for {request.keys} keys, got {len(stored)} replies")
-        result, start = {}, 0
-        for view, picked in zip(request.views, request.picked, strict=True):
-            end = start + picked.count
-            result[view.schema.view] = view.columns(stored[start:end], picked.inverse)
-            start = end
-        return result
-
 
 @dataclass(frozen=True, slots=True)
 class _Picked:
-    """The distinct entities of one view: their key columns, and for each row asked for which of them it is."""
+    """The distinct entities of one view: their key columns, and for each row asked for which of them it is.
+
+    `inverse` is None where every row is an entity of its own, in order.
+    """
 
     columns: dict[str, NDArray[Any]]
     count: int
-    inverse: NDArray[np.intp]
+    inverse: NDArray[np.intp] | None
 
 
 class _Request:
@@ -141,11 +160,31 @@ class _Request:
     def __init__(self, views: Sequence["_View"], entities: Mapping[str, NDArray[Any]]) -> None:
         self.views = views
         names = {key.name for view in views for key in view.schema.join_keys}
-        distinct = {name: np.unique(np.asarray(entities[name]), return_inverse=True) for name in names}
+        distinct = {name: _distinct(np.asarray(entities[name])) for name in names}
         self.picked = [_pick([key.name for key in view.schema.join_keys], distinct) for view in views]
+        self.asked = [(view.shape, picked.count) for view, picked in zip(views, self.picked, strict=True)]
         self.keys = sum(picked.count for picked in self.picked)
-        arguments = [view.keys.encode_bulk(picked.columns) for view, picked in zip(views, self.picked, strict=True)]
-        self.command = b"".join([b"*%d\r\n$4\r\nMGET\r\n" % (self.keys + 1), *arguments])
+
+    @property
+    def command(self) -> bytes:
+        """The command as bytes."""
+        arguments = [
+            view.keys.encode_bulk(picked.columns) for view, picked in zip(self.views, self.picked, strict=True)
+        ]
+        return b"".join([b"*%d\r\n$4\r\nMGET\r\n" % (self.keys + 1), *arguments])
+
+    @property
+    def cluster_read(self) -> ClusterRead:
+        """The same as keys, for a cluster."""
+        keys = [view.keys.encode(picked.columns) for view, picked in zip(self.views, self.picked, strict=True)]
+        return ClusterRead(keys, [view.shape for view in self.views])
+
+    def columns(self, decoded: Sequence[DecodedRows]) -> dict[str, ViewRows]:
+        """The columns of each view, from the rows of its distinct entities."""
+        return {
+            view.schema.view: view.columns(rows, picked.inverse)
+            for view, picked, rows in zip(self.views, self.picked, decoded, strict=True)
+        }
 
 
 class _View:
@@ -155,68 +194,65 @@ class _View:
         self.schema = schema
         self.keys = KeyEncoder(schema)
         self._codec = RowCodec(schema, strict=strict)
+        self.shape = RowShape(self._codec)
+        self.nothing = DecodedRows(np.empty(0, self._codec.dtype), np.empty(0, np.bool_), 0)
         self._default = self._codec.default_row()
         self._opaque = np.dtype((np.void, self._codec.dtype.itemsize))
 
-    def columns(self, stored: Sequence[bytes | None], inverse: NDArray[np.intp]) -> ViewRows:
-        decoded = self._codec.decode(stored)
+    def columns(self, decoded: DecodedRows, inverse: NDArray[np.intp] | None) -> ViewRows:
         # moved as opaque items, one memcpy each: numpy copies structured ones field by field, 30 times slower
-        table = np.concatenate([decoded.rows.view(self._opaque), self._default.view(self._opaque)])
-        self._codec.fill_nulls(table[:-1].view(self._codec.dtype))
-        slots = np.full(len(stored), len(decoded.rows), np.intp)
-        slots[decoded.found] = np.arange(len(decoded.rows))
-        rows = table.take(slots[inverse]).view(self._codec.dtype)
-        return ViewRows(rows["values"], timestamps(rows["event"]), decoded.found[inverse], decoded.stale)
+        rows, found = decoded.rows.view(self._opaque), decoded.found
+        if len(rows) == len(found):
+            slots = inverse
+        else:
+            rows = np.concatenate([rows, self._default.view(self._opaque)])
+            slots = np.where(found, np.cumsum(found) - 1, len(rows) - 1)
+            slots = slots if inverse is None else slots[inverse]
+        if slots is not None:
+            rows = rows.take(slots)
+        elif not rows.flags.writeable:
+            rows = rows.copy()
+        complete = rows.view(self._codec.dtype)
+        self._codec.fill_nulls(complete)
+        everywhere = found if inverse is None else found[inverse]
+        return ViewRows(complete["values"], timestamps(complete["event"]), everywhere, decoded.stale)
 
 
-def _pick(names: Sequence[str], distinct: Mapping[str, tuple[NDArray[Any], NDArray[np.intp]]]) -> _Picked:
+def _distinct(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp] | None]:
+    """The distinct values of a column, and for each row which it has; None: all differ, and keep their order."""
+    if len(column) < 2:  # noqa: PLR2004
+        return column, None
+    ordered = np.sort(column)
+    if (ordered[1:] != ordered[:-1]).all():
+        return column, None
+    return np.unique(column, return_inverse=True)
+
+
+def _pick(names: Sequence[str], distinct: Mapping[str, tuple[NDArray[Any], NDArray[np.intp] | None]]) -> _Picked:
     """The distinct combinations of several key columns, from the distinct values of each."""
-    if not names:
-        return _Picked({}, 1, np.zeros(1, np.intp))
-    values, inverse = distinct[names[0]]
-    if len(names) == 1:
-        return _Picked({names[0]: values}, len(values), inverse)
-    code = inverse
-    for name in names[1:]:
-        others, inverse = distinct[name]
-        code = code * len(others) + inverse
-    combinations, inverse = np.unique(code, return_inverse=True)
-    columns, rest = {}, combinations
-    for name in reversed(names):
-        values, _ = distinct[name]
-        rest, position = np.divmod(rest, max(len(values), 1))
-        columns[name] = values[position]
-    return _Picked(columns, len(combinations), inverse)
+    # a column of one row stands for all rows: it makes no combinations of its own
+    several = [name for name in names if _length(distinct[name]) != 1]
+    if not several:
+        return _Picked({name: distinct[name][0] for name in names}, 1, None)
+    values, inverse = distinct[several[0]]
+    positions = {several[0]: np.arange(len(values))}
+    if len(several) > 1:
+        code = np.arange(len(values)) if inverse is None else inverse
+        for name in several[1:]:
+            others, which = distinct[name]
+            code = code * len(others) + (np.arange(len(others)) if which is None else which)
+        combinations, inverse = np.unique(code, return_inverse=True)
+        rest = combinations
+        for name in reversed(several):
+            rest, positions[name] = np.divmod(rest, max(len(distinct[name][0]), 1))
+    count = len(positions[several[0]])
+    columns = {
+        name: distinct[name][0][positions[name]] if name in positions else np.repeat(distinct[name][0], count)
+        for name in names
+    }
+    return _Picked(columns, count, inverse)
 
 
-def _mget(client: redis.Redis, command: bytes) -> list[bytes | None]:
-    connection: Any = client.connection_pool.get_connection()
-
-    def exchange() -> list[bytes | None]:
-        connection.send_packed_command([command])
-        replies: list[bytes | None] = connection.read_response(disable_decoding=True)
-        return replies
-
-    try:
-        replies: list[bytes | None] = connection.retry.call_with_retry(exchange, lambda _: connection.disconnect())
-        return replies
-    finally:
-        client.connection_pool.release(connection)
-
-
-async def _mget_async(client: redis.asyncio.Redis, command: bytes) -> list[bytes | None]:
-    pool: Any = client.connection_pool
-    connection = await pool.get_connection()
-
-    async def exchange() -> list[bytes | None]:
-        await connection.send_packed_command([command])
-        replies: list[bytes | None] = await connection.read_response(disable_decoding=True)
-        return replies
-
-    try:
-        replies: list[bytes | None] = await connection.retry.call_with_retry(
-            exchange, lambda _: connection.disconnect()
-        )
-        return replies
-    finally:
-        await pool.release(connection)
+def _length(distinct: tuple[NDArray[Any], NDArray[np.intp] | None]) -> int:
+    values, inverse = distinct
+    return len(values) if inverse is None else len(inverse)

@@ -21,6 +21,8 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.repo_config import FeastConfigBaseModel
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt, StrictStr
+from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
+from redis.cluster import RedisCluster
 
 from photofeed.online_store.codec import RowCodec
 from photofeed.online_store.feast_schema import row_schema
@@ -39,6 +41,8 @@ class PackedRedisOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc] 
     type: Literal["photofeed.online_store.store.PackedRedisOnlineStore"] = (
         "photofeed.online_store.store.PackedRedisOnlineStore"
     )
+    redis_type: Literal["redis", "redis_cluster"] = "redis"
+    """`redis_cluster`: the URL is that of any node of a Redis Cluster."""
     redis_url: StrictStr = "redis://127.0.0.1:6379/0"
     """`redis://`, `rediss://` or `unix://`, with credentials and database."""
     key_ttl_seconds: PositiveInt | None = None
@@ -60,8 +64,8 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
     _versioned_read_supported = True
 
     def __init__(self) -> None:
-        self._client: redis.Redis | None = None
-        self._client_async: redis.asyncio.Redis | None = None
+        self._client: redis.Redis | RedisCluster | None = None
+        self._client_async: redis.asyncio.Redis | AsyncRedisCluster | None = None
 
     @cached_property
     def async_supported(self) -> SupportedAsyncMethods:
@@ -76,7 +80,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Write rows, except those that are not newer than what is stored."""
-        pipeline = self._connect(config).pipeline(transaction=False)
+        pipeline = self._connect(config).pipeline(**_unchained(config))
         append_newest(pipeline, *_stored(config, table, data), config.online_store.key_ttl_seconds)
         pipeline.execute()
         if progress:
@@ -90,7 +94,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         progress: Callable[[int], Any] | None,
     ) -> None:
         """`online_write_batch`, without blocking the event loop."""
-        pipeline = self._connect_async(config).pipeline(transaction=False)
+        pipeline = self._connect_async(config).pipeline(**_unchained(config))
         append_newest(pipeline, *_stored(config, table, data), config.online_store.key_ttl_seconds)
         await pipeline.execute()
         if progress:
@@ -190,11 +194,20 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         views.populate(stored, online_features_response, full_feature_names, include_feature_view_version_metadata)
 
     def _mget(self, config: RepoConfig, keys: Sequence[bytes]) -> list[bytes | None]:
-        stored: Any = self._connect(config).mget(keys) if keys else []
+        client = self._connect(config)
+        if not keys:
+            return []
+        stored: Any = client.mget_nonatomic(keys) if isinstance(client, RedisCluster) else client.mget(keys)
         return list(stored)
 
     async def _mget_async(self, config: RepoConfig, keys: Sequence[bytes]) -> list[bytes | None]:
-        return await self._connect_async(config).mget(keys) if keys else []
+        client = self._connect_async(config)
+        if not keys:
+            return []
+        if isinstance(client, AsyncRedisCluster):
+            return list(await client.mget_nonatomic(keys))
+        stored: list[bytes | None] = await client.mget(keys)
+        return stored
 
     def _delete(self, config: RepoConfig, tables: Iterable[FeatureView]) -> None:
         client = self._connect(config)
@@ -203,14 +216,16 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
             while keys := list(itertools.islice(found, _DELETE_BATCH)):
                 client.unlink(*keys)
 
-    def _connect(self, config: RepoConfig) -> redis.Redis:
+    def _connect(self, config: RepoConfig) -> redis.Redis | RedisCluster:
         if self._client is None:
-            self._client = redis.Redis.from_url(config.online_store.redis_url, **_timeouts(config))
+            kind = RedisCluster if _is_cluster(config) else redis.Redis
+            self._client = kind.from_url(config.online_store.redis_url, **_timeouts(config))
         return self._client
 
-    def _connect_async(self, config: RepoConfig) -> redis.asyncio.Redis:
+    def _connect_async(self, config: RepoConfig) -> redis.asyncio.Redis | AsyncRedisCluster:
         if self._client_async is None:
-            self._client_async = redis.asyncio.Redis.from_url(config.online_store.redis_url, **_timeouts(config))
+            kind = AsyncRedisCluster if _is_cluster(config) else redis.asyncio.Redis
+            self._client_async = kind.from_url(config.online_store.redis_url, **_timeouts(config))
         return self._client_async
 
 
@@ -290,6 +305,15 @@ def _name(config: RepoConfig, table: FeatureView) -> str:
 def _is_versioned(config: RepoConfig) -> bool:
     versioned: bool = config.registry.enable_online_feature_view_versioning
     return versioned
+
+
+def _is_cluster(config: RepoConfig) -> bool:
+    return bool(config.online_store.redis_type == "redis_cluster")
+
+
+def _unchained(config: RepoConfig) -> dict[str, Any]:
+    """Options of a pipeline without MULTI: a cluster's are like that already."""
+    return {} if _is_cluster(config) else {"transaction": False}
 
 
 def _timeouts(config: RepoConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from redis.client import Pipeline
+from redis.cluster import ClusterPipeline
 
 from photofeed.online_store.codec import RowCodec
 from photofeed.online_store.keys import KeyEncoder
@@ -30,7 +31,7 @@ class PackedWriter:
 
     def write(
         self,
-        pipeline: Pipeline,
+        pipeline: Pipeline | ClusterPipeline,
         entities: Mapping[str, NDArray[Any]],
         values: NDArray[np.void] | Mapping[str, NDArray[Any]],
         event_us: NDArray[np.int64],
@@ -42,7 +43,7 @@ class PackedWriter:
         """Append n rows to the pipeline; nothing is sent before the caller executes it.
 
         Args:
-            pipeline: transactional or not, as the caller needs it.
+            pipeline: transactional or not, as the caller needs it; or a cluster's.
             entities: (n,) column per join key.
             values: (n,) of `schema.values_dtype`, or a column per feature. A NaN is stored as null, as Feast does.
             event_us: (n,) int64 microseconds since 1970, UTC.

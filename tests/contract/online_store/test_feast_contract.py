@@ -54,6 +54,8 @@ from feast.types import ZonedTimestamp as ZonedTimestampType
 from photofeed.online_store import SchemaMismatchError
 from photofeed.online_store.store import PackedRedisOnlineStore
 
+Server = Any  # conftest.Server: where the rows are kept, one server or a cluster
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
@@ -120,13 +122,13 @@ def number(value: float) -> dict[str, Value]:
 class Store:
     """The plug-in as Feast loads it, with its config at hand; every call runs the sync or the async twin."""
 
-    def __init__(self, url: str, *, asynchronous: bool, **options: Any) -> None:
+    def __init__(self, server: Server, *, asynchronous: bool, **options: Any) -> None:
         kind = "photofeed.online_store.store.PackedRedisOnlineStore"
         self.config = RepoConfig(
             project="shop",
             provider="local",
             registry="unused.db",
-            online_store={"type": kind, "redis_url": url, **options},
+            online_store={"type": kind, **server.options, **options},
             entity_key_serialization_version=3,
         )
         self.plugin = get_online_store_from_config(self.config.online_store)
@@ -150,8 +152,8 @@ class Store:
 
 
 @pytest.fixture(params=["sync", "async"])
-def store(request: pytest.FixtureRequest, redis_url: str) -> Any:
-    opened = Store(redis_url, asynchronous=request.param == "async")
+def store(request: pytest.FixtureRequest, server: Server) -> Any:
+    opened = Store(server, asynchronous=request.param == "async")
     yield opened
     opened.close()
 
@@ -164,8 +166,8 @@ def test_every_type_comes_back_as_it_was_written_in_one_row(store: Store) -> Non
 
 
 @pytest.mark.parametrize(("dtype", "value"), EVERY_TYPE)
-def test_null_and_value_of_each_type_are_told_apart(redis_url: str, dtype: FeastType, value: Value) -> None:
-    store = Store(redis_url, asynchronous=False)
+def test_null_and_value_of_each_type_are_told_apart(server: Server, dtype: FeastType, value: Value) -> None:
+    store = Store(server, asynchronous=False)
     table = view(dtype, Int64)
     store.write(table, (key(id=1), {"f0": value}, NOON, None), (key(id=2), {"f0": Value()}, NOON, None))
     assert store.read(table, key(id=2), key(id=1), features=["f0"]) == [(NOON, {"f0": Value()}), (NOON, {"f0": value})]
@@ -268,39 +270,39 @@ def test_rows_of_another_schema_are_missing_until_written_again(store: Store) ->
     assert store.read(before, key(id=1)) == [(None, None)]
 
 
-def test_strict_refuses_rows_of_another_schema_and_says_what_to_do(redis_url: str) -> None:
-    store = Store(redis_url, asynchronous=False, strict=True)
+def test_strict_refuses_rows_of_another_schema_and_says_what_to_do(server: Server) -> None:
+    store = Store(server, asynchronous=False, strict=True)
     store.write(view(Float64), (key(id=1), number(1), NOON, None))
     with pytest.raises(SchemaMismatchError, match=r"1 stored rows of feature view 'stats'.*feast materialize"):
         store.read(view(Float32), key(id=1))
     store.close()
 
 
-def test_rows_expire_after_the_configured_time_and_are_kept_without_it(redis_url: str, client: Any) -> None:
-    mortal, lasting = Store(redis_url, asynchronous=False, key_ttl_seconds=60), Store(redis_url, asynchronous=False)
+def test_rows_expire_after_the_configured_time_and_are_kept_without_it(server: Server, client: Any) -> None:
+    mortal, lasting = Store(server, asynchronous=False, key_ttl_seconds=60), Store(server, asynchronous=False)
     mortal.write(view(Float64), (key(id=1), number(1), NOON, None))
     lasting.write(view(Float64, name="others"), (key(id=1), number(1), NOON, None))
-    assert 0 < client.ttl(client.keys("shop:stats:*")[0]) <= 60
-    assert client.ttl(client.keys("shop:others:*")[0]) == -1
+    assert 0 < client.ttl(next(client.scan_iter("shop:stats:*"))) <= 60
+    assert client.ttl(next(client.scan_iter("shop:others:*"))) == -1
     mortal.close()
     lasting.close()
 
 
-def test_dropping_a_view_deletes_its_rows_and_no_others(redis_url: str, client: Any) -> None:
-    store = Store(redis_url, asynchronous=False)
+def test_dropping_a_view_deletes_its_rows_and_no_others(server: Server, client: Any) -> None:
+    store = Store(server, asynchronous=False)
     dropped, kept = view(Float64, name="st[a]ts"), view(Float64, name="stats")
     rows = [(key(id=id_), number(id_), NOON, None) for id_ in range(2500)]
     store.write(dropped, *rows)
     store.write(kept, *rows[:3])
     store.plugin.update(store.config, [dropped], [kept], [], [], partial=False)
-    assert client.dbsize() == 3
+    assert len(list(client.scan_iter())) == 3
     store.plugin.teardown(store.config, [kept], [])
-    assert client.dbsize() == 0
+    assert len(list(client.scan_iter())) == 0
     store.close()
 
 
-def test_progress_counts_every_row_and_large_batches_arrive_whole(redis_url: str) -> None:
-    store, seen = Store(redis_url, asynchronous=False), list[int]()
+def test_progress_counts_every_row_and_large_batches_arrive_whole(server: Server) -> None:
+    store, seen = Store(server, asynchronous=False), list[int]()
     table = view(Float64)
     rows = [(key(id=id_), number(id_), NOON, None) for id_ in range(1234)]
     store.plugin.online_write_batch(store.config, table, rows, seen.append)
@@ -310,8 +312,8 @@ def test_progress_counts_every_row_and_large_batches_arrive_whole(redis_url: str
     store.close()
 
 
-def test_precomputed_vectors_of_feast_are_kept_and_found(redis_url: str) -> None:
-    store = Store(redis_url, asynchronous=False)
+def test_precomputed_vectors_of_feast_are_kept_and_found(server: Server) -> None:
+    store = Store(server, asynchronous=False)
     store.plugin.write_precomputed_vector(store.config, "feed", "shop", key(id=1), b"vector")
     assert store.plugin.read_precomputed_vectors(store.config, "feed", "shop", [key(id=1), key(id=2)]) == [
         b"vector",
@@ -320,5 +322,5 @@ def test_precomputed_vectors_of_feast_are_kept_and_found(redis_url: str) -> None
     store.close()
 
 
-def test_feast_loads_the_plugin_by_its_name(redis_url: str) -> None:
-    assert isinstance(Store(redis_url, asynchronous=False).plugin, PackedRedisOnlineStore)
+def test_feast_loads_the_plugin_by_its_name(server: Server) -> None:
+    assert isinstance(Store(server, asynchronous=False).plugin, PackedRedisOnlineStore)

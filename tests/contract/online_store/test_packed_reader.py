@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import ViewRows
 from photofeed.online_store.store import PackedRedisOnlineStore
 
-Client = Any  # redis.Redis, whose replies are typed as maybe awaitable
+Client = Any  # redis.Redis, whose replies are typed as maybe awaitable, or RedisCluster
+Server = Any  # conftest.Server: where the rows are kept, one server or a cluster
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOON_US = int(NOON.timestamp()) * 1_000_000
@@ -55,10 +57,10 @@ def write(client: Client, schema: RowSchema, entities: Mapping[str, Any], **colu
 
 
 @pytest.fixture(params=["sync", "async"])
-def read(request: pytest.FixtureRequest, redis_url: str) -> Any:
+def read(request: pytest.FixtureRequest, server: Server) -> Any:
     def run(schemas: list[RowSchema], entities: Mapping[str, Any], *, strict: bool = False) -> dict[str, ViewRows]:
         columns = {name: np.asarray(values) for name, values in entities.items()}
-        reader = PackedReader.from_url(redis_url, schemas, strict=strict, timeout_seconds=5)
+        reader = PackedReader.from_url(server.url, schemas, strict=strict, timeout_seconds=5, cluster=server.is_cluster)
         if request.param == "sync":
             try:
                 return reader.read(columns)
@@ -87,18 +89,20 @@ def test_rows_come_in_the_order_asked_for_with_defaults_for_missing_entities(cli
     assert rows.stale_schema == 0
 
 
-def test_several_views_are_read_by_one_command_without_repeated_keys(client: Client, read: Any) -> None:
+def test_several_views_are_read_by_one_command_without_repeated_keys(client: Client, read: Any, server: Server) -> None:
     write(client, POST, {"post_id": [1, 2]}, likes=[1, 2], aspect=[1, 1], topic=[1, 1])
     write(client, PAIR, {"user_id": [5], "post_id": [2]}, affinity=[0.25], follows=[True])
-    client.config_resetstat()
+    everywhere = {"target_nodes": "all"} if server.is_cluster else {}
+    client.config_resetstat(**everywhere)
     posts = [2, 1] * 50
     views = read([POST, PAIR], {"post_id": posts, "user_id": [5]})
     assert views["post"].values["likes"].tolist() == posts
     assert views["pair"].values["affinity"].tolist() == [0.25, 0.5] * 50
     assert views["pair"].values["follows"].tolist() == [True, False] * 50
-    statistics: Any = client.info("all")
-    assert statistics["cmdstat_mget"]["calls"] == 1
-    assert statistics["keyspace_hits"] + statistics["keyspace_misses"] == 4
+    told = client.info("all", **everywhere)
+    nodes = told.values() if server.is_cluster else [told]
+    assert sum(node["keyspace_hits"] + node["keyspace_misses"] for node in nodes) == 4
+    assert sum(node.get("cmdstat_mget", {"calls": 0})["calls"] for node in nodes) == (0 if server.is_cluster else 1)
 
 
 def test_pairs_are_matched_to_their_own_rows(client: Client, read: Any) -> None:
@@ -141,19 +145,19 @@ def test_rows_of_another_schema_count_as_missing_and_are_reported(client: Client
         read([wider], {"post_id": [1, 2]}, strict=True)
 
 
-def test_asking_for_nobody_gives_empty_columns(read: Any, redis_url: str) -> None:  # noqa: ARG001
+def test_asking_for_nobody_gives_empty_columns(read: Any) -> None:
     rows = read([POST, PAIR], {"post_id": np.array([], np.int64), "user_id": np.array([], np.int64)})
     assert [len(view.values) for view in rows.values()] == [0, 0]
 
 
-def test_ids_that_are_not_integers_and_missing_columns_are_refused(read: Any, redis_url: str) -> None:  # noqa: ARG001
+def test_ids_that_are_not_integers_and_missing_columns_are_refused(read: Any) -> None:
     with pytest.raises(TypeError, match="join key 'post_id' needs integers"):
         read([POST], {"post_id": [1.0]})
     with pytest.raises(KeyError, match="post_id"):
         read([POST], {"user_id": [1]})
 
 
-def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(redis_url: str, client: Client) -> None:
+def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(server: Server, client: Client) -> None:
     fields = {"likes": Float32, "aspect": Float32, "topic": Int64, "fresh": Bool}
     table = FeatureView(
         name="post",
@@ -165,7 +169,7 @@ def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(re
         project="shop",
         provider="local",
         registry="unused.db",
-        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", "redis_url": redis_url},
+        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", **server.options},
     )
     plugin = PackedRedisOnlineStore()
     entity = EntityKey(join_keys=["post_id"], entity_values=[Value(int64_val=7)])
@@ -197,7 +201,7 @@ def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(re
     asyncio.run(plugin.close())
 
 
-def test_numbers_are_read_from_views_that_also_hold_text(redis_url: str) -> None:
+def test_numbers_are_read_from_views_that_also_hold_text(server: Server) -> None:
     table = FeatureView(
         name="mixed",
         entities=[Entity(name="post", join_keys=["post_id"], value_type=ValueType.INT64)],
@@ -212,7 +216,7 @@ def test_numbers_are_read_from_views_that_also_hold_text(redis_url: str) -> None
         project="shop",
         provider="local",
         registry="unused.db",
-        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", "redis_url": redis_url},
+        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", **server.options},
     )
     plugin = PackedRedisOnlineStore()
     rows = [
@@ -225,7 +229,9 @@ def test_numbers_are_read_from_views_that_also_hold_text(redis_url: str) -> None
         for id_ in range(1, 6)
     ]
     plugin.online_write_batch(config, table, rows, None)
-    reader = PackedReader.from_url(redis_url, [row_schema(table, "shop")], timeout_seconds=5)
+    reader = PackedReader.from_url(
+        server.url, [row_schema(table, "shop")], timeout_seconds=5, cluster=server.is_cluster
+    )
     values = reader.read({"post_id": np.arange(7)})["mixed"].values
     assert values.dtype.names == ("likes",)
     assert values["likes"].tolist() == [3, 1, 3, 3, 3, 5, 3]
@@ -233,9 +239,9 @@ def test_numbers_are_read_from_views_that_also_hold_text(redis_url: str) -> None
     asyncio.run(plugin.close())
 
 
-def test_keep_newest_leaves_newer_rows_and_the_default_replaces_them(client: Client, redis_url: str) -> None:
+def test_keep_newest_leaves_newer_rows_and_the_default_replaces_them(client: Client, server: Server) -> None:
     writer = PackedWriter(PEOPLE)
-    reader = PackedReader.from_url(redis_url, [PEOPLE], timeout_seconds=5)
+    reader = PackedReader.from_url(server.url, [PEOPLE], timeout_seconds=5, cluster=server.is_cluster)
     ann = {"handle": np.array(["ann"], object)}
 
     def age_after(age: int, at_us: int, *, keep_newest: bool) -> int:
@@ -260,25 +266,52 @@ def test_rows_written_with_a_time_to_live_expire(client: Client) -> None:
     assert 0 < client.ttl(next(client.scan_iter())) <= 60
 
 
-def test_a_dropped_connection_is_opened_again_within_the_read(client: Client, redis_url: str) -> None:
+def test_a_dropped_connection_is_opened_again_within_the_read(client: Client, server: Server) -> None:
     write(client, PEOPLE, {"handle": ["ann"]}, age=[30])
-    reader = PackedReader.from_url(redis_url, [PEOPLE], timeout_seconds=5)
+    reader = PackedReader.from_url(server.url, [PEOPLE], timeout_seconds=5, cluster=server.is_cluster)
     for _ in range(2):
         assert reader.read({"handle": np.array(["ann"], object)})["people"].found.all()
-        client.client_kill_filter(_type="normal", skipme=True)
+        _kill_connections(server)
     reader.close()
 
 
-def test_an_unreachable_store_fails_in_time_with_an_error(redis_url: str) -> None:  # noqa: ARG001
+def _kill_connections(server: Server) -> None:
+    client = server.connect()
+    clients = [redis.Redis(port=node.port) for node in client.get_primaries()] if server.is_cluster else [client]
+    for each in clients:
+        each.client_kill_filter(_type="normal", skipme=True)
+        each.close()
+    client.close()
+
+
+def test_an_unreachable_store_fails_in_time_with_an_error() -> None:
     reader = PackedReader.from_url("redis://127.0.0.1:1/0", [PEOPLE])
     with pytest.raises(redis.ConnectionError):
         reader.read({"handle": np.array(["ann"], object)})
 
 
-def test_threads_and_forked_processes_each_read_their_own_answers(client: Client, redis_url: str) -> None:
+def test_a_silent_store_fails_in_time_and_its_late_reply_is_nobody_elses() -> None:
+    ann = {"handle": np.array(["ann"], object)}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        reader = PackedReader.from_url(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", [PEOPLE], timeout_seconds=0.05)
+        with pytest.raises(redis.TimeoutError):
+            reader.read(ann)
+        with pytest.raises(redis.TimeoutError):
+            asyncio.run(_read_once(reader, ann))
+        reader.close()
+
+
+async def _read_once(reader: PackedReader, entities: Mapping[str, Any]) -> None:
+    try:
+        await reader.read_async(entities)
+    finally:
+        await reader.aclose()
+
+
+def test_threads_and_forked_processes_each_read_their_own_answers(client: Client, server: Server) -> None:
     ids = np.arange(400)
     write(client, POST, {"post_id": ids}, likes=ids, aspect=ids, topic=ids)
-    reader = PackedReader.from_url(redis_url, [POST], timeout_seconds=5)
+    reader = PackedReader.from_url(server.url, [POST], timeout_seconds=5, cluster=server.is_cluster)
 
     def right(seed: int) -> bool:
         random = np.random.default_rng(seed)

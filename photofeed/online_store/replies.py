@@ -1,0 +1,200 @@
+r"""The reply to a request for many rows, taken from the wire into numpy without an object per row.
+
+A present row is `$<length>\r\n`, the value, `\r\n`: of one view they are all as long, so a run of them is a table.
+A missing one is `$-1\r\n`; those are found by one search and cut out. Whatever does not fit this (rows of another
+schema, rows with text, errors) goes through hiredis instead, which is right for everything and slower.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import hiredis
+import numpy as np
+import redis
+from numpy.typing import NDArray
+from redis.connection import DefaultParser
+from redis.exceptions import AskError, TryAgainError
+
+from photofeed.online_store.codec import DecodedRows, RowCodec
+
+_MISSING: Final = np.frombuffer(b"$-1\r\n", np.uint8)
+_CHUNK: Final = 1 << 16
+
+
+class RowShape:
+    """How one view's present rows look on the wire. Stateless: safe to share between threads."""
+
+    def __init__(self, codec: RowCodec) -> None:
+        size = codec.dtype.itemsize
+        head = b"$%d\r\n" % size
+        self.codec = codec
+        self.fixed = not codec.schema.variable_fields
+        # where all of these match, length and schema do, and the row needs no further look
+        self.signature = np.frombuffer(head + codec.signature, np.uint8)
+        self.stride = len(head) + size + 2
+        self._dtype = np.dtype(
+            {"names": ["row"], "formats": [codec.dtype], "offsets": [len(head)], "itemsize": self.stride}
+        )
+
+    def rows(self, block: NDArray[np.uint8]) -> NDArray[np.void] | None:
+        """The whole rows at the start of a block, without a copy; None if anything else is among them."""
+        table = block[: len(block) // self.stride * self.stride]
+        if not (table.reshape(-1, self.stride)[:, : len(self.signature)] == self.signature).all():
+            return None
+        rows: NDArray[np.void] = table.view(self._dtype)["row"]
+        return rows
+
+    def may_begin(self, tail: NDArray[np.uint8]) -> bool:
+        """Whether these bytes, fewer than a row, can be the beginning of a row or of a missing one."""
+        return any(np.array_equal(tail[: len(begin)], begin[: len(tail)]) for begin in (self.signature, _MISSING))
+
+
+class RowReplies:
+    """Collects one connection's reply: fill `space()`, say how much came, until it is whole. For one exchange.
+
+    Args:
+        asked: for each view, in the order of the request, its shape and how many rows were asked for.
+        array: whether the reply is one array, as MGET's, or a row after the other, as a pipeline's of GETs.
+    """
+
+    def __init__(self, asked: Sequence[tuple[RowShape, int]], *, array: bool) -> None:
+        self._asked = asked
+        self._array = array
+        self._count = sum(count for _, count in asked)
+        self._head = b"*%d\r\n" % self._count if array else b""
+        self._buffer = np.empty(len(self._head) + sum(shape.stride * count for shape, count in asked), np.uint8)
+        self._got = 0
+        self._decoded: list[DecodedRows] = []
+        self._replies: list[Any] = []
+        self._parser: hiredis.Reader | None = None
+        if not all(shape.fixed for shape, _ in asked):
+            self._parse_all()
+
+    def space(self) -> memoryview:
+        """Where the next bytes from the connection belong."""
+        return self._buffer.data[self._got :]
+
+    def received(self, count: int) -> bool:
+        """Take note of `count` bytes written to `space()`; whether the reply is whole."""
+        self._got += count
+        if self._parser is not None:
+            return self._parse_more()
+        whole = self._tables()
+        if whole is None:
+            self._parse_all()
+            return self._parse_more()
+        return whole
+
+    def feed(self, data: bytes) -> bool:
+        """`received`, for bytes that came by themselves."""
+        rest = memoryview(data)
+        while rest:
+            part = rest[: len(self.space())]
+            self.space()[: len(part)] = part
+            if self.received(len(part)):
+                return True
+            rest = rest[len(part) :]
+        return False
+
+    def raise_connection_error(self) -> None:
+        """Raise an error that a new connection or another try may mend: Redis is loading, or the master is down."""
+        for reply in self._replies:
+            if isinstance(reply, redis.ConnectionError):
+                raise reply
+
+    def rows(self) -> list[DecodedRows]:
+        """The rows of each view, once the reply is whole.
+
+        Raises:
+            SchemaMismatchError: a strict codec met rows of another schema.
+            redis.RedisError: the reply is an error, or has another number of rows than were asked for.
+        """
+        if self._parser is None:
+            return self._decoded
+        values = self.values()
+        error = next((value for value in values if isinstance(value, Exception)), None)
+        if error is not None:
+            raise error
+        if len(values) != self._count:
+            raise redis.RedisError(f"asked for {self._count} keys, got {len(values)} replies")
+        decoded, start = [], 0
+        for shape, count in self._asked:
+            decoded.append(shape.codec.decode(values[start : start + count]))
+            start += count
+        return decoded
+
+    def redirected(self) -> list[int]:
+        """Of a pipeline's replies, those by which a cluster sends us to another node."""
+        return [place for place, value in enumerate(self.values()) if isinstance(value, AskError | TryAgainError)]
+
+    def replace(self, place: int, value: bytes | None) -> None:
+        """Put what the other node said in place of a redirection."""
+        self._replies[place] = value
+
+    def values(self) -> list[Any]:
+        """Of a reply that did not fit: what came for each key, a value, None or an exception. Else nothing."""
+        if not self._array:
+            return self._replies
+        reply = self._replies[0] if self._replies else []
+        return reply if isinstance(reply, list) else [reply]
+
+    def _tables(self) -> bool | None:
+        """Cut what came into tables. True: they are whole; False: more must come; None: it does not fit."""
+        got, offset = self._got, len(self._head)
+        buffer = self._buffer[:got]
+        if buffer[:offset].tobytes() != self._head[:got]:
+            return None
+        missing = np.empty(0, np.intp) if got == len(self._buffer) else _find_missing(buffer)
+        decoded = []
+        for shape, count in self._asked:
+            order = np.arange(len(missing))
+            place, rest = np.divmod(missing - offset - len(_MISSING) * order, shape.stride)
+            mine = int(np.searchsorted(place + order, count))
+            if rest[:mine].any():
+                return None  # it only looks like a missing row: part of a value
+            end = offset + len(_MISSING) * mine + shape.stride * (count - mine)
+            block = _without(buffer[offset : min(end, got)], missing[:mine] - offset)
+            rows = shape.rows(block)
+            if rows is None:
+                return None
+            if end > got:
+                return False if shape.may_begin(block[len(rows) * shape.stride :]) else None
+            found = np.ones(count, np.bool_)
+            found[(place + order)[:mine]] = False
+            decoded.append(DecodedRows(rows, found, 0))
+            missing, offset = missing[mine:], end
+        self._decoded = decoded
+        return True if offset == got else None
+
+    def _parse_all(self) -> None:
+        self._parser = hiredis.Reader(replyError=DefaultParser.parse_error)
+        self._parser.feed(self._buffer[: self._got].tobytes())
+        self._buffer, self._got = np.empty(_CHUNK, np.uint8), 0
+
+    def _parse_more(self) -> bool:
+        assert self._parser is not None  # noqa: S101  for the type checker
+        self._parser.feed(self._buffer[: self._got].tobytes())
+        self._got = 0
+        expected = 1 if self._array else self._count
+        while len(self._replies) < expected:
+            reply = self._parser.gets()
+            if reply is False:
+                return False
+            self._replies.append(reply)
+        return True
+
+
+def _find_missing(buffer: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Where missing rows stand."""
+    starts = np.flatnonzero(buffer[: max(len(buffer) - len(_MISSING) + 1, 0)] == _MISSING[0])
+    for position in range(1, len(_MISSING)):
+        starts = starts[buffer[starts + position] == _MISSING[position]]
+    return starts
+
+
+def _without(block: NDArray[np.uint8], missing: NDArray[np.intp]) -> NDArray[np.uint8]:
+    if not len(missing):
+        return block
+    keep = np.ones(len(block), np.bool_)
+    keep[missing[:, None] + np.arange(len(_MISSING))] = False
+    return block[keep]

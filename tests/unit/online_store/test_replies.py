@@ -1,0 +1,107 @@
+"""Replies taken from the wire are what a plain parser makes of them, however the bytes arrive."""
+
+import math
+
+import numpy as np
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from photofeed.online_store import FieldSpec, JoinKey, RowSchema, SchemaMismatchError
+from photofeed.online_store.codec import RowCodec
+from photofeed.online_store.replies import RowReplies, RowShape
+
+KEYS = (JoinKey("id", "INT64"),)
+POST = RowCodec(RowSchema("shop", "post", KEYS, (FieldSpec("likes", "FLOAT"), FieldSpec("topic", "INT64"))))
+PAIR = RowCodec(RowSchema("shop", "pair", KEYS, (FieldSpec("affinity", "DOUBLE"),)))
+OLDER = RowCodec(RowSchema("shop", "post", KEYS, (FieldSpec("likes", "FLOAT"),)))
+# numbers whose bytes look like the protocol's own
+TRICKY = int.from_bytes(b"$-1\r\n$-1", "little", signed=True)
+
+present = st.integers(-(2**63), 2**63 - 1) | st.just(TRICKY)
+rows = st.lists(st.none() | present, max_size=12)
+
+
+def stored(codec: RowCodec, number: int | None) -> bytes | None:
+    if number is None:
+        return None
+    values = np.zeros(1, codec.schema.values_dtype)
+    values[codec.schema.fields[-1].name] = number
+    return codec.encode(values, np.array([number]))[0]
+
+
+def bulk(value: bytes | None) -> bytes:
+    return b"$-1\r\n" if value is None else b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def received(replies: RowReplies, data: bytes, sizes: list[int]) -> RowReplies:
+    """Hand the bytes over in pieces of these sizes, the rest in one; the reply is whole exactly at the end."""
+    for size in sizes:
+        piece, rest = data[:size], data[size:]
+        if not rest:
+            break
+        if piece:
+            assert not replies.feed(piece)
+        data = rest
+    assert replies.feed(data)
+    return replies
+
+
+@given(rows, rows, st.booleans(), st.lists(st.integers(0, 60), max_size=20))
+def test_whatever_is_missing_and_however_it_arrives_the_rows_are_right(
+    posts: list[int | None], pairs: list[int | None], array: bool, sizes: list[int]
+) -> None:
+    values = [[stored(POST, number) for number in posts], [stored(PAIR, number) for number in pairs]]
+    if not posts and not pairs:
+        return
+    data = (b"*%d\r\n" % (len(posts) + len(pairs)) if array else b"") + b"".join(map(bulk, [*values[0], *values[1]]))
+    replies = RowReplies([(RowShape(POST), len(posts)), (RowShape(PAIR), len(pairs))], array=array)
+    decoded = received(replies, data, sizes).rows()
+    for codec, mine, answer in zip((POST, PAIR), values, decoded, strict=True):
+        expected = codec.decode(mine)
+        assert answer.found.tolist() == expected.found.tolist()
+        assert answer.rows.tobytes() == expected.rows.tobytes()
+        assert answer.stale == 0
+
+
+@given(st.lists(st.sampled_from(["new", "old", "none"]), min_size=1, max_size=9), st.lists(st.integers(1, 40)))
+def test_rows_of_another_length_are_found_among_the_others(kinds: list[str], sizes: list[int]) -> None:
+    values = [{"new": stored(POST, 1), "old": stored(OLDER, 1), "none": None}[kind] for kind in kinds]
+    data = b"*%d\r\n" % len(values) + b"".join(map(bulk, values))
+    [answer] = received(RowReplies([(RowShape(POST), len(values))], array=True), data, sizes).rows()
+    assert answer.found.tolist() == [kind == "new" for kind in kinds]
+    assert answer.stale == kinds.count("old")
+
+
+def test_strict_refuses_rows_of_another_schema() -> None:
+    strict = RowCodec(POST.schema, strict=True)
+    replies = RowReplies([(RowShape(strict), 1)], array=True)
+    assert replies.feed(b"*1\r\n" + bulk(stored(OLDER, 1)))
+    with pytest.raises(SchemaMismatchError, match="materialize"):
+        replies.rows()
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"-NOAUTH Authentication required.\r\n", redis.AuthenticationError),
+        (b"-ERR unknown command\r\n", redis.ResponseError),
+        (b"*1\r\n$-1\r\n", redis.RedisError),
+        (b"+OK\r\n", redis.RedisError),
+    ],
+)
+def test_errors_and_wrong_counts_are_raised_not_decoded(data: bytes, error: type[Exception]) -> None:
+    replies = RowReplies([(RowShape(POST), 2)], array=True)
+    assert replies.feed(data)
+    with pytest.raises(error):
+        replies.rows()
+
+
+def test_nulls_survive() -> None:
+    values = np.zeros(1, POST.schema.values_dtype)
+    values["likes"] = math.nan
+    [row] = POST.encode(values, np.array([0]))
+    replies = RowReplies([(RowShape(POST), 1)], array=False)
+    assert replies.feed(bulk(row))
+    assert POST.null_mask(replies.rows()[0].rows).tolist() == [[True, False]]
