@@ -8,6 +8,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -63,12 +64,10 @@ def read_cluster(client: RedisCluster, read: ClusterRead) -> list[DecodedRows]:
             _exchange(client, shards)
         except _LOST as error:
             _give_up(error, attempt)
-            with _as_lost():
-                client.nodes_manager.initialize()
+            _refresh(client)
             continue
         if attempt < ATTEMPTS and _moved(shards):
-            with _as_lost():
-                client.nodes_manager.initialize()
+            _refresh(client)
             continue
         for shard in shards:
             for place in shard.replies.redirected():
@@ -85,7 +84,7 @@ async def read_cluster_async(client: AsyncRedisCluster, read: ClusterRead) -> li
         await client.initialize()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            shards = _shards(read, client.nodes_manager.get_node_from_slot)
+            shards = _shards(read, partial(_known_node, client))
             await _exchange_async(shards)
         except _LOST as error:
             _give_up(error, attempt)
@@ -149,7 +148,7 @@ async def _exchange_async(shards: Sequence[_Shard]) -> None:
             await receive_async(connection, shard.replies)
     except BaseException:
         for _, connection in used:
-            await connection.disconnect(nowait=True)
+            await connection.disconnect()
         raise
     finally:
         for node, connection in used:
@@ -169,6 +168,19 @@ def _merge(read: ClusterRead, shards: Sequence[_Shard]) -> list[DecodedRows]:
         rows = np.concatenate(tables)[np.argsort(places)].view(shape.codec.dtype)
         merged.append(DecodedRows(rows, found, sum(rows.stale for _, rows in parts)))
     return merged
+
+
+def _known_node(client: AsyncRedisCluster, slot: int) -> Any:
+    manager = client.nodes_manager
+    # after a refresh the map of slots holds twins of the nodes, which the client would never close
+    return manager.nodes_cache[manager.get_node_from_slot(slot).name]
+
+
+def _refresh(client: RedisCluster) -> None:
+    with _as_lost():
+        # a fresh map alone would leave the old nodes' connections open
+        client.disconnect_connection_pools()
+        client.nodes_manager.initialize()
 
 
 async def _refresh_async(client: AsyncRedisCluster) -> None:

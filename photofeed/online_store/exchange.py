@@ -82,7 +82,7 @@ async def receive_async(connection: Any, replies: RowReplies) -> RowReplies:
                     replies.raise_connection_error()
                     return replies
     except BaseException as error:
-        await connection.disconnect(nowait=True)
+        await connection.disconnect()
         if isinstance(error, TimeoutError):
             raise redis.TimeoutError("Redis did not answer in time") from error
         if isinstance(error, OSError) and not isinstance(error, redis.RedisError):
