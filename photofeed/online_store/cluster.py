@@ -60,7 +60,7 @@ def read_cluster(client: RedisCluster, read: ClusterRead) -> list[DecodedRows]:
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            shards = _shards(read, client.nodes_manager.get_node_from_slot)
+            shards = _shards(read, partial(_known_node, client))
             _exchange(client, shards)
         except _LOST as error:
             _give_up(error, attempt)
@@ -170,8 +170,8 @@ def _merge(read: ClusterRead, shards: Sequence[_Shard]) -> list[DecodedRows]:
     return merged
 
 
-def _known_node(client: AsyncRedisCluster, slot: int) -> Any:
-    manager = client.nodes_manager
+def _known_node(client: RedisCluster | AsyncRedisCluster, slot: int) -> Any:
+    manager: Any = client.nodes_manager
     # after a refresh the map of slots holds twins of the nodes, which the client would never close
     return manager.nodes_cache[manager.get_node_from_slot(slot).name]
 
