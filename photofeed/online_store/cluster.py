@@ -179,7 +179,7 @@ def _known_node(client: RedisCluster | AsyncRedisCluster, slot: int) -> Any:
 def _refresh(client: RedisCluster) -> None:
     with _as_lost():
         # a fresh map alone would leave the old nodes' connections open
-        client.disconnect_connection_pools()
+        client.disconnect_connection_pools()  # type: ignore[no-untyped-call]
         client.nodes_manager.initialize()
 
 

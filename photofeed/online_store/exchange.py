@@ -36,7 +36,8 @@ def exchange(client: redis.Redis, command: bytes, asked: Asked) -> RowReplies:
 
 async def exchange_async(client: redis.asyncio.Redis, command: bytes, asked: Asked) -> RowReplies:
     """`exchange`, without blocking the event loop."""
-    connection: Any = await client.connection_pool.get_connection()
+    pool: Any = client.connection_pool
+    connection = await pool.get_connection()
 
     async def once() -> RowReplies:
         await connection.send_packed_command([command])
@@ -46,7 +47,7 @@ async def exchange_async(client: redis.asyncio.Redis, command: bytes, asked: Ask
         replies: RowReplies = await connection.retry.call_with_retry(once, lambda _: connection.disconnect())
         return replies
     finally:
-        await client.connection_pool.release(connection)
+        await pool.release(connection)
 
 
 def receive(connection: Any, replies: RowReplies) -> RowReplies:

@@ -129,7 +129,8 @@ class PackedReader:
     def close(self) -> None:
         """Close the sync client's connections."""
         if isinstance(self._client, RedisCluster):
-            self._client.disconnect_connection_pools()  # close() forgets those of nodes met twice
+            # close() forgets those of nodes met twice
+            self._client.disconnect_connection_pools()  # type: ignore[no-untyped-call]
         if self._client is not None:
             self._client.close()
 
