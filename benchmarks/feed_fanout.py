@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from feed_world import World
 
+from ingestion.celebrities import Celebrities
 from ingestion.fanout import Fanout
 from photofeed import database
 from photofeed.events import Envelope
@@ -35,7 +36,8 @@ def fanout_cost(settings: Settings, world: World, posts: int) -> FanoutCost:
         _published(PostRef(ids.next(), int(world.people[author]), 1, int(time.time() * 1000))) for _ in range(posts)
     ]
     with database.pool(settings) as pool, connect_redis(settings) as redis:
-        fanout = Fanout(pool, TimelineWriter(redis, settings.timeline_length), settings.celebrity_followers)
+        timelines = TimelineWriter(redis, settings.timeline_length)
+        fanout = Fanout(pool, timelines, Celebrities(pool, timelines, settings.celebrity_followers))
         fanout.handle(envelopes[:1])
         redis_before, before, started = _redis_seconds(redis), time.process_time(), time.perf_counter()
         for envelope in envelopes:

@@ -10,6 +10,7 @@ import psycopg
 from feed_world import DAY_MS, PAIR_SHARE, TOPICS, Ids, World, feature_rows
 from numpy.typing import NDArray
 
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, join_members
 from photofeed.features.manifest import FeatureManifest
 from photofeed.ids import EPOCH_MS, topic_id
 from photofeed.online_store.writer import PackedWriter
@@ -205,6 +206,8 @@ def load_timelines(world: World, client: Any, celebrity_followers: int, timeline
     likes = random.lognormal(1, 1.2, len(hot))
     scores = [trending_score(one, world.now_ms / 1000 - DAY_MS / 2000) for one in likes.tolist()]
     pipeline.zadd(TRENDING_POOL, dict(zip(members[hot].tolist(), scores, strict=True)))
+    pipeline.set(TRENDING_POOL_KEY, join_members(members[hot[:300]].tolist()))
+    pipeline.set(NEW_CREATORS_KEY, join_members(members[hot[300:800]].tolist()))
     pipeline.execute()
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ingestion.archive import Archive
+from ingestion.celebrities import Celebrities
 from ingestion.engagement.counted_events import DeposedError, RedisCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
@@ -22,6 +23,11 @@ from ingestion.photos.sizes import FEED_SIZES, ZOOM_OUTPUTS, Outputs
 from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.zoom import ZoomPipeline
+from ingestion.pools.neighbours import Neighbours
+from ingestion.pools.new_creators import NewCreators
+from ingestion.pools.topics import Topics
+from ingestion.pools.trending import Trending
+from ingestion.pools.worker import PoolsWorker
 from ingestion.purge import Purge
 from ingestion.removal import Removal
 from ingestion.sweeper import Sweeper
@@ -138,7 +144,8 @@ def fanout(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         pool = owned.enter_context(database.pool(settings))
         client = connect_redis(settings)
         owned.callback(client.close)
-        handler = Fanout(pool, TimelineWriter(client, settings.timeline_length), settings.celebrity_followers)
+        timelines = TimelineWriter(client, settings.timeline_length)
+        handler = Fanout(pool, timelines, Celebrities(pool, timelines, settings.celebrity_followers))
         yield _worker(owned, settings, topics.FANOUT_GROUP, handler.handle, stop).run
 
 
@@ -199,6 +206,20 @@ def open_sweeper(settings: Settings) -> Iterator[Sweeper]:
 
 
 @contextmanager
+def pools(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that builds the pools of explore; it reads no topic."""
+    with open_pools(settings) as building:
+        yield lambda: building.run(stop)
+
+
+@contextmanager
+def open_pools(settings: Settings) -> Iterator[PoolsWorker]:
+    """The pools worker itself, for a single round."""
+    with database.pool(settings) as pool, connect_redis(settings) as client:
+        yield PoolsWorker([Trending(pool, client), NewCreators(pool), Topics(pool), Neighbours(pool)], client)
+
+
+@contextmanager
 def open_leftovers(settings: Settings) -> Iterator[Leftovers]:
     """The proof of deletion on real servers."""
     with database.pool(settings) as pool, connect_redis(settings) as client:
@@ -215,6 +236,7 @@ WORKERS = {
     "purge": purge,
     "removal": removal,
     "sweeper": sweeper,
+    "pools": pools,
 }
 
 

@@ -23,6 +23,7 @@ class WorkerName(StrEnum):
     PURGE = "purge"
     REMOVAL = "removal"
     SWEEPER = "sweeper"
+    POOLS = "pools"
 
 
 @app.command("work")
@@ -43,3 +44,16 @@ def work(name: WorkerName) -> None:
         log.info("worker ready", worker=name.value)
         run()
     log.info("worker stopped", worker=name.value)
+
+
+@app.command("pools")
+def pools() -> None:
+    """Build the pools of explore once, all kinds; `photofeed work pools` does so all the time."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from ingestion.bootstrap import open_pools  # noqa: PLC0415
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    with open_pools(load_settings()) as worker:
+        for kind, count in worker.build(datetime.now(UTC)).items():
+            typer.echo(f"{kind}: {count}")

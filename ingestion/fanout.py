@@ -6,18 +6,24 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Counter
 
+from ingestion.celebrities import Celebrities
 from photofeed.database import Database
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
 from photofeed.posts import PublishedPost
-from photofeed.timelines import TimelineWriter
+from photofeed.publication import ref_of
+from photofeed.timelines import AUTHOR_LENGTH, TimelineWriter
 
 log = structlog.get_logger(__name__)
 
 DELIVERED = Counter("photofeed_fanout_deliveries", "Timeline entries written")
 
 _FOLLOWERS = "select follower_id from follows where followee_id = %s"
-_FOLLOWER_COUNT = "select follower_count from users where id = %s"
+_LATEST = f"""
+select id, author_id, topic_id, posted_at, content_type, coalesce(phash, 0) as phash
+from posts left join photo_metadata on photo_id = id
+where author_id = %s and visible order by id desc limit {AUTHOR_LENGTH}
+"""  # noqa: S608  a constant
 
 
 @dataclass(slots=True)
@@ -26,7 +32,7 @@ class Fanout:
 
     database: Database
     timelines: TimelineWriter
-    celebrity_followers: int
+    celebrities: Celebrities
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Apply each message in turn; every one may come again."""
@@ -38,12 +44,14 @@ class Fanout:
                     self._remove(PublishedPost.from_payload(envelope.payload))
                 case "followed" | "unfollowed":
                     self._change_graph(envelope)
+                case "made_private" | "made_public":
+                    self._change_privacy(envelope)
                 case other:
                     raise PoisonError(f"fan-out does not know messages of type {other!r}")
 
     def _publish(self, post: PublishedPost) -> None:
         self.timelines.add_to_author(post.ref, public=post.public)
-        if self._is_celebrity(post.ref.author_id):
+        if self.celebrities.pulled(post.ref.author_id):
             return
         followers = self._followers(post.ref.author_id)
         self.timelines.add_to_followers(post.ref, followers)
@@ -59,13 +67,23 @@ class Fanout:
             raise PoisonError(f"not a change of the graph: {error!r}") from error
         if envelope.type == "unfollowed":
             self.timelines.unfollow(follower_id, followee_id)
-        elif not self._is_celebrity(followee_id):
+            self.celebrities.pulled(followee_id)  # who falls below the line is delivered again from now on
+        elif not self.celebrities.pulled(followee_id):
             self.timelines.follow(follower_id, followee_id)
 
-    def _is_celebrity(self, user_id: int) -> bool:
+    def _change_privacy(self, envelope: Envelope) -> None:
+        """Take the posts of who became private out of what strangers explore, or put them in; followers keep theirs."""
+        try:
+            user_id = int(envelope.payload["userId"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise PoisonError(f"not a change of privacy: {error!r}") from error
         with self.database.connection() as connection:
-            row = connection.execute(_FOLLOWER_COUNT, (user_id,)).fetchone()
-        return row is not None and row["follower_count"] >= self.celebrity_followers
+            posts = [ref_of(row) for row in connection.execute(_LATEST.encode(), (user_id,))]
+        if envelope.type == "made_private":
+            self.timelines.keep_from_strangers(posts)
+            return
+        for post in posts:
+            self.timelines.add_to_author(post, public=True)
 
     def _followers(self, user_id: int) -> list[int]:
         with self.database.connection() as connection:

@@ -17,6 +17,7 @@ AsyncDatabase: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 Database: TypeAlias = ConnectionPool[Connection[DictRow]]
 
 OUTBOX_CHANNEL = "outbox"
+WAIT_SECONDS = 3.0  # of a request for a connection: without PostgreSQL there is nothing to answer but that
 
 # Numbers of the advisory locks.
 MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER = 73012, 73013, 73014
@@ -33,6 +34,7 @@ def async_pool(settings: Settings, *, size: int = 10, autocommit: bool = False) 
         min_size=1,
         max_size=size,
         open=False,
+        timeout=WAIT_SECONDS,
         kwargs={
             "row_factory": dict_row,
             "autocommit": autocommit,

@@ -46,16 +46,21 @@ def withdrawal(publication: DictRow) -> list[tuple[Topic, Envelope]]:
     return [(PHOTO_PROCESSED, envelope)]
 
 
+def ref_of(row: DictRow) -> PostRef:
+    """The post in a row with id, author_id, topic_id, posted_at, content_type and phash."""
+    return PostRef(
+        row["id"],
+        row["author_id"],
+        row["topic_id"],
+        int(row["posted_at"].timestamp() * 1000),
+        row["phash"],
+        row["content_type"] == "reel",
+    )
+
+
 def _post(row: DictRow) -> PublishedPost:
     return PublishedPost(
-        ref=PostRef(
-            row["id"],
-            row["author_id"],
-            row["topic_id"],
-            int(row["posted_at"].timestamp() * 1000),
-            row["phash"],
-            row["content_type"] == "reel",
-        ),
+        ref=ref_of(row),
         content_type=row["content_type"],
         caption_length=row["caption_length"],
         tag_count=row["tag_count"],

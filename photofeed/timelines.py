@@ -175,6 +175,12 @@ class TimelineWriter:
         if theirs:
             self._redis.zrem(key, *theirs)
 
+    def keep_from_strangers(self, posts: Sequence[PostRef]) -> None:
+        """Take posts out of the pools that everybody explores."""
+        if posts:
+            self._redis.zrem(FRESH_POOL, *(post.member() for post in posts))
+            self._redis.zrem(TRENDING_POOL, *(post.bare().member() for post in posts))
+
     def remove(self, post: PostRef, follower_ids: Iterable[int]) -> None:
         """Take a post out of everything it was put into."""
         member = post.member()

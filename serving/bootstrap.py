@@ -18,6 +18,7 @@ from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
 from photofeed.tokens import TokenVerifier
 from serving.engagement import EngagementRecorder
+from serving.feed.arrivals import Arrivals
 from serving.feed.features import FeatureReader
 from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
@@ -36,9 +37,12 @@ from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import CursorSigner, SlateStore
+from serving.feed.sources import CandidateSource
+from serving.feed.sources.archive import Archive
 from serving.feed.sources.celebrities import CelebritySource
-from serving.feed.sources.explore import ExploreSource
 from serving.feed.sources.following import FollowingSource
+from serving.feed.sources.pools import PoolSource
+from serving.feed.sources.taste import TasteSource
 from serving.model_slot import ModelSlot
 from serving.posts import Posts
 from serving.services import Services
@@ -81,13 +85,15 @@ async def services(
         owned.push_async_callback(model_slot.stop)
 
         ids = IdGenerator()
+        graph: list[CandidateSource] = [FollowingSource(client), CelebritySource(client)]
         feed = FeedPipeline(
             settings=settings,
             database=reads,
-            sources=[FollowingSource(client), CelebritySource(client)],
-            explore=ExploreSource(client),
+            sources=graph,
+            explore=[PoolSource(client), TasteSource(client)],
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts(client)],
             seen=SeenPosts(client),
+            archive=Archive(reads),
             features=FeatureReader(manifest, reader),
             ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()]),
             rules=reranking_rules(settings.explore_share, np.random.default_rng()),
@@ -95,6 +101,7 @@ async def services(
             cursors=CursorSigner(settings),
             posts=Posts(settings.public_url),
             served_log=served_log,
+            arrivals=Arrivals(client, graph),
         )
         yield Services(
             settings=settings,

@@ -97,7 +97,7 @@ def _processes_of(stack: EmbeddedStack, scale: Scale, stages: Stages) -> Iterato
 def _commands(settings: Settings, environment: Mapping[str, str]) -> Sequence[Command]:
     photo_workers = [f"photos-{number}" for number in range(1, (os.cpu_count() or 1) + 1)]
     work = {"relay": "relay", **dict.fromkeys(photo_workers, "photos")}
-    work |= {name: name for name in ("zoom", "features", "fanout", "archive", "removal", "sweeper")}
+    work |= {name: name for name in ("zoom", "features", "fanout", "archive", "removal", "sweeper", "pools")}
     serve = Command("api", (PHOTOFEED, "serve"), environment, f"{settings.public_url}/readyz")
     return [
         *(Command(name, (PHOTOFEED, "work", worker), environment) for name, worker in work.items()),

@@ -1,5 +1,6 @@
 """What the feed path must know at once of engagement: posts seen, posts unwelcome, and posts that trend."""
 
+import struct
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ import numpy as np
 
 from ingestion.engagement.accumulate import CounterRows
 from photofeed.events import Action
+from photofeed.explore_pools import LIKED_LAYOUT, LIKED_LENGTH, LIKED_SECONDS, liked_key
 from photofeed.features.counters import CounterView
 from photofeed.features.event_columns import MICROSECONDS, EventColumns
 from photofeed.posts import PostRef
@@ -49,6 +51,10 @@ class RedisFeedMemory:
         for user, posts in seen.items():
             pipeline.zadd(seen_key(user), posts, gt=True)
             pipeline.zremrangebyrank(seen_key(user), 0, -SEEN_LENGTH - 1)
+        for user, liked in _liked(events).items():
+            pipeline.zadd(liked_key(user), liked, gt=True)
+            pipeline.zremrangebyrank(liked_key(user), 0, -LIKED_LENGTH - 1)
+            pipeline.expire(liked_key(user), LIKED_SECONDS)
         unwelcome = events.did(Action.HIDE) | events.did(Action.REPORT)
         for user, post in _pairs(events.take(unwelcome)):
             pipeline.sadd(hidden_key(user), post)
@@ -89,6 +95,17 @@ def _seen(events: EventColumns) -> dict[int, dict[int, float]]:
     for (user, post), moment in zip(_pairs(shown), (shown.occurred_us / MICROSECONDS).tolist(), strict=True):
         seen[user][post] = moment
     return seen
+
+
+def _liked(events: EventColumns) -> dict[int, dict[bytes, float]]:
+    """User -> posts they liked or saved, with their topics -> when last."""
+    taken = events.take((events.did(Action.LIKE) | events.did(Action.SAVE)) & (events.post_id != 0))
+    taken = taken.take(np.argsort(taken.occurred_us, kind="stable"))
+    liked: dict[int, dict[bytes, float]] = defaultdict(dict)
+    moments = (taken.occurred_us / MICROSECONDS).tolist()
+    for (user, post), topic, moment in zip(_pairs(taken), taken.topic_id.tolist(), moments, strict=True):
+        liked[user][struct.pack(LIKED_LAYOUT, post, topic)] = moment
+    return liked
 
 
 def _pairs(events: EventColumns) -> list[tuple[int, int]]:

@@ -1,16 +1,19 @@
 """The ranked feed, explore, search, and profiles."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
+from redis.exceptions import RedisError
 
 from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
 from photofeed.ids import decode_id
 from serving.api.replies import reply
 from serving.api.users import find_user
 from serving.feed.pipeline import Page, Surface
-from serving.services import ActorDep, CallerDep, ServicesDep
+from serving.services import ActorDep, CallerDep, Services, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["feed"])
 
@@ -25,9 +28,16 @@ async def feed(
     actor: ActorDep,
     limit: Limit = 30,
     cursor: CursorText = None,
+    if_none_match: Annotated[str | None, Header(max_length=200, description="ETag of one's last first page")] = None,
     explain: Annotated[bool, Query(description="Admins, or one's own feed in development: why it looks so")] = False,
 ) -> Response:
-    """One's ranked feed: a new slate, or with a cursor the next page of one."""
+    """One's ranked feed: a new slate, or with a cursor the next page of one.
+
+    With `If-None-Match`: 304 while there is no new post of whom one follows and one's slate may still be paged through.
+    """
+    slate_id = _slate_of(if_none_match) if cursor is None and not explain else None
+    if slate_id is not None and await _nothing_new(services, actor, slate_id):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=_headers(f'W/"{slate_id}"'))
     if explain and not (caller.is_admin or services.settings.env == "dev"):
         raise ForbiddenError("Only an admin may look behind a feed.")
     if cursor is None:
@@ -37,7 +47,43 @@ async def feed(
     body = _page_json(page)
     if explain and page.explanation is not None:
         body["explanation"] = page.explanation.to_json()
-    return reply(body)
+    answer = reply(body)
+    if page.etag is not None:
+        answer.headers.update(_headers(page.etag))
+    return answer
+
+
+@router.get("/feed/new")
+async def new_posts(
+    services: ServicesDep,
+    actor: ActorDep,
+    slate_id: Annotated[UUID, Query(alias="slateId", description="Of the feed one is looking at")],
+) -> Response:
+    """How many posts of whom one follows are new since a feed was loaded; cheap enough to ask every minute."""
+    count = await services.feed.new_posts(actor, str(slate_id))
+    if count is None:
+        raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
+    return reply({"newPosts": count})
+
+
+def _slate_of(if_none_match: str | None) -> str | None:
+    """The slate that an entity tag of ours names; None for anything else."""
+    try:
+        return str(UUID((if_none_match or "").strip().removeprefix("W/").strip('"')))
+    except ValueError:
+        return None
+
+
+async def _nothing_new(services: Services, actor: int, slate_id: str) -> bool:
+    try:
+        return await services.feed.new_posts(actor, slate_id) == 0
+    except RedisError:
+        return False  # a feed can be had without it
+
+
+def _headers(etag: str) -> dict[str, str]:
+    """No cache keeps a feed: a client that wants to know whether there is more says so itself."""
+    return {"ETag": etag, "Cache-Control": "private, no-store"}
 
 
 def _page_json(page: Page) -> dict[str, Any]:
@@ -50,6 +96,7 @@ def _page_json(page: Page) -> dict[str, Any]:
         if slate.model_version
         else None,
         "skippedSources": slate.skipped_sources,
+        "repeats": page.explanation.repeats if page.explanation else 0,
         "exploreShare": round(explored / len(page.items), 4) if page.items else 0.0,
         "items": page.items,
         "nextCursor": page.next_cursor,

@@ -12,9 +12,11 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from photofeed.database import write_outbox
 from photofeed.errors import ConflictError, InvalidError, NotFoundError
-from photofeed.events import Action
+from photofeed.events import Action, Envelope
 from photofeed.ids import decode_id, encode_id, uuid7
+from photofeed.topics import GRAPH_CHANGED
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, ServiceCallerDep, ServicesDep
@@ -88,6 +90,28 @@ async def create_user(body: NewUser, services: ServicesDep, caller: ServiceCalle
 async def me(services: ServicesDep, actor: ActorDep) -> Response:
     """The person whose token this is."""
     async with services.database.connection() as connection:
+        return reply(user_json(await find_user(connection, actor)))
+
+
+class Privacy(BaseModel):
+    """Who may see one's posts."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+    is_private: Annotated[bool, Field(description="Only followers see the posts of a private account")]
+
+
+@router.patch("/me")
+async def change_privacy(body: Privacy, services: ServicesDep, actor: ActorDep) -> Response:
+    """Make one's account private or public; posts leave or join what strangers explore."""
+    async with services.database.connection() as connection:
+        changed = await connection.execute(
+            "update users set is_private = %s where id = %s and is_private <> %s",
+            (body.is_private, actor, body.is_private),
+        )
+        if changed.rowcount:
+            kind = "made_private" if body.is_private else "made_public"
+            await write_outbox(connection, [(GRAPH_CHANGED, Envelope(kind, str(actor), {"userId": actor}))])
         return reply(user_json(await find_user(connection, actor)))
 
 

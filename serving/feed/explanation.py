@@ -21,16 +21,14 @@ class Explanation:
     features: FeatureMatrix | None = None
     scores: Scores | None = None
     items: SlateItems | None = None
+    skipped: tuple[str, ...] = ()
+    repeats: int = 0  # posts of the slate that were seen lately, for want of others
     left_out: list[LeftOut] = field(default_factory=list)
 
     def drop(self, candidates: Candidates, kept: Mask, reason: str) -> None:
         """Note what a filter left out."""
         if not kept.all():
             self.dropped.append((candidates.take(~kept), reason))
-
-    def restore(self, reason: str) -> None:
-        """Note that what was left out for a reason came back as backfill."""
-        self.dropped = [(some, why) for some, why in self.dropped if why != reason]
 
     def to_json(self) -> dict[str, Any]:
         """One entry a candidate: those in the slate by place, then the others by score, then the dropped ones."""
@@ -44,7 +42,12 @@ class Explanation:
             for some, why in self.dropped
             for row in range(len(some))
         ]
-        return {"candidates": ranked + left_out, "featureNames": FEATURE_NAMES}
+        return {
+            "candidates": ranked + left_out,
+            "featureNames": FEATURE_NAMES,
+            "skippedSources": self.skipped,
+            "repeats": self.repeats,
+        }
 
     def _ranked(self, row: int, places: dict[int, int], reasons: dict[int, str]) -> dict[str, Any]:
         place = places.get(int(self.candidates.post_ids[row]))

@@ -2,7 +2,7 @@
 
 query       who asks, whom they follow, whom they do not want to see
 candidates  sources side by side, each with its own time-out
-filters     own posts, hidden authors; then posts seen lately
+filters     own posts, hidden authors; then posts seen lately, and what the archive has where few are left
 features    one round trip to the online store, then request-time features
 score       the highest step of the ladder that holds: champion, previous champion, popularity, recency
 rerank      the rules of `rerankers/`, one after the other: what is fresh gains, what repeats loses, nothing twice or
@@ -13,7 +13,7 @@ page        visibility checked again, posts read, spacing kept, the served log t
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import psycopg
 import structlog
 from prometheus_client import Counter, Histogram
 from redis.exceptions import RedisError
@@ -30,19 +31,23 @@ from photofeed.errors import NotFoundError
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import uuid7
 from photofeed.settings import Settings
-from serving.feed.candidates import Candidates
+from serving.feed.arrivals import Arrivals
+from serving.feed.candidates import Candidates, Ids, Mask
 from serving.feed.explanation import Explanation
 from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
+from serving.feed.filters.seen import SeenPosts
+from serving.feed.paging import Progress, turn_page
 from serving.feed.query import FeedQuery, make_query
 from serving.feed.reasons import reason
 from serving.feed.rerankers import Ranking, Reranker, rerank
-from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
+from serving.feed.rerankers.diversity import shown_lately
 from serving.feed.scorers import Scores
 from serving.feed.scorers.ladder import Ladder
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItem, SlateItems, SlateStore
 from serving.feed.sources import CandidateSource
+from serving.feed.sources.archive import Archive
 from serving.posts import Posts
 
 log = structlog.get_logger(__name__)
@@ -60,6 +65,7 @@ DROPPED = Counter("photofeed_feed_candidates_dropped", "Candidates that filters 
 SLATE_LENGTH = 150
 SHORTEST_SLATE = 30
 SOURCE_SECONDS = 0.5
+ARCHIVE_SECONDS = 2.0  # the last resort may take longer
 EXPLORE_CANDIDATE_SHARE = 0.2
 
 
@@ -77,7 +83,17 @@ class Page:
     slate: Slate
     items: list[dict[str, Any]]
     next_cursor: str | None
+    etag: str | None = None  # of the first page: changes when there are new posts
     explanation: Explanation | None = None  # of the first page only: later pages decide nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Candidates that may be shown; those seen lately are among them only where there are too few others."""
+
+    candidates: Candidates
+    seen: Mask
+    exposures: Ids  # posts of its author that the viewer was shown lately
 
 
 @dataclass(slots=True)
@@ -87,9 +103,10 @@ class FeedPipeline:
     settings: Settings
     database: AsyncDatabase
     sources: Sequence[CandidateSource]
-    explore: CandidateSource
+    explore: Sequence[CandidateSource]
     filters: Sequence[CandidateFilter]
-    seen: CandidateFilter
+    seen: SeenPosts
+    archive: Archive
     features: FeatureReader
     ladder: Ladder
     rules: Sequence[Reranker]
@@ -97,6 +114,8 @@ class FeedPipeline:
     cursors: CursorSigner
     posts: Posts
     served_log: ServedLog
+    arrivals: Arrivals
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def first_page(self, user_id: int, limit: int, surface: Surface = Surface.FEED) -> Page:
         """Rank a new slate and return its first page.
@@ -107,11 +126,21 @@ class FeedPipeline:
         with _timed("query"):
             query = await self._query(user_id)
         explanation = Explanation()
-        slate = await self._rank(query, surface, explanation)
+        slate, found = await self._rank(query, surface, explanation)
         RANKED.labels(slate.ranking).inc()
         with _timed("slate"):
-            await self.slates.keep(slate)
-        return replace(await self._page(slate, 0, limit), explanation=explanation)
+            kept = await self._keep_slate(slate, query, found)
+        page = replace(await self._page(slate, Progress(), limit), explanation=explanation)
+        return replace(page, etag=f'W/"{slate.id}"') if kept else replace(page, next_cursor=None)
+
+    async def new_posts(self, user_id: int, slate_id: str) -> int | None:
+        """How many posts of whom one follows are new since one's slate; None if it is no longer kept.
+
+        Raises:
+            NotFoundError: there is no such person.
+            redis.RedisError: it cannot be known.
+        """
+        return await self.arrivals.since(slate_id, await self._query(user_id))
 
     async def next_page(self, user_id: int, cursor_text: str, limit: int) -> Page:
         """Go on in a slate.
@@ -120,31 +149,32 @@ class FeedPipeline:
             InvalidError: the cursor is forged, somebody else's, or too old.
         """
         cursor = self.cursors.read(cursor_text, user_id)
-        return await self._page(await self.slates.load(cursor.slate_id), cursor.offset, limit)
+        return await self._page(await self.slates.load(cursor.slate_id), cursor.progress, limit)
 
     async def _query(self, user_id: int) -> FeedQuery:
         async with self.database.connection() as connection:
-            query = await make_query(connection, user_id, datetime.now(UTC), self.settings.celebrity_followers)
+            query = await make_query(connection, user_id, self.clock(), self.settings.celebrity_followers)
         if query is None:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
         return query
 
-    async def _rank(self, query: FeedQuery, surface: Surface, explanation: Explanation) -> Slate:
+    async def _rank(self, query: FeedQuery, surface: Surface, explanation: Explanation) -> tuple[Slate, Candidates]:
         with _timed("candidates"):
-            candidates, skipped = await self._candidates(query, surface)
+            found, skipped = await self._candidates(query, surface)
         with _timed("filters"):
-            candidates = await self._filter(query, candidates, explanation)
+            chosen = await self._filter(query, found, explanation)
+            candidates = chosen.candidates
         with _timed("features"):
             features = await self._features(query, candidates)
         with _timed("score"):
             scored = self.ladder.score(candidates, features)
         with _timed("rerank"):
             shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
-            items = self._rerank(query, candidates, features, scored.scores, shortest, explanation)
-        explanation.candidates, explanation.features = candidates, features
+            items = self._rerank(query, chosen, features, scored.scores, shortest, explanation)
+        explanation.candidates, explanation.features, explanation.skipped = candidates, features, skipped
         explanation.scores, explanation.items = scored.scores, items
         by_model = scored.model
-        return Slate(
+        slate = Slate(
             id=uuid7(),
             user_id=query.user_id,
             ranking=scored.ranking,
@@ -155,48 +185,84 @@ class FeedPipeline:
             ranked_at=query.now,
             skipped_sources=skipped,
         )
+        return slate, found
 
     async def _candidates(self, query: FeedQuery, surface: Surface) -> tuple[Candidates, tuple[str, ...]]:
         """About `settings.candidates` posts; a source that fails or is late is skipped, counted and named."""
         explore_limit = round(self.settings.candidates * EXPLORE_CANDIDATE_SHARE)
         graph_limit = self.settings.candidates - explore_limit
-        plan = [(source, graph_limit) for source in self.sources] + [(self.explore, explore_limit)]
+        plan = [(source, graph_limit) for source in self.sources] + [(source, explore_limit) for source in self.explore]
         found = await asyncio.gather(*(self._fetch(source, query, limit) for source, limit in plan))
         skipped = tuple(source.name for (source, _), part in zip(plan, found, strict=True) if part is None)
         merged = Candidates.merge([part for part in found if part is not None] or [Candidates.empty()])
+        if query.following and merged.explore.all():
+            # timelines that were lost, or Redis is away; somebody who follows nobody but the silent pays a query
+            followed = await self._attempt(
+                self.archive.name, self.archive.followed(query, graph_limit), ARCHIVE_SECONDS
+            )
+            merged = Candidates.merge([merged, followed or Candidates.empty()])
         outside = _outside_graph(merged)
         return outside if surface is Surface.FEED else outside.take(outside.explore), skipped
 
     async def _fetch(self, source: CandidateSource, query: FeedQuery, limit: int) -> Candidates | None:
+        return await self._attempt(source.name, source.fetch(query, limit))
+
+    async def _attempt(
+        self, name: str, fetching: Awaitable[Candidates], seconds: float = SOURCE_SECONDS
+    ) -> Candidates | None:
         try:
-            async with asyncio.timeout(SOURCE_SECONDS):
-                return await source.fetch(query, limit)
-        except (RedisError, TimeoutError) as error:
-            SKIPPED.labels(source.name).inc()
-            log.warning("source skipped", source=source.name, error=repr(error))
+            async with asyncio.timeout(seconds):
+                return await fetching
+        except (RedisError, psycopg.Error, TimeoutError) as error:
+            SKIPPED.labels(name).inc()
+            log.warning("source skipped", source=name, error=repr(error))
             return None
 
-    async def _filter(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
-        """Leave out what may not be shown, and what was seen lately unless the slate would be too short."""
-        for one in self.filters:
-            candidates = await self._keep(one, query, candidates, explanation)
-        unseen = await self._keep(self.seen, query, candidates, explanation)
-        if len(unseen) >= SHORTEST_SLATE:
-            return unseen
-        explanation.restore(self.seen.reason)
-        return candidates
-
-    async def _keep(
-        self, one: CandidateFilter, query: FeedQuery, candidates: Candidates, explanation: Explanation
-    ) -> Candidates:
+    async def _keep_slate(self, slate: Slate, query: FeedQuery, found: Candidates) -> bool:
         try:
-            mask = await one.keep(query, candidates)
+            await asyncio.gather(self.slates.keep(slate), self.arrivals.note(slate.id, query, found))
         except (RedisError, TimeoutError) as error:
-            log.warning("filter skipped", filter=one.reason, error=repr(error))
-            return candidates
-        DROPPED.labels(one.reason).inc(int((~mask).sum()))
-        explanation.drop(candidates, mask, one.reason)
-        return candidates.take(mask)
+            log.warning("slate not kept: it has one page", error=repr(error))
+            return False
+        return True
+
+    async def _filter(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> _Chosen:
+        """Leave out what may not be shown, and what was seen lately.
+
+        Where that leaves too few, the archive is asked for older popular posts; if not even they make a slate, the
+        viewer has seen the world, and what was seen comes back.
+        """
+        candidates = await self._apply_filters(query, candidates, explanation)
+        seen = await self._seen(query)
+        if len(candidates) - np.isin(candidates.post_ids, seen).sum() < SHORTEST_SLATE:
+            without = np.union1d(candidates.post_ids, seen).tolist()
+            popular = self.archive.popular(query, without, 2 * SHORTEST_SLATE)
+            older = await self._attempt(self.archive.name, popular, ARCHIVE_SECONDS)
+            older = await self._apply_filters(query, older or Candidates.empty(), explanation)
+            candidates = Candidates.merge([candidates, older])
+        is_seen = np.isin(candidates.post_ids, seen)
+        exposures = shown_lately(candidates.author_ids, is_seen)
+        if len(candidates) - is_seen.sum() < SHORTEST_SLATE:
+            return _Chosen(candidates, is_seen, exposures)
+        unseen = _drop(candidates, ~is_seen, self.seen.reason, explanation)
+        return _Chosen(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
+
+    async def _seen(self, query: FeedQuery) -> Ids:
+        try:
+            return await self.seen.lately(query)
+        except (RedisError, TimeoutError) as error:
+            log.warning("what was seen is not known", error=repr(error))
+            return np.zeros(0, np.int64)
+
+    async def _apply_filters(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
+        for one in self.filters:
+            try:
+                mask = await one.keep(query, candidates)
+            except (RedisError, TimeoutError) as error:
+                log.warning("filter skipped", filter=one.reason, error=repr(error))
+                continue
+            candidates = _drop(candidates, mask, one.reason, explanation)
+        return candidates
 
     async def _features(self, query: FeedQuery, candidates: Candidates) -> FeatureMatrix | None:
         model = self.ladder.model
@@ -212,42 +278,51 @@ class FeedPipeline:
     def _rerank(
         self,
         query: FeedQuery,
-        candidates: Candidates,
+        chosen: "_Chosen",
         features: FeatureMatrix | None,
         scores: Scores,
         shortest: int,
         explanation: Explanation,
     ) -> SlateItems:
         """Order candidates into a slate by the rules."""
-        rows = np.argsort(-scores, kind="stable")
+        by_score = np.argsort(-scores, kind="stable")
+        rows = by_score[~chosen.seen[by_score]]
         ranking = Ranking(
-            candidates=candidates,
+            candidates=chosen.candidates,
             scores=scores,
             rows=rows,
             propensities=np.ones(len(rows)),
-            repeats=rows[:0],
-            exposures=np.zeros(len(rows), np.int64),
+            repeats=by_score[chosen.seen[by_score]],
+            exposures=chosen.exposures,
             seconds=query.seconds,
             shortest=shortest,
         )
         ranking, explanation.left_out = rerank(ranking, self.rules)
+        explanation.repeats = int(chosen.seen[ranking.rows].sum())
         return _items(ranking, features, scores)
 
-    async def _page(self, slate: Slate, offset: int, limit: int) -> Page:
-        """A page from `offset`; posts that may no longer be seen are gone, and no author gains a third in a row."""
+    async def _page(self, slate: Slate, progress: Progress, limit: int) -> Page:
+        """The next page; posts that may no longer be seen are gone, and no author gains a third in a row."""
         with _timed("page"):
-            post_ids, authors = slate.items.post_ids[offset : offset + limit].tolist(), slate.items.author_ids.tolist()
+            authors = slate.items.author_ids.tolist()
+            window = progress.window(limit, len(authors))
+            post_ids = slate.items.post_ids[window].tolist()
             async with self.database.connection() as connection:
                 posts = await self.posts.by_ids(connection, slate.user_id, post_ids)
-            visible = [place for place, post_id in enumerate(post_ids, offset) if post_id in posts]
-            before = authors[max(0, offset - MOST_IN_A_ROW) : offset]
-            spaced = [visible[p] for p in space_authors([authors[p] for p in visible], before)]
-            shown = list(enumerate(spaced, offset))
+            visible = {place for place, post_id in zip(window, post_ids, strict=True) if post_id in posts}
+            order, after = turn_page(authors, visible, progress, limit)
+            shown = list(enumerate(order, progress.shown))
             items = [_item_json(position, slate.items[place], posts) for position, place in shown]
-        self.served_log.add(slate, offset, shown)
-        end = offset + limit
-        more = end < len(slate.items)
-        return Page(slate, items, self.cursors.sign(Cursor(slate.id, slate.user_id, end)) if more else None)
+        self.served_log.add(slate, progress.offset, shown)
+        over = after.is_over(authors)
+        return Page(slate, items, None if over else self.cursors.sign(Cursor(slate.id, slate.user_id, after)))
+
+
+def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanation) -> Candidates:
+    """The candidates where the mask is true; the others are counted and noted."""
+    DROPPED.labels(reason).inc(int((~mask).sum()))
+    explanation.drop(candidates, mask, reason)
+    return candidates.take(mask)
 
 
 def _outside_graph(candidates: Candidates) -> Candidates:

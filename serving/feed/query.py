@@ -27,7 +27,7 @@ _VIEWER = """
 select
     (select following_count from users where id = %(me)s) as following,
     array(select f.followee_id from follows f join users u on u.id = f.followee_id
-          where f.follower_id = %(me)s and u.follower_count >= %(celebrity)s) as celebrities,
+          where f.follower_id = %(me)s and (u.follower_count >= %(celebrity)s or u.pulled)) as celebrities,
     array(select muted_id from mutes where muter_id = %(me)s
           union select blocked_id from blocks where blocker_id = %(me)s
           union select blocker_id from blocks where blocked_id = %(me)s) as hidden

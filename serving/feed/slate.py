@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from photofeed.errors import InvalidError
 from photofeed.settings import Settings
 from serving.feed.candidates import Ids, Source
+from serving.feed.paging import Progress
 
 KEPT_FOR = timedelta(minutes=30)
 
@@ -138,7 +139,7 @@ class Cursor:
 
     slate_id: str
     user_id: int
-    offset: int
+    progress: Progress
 
 
 class CursorSigner:
@@ -149,7 +150,13 @@ class CursorSigner:
 
     def sign(self, cursor: Cursor) -> str:
         """The cursor as a client carries it."""
-        claims = {"s": cursor.slate_id, "u": cursor.user_id, "o": cursor.offset, "exp": datetime.now(UTC) + KEPT_FOR}
+        progress = cursor.progress
+        claims = {
+            "s": cursor.slate_id,
+            "u": cursor.user_id,
+            "p": [progress.offset, progress.shown, progress.before, progress.waiting],
+            "exp": datetime.now(UTC) + KEPT_FOR,
+        }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def read(self, text: str, user_id: int) -> Cursor:
@@ -160,7 +167,8 @@ class CursorSigner:
         """
         try:
             claims = jwt.decode(text, self._secret, algorithms=["HS256"], options={"require": ["exp"]})
-            cursor = Cursor(claims["s"], claims["u"], claims["o"])
+            offset, shown, before, waiting = claims["p"]
+            cursor = Cursor(claims["s"], claims["u"], Progress(offset, shown, tuple(before), tuple(waiting)))
         except jwt.ExpiredSignatureError as error:
             raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired") from error
         except (jwt.PyJWTError, KeyError) as error:

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from ingestion.celebrities import Celebrities
 from ingestion.fanout import Fanout
 from ingestion.outbox_relay import OutboxRelay
 from ingestion.photos.moderation import InMemoryModerator, Thresholds
@@ -155,7 +156,8 @@ def app(settings: Settings) -> Iterator[App]:
         moderator = InMemoryModerator()
         photos = PhotoPipeline(storage, PhotoRecords(pool), sandbox, moderator, Thresholds(0.6, 0.9))
         zoom = ZoomPipeline(storage, PhotoRecords(pool), owned.enter_context(PhotoSandbox(limits, ZOOM_OUTPUTS)))
-        fanout = Fanout(pool, TimelineWriter(redis, settings.timeline_length), celebrity_followers=3)
+        timelines = TimelineWriter(redis, settings.timeline_length)
+        fanout = Fanout(pool, timelines, Celebrities(pool, timelines, followers=3))
         stop = threading.Event()
 
         def worker(group: str, handler: Handler) -> Worker:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from photofeed.timelines import seen_key
-from serving.feed.candidates import Candidates, Mask
+from serving.feed.candidates import Candidates, Ids, Mask
 from serving.feed.query import FeedQuery
 
 SEEN_FOR = timedelta(hours=24)
 
 
 class SeenPosts:
-    """Leaves out posts seen in the last day; a short slate gets them back as backfill."""
+    """Leaves out posts seen in the last day: only where nothing else is left do they come back."""
 
     reason = "seen"
 
@@ -22,7 +22,11 @@ class SeenPosts:
 
     async def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for posts not seen lately."""
+        mask: Mask = ~np.isin(candidates.post_ids, await self.lately(query))
+        return mask
+
+    async def lately(self, query: FeedQuery) -> Ids:
+        """The posts seen in the last day."""
         since = query.seconds - SEEN_FOR.total_seconds()
         seen = await self._redis.zrange(seen_key(query.user_id), "+inf", since, byscore=True, desc=True)
-        mask: Mask = ~np.isin(candidates.post_ids, np.array([int(post) for post in seen], dtype=np.int64))
-        return mask
+        return np.array([int(post) for post in seen], dtype=np.int64)

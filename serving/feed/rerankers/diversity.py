@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.feed.candidates import Candidates, Ids
+from serving.feed.candidates import Candidates, Ids, Mask
 from serving.feed.rerankers import Ranking
 from serving.feed.scorers import Scores
 
@@ -50,6 +50,12 @@ class Diversity:
 AUTHORS = Diversity(lambda candidates: candidates.author_ids, SAME_AUTHOR, across_slates=True)
 TOPICS = Diversity(lambda candidates: candidates.topic_ids, SAME_TOPIC)
 KINDS = Diversity(lambda candidates: candidates.reels, SAME_KIND)
+
+
+def shown_lately(authors: Ids, seen: Mask) -> NDArray[np.int64]:
+    """For each candidate, how many candidates of its author the viewer has seen lately: int64 (n,)."""
+    _, author = np.unique(authors, return_inverse=True)
+    return np.bincount(author, weights=seen).astype(np.int64)[author]
 
 
 def diversify(scores: Scores, groups: Ids, cost: Repetition, shown: NDArray[np.int64]) -> Scores:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from photofeed.model_contract import CHAMPION, ModelContract, ModelRegistry, ScoredSamples
+from photofeed.model_contract import CHAMPION, PREVIOUS, ModelContract, ModelRegistry, ScoredSamples
 from photofeed.model_history import OUTSIDE, moves
 from serving.model_slot import ModelSlot
 
@@ -66,6 +66,22 @@ def test_an_alias_moved_by_hand_is_honoured_in_time_and_noted_once(models: "Mode
         (first, second, OUTSIDE),
         (None, first, OUTSIDE),
     ]
+
+
+def test_the_former_champion_stays_at_hand_and_a_rollback_loads_nothing(models: "Models") -> None:
+    first, second = models.register(seed=1), models.register(seed=2)
+    models.point(PREVIOUS, first)
+    models.point(CHAMPION, second)
+    with ModelRegistry.connect(models.settings) as registry:
+        slot = ModelSlot(models.settings, registry)
+        assert asyncio.run(_live(slot)) == second
+        live, previous = slot.live, slot.previous
+        assert previous is not None
+        assert previous.version == first
+        models.point(PREVIOUS, second)
+        models.point(CHAMPION, first)
+        assert asyncio.run(_live(slot)) == first
+        assert (slot.live, slot.previous) == (previous, live)
 
 
 @pytest.mark.parametrize(

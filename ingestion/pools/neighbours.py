@@ -1,0 +1,101 @@
+"""Neighbours of posts: liked by the people who liked this one, found among factors of who liked and saved what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.pools.public_posts import members_of
+from photofeed.database import Database
+from photofeed.explore_pools import join_members, neighbours_key
+
+LIKED_FOR = timedelta(days=60)
+MOST_PAIRS = 5_000_000
+FEWEST_LIKES = 2  # of a post that has neighbours: one like says who, not what like
+NEIGHBOURS = 20
+FACTORS, ITERATIONS, REGULARIZATION = 32, 10, 0.05
+
+_PAIRS = """
+select user_id, post_id, sum(weight)::real as weight from (
+    select user_id, post_id, 1 as weight from likes where created_at > %(since)s
+    union all select user_id, post_id, 2 from saves where created_at > %(since)s) taken
+group by 1, 2 order by post_id desc limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Alternating least squares on implicit feedback (Hu, Koren and Volinsky, 2008), then the nearest by cosine."""
+
+    database: Database
+    name: str = "neighbours"
+    every_seconds: float = 60.0
+
+    def build(self, now: datetime) -> Mapping[str, bytes]:
+        """One pool a post that at least FEWEST_LIKES people took to."""
+        users, posts, weights = self._pairs(now)
+        distinct, row, counts = np.unique(posts, return_inverse=True, return_counts=True)
+        enough = counts[row] >= FEWEST_LIKES
+        users, posts, weights = users[enough], posts[enough], weights[enough]
+        if len(distinct[counts >= FEWEST_LIKES]) < 2:  # noqa: PLR2004  one post has no neighbour
+            return {}
+        ids, factors = post_factors(users, posts, weights)
+        near = nearest(factors, NEIGHBOURS)
+        members = members_of(self.database, ids.tolist())
+        return {
+            neighbours_key(post): join_members(
+                members[one] for one in ids[places[places >= 0]].tolist() if one in members
+            )
+            for post, places in zip(ids.tolist(), near, strict=True)
+        }
+
+    def _pairs(self, now: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        with self.database.connection() as connection:
+            rows = connection.execute(_PAIRS, {"since": now - LIKED_FOR, "limit": MOST_PAIRS}).fetchall()
+        return (
+            np.array([row["user_id"] for row in rows], np.int64),
+            np.array([row["post_id"] for row in rows], np.int64),
+            np.array([row["weight"] for row in rows], np.float32),
+        )
+
+
+def post_factors(
+    users: NDArray[np.int64], posts: NDArray[np.int64], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Factors of posts from (user, post, weight) pairs, each pair once.
+
+    Returns:
+        The distinct posts (n,), and float32 (n, FACTORS); the same for the same pairs.
+    """
+    from implicit.als import AlternatingLeastSquares  # noqa: PLC0415  seconds that no other worker needs
+    from scipy.sparse import csr_matrix  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    ids, columns = np.unique(posts, return_inverse=True)
+    people, rows = np.unique(users, return_inverse=True)
+    matrix = csr_matrix((weights, (rows, columns)), shape=(len(people), len(ids)))
+    with threadpool_limits(1, "blas"):  # it warns of more, which wait for each other
+        model = AlternatingLeastSquares(
+            factors=FACTORS, iterations=ITERATIONS, regularization=REGULARIZATION, num_threads=1, random_state=1
+        )
+        model.fit(matrix, show_progress=False)
+    return ids, np.asarray(model.item_factors, np.float32)
+
+
+def nearest(factors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The nearest others of each row by cosine, nearest first: places (n, at most count), -1 where there are fewer."""
+    from usearch.index import Index  # noqa: PLC0415  loaded only where pools are built
+
+    index = Index(ndim=factors.shape[1], metric="cos", dtype="f32")
+    index.add(np.arange(len(factors)), factors, threads=1)
+    found: Any = index.search(factors, min(count + 1, len(factors)), threads=1)
+    keys = np.asarray(found.keys).astype(np.int64)
+    keys[np.arange(keys.shape[1])[None, :] >= np.asarray(found.counts)[:, None]] = -1
+    others = [row[(row != place) & (row >= 0)][:count] for place, row in enumerate(keys)]
+    padded = np.full((len(factors), count), -1, np.int64)
+    for place, row in enumerate(others):
+        padded[place, : len(row)] = row
+    return padded

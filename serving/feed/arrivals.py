@@ -1,0 +1,61 @@
+"""Arrivals: whether there are new posts of whom one follows since a slate was decided, without ranking anything."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from serving.feed.candidates import Candidates, Ids
+from serving.feed.query import FeedQuery
+from serving.feed.slate import KEPT_FOR
+from serving.feed.sources import CandidateSource
+
+DEPTH = 50  # newest posts compared: an app says "50+" all the same
+
+
+class Arrivals:
+    """Keeps, beside each slate, the newest posts that there were in the follow graph when it was decided.
+
+    Posts count as new that are among the newest now and were not then, unless they are older than all of those: they
+    only moved up because others were deleted.
+    """
+
+    def __init__(self, redis: Any, sources: Sequence[CandidateSource]) -> None:
+        self._redis = redis
+        self._sources = sources
+
+    async def note(self, slate_id: str, query: FeedQuery, candidates: Candidates) -> None:
+        """Keep what is newest among the candidates of a slate, for as long as the slate.
+
+        Raises:
+            redis.RedisError: it could not be kept.
+        """
+        kept = np.concatenate([[query.user_id], newest(query, candidates)]).astype(np.int64)
+        await self._redis.set(_key(slate_id), kept.tobytes(), ex=KEPT_FOR)
+
+    async def since(self, slate_id: str, query: FeedQuery) -> int | None:
+        """How many posts are new since the viewer's slate, at most DEPTH a source; None if it is no longer kept.
+
+        Raises:
+            redis.RedisError: it cannot be known.
+        """
+        kept = await self._redis.get(_key(slate_id))
+        known = np.frombuffer(kept or b"", np.int64)
+        if not len(known) or known[0] != query.user_id:
+            return None
+        found = await asyncio.gather(*(source.fetch(query, DEPTH) for source in self._sources))
+        now = newest(query, Candidates.merge(found))
+        fresh = now[~np.isin(now, known[1:])]
+        return int((fresh > known[1:].min()).sum()) if len(known) > 1 else len(fresh)
+
+
+def newest(query: FeedQuery, candidates: Candidates) -> Ids:
+    """The newest posts of the follow graph, but of people muted or blocked: at most DEPTH, newest first."""
+    hidden = np.isin(candidates.author_ids, np.fromiter(query.hidden, np.int64))
+    posts = candidates.post_ids[~candidates.explore & ~hidden]
+    return np.sort(posts)[::-1][:DEPTH]
+
+
+def _key(slate_id: str) -> str:
+    return f"newest:{slate_id}"

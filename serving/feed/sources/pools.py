@@ -1,0 +1,42 @@
+"""Pools for everybody, outside the follow graph: what trends, what new creators posted, and what is fresh."""
+
+import random
+from typing import Any
+
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, split_members
+from photofeed.timelines import FRESH_POOL
+from serving.feed.candidates import Candidates, Source
+from serving.feed.query import FeedQuery
+
+FRESH_DEPTH = 500  # how many of the newest posts are drawn from
+
+
+class PoolSource:
+    """Draws posts at random from the pools: one round trip of a fixed size, whatever there is in the world."""
+
+    name = "pools"
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+
+    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+        """A third from each pool, more from the fresh ones where the others are small.
+
+        Drawn at random, so that over many requests every post of the pools is tried.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(TRENDING_POOL_KEY)
+        pipeline.get(NEW_CREATORS_KEY)
+        pipeline.zrange(FRESH_POOL, 0, FRESH_DEPTH - 1, desc=True)
+        trending, new_creators, fresh = await pipeline.execute()
+        draw = random.Random(hash((query.user_id, query.seconds)))
+        parts, left = [], limit
+        for members, source, share in (
+            (split_members(trending), Source.TRENDING, limit // 3),
+            (split_members(new_creators), Source.NEW_CREATORS, limit // 3),
+            (fresh, Source.FRESH, limit),
+        ):
+            drawn = draw.sample(members, min(len(members), share, left))
+            left -= len(drawn)
+            parts.append(Candidates.from_members(drawn, source))
+        return Candidates.merge(parts)

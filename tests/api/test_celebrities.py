@@ -1,0 +1,117 @@
+"""Posts of an account that crosses the line to celebrity, up or down, are all in its followers' feeds, once each."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from photofeed import database
+from photofeed.ids import decode_id
+from photofeed.timelines import FRESH_POOL, author_key, connect_redis, timeline_key
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App, Person
+
+LINE = 3  # followers of a celebrity, in these tests
+
+
+class Star:
+    """An account with followers who come and go, and a reader who always follows."""
+
+    def __init__(self, app: "App") -> None:
+        self.app = app
+        self.account, self.reader = app.person(), app.person()
+        self.fans = [app.person() for _ in range(LINE)]
+        self.posts: list[str] = []
+        self.follow(self.reader)
+
+    def follow(self, *fans: "Person") -> None:
+        for fan in fans:
+            fan.call("PUT", f"/v1/users/{self.account.id}/follow")
+        self.app.work()
+
+    def leave(self, *fans: "Person") -> None:
+        for fan in fans:
+            fan.call("DELETE", f"/v1/users/{self.account.id}/follow")
+        self.app.work()
+
+    def post(self, seed: int) -> None:
+        self.posts.append(self.account.upload(picture(7000 + seed, (160, 120))))
+        self.app.work()
+
+    def sources(self) -> dict[str, str]:
+        """Of the star's posts in the reader's feed; fails if one is there twice."""
+        items = self.reader.get("/v1/feed?limit=100&explain=true")["explanation"]["candidates"]
+        shown = [item for item in items if not item["outcome"].startswith("dropped")]
+        mine = [item for item in shown if item["authorId"] == self.account.id]
+        found = {item["postId"]: item["source"] for item in mine}
+        assert len(found) == len(mine)
+        return found
+
+
+@pytest.fixture
+def star(app: "App") -> Star:
+    return Star(app)
+
+
+def test_going_up_and_down_again_loses_no_post_and_doubles_none(star: Star) -> None:
+    star.post(1)
+    assert star.sources() == {star.posts[0]: "following"}
+    star.follow(*star.fans[:2])  # at the line
+    star.post(2)
+    star.follow(star.fans[2])
+    star.post(3)
+    assert star.sources().keys() == set(star.posts)
+    assert star.sources()[star.posts[2]] == "celebrity"
+    star.leave(star.fans[2])
+    star.post(4)
+    assert star.sources().keys() == set(star.posts)
+    star.leave(*star.fans[:2])
+    assert star.sources() == dict.fromkeys(star.posts, "following")
+    star.post(5)
+    assert star.sources() == dict.fromkeys(star.posts, "following")
+
+
+def test_until_timelines_are_repaired_an_account_that_came_down_is_still_pulled(star: Star) -> None:
+    star.follow(*star.fans)
+    star.post(1)
+    for fan in star.fans:
+        fan.call("DELETE", f"/v1/users/{star.account.id}/follow")
+    assert star.sources() == {star.posts[0]: "celebrity"}
+    star.app.work()
+    assert star.sources() == {star.posts[0]: "following"}
+
+
+def test_who_begins_to_follow_a_celebrity_has_its_posts_when_it_comes_down(star: Star) -> None:
+    star.follow(*star.fans)
+    star.post(1)
+    late = star.app.person()
+    star.follow(late)
+    star.leave(*star.fans)
+    star.reader = late
+    assert star.sources() == {star.posts[0]: "following"}
+
+
+def test_a_block_a_deletion_and_privacy_leave_no_post_where_it_may_not_be(star: Star) -> None:
+    star.post(1)
+    star.post(2)
+    author, reader = decode_id(star.account.id), decode_id(star.reader.id)
+    with connect_redis(star.app.settings) as client, database.connect(star.app.settings) as connection:
+        assert client.zcard(timeline_key(reader)) == 2
+        star.account.call("DELETE", f"/v1/photos/{star.posts[0]}")
+        star.app.work()
+        assert client.zcard(timeline_key(reader)) == client.zcard(author_key(author)) == 1
+        (post,) = client.zrange(author_key(author), 0, -1)
+        assert client.zscore(FRESH_POOL, post) is not None
+        assert star.account.call("PATCH", "/v1/me", json={"isPrivate": True}).json()["isPrivate"]
+        star.app.work()
+        assert client.zscore(FRESH_POOL, post) is None
+        assert client.zcard(timeline_key(reader)) == 1
+        star.account.call("PATCH", "/v1/me", json={"isPrivate": False})
+        star.app.work()
+        assert client.zscore(FRESH_POOL, post) is not None
+        star.account.call("PUT", f"/v1/users/{star.reader.id}/block")
+        star.app.work()
+        assert client.zcard(timeline_key(reader)) == 0
+        assert connection.execute("select 1 from follows where follower_id = %s", (reader,)).fetchone() is None
+    assert star.sources() == {}

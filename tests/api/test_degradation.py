@@ -1,0 +1,168 @@
+"""What is answered when something the feed depends on is gone: while requests run, and after it is back."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from queue import Queue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from photofeed import database
+from photofeed.embedded.stack import EmbeddedStack
+from photofeed.event_log import InMemoryEventLog
+from photofeed.settings import Settings
+from photofeed.timelines import connect_redis
+from photofeed.tokens import mint_token
+from serving import bootstrap
+from serving.app import create_app
+from serving.feed.scorers.ladder import Ladder
+from serving.feed.scorers.popularity import PopularityScorer
+from serving.feed.scorers.recency import RecencyScorer
+from tests.api.feed_world import FeedWorld
+from tests.unit.serving.fake_models import FakeModels, FixedScorer, model_of
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App
+
+Reply = tuple[int, dict[str, Any]]
+LONGEST_WAIT_SECONDS = 60
+
+
+@dataclass
+class Frail:
+    """The API on a Valkey and a PostgreSQL of its own, which a test may stop."""
+
+    http: TestClient
+    models: FakeModels
+    settings: Settings
+    valkey: EmbeddedStack
+    postgres: EmbeddedStack
+    viewer: int
+    followed: list[int]
+
+    def feed(self) -> Reply:
+        token = mint_token(self.settings, self.viewer)
+        reply = self.http.get("/v1/feed?limit=20", headers={"Authorization": f"Bearer {token}"})
+        return reply.status_code, reply.json()
+
+    @contextmanager
+    def under_load(self) -> Iterator[Callable[[Callable[[Reply], bool]], Reply]]:
+        """Ask for feeds all the time; gives a function that waits for a reply of a kind. None may be a 500."""
+        replies: Queue[Reply] = Queue()
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                replies.put(self.feed())
+
+        def until(right: Callable[[Reply], bool]) -> Reply:
+            while True:
+                reply = replies.get(timeout=LONGEST_WAIT_SECONDS)
+                assert reply[0] != 500, reply
+                if right(reply):
+                    return reply
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            yield until
+        finally:
+            done.set()
+            asking.join()
+
+
+@pytest.fixture(scope="module")
+def frail(app: "App", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frail]:
+    with ExitStack() as owned:
+        stacks = {name: EmbeddedStack(tmp_path_factory.mktemp(name)) for name in ("valkey", "postgres")}
+        for name, stack in stacks.items():
+            stack.start(servers=(name,))
+            owned.callback(stack.stop)
+        settings = app.settings.model_copy(
+            update={
+                "redis_url": stacks["valkey"].settings().redis_url,
+                "database_url": stacks["postgres"].settings().database_url,
+                "celebrity_followers": 10_000,
+            }
+        )
+        database.migrate(settings)
+        world = FeedWorld(settings)
+        viewer, *others = world.people(30)
+        followed = others[:20]
+        world.follow(viewer, followed)
+        world.deliver(world.posts(followed, 3), [viewer])
+        world.deliver(world.posts(others[20:], 2), [])
+        log = InMemoryEventLog()
+        make_services = partial(bootstrap.services, connect_publisher=lambda _: log)
+        http = owned.enter_context(TestClient(create_app(settings, make_services)))
+        models = FakeModels()
+        feed = http.app_state["services"].feed
+        feed.ladder = Ladder(models, [PopularityScorer(), RecencyScorer()])
+        yield Frail(http, models, settings, stacks["valkey"], stacks["postgres"], viewer, followed)
+
+
+def _ranked(way: str) -> Callable[[Reply], bool]:
+    return lambda reply: reply[0] == 200 and reply[1]["ranking"] == way
+
+
+def test_a_champion_that_fails_gives_way_to_the_one_before_and_both_to_popularity(frail: Frail) -> None:
+    feed = frail.http.app_state["services"].feed
+    good = FixedScorer(np.arange(7.0))
+    with frail.under_load() as until:
+        frail.models.previous = model_of("1", good, feed.features)
+        frail.models.live = model_of("2", good, feed.features)
+        assert until(_ranked("model"))[1]["model"]["version"] == "2"
+        frail.models.live = model_of("3", FixedScorer(np.array([np.nan])), feed.features)
+        assert until(_ranked("previous"))[1]["model"]["version"] == "1"
+        frail.models.live = frail.models.previous = None
+        body = until(_ranked("popularity"))[1]
+        assert body["model"] is None
+        assert len(body["items"]) == 20
+        frail.models.live = model_of("2", good, feed.features)
+        until(_ranked("model"))
+        frail.models.live = None
+
+
+def test_without_redis_the_feed_is_the_newest_of_whom_one_follows_and_recovers_by_itself(frail: Frail) -> None:
+    with frail.under_load() as until:
+        until(_ranked("popularity"))
+        frail.valkey.stop()
+        body = until(lambda reply: _ranked("recency")(reply) and "following" in reply[1]["skippedSources"])[1]
+        frail.valkey.start(servers=("valkey",))
+        until(lambda reply: _ranked("popularity")(reply) and reply[1]["skippedSources"] == [])
+        again = until(_ranked("popularity"))[1]
+    authors = {item["post"]["author"]["id"] for item in body["items"]}
+    assert len(body["items"]) == 20
+    assert all(item["source"] == "following" for item in body["items"])
+    assert len(authors) > 3
+    assert body["nextCursor"] is None
+    assert "following" in body["skippedSources"]
+    assert again["nextCursor"] is not None
+    assert again["skippedSources"] == []
+
+
+def test_timelines_that_were_lost_are_read_from_the_archive(frail: Frail) -> None:
+    before = frail.feed()[1]
+    with connect_redis(frail.settings) as client:
+        client.flushall()
+    status, body = frail.feed()
+    assert status == 200
+    assert {item["source"] for item in before["items"]} >= {"following"}
+    assert sum(item["source"] == "following" for item in body["items"]) >= 15
+
+
+def test_without_postgres_there_is_a_clear_problem_and_afterwards_the_feed_again(frail: Frail) -> None:
+    with frail.under_load() as until:
+        until(lambda reply: reply[0] == 200)
+        frail.postgres.stop()
+        _, problem = until(lambda reply: reply[0] != 200)
+        frail.postgres.start(servers=("postgres",))
+        until(lambda reply: reply[0] == 200)
+    assert problem["status"] == 503
+    assert problem["code"] == "unavailable"
+    assert problem["title"]

@@ -1,0 +1,133 @@
+"""Explore finds what one would take to: what trends, what is near to what one liked, and who is new."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ingestion.bootstrap import open_pools
+from ingestion.engagement.feed_memory import RedisFeedMemory
+from ingestion.pools.neighbours import nearest, post_factors
+from ingestion.pools.trending import Trending
+from ingestion.pools.worker import PoolsWorker
+from photofeed import database
+from photofeed.events import Action, EngagementEvent, engagement_envelope
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, neighbours_key, split_members
+from photofeed.features.event_columns import EventColumns
+from photofeed.posts import PostRef, decode_members
+from photofeed.tokens import mint_token
+from tests.api.feed_world import FeedWorld
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App
+
+
+@pytest.fixture
+def pools(app: "App") -> Iterator[PoolsWorker]:
+    with open_pools(app.settings) as worker:
+        yield worker
+
+
+def _like(app: "App", user: int, post: PostRef) -> EngagementEvent:
+    with database.connect(app.settings) as connection:
+        connection.execute("insert into likes values (%s, %s, now())", (user, post.post_id))
+    return EngagementEvent(
+        uuid.uuid4().hex, Action.LIKE, user, post.author_id, datetime.now(UTC), post_id=post.post_id, topic_id=7
+    )
+
+
+def _remember(pools: PoolsWorker, events: list[EngagementEvent], likes: dict[int, tuple[float, int]]) -> None:
+    payloads = [one for event in events for one in engagement_envelope(event.user_id, [event]).payload["events"]]
+    RedisFeedMemory(pools.redis).remember(EventColumns.from_payloads(payloads), likes)
+
+
+def _posts_in(pools: PoolsWorker, key: str) -> list[int]:
+    ids: list[int] = decode_members(split_members(pools.redis.get(key)))["post_id"].tolist()
+    return ids
+
+
+def test_posts_liked_by_the_same_people_are_neighbours() -> None:
+    pairs = [(user, post) for user in range(40) for post in range(20) if user % 2 == post % 2]
+    users, posts = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
+    ids, factors = post_factors(users, posts, np.ones(len(users), np.float32))
+    near = nearest(factors, 5)
+    assert (ids[near] % 2 == ids[:, None] % 2).all()
+    assert (near != np.arange(len(ids))[:, None]).all()
+
+
+def test_there_are_fewer_neighbours_where_there_are_fewer_posts() -> None:
+    near = nearest(np.eye(3, 8, dtype=np.float32), 5)
+    assert (near >= 0).sum(axis=1).tolist() == [2, 2, 2]
+
+
+def test_liking_brings_what_others_who_liked_it_like(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    author, viewer, *fans = world.people(14)
+    liked, wanted, other, another = world.posts([author] * 4)
+    for fan in fans[:6]:
+        _like(app, fan, liked)
+        _like(app, fan, wanted)
+    for fan in fans[6:]:
+        _like(app, fan, other)
+        _like(app, fan, another)
+    assert pools.build(datetime.now(UTC))["neighbours"] >= 4
+    assert _posts_in(pools, neighbours_key(liked.post_id))[0] == wanted.post_id
+    _remember(pools, [_like(app, viewer, liked)], {})
+    token = mint_token(app.settings, viewer)
+    body = app.http.get("/v1/feed?explain=true&limit=100", headers={"Authorization": f"Bearer {token}"}).json()
+    pools_of = {one["postId"]: one["pool"] for one in body["explanation"]["candidates"]}
+    assert "neighbours" in pools_of.values()
+
+
+def test_a_private_post_stands_in_no_pool(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    author, *fans = world.people(6)
+    one, other = world.posts([author] * 2)
+    _remember(pools, [_like(app, fan, post) for fan in fans for post in (one, other)], {one.post_id: (1e9, 0)})
+    pools.build(datetime.now(UTC))
+    assert one.post_id in _posts_in(pools, TRENDING_POOL_KEY)
+    with database.connect(app.settings) as connection:
+        connection.execute("update users set is_private = true where id = %s", (author,))
+    pools.build(datetime.now(UTC))
+    for key in (TRENDING_POOL_KEY, NEW_CREATORS_KEY, neighbours_key(other.post_id)):
+        assert not {one.post_id, other.post_id} & set(_posts_in(pools, key))
+
+
+def test_what_was_liked_as_much_but_earlier_trends_less(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    author, fan = world.people(2)
+    old, young = world.posts([author] * 2)
+    now_us = int(datetime.now(UTC).timestamp() * 1e6)
+    events = [_like(app, fan, old), _like(app, fan, young)]
+    likes = {old.post_id: (50.0, now_us - 2 * 86_400_000_000), young.post_id: (50.0, now_us)}
+    _remember(pools, events, likes)
+    pools.build(datetime.now(UTC))
+    trending = _posts_in(pools, TRENDING_POOL_KEY)
+    assert trending.index(young.post_id) < trending.index(old.post_id)
+
+
+def test_new_creators_are_found_each_before_any_has_a_second_post(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    authors = world.people(3)
+    posts = world.posts(authors, 4)
+    too_old = world.posts(authors[:1], 1, timedelta(days=9))
+    pools.build(datetime.now(UTC))
+    found = _posts_in(pools, NEW_CREATORS_KEY)
+    mine = {post.post_id: post.author_id for post in posts}
+    order = [mine[post] for post in found if post in mine]
+    assert set(order[:3]) == set(authors)
+    assert max(Counter(order).values()) <= 3
+    assert too_old[0].post_id not in found
+
+
+def test_a_kind_that_cannot_be_built_leaves_the_others(app: "App", pools: PoolsWorker) -> None:
+    with database.pool(app.settings) as closed:
+        closed.close()
+        worker = PoolsWorker([Trending(closed, pools.redis), *pools.builders[1:]], pools.redis)
+        built = worker.build(datetime.now(UTC))
+    assert "trending" not in built
+    assert "topics" in built
