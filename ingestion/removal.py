@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
+from ingestion.photos.shared_objects import hold, is_used
 from photofeed.database import Database
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
@@ -22,7 +22,6 @@ REMOVED = Counter("photofeed_removed_objects", "Objects of deleted photos that w
 _REMOVED = "select * from removed_photos where photo_id = %s"
 _OVERDUE = "select * from removed_photos where purged_at is null and removed_at < %s order by removed_at limit 100"
 _PURGED = "update removed_photos set purged_at = %s where photo_id = %s"
-_SHARED = "select 1 from photos where variants @> %s limit 1"
 
 
 @dataclass(slots=True)
@@ -68,13 +67,16 @@ class Removal:
     def _delete_objects(self, removed: DictRow) -> None:
         self.objects.delete(self.settings.bucket_originals, removed["original_key"])
         REMOVED.labels("original").inc()
-        for key in unshared(self.database, removed["variant_keys"]):
-            self.objects.delete(self.settings.bucket_variants, key)
-            REMOVED.labels("variant").inc()
+        for key in removed["variant_keys"]:
+            with self.database.connection() as connection:
+                hold(connection, [key])
+                if not is_used(connection, key):
+                    self.objects.delete(self.settings.bucket_variants, key)
+                    REMOVED.labels("variant").inc()
         log.info("objects of a removed photo deleted", photo_id=removed["photo_id"])
 
 
 def unshared(database: Database, variant_keys: Sequence[str]) -> list[str]:
-    """The keys that no photo uses: equal pictures have equal variants, which are stored once."""
+    """The keys that no photo uses."""
     with database.connection() as connection:
-        return [key for key in variant_keys if connection.execute(_SHARED, (Jsonb([{"key": key}]),)).fetchone() is None]
+        return [key for key in variant_keys if not is_used(connection, key)]

@@ -13,6 +13,7 @@ from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.steps import StepClock
 from ingestion.photos.storage import PhotoStorage
+from ingestion.photos.variants import Variant
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
 
@@ -62,9 +63,12 @@ class PhotoPipeline:
             return
         with clock.step("moderate"):
             moderation = moderate(processed, self.moderator, self.thresholds)
-        with clock.step("store"):
-            self.storage.store(processed.variants)
-        PHOTOS.labels(self.records.publish(upload, processed, moderation, clock.outcomes)).inc()
+
+        def store(variants: Sequence[Variant]) -> None:
+            with clock.step("store"):
+                self.storage.store(variants)
+
+        PHOTOS.labels(self.records.publish(upload, processed, moderation, clock.outcomes, store)).inc()
 
 
 def photo_of(envelope: Envelope) -> int:

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from ingestion.photos.metadata import CameraFacts
 from ingestion.photos.moderation import STATUS_OF, Moderation
 from ingestion.photos.process import ProcessedPhoto
+from ingestion.photos.shared_objects import hold
 from ingestion.photos.steps import StepOutcome
 from ingestion.photos.variants import Variant
 from photofeed.database import Database, write_outbox_sync
@@ -25,6 +26,8 @@ from photofeed.publication import (
     announcement,
     withdrawal,
 )
+
+Store = Callable[[Sequence[Variant]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ select p.id as photo_id, p.original_key, p.byte_size, p.sha256, p.variants,
 from photos p join posts o on o.id = p.id
 where p.id = %s and p.status = 'processing'
 """
+
+_CLAIMED = "update photos set variants = %s where id = %s and status = 'processing'"
+_LOCKED = "select 1 from photos where id = %s and status = 'processing' for update"
 
 _CONCLUDED = """
 update photos set status = %(status)s, failure_code = %(failure_code)s, failure_reason = %(failure_reason)s,
@@ -103,21 +109,36 @@ class PhotoRecords:
         return Upload(**row) if row else None
 
     def publish(
-        self, upload: Upload, processed: ProcessedPhoto, moderation: Moderation, steps: Sequence[StepOutcome]
+        self,
+        upload: Upload,
+        processed: ProcessedPhoto,
+        moderation: Moderation,
+        steps: Sequence[StepOutcome],
+        store: Store,
     ) -> str:
-        """Record all there is to know, and in the same transaction show the post or hide it, and tell the world.
+        """Store the variants, record all there is to know, show the post or hide it, and tell the world.
 
-        Returns the photo's status: `ready`, `review` or `rejected`. A moderator's ruling beats the model's decision.
+        Returns the photo's status: `ready`, `review` or `rejected`, or `gone` where it was deleted meanwhile: then
+        nothing is stored. A moderator's ruling beats the model's decision.
+
+        The row names its variants before they are stored, and is locked while they are: whoever deletes the photo
+        finds every object it has, also after a crash in between. What `store` adds to `steps` is recorded as well.
         """
         status = STATUS_OF[upload.ruling or moderation.decision]
+        outcome = _outcome(upload, processed, status)
         with self._database.connection() as connection:
-            done = connection.execute(_CONCLUDED, _outcome(upload, processed, status))
-            if done.rowcount:
-                decision = (moderation.decision, moderation.score, moderation.by, moderation.reason)
-                connection.execute(_DECIDED, (upload.photo_id, *decision))
-                connection.execute(_METADATA, _metadata(upload.photo_id, processed))
-                _record_steps(connection, upload.photo_id, steps)
-                _show(connection, upload.photo_id, visible=status == "ready")
+            connection.execute(_CLAIMED, (outcome["variants"], upload.photo_id))
+        with self._database.connection() as connection:
+            if connection.execute(_LOCKED, (upload.photo_id,)).fetchone() is None:
+                return "gone"
+            hold(connection, [variant.key for variant in processed.variants])
+            store(processed.variants)
+            connection.execute(_CONCLUDED, outcome)
+            decision = (moderation.decision, moderation.score, moderation.by, moderation.reason)
+            connection.execute(_DECIDED, (upload.photo_id, *decision))
+            connection.execute(_METADATA, _metadata(upload.photo_id, processed))
+            _record_steps(connection, upload.photo_id, steps)
+            _show(connection, upload.photo_id, visible=status == "ready")
         return status
 
     def fail(self, photo_id: int, code: str, reason: str, steps: Sequence[StepOutcome]) -> None:
@@ -133,22 +154,20 @@ class PhotoRecords:
             row = connection.execute(_WITHOUT_ZOOM, (photo_id, _HAS_ZOOM)).fetchone()
         return row["original_key"] if row else None
 
-    def add_zoom(
-        self,
-        photo_id: int,
-        variants: Sequence[Variant],
-        steps: Sequence[StepOutcome],
-        store: Callable[[Sequence[Variant]], None],
-    ) -> None:
+    def add_zoom(self, photo_id: int, variants: Sequence[Variant], steps: Sequence[StepOutcome], store: Store) -> bool:
         """Store and append the zoom size; none where it could not be made, which the steps then say.
 
-        The row is locked meanwhile: whoever deletes the photo waits, and then finds every object it has.
+        Returns whether the photo is still there and had none. The row is locked meanwhile: whoever deletes the photo
+        waits, and then finds every object it has.
         """
         with self._database.connection() as connection:
-            if connection.execute(f"{_WITHOUT_ZOOM} for update", (photo_id, _HAS_ZOOM)).fetchone() is not None:
-                store(variants)
-                connection.execute(_ZOOMED, (Jsonb(_variants(variants)), photo_id))
-                _record_steps(connection, photo_id, steps)
+            if connection.execute(f"{_WITHOUT_ZOOM} for update", (photo_id, _HAS_ZOOM)).fetchone() is None:
+                return False
+            hold(connection, [variant.key for variant in variants])
+            store(variants)
+            connection.execute(_ZOOMED, (Jsonb(_variants(variants)), photo_id))
+            _record_steps(connection, photo_id, steps)
+            return True
 
 
 def _show(connection: Connection[DictRow], photo_id: int, *, visible: bool) -> None:

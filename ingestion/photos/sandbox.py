@@ -5,6 +5,7 @@ secrets in its environment and no way to write files; it is killed when a photo 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ from photofeed.errors import RetryableError
 # Address space. Peaks measured: 48-MP JPEG 0.2 GiB, 48-MP HEIC 0.5, 59-MP PNG with alpha 0.7, 48-MP WebP 0.9.
 DEFAULT_MEMORY_BYTES = 3 * 2**29
 DEFAULT_TIMEOUT_SECONDS = 30.0
-_START_SECONDS = 60.0
+_START_SECONDS, _END_SECONDS = 60.0, 2.0
 _LONGEST_ANSWER = 2**27
 
 
@@ -53,12 +54,15 @@ class PhotoSandbox:
 
         Raises:
             PhotoRejected: as `process_photo` does, and `unprocessable` where the child died, ran out of memory or took
-                too long.
+                too long. One killed by something else, as by a machine short of memory, is asked once more.
             RetryableError: the child could not be started, which is no photo's fault.
         """
         if len(data) > self._limits.max_bytes:
             # Said here already, so that nothing huge is sent through a pipe only to be refused.
             raise PhotoRejected("too_large", f"This file is larger than {self._limits.max_bytes // 2**20} MB.")
+        return self._ask(data, clock, may_retry=True)
+
+    def _ask(self, data: bytes, clock: StepClock | None, *, may_retry: bool) -> ProcessedPhoto:
         if self._child is None or self._child.is_dead:
             self.close()
             self._child = _Child(self._limits, self._outputs, self._memory_bytes)
@@ -70,7 +74,10 @@ class PhotoSandbox:
                 self.close()
             raise
         except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
+            was_killed = self._child.was_killed
             self.close()
+            if was_killed and may_retry:
+                return self._ask(data, clock, may_retry=False)
             raise PhotoRejected("unprocessable", "This photo could not be processed.") from error
 
     @property
@@ -97,6 +104,7 @@ class _Child:
     """The process and the parent's end of its pipe; ready when constructed."""
 
     def __init__(self, limits: PhotoLimits, outputs: Outputs, memory_bytes: int) -> None:
+        self._is_out_of_time = False
         self._pipe, remote = Pipe()
         arguments = (remote.fileno(), memory_bytes, limits.max_bytes, limits.max_pixels)
         self._process = subprocess.Popen(  # noqa: S603  our own module
@@ -128,6 +136,14 @@ class _Child:
         """Whether it has ended by itself, or was ended by the machine, since the last photo."""
         return self._process.poll() is not None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody else has killed it; waits for a moment, as its pipe is closed before it has ended."""
+        try:
+            return self._process.wait(_END_SECONDS) == -signal.SIGKILL and not self._is_out_of_time
+        except subprocess.TimeoutExpired:
+            return False
+
     def ask(self, data: bytes, timeout_seconds: float) -> bytes:
         """Send a photo and wait for the answer; EOFError or OSError where the child died or was killed for time."""
         with self._killed_after(timeout_seconds):
@@ -143,9 +159,13 @@ class _Child:
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[None]:
         # A timer covers sending as well as waiting: a child that hangs while it reads would block the parent too.
-        clock = threading.Timer(seconds, self._process.kill)
+        clock = threading.Timer(seconds, self._run_out)
         clock.start()
         try:
             yield
         finally:
             clock.cancel()
+
+    def _run_out(self) -> None:
+        self._is_out_of_time = True
+        self._process.kill()

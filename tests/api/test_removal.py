@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,16 +15,32 @@ import pytest
 
 from ingestion.bootstrap import open_leftovers, open_sweeper
 from ingestion.leftovers import Leftovers
+from ingestion.photos.moderation import InMemoryModerator, Moderator, Picture, Thresholds
+from ingestion.photos.pipeline import PhotoPipeline
+from ingestion.photos.records import PhotoRecords
+from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.storage import PhotoStorage
+from ingestion.photos.validate import PhotoLimits
 from ingestion.removal import Removal
 from ingestion.sweeper import Sweeper
 from photofeed import database, topics
 from photofeed.errors import ConflictError, NotFoundError
+from photofeed.events import Envelope
 from photofeed.ids import decode_id
+from photofeed.object_store import S3ObjectStore
 from photofeed.worker import Worker
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
+
+Hook = Callable[[str], None]
+_WAITING = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+
+
+def _nothing(bucket: str) -> None:
+    """The hook of whom nothing happens to."""
+
 
 PHOTOFEED = Path(sys.executable).with_name("photofeed")
 
@@ -169,3 +186,103 @@ def _verify(app: "App", *photo: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603
         [PHOTOFEED, "photos", "verify", *photo], env=environment, capture_output=True, text=True, check=False
     )
+
+
+class _Hooked(S3ObjectStore):
+    """S3 on which something happens just before an object is deleted, and just after one is written."""
+
+    def __init__(self, objects: S3ObjectStore, *, before_delete: Hook = _nothing, after_put: Hook = _nothing) -> None:
+        super().__init__(objects._client)
+        self._before_delete, self._after_put = before_delete, after_put
+
+    def delete(self, bucket: str, key: str) -> None:
+        self._before_delete(bucket)
+        super().delete(bucket, key)
+
+    def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:
+        super().put(bucket, key, data, media_type, cache_control=cache_control)
+        self._after_put(bucket)
+
+
+def test_a_twin_that_is_published_while_its_variants_are_being_deleted_keeps_them(app: "App", removal: Removal) -> None:
+    one, other = app.person(), app.person()
+    first = _ready(app, one, 86)
+    one.call("DELETE", f"/v1/photos/{first}")
+    second = other.upload(picture(86))
+    publishing: list[Future[None]] = []
+
+    def publish_twin() -> None:
+        """Let the twin come as far as it can while a deletion is under way."""
+        publishing[:] = publishing or [hands.submit(app.work)]
+        with database.connect(app.settings) as connection:
+            while not publishing[0].done() and not connection.execute(_WAITING).fetchall():
+                pass
+
+    def begin(bucket: str) -> None:
+        if bucket == app.settings.bucket_variants:
+            publish_twin()
+
+    with ThreadPoolExecutor(1) as hands:
+        removal.objects = _Hooked(S3ObjectStore.connect(app.settings), before_delete=begin)
+        removal.purge(_when_no_address_holds(app))
+        publishing[0].result()
+    for size in (150, 640, 1080):
+        for extension in ("jpg", "webp"):
+            assert app.http.get(f"/photos/{second}/{size}.{extension}").status_code == 200
+
+
+class _Deleting:
+    """A model while whose deliberation something happens."""
+
+    version = "slow"
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+
+    def score(self, picture: Picture) -> float:  # noqa: ARG002
+        self._meanwhile()
+        return 0.0
+
+
+def _pipeline(app: "App", pool: database.Database, objects: S3ObjectStore, moderator: Moderator) -> PhotoPipeline:
+    settings = app.settings
+    storage = PhotoStorage(objects, settings.bucket_originals, settings.bucket_variants)
+    sandbox = PhotoSandbox(PhotoLimits.of(settings))
+    return PhotoPipeline(storage, PhotoRecords(pool), sandbox, moderator, Thresholds.of(settings))
+
+
+def test_a_photo_that_is_deleted_while_it_is_processed_leaves_no_variants(
+    app: "App", remove: Callable[[], None], leftovers: Leftovers
+) -> None:
+    author, objects = app.person(), S3ObjectStore.connect(app.settings)
+    remove()
+    before = set(objects.keys(app.settings.bucket_variants, ""))
+    photo_id = author.upload(picture(87))
+    moderator = _Deleting(lambda: author.call("DELETE", f"/v1/photos/{photo_id}"))
+    with database.pool(app.settings) as pool:
+        pipeline = _pipeline(app, pool, objects, moderator)
+        with pipeline.sandbox:
+            pipeline.handle([Envelope("photo.uploaded", "1", {"photoId": decode_id(photo_id)})])
+    assert set(objects.keys(app.settings.bucket_variants, "")) == before
+    assert _left(leftovers, photo_id) == {"original"}
+
+
+def test_variants_of_a_worker_that_died_are_found_when_the_photo_is_deleted(
+    app: "App", remove: Callable[[], None]
+) -> None:
+    author, objects = app.person(), S3ObjectStore.connect(app.settings)
+    remove()
+    before = set(objects.keys(app.settings.bucket_variants, ""))
+    photo_id = author.upload(picture(88))
+
+    def die(bucket: str) -> None:
+        raise RuntimeError(bucket)
+
+    with database.pool(app.settings) as pool:
+        pipeline = _pipeline(app, pool, _Hooked(objects, after_put=die), InMemoryModerator())
+        with pipeline.sandbox, pytest.raises(RuntimeError):
+            pipeline.handle([Envelope("photo.uploaded", "1", {"photoId": decode_id(photo_id)})])
+    assert set(objects.keys(app.settings.bucket_variants, "")) > before
+    author.call("DELETE", f"/v1/photos/{photo_id}")
+    remove()
+    assert set(objects.keys(app.settings.bucket_variants, "")) == before

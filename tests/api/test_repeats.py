@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photofeed import database
+from photofeed import database, topics
 from photofeed.ids import decode_id
 from photofeed.object_store import S3ObjectStore
 from tests.api.pictures import picture
@@ -118,3 +118,18 @@ def test_a_model_that_has_changed_its_mind_takes_the_photo_away(app: "App") -> N
     assert found["photos"][0]["status"] == "rejected"
     assert [kind for kind, _ in found["messages"]] == ["photo.processed", "photo.removed"]
     assert [row["decision"] for row in found["moderation_decisions"]] == ["approved", "rejected"]
+
+
+def test_a_zoom_size_that_cannot_be_made_ends_among_the_dead_letters_with_the_reason(app: "App") -> None:
+    author, objects = app.person(), S3ObjectStore.connect(app.settings)
+    photo_id = author.upload(picture(54, (2000, 1500)))
+    app.work()
+    with database.connect(app.settings) as connection:
+        row = connection.execute("select original_key from photos where id = %s", (decode_id(photo_id),)).fetchone()
+    assert row
+    objects.delete(app.settings.bucket_originals, row["original_key"])
+    app.zoom()
+    dead = topics.Topic(topics.dead_letters("photo.zoom", topics.ZOOM_GROUP), key="photoId")
+    letters = [message.value for message in app.log.consumer("reader of dead letters", (dead,)).poll(1000, 0)]
+    assert [b"no longer there" in letter for letter in letters if str(decode_id(photo_id)).encode() in letter] == [True]
+    assert app.http.get(f"/photos/{photo_id}/3840").headers["cache-control"] == "public, max-age=60"

@@ -2,7 +2,9 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -60,6 +62,19 @@ def test_a_child_that_died_between_photos_costs_no_photo(sandbox: PhotoSandbox, 
     os.kill(pid_of(sandbox), signal.SIGKILL)
     os.waitid(os.P_PID, pid_of(sandbox), os.WEXITED | os.WNOWAIT)
     assert sandbox.process(jpeg).variants
+
+
+def test_a_photo_whose_child_the_machine_kills_is_tried_once_more(sandbox: PhotoSandbox, jpeg: bytes) -> None:
+    sandbox.process(jpeg)
+    killed = pid_of(sandbox)
+    os.kill(killed, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as hands:
+        photo = hands.submit(sandbox.process, jpeg)
+        while not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()):
+            assert not photo.done()  # the timer runs from before the photo is sent
+        os.kill(killed, signal.SIGKILL)
+        assert photo.result().variants
+    assert pid_of(sandbox) != killed
 
 
 def test_a_photo_that_needs_too_much_memory_is_refused_and_the_next_one_is_not(
