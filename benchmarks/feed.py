@@ -207,19 +207,29 @@ def score_ratio(made: Bench, turns: int) -> tuple[float, float]:
     return booster_ms, ours_ms
 
 
+@contextmanager
+def our_server(
+    made: Bench, core: int, candidates: int | None = None
+) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+    """Photofeed's server with the benchmark's model live; gives its process and its environment."""
+    settings = made.settings
+    with registry(made.folder) as registry_url:
+        environment = _environment(settings, made.folder, registry_url)
+        environment |= {"PHOTOFEED_CANDIDATES": str(candidates)} if candidates else {}
+        with server([PHOTOFEED, "serve"], environment, f"{settings.public_url}/readyz", core) as process:
+            _wait_for_model(Requests.of(settings, settings.public_url, made.viewer_ids[:1]))
+            yield process, environment
+
+
 def measure(made: Bench, turns: int, seconds: float, core: int) -> tuple[dict[str, float], dict[str, float]]:
     """Everything about requests: figures by their JSON names, and means of the stages."""
     settings = made.settings
     with ExitStack() as owned:
-        registry_url = owned.enter_context(registry(made.folder))
-        environment = _environment(settings, made.folder, registry_url)
-        serve = [PHOTOFEED, "serve"]
-        ours = owned.enter_context(server(serve, environment, f"{settings.public_url}/readyz", core))
+        ours, environment = owned.enter_context(our_server(made, core))
         stock_url = f"http://127.0.0.1:{settings.port + 1}"
         granian = [Path(sys.executable).with_name("granian"), "--interface", "asgi", "--factory", "--port"]
         stock = [*granian, str(settings.port + 1), "--working-dir", STOCK.parent, "feed_stock:make_app"]
         feeds = Requests.of(settings, settings.public_url, made.viewer_ids)
-        _wait_for_model(feeds)
         asyncio.run(in_turns([feeds], turns))  # warm
         before = stages(settings.public_url)
         alone = asyncio.run(in_turns([feeds], 10 * turns))[:, 0]
@@ -285,6 +295,13 @@ def print_tables(
     Console().print(table)
 
 
+def pin_to_other_cores() -> int:
+    """Keep this process and those it starts off one core, which is the server's; gives its number."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[1:] or cores)
+    return cores[0]
+
+
 def main(
     people: Annotated[int, typer.Option(min=1_000, help="People in the world.")] = 100_000,
     posts: Annotated[int, typer.Option(min=5_000, help="Posts of the last 30 days.")] = 500_000,
@@ -294,11 +311,10 @@ def main(
     fanout_posts: Annotated[int, typer.Option(min=1, help="Posts to deliver.")] = 20,
 ) -> None:
     """Measure the feed path, the stock way and fan-out."""
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[1:] or cores)
+    core = pin_to_other_cores()
     with bench(state.absolute(), people, posts) as made:
         fanout = fanout_cost(made.settings, made.world, fanout_posts)
-        figures, means = measure(made, turns, seconds, cores[0])
+        figures, means = measure(made, turns, seconds, core)
         scores = score_ratio(made, turns)
     print_tables(figures, means, scores, fanout)
     named = {f"{stage}Ms": means.get(stage, 0.0) for stage in STAGES}
