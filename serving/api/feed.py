@@ -12,7 +12,7 @@ from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
 from photofeed.ids import decode_id
 from serving.api.replies import reply
 from serving.api.users import find_user
-from serving.feed.pipeline import Page, Surface
+from serving.feed.pipeline import STAGE_SECONDS, Page, Surface
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["feed"])
@@ -47,7 +47,8 @@ async def feed(
     body = _page_json(page)
     if explain and page.explanation is not None:
         body["explanation"] = page.explanation.to_json()
-    answer = reply(body)
+    with STAGE_SECONDS.labels("serialize").time():
+        answer = reply(body)
     if page.etag is not None:
         answer.headers.update(_headers(page.etag))
     return answer

@@ -75,7 +75,9 @@ def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[L
     left_out = []
     for rule in rules:
         before, ranking = ranking.rows, rule.apply(ranking)
-        gone = np.setdiff1d(before, ranking.rows)
+        stays = np.zeros(len(ranking.candidates), np.bool_)
+        stays[ranking.rows] = True
+        gone = before[~stays[before]]
         if len(gone):
             left_out.append(LeftOut(rule.reason, gone))
     return ranking, left_out
