@@ -50,6 +50,10 @@ SERVED_SCHEMA = pa.schema(
         ("propensity", pa.float64()),
         ("ranking", pa.string()),
         ("model_version", pa.string()),
+        ("experiment", pa.string()),
+        ("arm", pa.string()),
+        ("shadow_version", pa.string()),
+        ("shadow_score", pa.float64()),
         ("served_at", MOMENT),
         ("ranked_at", MOMENT),
         ("feature_names", pa.list_(pa.string())),
@@ -132,6 +136,7 @@ def _engagement_row(event: EngagementEvent) -> dict[str, Any]:
 
 def _served_rows(envelope: Envelope) -> list[dict[str, Any]]:
     slate = envelope.payload
+    shadow = slate.get("shadow") or {"modelVersion": None, "scores": [None] * len(slate["items"])}
     return [
         {
             "slate_id": slate["slateId"],
@@ -144,10 +149,14 @@ def _served_rows(envelope: Envelope) -> list[dict[str, Any]]:
             "propensity": item["propensity"],
             "ranking": slate["ranking"],
             "model_version": slate["modelVersion"],
+            "experiment": slate.get("experiment"),
+            "arm": slate.get("arm"),
+            "shadow_version": shadow["modelVersion"],
+            "shadow_score": shadow_score,
             "served_at": datetime.fromisoformat(slate["servedAt"]),
             "ranked_at": datetime.fromisoformat(slate["rankedAt"]) if "rankedAt" in slate else None,
             "feature_names": slate.get("featureNames"),
             "features": item["features"],
         }
-        for item in slate["items"]
+        for item, shadow_score in zip(slate["items"], shadow["scores"], strict=True)
     ]

@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     # ranking
     model_name: str = "feed-ranker"
     feature_service: str = "feed_ranker_v1"
+    experiments_file: Path | None = None  # who sees the feed by which ranker, see photofeed/experiments.py
+    gates_file: Path | None = None  # what a champion must meet; training/gates.toml unless another is named
     model_poll_seconds: float = Field(default=2.0, gt=0)
     candidates: int = Field(default=500, ge=1, le=5000)
     explore_share: float = Field(default=0.10, ge=0, le=0.5)

@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 
 from photofeed import database
 from photofeed.event_log import EventPublisher, KafkaPublisher
+from photofeed.experiments import load_experiments
 from photofeed.feature_store import load_manifest
 from photofeed.ids import IdGenerator
 from photofeed.model_contract import ModelRegistry
@@ -35,7 +36,9 @@ from serving.feed.rerankers.repeats import Repeats
 from serving.feed.scorers.ladder import Ladder
 from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
+from serving.feed.scorers.shuffled import ShuffledScorer
 from serving.feed.served_log import ServedLog
+from serving.feed.shadow import ShadowScorer
 from serving.feed.slate import CursorSigner, SlateStore
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.archive import Archive
@@ -77,12 +80,13 @@ async def services(
         reader = PackedReader([view.schema for view in manifest.views], async_client=client)
         activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
 
-        served_log = ServedLog(publisher)
-        served_log.start()
-        owned.push_async_callback(served_log.stop)
+        experiments = load_experiments(settings.experiments_file)
         model_slot = ModelSlot(settings, registry)
         model_slot.start()
         owned.push_async_callback(model_slot.stop)
+        served_log = ServedLog(publisher, ShadowScorer(model_slot) if experiments.shadow else None)
+        served_log.start()
+        owned.push_async_callback(served_log.stop)
 
         ids = IdGenerator()
         graph: list[CandidateSource] = [FollowingSource(client), CelebritySource(client)]
@@ -95,13 +99,14 @@ async def services(
             seen=SeenPosts(client),
             archive=Archive(reads),
             features=FeatureReader(manifest, reader),
-            ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()]),
+            ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(np.random.default_rng())]),
             rules=reranking_rules(settings.explore_share, np.random.default_rng()),
             slates=SlateStore(client),
             cursors=CursorSigner(settings),
             posts=Posts(settings.public_url),
             served_log=served_log,
             arrivals=Arrivals(client, graph),
+            experiments=experiments,
         )
         yield Services(
             settings=settings,

@@ -1,4 +1,4 @@
-"""The model slot: champion and previous champion as MLflow names them, loaded beside the traffic, swapped in whole."""
+"""The model slot: champion, previous and challenger as MLflow names them, loaded beside the traffic, swapped whole."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from photofeed.errors import PermanentError, PhotofeedError, RetryableError
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CHAMPION, PREVIOUS, ModelContract, ModelRegistry
+from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelContract, ModelRegistry
 from photofeed.model_history import note_outside_moves
 from photofeed.online_store.reader import PackedReader
 from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
@@ -34,7 +34,7 @@ class UnfitModelError(PermanentError):
 
 
 class ModelSlot:
-    """Holds the live model and the one before it; a background task follows the aliases `champion` and `previous`.
+    """Holds the live model, the one before it and the challenger; a background task follows their aliases.
 
     A version that cannot be loaded or does not fit is refused once, loudly, and the model before it keeps ranking.
     """
@@ -43,9 +43,9 @@ class ModelSlot:
         self._settings = settings
         self._registry = registry
         self._live: LoadedModel | None = None
-        self._previous: LoadedModel | None = None
+        self._beside: dict[str, LoadedModel] = {}
         self._refused: str | None = None
-        self._previous_refused: str | None = None
+        self._refused_beside: dict[str, str] = {}
         self._noted: dict[str, str] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -57,7 +57,12 @@ class ModelSlot:
     @property
     def previous(self) -> LoadedModel | None:
         """The champion before, ready for when the live model fails; None before a second one is promoted."""
-        return self._previous
+        return self._beside.get(PREVIOUS)
+
+    @property
+    def challenger(self) -> LoadedModel | None:
+        """The model that experiments and shadow scoring ask for; None while nobody is challenger."""
+        return self._beside.get(CHALLENGER)
 
     def start(self) -> None:
         """Begin to follow the alias; call inside the event loop."""
@@ -79,9 +84,10 @@ class ModelSlot:
             return
         if aliases != self._noted:
             await anyio.to_thread.run_sync(self._note, aliases)
-        held = {model.version: model for model in (self._live, self._previous) if model is not None}
+        held = {model.version: model for model in (self._live, *self._beside.values()) if model is not None}
         await self._follow_champion(aliases.get(CHAMPION), held)
-        await self._follow_previous(aliases.get(PREVIOUS), held)
+        for alias in (PREVIOUS, CHALLENGER):
+            await self._follow_beside(alias, aliases.get(alias), held)
 
     async def _follow_champion(self, version: str | None, held: dict[str, LoadedModel]) -> None:
         if version == self._refused and version is not None:
@@ -104,24 +110,24 @@ class ModelSlot:
             LIVE_VERSION.set(int(version))
             log.info("model live", version=version, engine=model.scorer.engine)
 
-    async def _follow_previous(self, version: str | None, held: dict[str, LoadedModel]) -> None:
-        """Keep the previous champion at hand; after a promotion it is the one that was live until now."""
-        if (
-            version is None
-            or version == self._previous_refused
-            or (self._previous and self._previous.version == version)
-        ):
+    async def _follow_beside(self, alias: str, version: str | None, held: dict[str, LoadedModel]) -> None:
+        """Keep a model at hand beside the live one; after a promotion, `previous` is what was live until now."""
+        if version is None:
+            self._beside.pop(alias, None)
+            return
+        there = self._beside.get(alias)
+        if version == self._refused_beside.get(alias) or (there and there.version == version):
             return
         try:
             model = held[version] if version in held else await anyio.to_thread.run_sync(self._load, version)
         except RetryableError as error:
-            log.warning("previous model not fetched yet", version=version, error=str(error))
+            log.warning("model not fetched yet", alias=alias, version=version, error=str(error))
         except (PhotofeedError, ScorerError) as error:
-            self._previous_refused = version
+            self._refused_beside[alias] = version
             LOADS.labels("refused").inc()
-            log.error("previous model refused", version=version, error=str(error))
+            log.error("model refused", alias=alias, version=version, error=str(error))
         else:
-            self._previous = model
+            self._beside[alias] = model
 
     async def _follow(self) -> None:
         while True:

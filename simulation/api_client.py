@@ -94,9 +94,10 @@ class ApiClient:
         """What became of an upload so far."""
         return Photo.read(self._call("GET", f"/v1/photos/{photo_id}", acting_for=owner_id))
 
-    def feed(self, user_id: str, limit: int = 30, cursor: str | None = None) -> Feed:
-        """A page of a person's feed."""
-        parameters = {"limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
+    def feed(self, user_id: str, limit: int = 30, cursor: str | None = None, ranker: str | None = None) -> Feed:
+        """A page of a person's feed; ranked by `ranker` if one is named, whatever experiments say."""
+        given = {"limit": str(limit), "cursor": cursor, "ranker": ranker}
+        parameters = {name: value for name, value in given.items() if value is not None}
         return Feed.read(self._call("GET", "/v1/feed", acting_for=user_id, params=parameters))
 
     def send_events(self, events: Sequence[ClientEvent]) -> EventsReply:

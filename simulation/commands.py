@@ -57,15 +57,31 @@ def smoke(
 @app.command("simulate")
 def simulate(
     state: StateOption = Path(".photofeed"),
-    sessions: Annotated[int, typer.Option(min=1, help="How many people look at their feed.")] = 20,
+    sessions: Annotated[int, typer.Option(min=2, help="How many people look at their feed.")] = 20,
     seed: Annotated[int | None, typer.Option(help="Draws the same people and moods again.")] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Each of them by every ranker; nothing they do is reported.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="With --compare: so often by every ranker.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="With --compare: one line of JSON at the end.")] = False,
 ) -> None:
-    """Let people of the demo's world look at their feeds, on a stack that runs; print what they did."""
+    """Let people of the demo's world look at their feeds, on a stack that runs; print what they did.
+
+    With --compare: the trained champion against popularity, chronological and random order, with 95 % intervals.
+    """
+    import orjson  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    from simulation.simulate import run_sessions  # noqa: PLC0415
+    from simulation.simulate import run_comparison, run_sessions  # noqa: PLC0415
 
-    run_sessions(state, sessions, seed, Console())
+    if not compare:
+        run_sessions(state, sessions, seed, Console())
+        return
+    console = Console(stderr=as_json)
+    found = run_comparison(state, sessions, rounds, seed, console)
+    console.print(found.table())
+    if as_json:
+        typer.echo(orjson.dumps(found.to_json()))
 
 
 def _end_on_signals() -> None:

@@ -1,15 +1,19 @@
-"""`photofeed train`, `promote`, `rollback`, `models` and `models history`."""
+"""`photofeed train`, `retrain`, `promote`, `rollback`, `models` and `models history`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from training import experiment_commands
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
 
 # Everything else is imported by the command that needs it, so that `photofeed --help` stays fast.
 app = typer.Typer(help="Train, promote and roll back the ranker.")
+app.add_typer(experiment_commands.app, name="experiments")
 
 Force = Annotated[str, typer.Option("--force", metavar="REASON", help="Promote whatever the gates say.")]
 
@@ -46,17 +50,67 @@ def train(
     show(explore_line(trained.explore))
     show(f"{settings.model_name} version [bold]{trained.version}[/] of run {trained.run_id}")
     if promote_too:
-        _promote(settings, trained.version, force)
+        _promote(settings, trained.version, force, now=window.end)
+
+
+@app.command("retrain")
+def retrain(
+    *,
+    days: Annotated[float, typer.Option(help="Length of the window to learn from.", min=0.01)] = 30.0,
+    until: Annotated[datetime | None, typer.Option(help="End of the window, UTC; now unless given.")] = None,
+    rounds: Annotated[int, typer.Option(help="Most trees.", min=1)] = 400,
+    promote_too: Annotated[bool, typer.Option("--promote", help="Make it champion, if it passes the gates.")] = False,
+) -> None:
+    """For cron, Airflow or a CronJob: train, register as challenger, judge, and with --promote make it champion.
+
+    The last line of the output is JSON. Exit codes: 0 promoted, or challenger that passed the gates; 1 failed; 2 wrong
+    usage; 3 refused by the gates; 4 nothing to learn from; 75 a system is away or another retraining is going on, try
+    again later.
+    """
+    import orjson  # noqa: PLC0415
+
+    from photofeed.settings import load_settings  # noqa: PLC0415
+    from training.parameters import TrainingParameters  # noqa: PLC0415
+    from training.retrain import retrain  # noqa: PLC0415
+    from training.terminal import ProgressBars  # noqa: PLC0415
+    from training.window import Window  # noqa: PLC0415
+
+    window = Window.last(days, until.replace(tzinfo=UTC) if until else None)
+    parameters = TrainingParameters(rounds=rounds)
+    with ProgressBars() as bars:
+        done = retrain(load_settings(), window, parameters, promote_too=promote_too, observer=bars)
+    typer.echo(orjson.dumps(done.to_json()))
+    raise typer.Exit(done.outcome.exit_code)
 
 
 @app.command("promote")
 def promote(
-    version: Annotated[str, typer.Argument(help="A version number or an alias.")], *, force: Force = ""
+    version: Annotated[str, typer.Argument(help="A version number or an alias.")],
+    *,
+    force: Force = "",
+    report: Annotated[Path | None, typer.Option(help="Write the report to this file too, as Markdown.")] = None,
 ) -> None:
-    """Make a version the champion, if it passes the gates."""
+    """Make a version the champion, if it passes the gates: judged now, beside the champion of now."""
     from photofeed.settings import load_settings  # noqa: PLC0415
 
-    _promote(load_settings(), version, force)
+    _promote(load_settings(), version, force, report=report)
+
+
+@app.command("preview")
+def preview(
+    *,
+    user: Annotated[str, typer.Option(help="A person's handle.")],
+    models: Annotated[str, typer.Option(help="Aliases or version numbers, with commas between.")] = "champion",
+    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("preview.html"),
+) -> None:
+    """One person's feed under several models, side by side, with pictures and why each post is there."""
+    from photofeed.settings import load_settings  # noqa: PLC0415
+    from training.preview import preview  # noqa: PLC0415
+    from training.preview_page import as_html  # noqa: PLC0415
+
+    found = preview(load_settings(), user, [model.strip() for model in models.split(",") if model.strip()])
+    out.write_text(as_html(found))
+    typer.echo(f"{out}: {', '.join(found.columns)}")
 
 
 @app.command("rollback")
@@ -115,15 +169,20 @@ def history(
         typer.echo(orjson.dumps(move))
 
 
-def _promote(settings: "Settings", version: str, force: str) -> None:
+def _promote(
+    settings: "Settings", version: str, force: str, *, now: datetime | None = None, report: Path | None = None
+) -> None:
     from rich import print as show  # noqa: PLC0415
 
     from training.errors import RefusedError  # noqa: PLC0415
+    from training.gate_report import as_markdown  # noqa: PLC0415
     from training.promote import promote  # noqa: PLC0415
     from training.terminal import gates_table  # noqa: PLC0415
 
-    promotion = promote(settings, version, force=force or None)
+    promotion = promote(settings, version, force=force or None, now=now)
     show(gates_table(promotion))
+    if report:
+        report.write_text(as_markdown(promotion))
     if not promotion.moved:
         champion = f"version {promotion.former}" if promotion.former else "nobody"
         raise RefusedError(f"version {promotion.version} failed its gates; the champion is still {champion}")

@@ -2,9 +2,9 @@
 
 import getpass
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,56 +12,65 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from photofeed import database, model_history
-from photofeed.feature_store import load_manifest
 from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
-from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
+from training import gate_report
 from training.errors import ChampionMovedError, NoPreviousError
-from training.gates import Candidate, Finding, check_gates
+from training.evidence import gather
+from training.gate_file import load_gates
+from training.promotion import Promotion
+from training.sources import Sources
 from training.tracking import mlflow_client
 
 PASSED, ROLLED_BACK, RETRAINED = "passed the gates", "rolled back", "trained anew"
 
 
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """What came of asking for a promotion. `moved` tells whether the version is champion now."""
-
-    version: str
-    former: str | None
-    findings: Sequence[Finding]
-    moved: bool
-    forced: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate was passed."""
-        return all(finding.passed for finding in self.findings)
-
-
-def promote(settings: Settings, version: str, *, force: str | None = None) -> Promotion:
+def promote(
+    settings: Settings,
+    version: str,
+    *,
+    force: str | None = None,
+    now: datetime | None = None,
+    why: str = PASSED,
+    moves: bool = True,
+) -> Promotion:
     """Make `version` (a number or an alias) the champion if it passes all gates, or for the reason `force` gives.
 
-    The report is kept with the run and in the version's tags; the former champion becomes `previous`.
+    The gates are judged anew, beside the champion of this moment, as of `now`; the report is kept with the run and in
+    the version's tags; the former champion becomes `previous`. `moves=False` only judges.
 
     Raises:
+        InvalidError: the file of gates is wrong.
         NotFoundError: no such version, or the feature repo was never applied.
+        DamagedModelError: the version's files are not those that were registered; no reason forces that.
         BusyError: another promotion or rollback of the model is going on.
         ChampionMovedError: the model got another champion while the version was judged beside the former.
-        RetryableError: MLflow or object storage does not answer.
+        RetryableError: MLflow or object storage does not answer; the champion is who it was.
     """
-    with _moving(settings) as aliases:
-        registry = aliases.registry
-        former = registry.current_version(CHAMPION)
-        bundle = registry.fetch(version, settings.state_dir / "models")
-        run = aliases.client.get_run(bundle.contract.run_id)
-        served = load_manifest(settings, S3ObjectStore.connect(settings))
-        findings = check_gates(Candidate(bundle, run.data.metrics, served))
-        promotion = Promotion(bundle.version, former, findings, all(f.passed for f in findings) or bool(force), force)
-        _record(aliases.client, settings.model_name, bundle.contract.run_id, promotion)
-        if promotion.moved:
-            aliases.move_champion(former, bundle.version, PASSED if promotion.passed else f"forced: {force}")
-    return promotion
+    gates = load_gates(settings.gates_file)
+    with _moving(settings) as aliases, Sources.open(settings) as sources:
+        evidence = gather(
+            settings,
+            sources,
+            aliases.registry,
+            version,
+            now or datetime.now(UTC),
+            longest_days=gates.judged.longest_days,
+            skew_rows=gates.skew_rows,
+        )
+        promotion = Promotion(
+            version=evidence.bundle.version,
+            former=evidence.champion,
+            findings=gates.check(evidence),
+            evidence=evidence,
+            actor=actor(),
+            forced=force if moves else None,
+        )
+        _record(aliases.client, settings.model_name, promotion)
+        if not (moves and promotion.accepted):
+            return promotion
+        aliases.move_champion(evidence.champion, promotion.version, why if promotion.passed else f"forced: {force}")
+    return replace(promotion, moved=True)
 
 
 def roll_back(settings: Settings, why: str = ROLLED_BACK) -> tuple[str, str]:
@@ -140,10 +149,14 @@ def _moving(settings: Settings) -> Iterator[_Aliases]:
         yield _Aliases(settings.model_name, client, registry, connection)
 
 
-def _record(client: Any, name: str, run_id: str, promotion: Promotion) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    client.log_dict(run_id, {"at": now, **asdict(promotion)}, f"promotions/{now}.json")
-    failed = ", ".join(finding.gate for finding in promotion.findings if not finding.passed)
-    client.set_model_version_tag(name, promotion.version, "gates", f"failed: {failed}" if failed else "passed")
+def _record(client: Any, name: str, promotion: Promotion) -> None:
+    """Keep the report with the run, what it came to with the version."""
+    run_id, at = promotion.evidence.bundle.contract.run_id, promotion.evidence.now.isoformat(timespec="seconds")
+    client.log_dict(run_id, gate_report.as_json(promotion), f"promotions/{at}.json")
+    client.log_text(run_id, gate_report.as_markdown(promotion), f"promotions/{at}.md")
+    outcome = "passed" if promotion.passed else f"failed: {', '.join(promotion.failed)}"
+    tags = {"gates": outcome, "gates_at": at, "gates_beside": promotion.former or "no champion"}
     if promotion.forced:
-        client.set_model_version_tag(name, promotion.version, "forced", f"{now} {promotion.forced}")
+        tags["forced"] = f"{at} {promotion.actor}: {promotion.forced}"
+    for key, value in tags.items():
+        client.set_model_version_tag(name, promotion.version, key, value)

@@ -9,10 +9,11 @@ from rich.table import Table
 
 from photofeed.model_history import Move
 from training.evaluate import MODEL, Evaluation
+from training.experiment_report import ExperimentReport
 from training.explore_log import LOGGED, MODEL_VALUE
 from training.intervals import Interval
 from training.off_policy import PolicyValue
-from training.promote import Promotion
+from training.promotion import Promotion
 from training.versions import RegisteredVersion
 
 
@@ -112,3 +113,23 @@ def history_table(name: str, moves: list[Move]) -> Table:
         moment = f"{move.at:%Y-%m-%d %H:%M:%S}"
         table.add_row(moment, move.alias, move.version or "none", move.former or "", move.actor, move.reason)
     return table
+
+
+def experiment_table(report: ExperimentReport) -> Table:
+    """A row for each arm."""
+    cuped = f"CUPED takes out {report.variance_removed:.0%} of the variance"
+    table = Table(
+        "arm", "people", "slates", "engagement per slate", "lift", "lift, CUPED", "relative", title=report.experiment
+    )
+    for arm in report.arms:
+        lifts = ("" if lift is None else interval_text(lift, signed=True) for lift in (arm.lift, arm.adjusted_lift))
+        relative = "" if arm.relative_lift is None else f"{arm.relative_lift:+.1%}"
+        table.add_row(arm.arm, str(arm.people), str(arm.slates), interval_text(arm.engagement), *lifts, relative)
+    table.caption = f"{cuped}; sizes of the arms: p = {report.sample_ratio_p:.3f}"
+    return table
+
+
+def interval_text(interval: Interval, *, signed: bool = False) -> str:
+    """A value and its bounds."""
+    sign = "+" if signed else ""
+    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"

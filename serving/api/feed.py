@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from redis.exceptions import RedisError
 
 from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
+from photofeed.experiments import Ranker
 from photofeed.ids import decode_id
 from serving.api.replies import reply
 from serving.api.users import find_user
@@ -30,18 +31,22 @@ async def feed(
     cursor: CursorText = None,
     if_none_match: Annotated[str | None, Header(max_length=200, description="ETag of one's last first page")] = None,
     explain: Annotated[bool, Query(description="Admins, or one's own feed in development: why it looks so")] = False,
+    ranker: Annotated[Ranker | None, Query(description="Services only: rank by this, whatever experiments say")] = None,
 ) -> Response:
     """One's ranked feed: a new slate, or with a cursor the next page of one.
 
     With `If-None-Match`: 304 while there is no new post of whom one follows and one's slate may still be paged through.
     """
-    slate_id = _slate_of(if_none_match) if cursor is None and not explain else None
+    if ranker is not None and not caller.is_service:
+        raise ForbiddenError("Only a service may choose what ranks a feed.")
+    fresh = cursor is not None or explain or ranker is not None
+    slate_id = None if fresh else _slate_of(if_none_match)
     if slate_id is not None and await _nothing_new(services, actor, slate_id):
         return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=_headers(f'W/"{slate_id}"'))
     if explain and not (caller.is_admin or services.settings.env == "dev"):
         raise ForbiddenError("Only an admin may look behind a feed.")
     if cursor is None:
-        page = await services.feed.first_page(actor, limit)
+        page = await services.feed.first_page(actor, limit, ranker=ranker)
     else:
         page = await services.feed.next_page(actor, cursor, limit)
     body = _page_json(page)

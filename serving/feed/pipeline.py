@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -28,8 +28,10 @@ from redis.exceptions import RedisError
 
 from photofeed.database import AsyncDatabase
 from photofeed.errors import NotFoundError
+from photofeed.experiments import Experiments
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import uuid7
+from photofeed.model_contract import CHAMPION
 from photofeed.settings import Settings
 from serving.feed.arrivals import Arrivals
 from serving.feed.candidates import Candidates, Ids, Mask
@@ -116,9 +118,12 @@ class FeedPipeline:
     served_log: ServedLog
     arrivals: Arrivals
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    experiments: Experiments = field(default_factory=Experiments)
 
-    async def first_page(self, user_id: int, limit: int, surface: Surface = Surface.FEED) -> Page:
-        """Rank a new slate and return its first page.
+    async def first_page(
+        self, user_id: int, limit: int, surface: Surface = Surface.FEED, ranker: str | None = None
+    ) -> Page:
+        """Rank a new slate, by `ranker` or as the experiments have it for this person, and return its first page.
 
         Raises:
             NotFoundError: there is no such person.
@@ -126,7 +131,10 @@ class FeedPipeline:
         with _timed("query"):
             query = await self._query(user_id)
         explanation = Explanation()
-        slate, found = await self._rank(query, surface, explanation)
+        assignment = self.experiments.assignment(user_id) if ranker is None else None
+        by = assignment.ranker if assignment else ranker or CHAMPION
+        slate, found = await self._rank(query, surface, explanation, by)
+        slate = replace(slate, assignment=assignment)
         RANKED.labels(slate.ranking).inc()
         with _timed("slate"):
             kept = await self._keep_slate(slate, query, found)
@@ -158,7 +166,9 @@ class FeedPipeline:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
         return query
 
-    async def _rank(self, query: FeedQuery, surface: Surface, explanation: Explanation) -> tuple[Slate, Candidates]:
+    async def _rank(
+        self, query: FeedQuery, surface: Surface, explanation: Explanation, ranker: str
+    ) -> tuple[Slate, Candidates]:
         with _timed("candidates"):
             found, skipped = await self._candidates(query, surface)
         with _timed("filters"):
@@ -167,7 +177,7 @@ class FeedPipeline:
         with _timed("features"):
             features = await self._features(query, candidates)
         with _timed("score"):
-            scored = self.ladder.score(candidates, features)
+            scored = self.ladder.score(candidates, features, ranker)
         with _timed("rerank"):
             shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
             items = self._rerank(query, chosen, features, scored.scores, shortest, explanation)

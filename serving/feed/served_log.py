@@ -14,6 +14,7 @@ from photofeed.event_log import EventPublisher
 from photofeed.events import Envelope
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.topics import FEED_SERVED
+from serving.feed.shadow import ShadowScorer
 from serving.feed.slate import Slate
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,9 @@ class ServedLog:
     The buffer is bounded: when the event log is away for long, further pages are dropped and counted, never silently.
     """
 
-    def __init__(self, publisher: EventPublisher) -> None:
+    def __init__(self, publisher: EventPublisher, shadow: ShadowScorer | None = None) -> None:
         self._publisher = publisher
+        self._shadow = shadow
         self._pages: asyncio.Queue[_Page] = asyncio.Queue(_BUFFER_PAGES)
         self._task: asyncio.Task[None] | None = None
 
@@ -73,7 +75,7 @@ class ServedLog:
                 self._pages.task_done()
 
     async def _send(self, pages: list[_Page]) -> None:
-        envelopes = await anyio.to_thread.run_sync(_envelopes, pages)
+        envelopes = await anyio.to_thread.run_sync(_envelopes, pages, self._shadow)
         for attempt in range(_ATTEMPTS):
             try:
                 await anyio.to_thread.run_sync(self._publisher.publish, FEED_SERVED.name, envelopes)
@@ -87,8 +89,19 @@ class ServedLog:
         log.error("served log pages dropped", pages=len(pages))
 
 
-def _envelopes(pages: list[_Page]) -> list[Envelope]:
-    return [_envelope(page) for page in pages]
+def _envelopes(pages: list[_Page], shadow: ShadowScorer | None) -> list[Envelope]:
+    envelopes = [_envelope(page) for page in pages]
+    if shadow is not None:
+        for envelope in envelopes:
+            _score_in_shadow(shadow, envelope)
+    return envelopes
+
+
+def _score_in_shadow(shadow: ShadowScorer, envelope: Envelope) -> None:
+    try:
+        shadow.add_to(envelope.payload)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with a challenger, the log goes on
+        log.error("shadow scoring failed", error=repr(error))
 
 
 def _envelope(page: _Page) -> Envelope:
@@ -113,6 +126,8 @@ def _envelope(page: _Page) -> Envelope:
         "offset": page.offset,
         "ranking": slate.ranking,
         "modelVersion": slate.model_version,
+        "experiment": slate.assignment.experiment if slate.assignment else None,
+        "arm": slate.assignment.arm if slate.assignment else None,
         "rankedAt": slate.ranked_at.isoformat(),
         "featureNames": FEATURE_NAMES if any(item.features for _, item in shown) else None,
         "servedAt": page.served_at.isoformat(),

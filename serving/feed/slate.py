@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from photofeed.errors import InvalidError
+from photofeed.experiments import Assignment
 from photofeed.settings import Settings
 from serving.feed.candidates import Ids, Source
 from serving.feed.paging import Progress
@@ -90,6 +91,7 @@ class Slate:
     items: SlateItems
     ranked_at: datetime
     skipped_sources: tuple[str, ...] = ()
+    assignment: Assignment | None = None
 
 
 class SlateStore:
@@ -108,6 +110,7 @@ class SlateStore:
             slate.engine,
             slate.ranked_at,
             len(slate.items),
+            slate.assignment,
         ]
         document = orjson.dumps(head) + b"\n" + slate.items.to_bytes()
         await self._redis.set(_key(slate.id), document, ex=KEPT_FOR)
@@ -122,15 +125,18 @@ class SlateStore:
         if saved is None:
             raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
         head, _, columns = saved.partition(b"\n")
-        user_id, ranking, model_name, model_version, engine, ranked_at, count = orjson.loads(head)
+        user_id, ranking, model_name, model_version, engine, ranked_at, count, assigned = orjson.loads(head)
         items = SlateItems.from_bytes(columns, count)
         moment = datetime.fromisoformat(ranked_at)
-        return Slate(slate_id, user_id, ranking, model_name, model_version, engine, items, moment)
+        assignment = Assignment(**assigned) if assigned else None
+        return Slate(
+            slate_id, user_id, ranking, model_name, model_version, engine, items, moment, assignment=assignment
+        )
 
 
 def _key(slate_id: str) -> str:
     """The name says the layout: one of another release is not found, which reads like one that expired."""
-    return f"slate:columns:{slate_id}"
+    return f"slate:arms:{slate_id}"
 
 
 @dataclass(frozen=True, slots=True)

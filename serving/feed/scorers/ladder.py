@@ -3,6 +3,7 @@
 Each step is taken when the one above cannot score: there is no such model, it raises, or nothing it says is a number.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +13,7 @@ import structlog
 from prometheus_client import Counter
 
 from photofeed.errors import RetryableError
-from photofeed.model_contract import CHAMPION, PREVIOUS, ModelContract
+from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelContract
 from photofeed.scorer import Scorer
 from serving.feed.candidates import Candidates
 from serving.feed.features import FeatureMatrix, FeatureReader
@@ -44,6 +45,10 @@ class Models(Protocol):
     def previous(self) -> LoadedModel | None:
         """The champion before it."""
 
+    @property
+    def challenger(self) -> LoadedModel | None:
+        """The model that an experiment may rank by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -55,30 +60,44 @@ class Scored:
 
 
 class Ladder:
-    """Scores candidates by the highest step that holds."""
+    """Scores candidates by the highest step that holds; `baselines` are no steps, only there to compare with."""
 
-    def __init__(self, models: Models, fallbacks: Sequence[CandidateScorer]) -> None:
+    def __init__(
+        self, models: Models, fallbacks: Sequence[CandidateScorer], baselines: Sequence[CandidateScorer] = ()
+    ) -> None:
         self._models = models
         self._fallbacks = fallbacks
+        self._baselines = {scorer.ranking: scorer for scorer in (*fallbacks, *baselines)}
 
     @property
     def model(self) -> LoadedModel | None:
         """The best model at hand, whose features are to be read."""
         return self._models.live or self._models.previous
 
-    def score(self, candidates: Candidates, features: FeatureMatrix | None) -> Scored:
+    def score(self, candidates: Candidates, features: FeatureMatrix | None, ranker: str = CHAMPION) -> Scored:
         """Finite scores; of a model that fails for some posts only, those sink to the bottom.
 
         Args:
             candidates: n posts.
+            ranker: the champion; or what an experiment ranks by, `challenger` or a scorer without a model by name.
+                Where that cannot score, the ladder is gone down as always.
             features: of them, or None if they could not be read; then no model and no popularity can score. The
                 previous champion scores what was read for the champion: both were let in for the same columns.
 
         Raises:
             RetryableError: not even the last step holds.
         """
+        if ranker in self._baselines:
+            scorer = self._baselines[ranker]
+            with contextlib.suppress(RetryableError):
+                return Scored(ranker, _sink_nan(scorer.score(candidates, features)))
         if features is not None:
-            steps = (("model", CHAMPION, self._models.live), ("previous", PREVIOUS, self._models.previous))
+            challenger = self._models.challenger if ranker == CHALLENGER else None
+            steps = (
+                (CHALLENGER, CHALLENGER, challenger),
+                ("model", CHAMPION, self._models.live),
+                ("previous", PREVIOUS, self._models.previous),
+            )
             for ranking, alias, model in steps:
                 scores = _score(model, alias, features) if model else None
                 if scores is not None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import pytest
 from typer.testing import CliRunner
 
@@ -18,13 +20,15 @@ from ingestion.engagement.counted_events import InMemoryCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
+from photofeed import database
 from photofeed.errors import RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import apply_feature_repo, close_feature_store, load_counter_views, open_feature_store
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
 from photofeed.ids import topic_id
-from photofeed.model_contract import CHAMPION, PREVIOUS, ModelRegistry
+from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
+from photofeed.model_history import only_one
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import open_lake
 from photofeed.online_store.reader import PackedReader
@@ -41,6 +45,7 @@ from training.pipeline import train_and_register
 from training.point_in_time import EntityRows, features_known_at
 from training.promote import promote, roll_back
 from training.sources import Sources
+from training.tracking import mlflow_client
 from training.versions import list_versions
 from training.window import Window
 
@@ -71,6 +76,7 @@ class History:
 def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """Readers who like one topic each, and nothing else, look at slates of random posts."""
     state_dir = tmp_path_factory.mktemp("training")
+    database.migrate(stack.settings())
     settings = stack.settings().model_copy(update={"model_name": "ranker-of-tests", "state_dir": state_dir})
     objects = S3ObjectStore.connect(settings)
     with warnings.catch_warnings():
@@ -156,8 +162,8 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
     assert set(first.evaluation.rankers) == {"model", *NAMES}
     with ModelRegistry.connect(settings) as registry:
         assert registry.current_version(CHAMPION) is None
-        promotion = promote(settings, first.version)
-        assert [finding.gate for finding in promotion.findings if not finding.passed] == []
+        promotion = promote(settings, first.version, now=history.window.end)
+        assert promotion.failed == (), promotion.findings
         assert registry.current_version(CHAMPION) == first.version
         bundle = registry.fetch(CHAMPION, settings.state_dir / "served")
     assert bundle.contract.manifest.hash == history.manifest.hash
@@ -172,13 +178,22 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
 
     second = train_and_register(settings, sources, history.window, TrainingParameters(rounds=1, threads=1))
     assert "champion" in second.evaluation.rankers
-    forced = promote(settings, second.version, force="rehearsal")
+    refused = promote(settings, second.version, now=history.window.end)
+    assert not refused.moved
+    assert "against champion" in refused.failed
+    forced = promote(settings, second.version, force="rehearsal", now=history.window.end)
     assert (forced.moved, forced.former) == (True, first.version)
     assert roll_back(settings) == (second.version, first.version)
     listed = {version.version: version for version in list_versions(settings)}
     assert listed[first.version].aliases == (CHAMPION,)
     assert listed[second.version].aliases == (PREVIOUS,)
     assert listed[first.version].gates == "passed"
+    with mlflow_client(settings) as client:
+        kept = [file.path for file in client.list_artifacts(second.run_id, "promotions")]
+        tags = client.get_model_version(settings.model_name, second.version).tags
+    assert sorted(Path(path).suffix for path in kept) == [".json", ".md"]  # of one moment: the later report stays
+    assert "rehearsal" in tags["forced"]
+    assert tags["gates_beside"] == first.version
 
 
 def test_the_commands_train_promote_and_list(
@@ -196,6 +211,30 @@ def test_the_commands_train_promote_and_list(
     assert isinstance(refused.exception, NoPreviousError)
 
 
+def test_a_scheduler_gets_one_line_of_json_and_an_exit_code(
+    history: History, mlflow_stack: "EmbeddedStack", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOFEED_STATE_DIR", str(mlflow_stack.state.path))
+    monkeypatch.setenv("PHOTOFEED_MODEL_NAME", "ranker-of-a-scheduler")
+
+    def retrained(*arguments: str) -> tuple[int, dict[str, Any]]:
+        ran = CliRunner().invoke(app, ["retrain", "--days", "4", "--rounds", "40", *arguments])
+        return ran.exit_code, orjson.loads(ran.stdout.strip().splitlines()[-1])
+
+    until = history.window.end.strftime("%Y-%m-%dT%H:%M:%S")
+    code, told = retrained("--until", until, "--promote")
+    assert (code, told["outcome"], told["champion"]) == (0, "promoted", "1"), told
+    settings = history.settings.model_copy(update={"model_name": "ranker-of-a-scheduler"})
+    with ModelRegistry.connect(settings) as registry:
+        assert registry.aliases() == {CHALLENGER: "1", CHAMPION: "1"}
+    code, told = retrained("--until", "2011-01-01T00:00:00")
+    assert (code, told["outcome"]) == (4, "nothing_to_learn")
+    with only_one(settings, database.RETRAINING, settings.model_name, "a retraining"):
+        code, told = retrained("--until", until)
+    assert (code, told["outcome"], told["version"]) == (75, "try_again", None)
+    assert [version.version for version in list_versions(settings)] == ["1"]
+
+
 def test_a_version_that_fails_its_gates_moves_nothing(
     history: History, sources: Sources, mlflow_stack: "EmbeddedStack"
 ) -> None:
@@ -207,7 +246,7 @@ def test_a_version_that_fails_its_gates_moves_nothing(
     S3ObjectStore.connect(settings).put(
         settings.bucket_lake, "manifests/feed_ranker_v2.json", v2.to_json(), "application/json"
     )
-    promotion = promote(elsewhere, trained.version)
+    promotion = promote(elsewhere, trained.version, now=history.window.end)
     assert not promotion.moved
     assert "trained on feed_ranker_v1, served is feed_ranker_v2" in [finding.detail for finding in promotion.findings]
     with ModelRegistry.connect(settings) as registry:

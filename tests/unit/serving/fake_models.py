@@ -36,6 +36,7 @@ class FakeModels:
 
     live: LoadedModel | None = None
     previous: LoadedModel | None = None
+    challenger: LoadedModel | None = None
 
 
 def model_of(version: str, scorer: FixedScorer, features: FeatureReader | None = None) -> LoadedModel:

@@ -14,6 +14,7 @@ from serving.feed.features import FeatureMatrix
 from serving.feed.scorers.ladder import Ladder
 from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
+from serving.feed.scorers.shuffled import ShuffledScorer
 from tests.unit.serving.fake_models import FakeModels, FixedScorer, model_of
 
 CANDIDATES = Candidates.from_members([PostRef(n, 1, 1, 0).member() for n in (1, 2, 3)], Source.FOLLOWING)
@@ -49,6 +50,31 @@ def test_the_highest_step_that_holds_ranks_and_says_so(
     assert scored.ranking == ranking
     assert (scored.model.version if scored.model else None) == version
     assert np.isfinite(scored.scores).all()
+
+
+@pytest.mark.parametrize(
+    ("ranker", "challenger", "ranking", "version"),
+    [
+        ("challenger", GOOD, "challenger", "3"),
+        ("challenger", BROKEN, "model", "2"),
+        ("challenger", None, "model", "2"),
+        ("champion", GOOD, "model", "2"),
+        ("recency", GOOD, "recency", None),
+        ("random", GOOD, "random", None),
+    ],
+)
+def test_an_experiment_ranks_by_what_it_names_and_by_the_champion_where_that_cannot(
+    ranker: str, challenger: FixedScorer | None, ranking: str, version: str | None
+) -> None:
+    models = FakeModels(model_of("2", GOOD), None, model_of("3", challenger) if challenger else None)
+    ladder = Ladder(models, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(np.random.default_rng(0))])
+    scored = ladder.score(CANDIDATES, FEATURES, ranker)
+    assert (scored.ranking, scored.model.version if scored.model else None) == (ranking, version)
+
+
+def test_chance_is_never_a_step_of_the_ladder() -> None:
+    ladder = Ladder(FakeModels(), [RecencyScorer()], [ShuffledScorer(np.random.default_rng(0))])
+    assert ladder.score(CANDIDATES, None).ranking == "recency"
 
 
 def test_without_features_the_newest_come_first() -> None:

@@ -28,6 +28,8 @@ class FakeApi:
         self.counted_share = 1.0
         self.broken_connections = 0
         self.photo_limit: int | None = None
+        self.orders: dict[str, Callable[[dict[str, Any]], float]] = {}
+        self.always_ranked_by = ""
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -113,13 +115,17 @@ class FakeApi:
     def _feed(self, request: httpx.Request, _: dict[str, Any]) -> httpx.Response:
         me = request.headers["Act-As"]
         ready = [photo for photo in self.photos.values() if photo["ownerId"] != me and photo["status"] == "ready"]
-        items = [
+        items: list[dict[str, Any]] = [
             {"position": at, "source": "following", "score": 0.5, "reason": "r", "post": self._post(photo)}
             for at, photo in enumerate(ready[: int(request.url.params["limit"])])
         ]
-        model = {"name": "feed-ranker", "version": "3", "engine": "bitsliced"}
+        asked = request.url.params.get("ranker", "champion")
+        if asked in self.orders:
+            items.sort(key=lambda item: self.orders[asked](item["post"]))
+        ranking = self.always_ranked_by or ("model" if asked == "champion" else asked)
+        model = {"name": "feed-ranker", "version": "3", "engine": "bitsliced"} if ranking == "model" else None
         return httpx.Response(
-            200, json={"slateId": "slate", "model": model, "ranking": "model", "items": items, "nextCursor": None}
+            200, json={"slateId": "slate", "model": model, "ranking": ranking, "items": items, "nextCursor": None}
         )
 
     def _post(self, photo: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""A preview as one HTML page that needs nothing else: pictures inside, no scripts, nothing fetched."""
+
+import base64
+from datetime import datetime
+from html import escape
+
+from training.preview import Placed, Preview
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8883; --soft: #888; --up: #2a8a57; --down: #c2483d; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin: 0; } p.note { color: var(--soft); margin: .3rem 0 1.5rem; }
+.columns { display: grid; gap: 2rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
+h2 { font-size: 1rem; border-bottom: 2px solid; padding-bottom: .4rem; }
+article { display: grid; gap: .8rem; grid-template-columns: 8rem 1fr; padding: .8rem 0; }
+article { border-bottom: 1px solid var(--line); }
+img, .blank { width: 8rem; height: 8rem; object-fit: cover; border-radius: .5rem; background: var(--line); }
+.place { font-weight: 600; } .soft { color: var(--soft); font-size: .87em; } .moved { font-weight: 600; }
+ul { list-style: none; margin: .4rem 0 0; padding: 0; font: 12px/1.6 ui-monospace, monospace; }
+.up { color: var(--up); } .down { color: var(--down); }
+"""
+
+
+def as_html(preview: Preview) -> str:
+    """The page: a column a model; beside each post how it stands in the first column."""
+    labels = list(preview.columns)
+    first = {placed.post.post_id: place for place, placed in enumerate(preview.columns[labels[0]], start=1)}
+    columns = "".join(_column(preview, label, first if label != labels[0] else None) for label in labels)
+    person = escape(preview.handle)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>The feed of @{person}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>The feed of @{person}</h1>"
+        f'<p class="note">{preview.at:%Y-%m-%d %H:%M}. The same candidates and features, ordered by the score of each '
+        f"model alone, before explore slots and rules of variety. Figures: the features that moved the score most.</p>"
+        f'<div class="columns">{columns}</div></body></html>'
+    )
+
+
+def _column(preview: Preview, label: str, beside: dict[int, int] | None) -> str:
+    articles = "".join(
+        _article(place, placed, preview.at, beside) for place, placed in enumerate(preview.columns[label], start=1)
+    )
+    return f"<section><h2>{escape(label)}</h2>{articles}</section>"
+
+
+def _article(place: int, placed: Placed, at: datetime, beside: dict[int, int] | None) -> str:
+    post = placed.post
+    picture = base64.b64encode(post.picture).decode()
+    image = f'<img alt="" src="data:image/jpeg;base64,{picture}">' if picture else '<div class="blank"></div>'
+    hours = (at - post.posted_at).total_seconds() / 3600
+    about = f"{escape(post.topic)} · {hours:.0f} h old · {escape(post.source)} · score {placed.score:.3f}"
+    why = "".join(
+        f'<li><span class="{"up" if moved >= 0 else "down"}">{moved:+.3f}</span> {escape(name)} = {value:.4g}</li>'
+        for name, value, moved in placed.why
+    )
+    return (
+        f'<article>{image}<div><span class="place">{place}. @{escape(post.handle)}</span> '
+        f"{_moved(place, post.post_id, beside)}"
+        f'<br>{escape(post.caption)}<div class="soft">{about}</div><div class="soft">{escape(post.reason)}</div>'
+        f"<ul>{why}</ul></div></article>"
+    )
+
+
+def _moved(place: int, post_id: int, beside: dict[int, int] | None) -> str:
+    if beside is None:
+        return ""
+    other = beside.get(post_id)
+    if other is None:
+        return '<span class="moved up">new here</span>'
+    if other == place:
+        return '<span class="soft">same place</span>'
+    return (
+        f'<span class="moved {"up" if place < other else "down"}">{"▲" if place < other else "▼"} from {other}</span>'
+    )
