@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from photofeed import database
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.feature_store import load_manifest
 from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
@@ -53,6 +54,7 @@ from photofeed.timelines import FRESH_POOL, connect_redis, timeline_key
 
 STAGES = ("query", "candidates", "filters", "features", "score", "rerank", "slate", "page", "serialize")
 PHOTOFEED, STOCK = Path(sys.executable).with_name("photofeed"), Path(__file__).with_name("feed_stock.py")
+MIGRATIONS = Path(database.__file__).parent / "migrations" / "versions"
 STOCK_VIEWERS = 10
 TRAINING_VIEWERS = 30
 LANES = 8
@@ -81,7 +83,8 @@ def bench(state: Path, people: int, posts: int) -> Iterator[Bench]:
         marker = folder / "world.json"
         kept = json.loads(marker.read_text()) if marker.is_file() else {}
         known = {"nowMs": kept.get("nowMs", int(time.time() * 1000)), "features": len(FEATURE_NAMES)}
-        known |= {"postBytes": POST_DTYPE.itemsize}
+        migrations = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
+        known |= {"postBytes": POST_DTYPE.itemsize, "schema": migrations[-1]}
         ready = Bench(settings, folder, draw_world(people, posts, known["nowMs"]))
         if known != kept:  # none yet, or one that this code could not read
             folder.mkdir(exist_ok=True)
