@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     avif_variants: bool = False
     moderation_review: float = Field(default=0.85, ge=0, le=1)
     moderation_reject: float = Field(default=0.95, ge=0, le=1)
+    moderation_reports: int = Field(default=3, ge=1, description="As many people bring a post before a moderator")
     cdn_purge_url: str | None = None  # where PURGE requests go; none without a CDN
 
     # ranking

@@ -1,8 +1,8 @@
 """Recording what people do: state into PostgreSQL, behaviour into the event log, each once.
 
-Actions that change something people can look up (like, save, follow, comment) are written together with their event in
-one transaction, through the outbox. Pure behaviour (impressions, dwell, ...) goes straight to the log and is durable
-before the call returns. An action that changes nothing, such as liking what is liked already, makes no event.
+Actions that change something people can look up (like, save, follow, comment, report) are written together with their
+event in one transaction, through the outbox. Pure behaviour (impressions, dwell, ...) goes straight to the log and is
+durable before the call returns. An action that changes nothing, such as liking what is liked already, makes no event.
 """
 
 from collections import defaultdict
@@ -147,6 +147,7 @@ _STATE_CHANGES: dict[Action, str] = {
     Action.UNLIKE: _UNLIKE.format(table="likes", counter="like_count"),
     Action.SAVE: _LIKE.format(table="saves", counter="save_count"),
     Action.UNSAVE: _UNLIKE.format(table="saves", counter="save_count"),
+    Action.REPORT: _LIKE.format(table="reports", counter="report_count"),
     Action.FOLLOW: _FOLLOW,
     Action.UNFOLLOW: _UNFOLLOW,
     Action.COMMENT: _COMMENT,

@@ -172,7 +172,7 @@ async def share(post_id: str, services: ServicesDep, actor: ActorDep, where: Whe
 
 @router.post("/posts/{post_id}/report", status_code=202)
 async def report(post_id: str, services: ServicesDep, actor: ActorDep, where: Where | None = None) -> Response:
-    """Tell us that a post should not be here."""
+    """Tell us that a post should not be here; again changes nothing. Enough reports bring it before a moderator."""
     await _act(services, actor, post_id, Action.REPORT, where)
     return no_content()
 

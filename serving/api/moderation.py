@@ -41,14 +41,19 @@ class Ruling(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-# The last decision of a model says why a photo waits.
+# Photos wait because a model was in doubt, which its last decision says, or because people reported their posts; those
+# are shown until somebody has decided, so that no crowd can take a post away.
 _QUEUE = """
-select p.id, p.owner_id, p.width, p.height, p.created_at, coalesce(o.caption, '') as caption,
-       d.score, d.by, d.reason, d.at
-from photos p left join posts o on o.id = p.id left join lateral (
+select p.id, p.owner_id, p.status, p.width, p.height, p.created_at, coalesce(o.caption, '') as caption,
+       coalesce(o.report_count, 0) as reports, d.score, d.by, d.reason, d.at
+from (
+    select id from photos where status = 'review'
+    union all
+    select id from posts where visible and report_count > 0 and report_count >= %(reports)s
+) waiting join photos p using (id) left join posts o using (id) left join lateral (
     select * from moderation_decisions d where d.photo_id = p.id and d.kind = 'model' order by d.id desc limit 1
 ) d on true
-where p.status = 'review' and p.id > %s order by p.id limit %s
+where p.id > %(after)s order by p.id limit %(limit)s
 """
 
 
@@ -61,9 +66,10 @@ async def queue(
         str | None, Query(max_length=20, description="The id of the last photo of the page before")
     ] = None,
 ) -> Response:
-    """Photos that wait for a decision, oldest first."""
+    """Photos that wait for a decision, oldest first: doubtful ones, and those that enough people have reported."""
+    page = {"reports": services.settings.moderation_reports, "after": decode_id(after) if after else 0, "limit": limit}
     async with services.database.connection() as connection:
-        rows = await (await connection.execute(_QUEUE, (decode_id(after) if after else 0, limit))).fetchall()
+        rows = await (await connection.execute(_QUEUE, page)).fetchall()
     items = [_waiting_json(services.settings.public_url, row) for row in rows]
     return reply({"items": items, "nextAfter": items[-1]["photoId"] if len(items) == limit else None})
 
@@ -73,6 +79,8 @@ def _waiting_json(public_url: str, row: DictRow) -> dict[str, Any]:
     return {
         "photoId": photo_id,
         "ownerId": encode_id(row["owner_id"]),
+        "status": row["status"],
+        "reports": row["reports"],
         "caption": row["caption"],
         "width": row["width"],
         "height": row["height"],
@@ -98,10 +106,12 @@ async def preview(photo_id: str, services: ServicesDep, _: ModeratorDep) -> Resp
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-_LOCKED = "select status, variants from photos where id = %s for update"
+_LOCKED = "select status from photos where id = %s for update"
+_REPORTED = "select report_count from posts where id = %s for update"
+_DEALT_WITH = "update posts set report_count = 0 where id = %s"
 _DECIDED = """
-insert into moderation_decisions (photo_id, kind, decision, by, reason) values (%s, 'moderator', %s, %s, %s)
-returning at
+insert into moderation_decisions (photo_id, kind, decision, by, reason, reports)
+values (%s, 'moderator', %s, %s, %s, %s) returning at
 """
 _APPROVED = """
 update photos set status = 'ready', failure_code = null, failure_reason = null, ready_at = coalesce(ready_at, now())
@@ -122,8 +132,11 @@ async def decide(photo_id: str, services: ServicesDep, moderator: ModeratorDep, 
             raise NotFoundError("There is no photo with this id.", code="photo_not_found")
         if row["status"] not in ("ready", "review", "rejected"):
             raise ConflictError(f"This photo is {row['status']}: there is nothing to decide.", code="not_moderated")
+        reported = await (await connection.execute(_REPORTED, (photo,))).fetchone()
         words = ("approved" if approved else "rejected", encode_id(moderator.user_id), body.reason)
-        decision = await (await connection.execute(_DECIDED, (photo, *words))).fetchone()
+        reports = reported["report_count"] if reported else 0
+        decision = await (await connection.execute(_DECIDED, (photo, *words, reports))).fetchone()
+        await connection.execute(_DEALT_WITH, (photo,))
         if approved:
             await connection.execute(_APPROVED, (photo,))
         else:

@@ -127,6 +127,53 @@ def test_decisions_cannot_be_rewritten(app: "App") -> None:
                 connection.execute(change, (photo_id,))
 
 
+def test_a_post_that_enough_people_report_is_seen_by_a_moderator_each_reporter_counting_once(app: "App") -> None:
+    author, moderator, people = app.person(), app.moderator(), [app.person() for _ in range(6)]
+    photo_id = author.upload(picture(28))
+    app.work()
+
+    def report(*those: "Person") -> None:
+        for person in those:
+            assert person.call("POST", f"/v1/posts/{photo_id}/report").status_code == 204
+
+    def report_in_a_batch(person: "Person") -> dict[str, Any]:
+        event = {"id": f"event of {person.id}", "type": "report", "postId": photo_id}
+        told: dict[str, Any] = person.call("POST", "/v1/events", json={"events": [event]}).json()
+        return told
+
+    report(people[0], people[0], people[1])
+    assert report_in_a_batch(people[1])["unchanged"] == 1
+    assert photo_id not in waiting(moderator)
+    assert report_in_a_batch(people[2])["accepted"] == 1
+    item = waiting(moderator)[photo_id]
+    assert (item["status"], item["reports"], item["model"]["reason"]) == ("ready", 3, "score below 0.6")
+    assert app.http.get(f"/photos/{photo_id}/640").status_code == 200  # nobody's post goes before it is looked at
+
+    assert rule(moderator, photo_id, "approve") == 201
+    assert photo_id not in waiting(moderator)
+    report(*people[:5])
+    assert photo_id not in waiting(moderator)  # three of these five were heard already
+    report(people[5])
+    assert waiting(moderator)[photo_id]["reports"] == 3
+    assert rule(moderator, photo_id, "reject") == 201
+    assert photo_id not in waiting(moderator)
+    assert app.http.get(f"/photos/{photo_id}/640").status_code == 404
+    with database.connect(app.settings) as connection:
+        rows = connection.execute(
+            "select decision, reports from moderation_decisions where photo_id = %s and kind = 'moderator' order by id",
+            (decode_id(photo_id),),
+        ).fetchall()
+    assert rows == [{"decision": "approved", "reports": 3}, {"decision": "rejected", "reports": 3}]
+
+
+def test_a_report_without_the_right_to_see_the_post_counts_for_nothing(app: "App") -> None:
+    author, stranger, moderator = app.person(isPrivate=True), app.person(), app.moderator()
+    photo_id = author.upload(picture(29))
+    app.work()
+    assert stranger.call("POST", f"/v1/posts/{photo_id}/report").status_code == 404
+    assert photo_id not in waiting(moderator)
+
+
 def test_only_moderators_moderate(app: "App") -> None:
     author = app.person()
     photo_id = author.upload(picture(26))
