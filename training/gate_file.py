@@ -7,18 +7,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from photofeed.errors import InvalidError
 from training.evidence import Evidence
-from training.gates import (
-    AgainstChampion,
-    Budget,
-    Calibration,
-    Drift,
-    ExactScores,
-    Features,
-    Finding,
-    Floor,
-    Freshness,
-    Judged,
-)
+from training.gates import Finding
+from training.gates.against_champion import AgainstChampion
+from training.gates.budget import Budget
+from training.gates.calibration import Calibration
+from training.gates.drift import Drift
+from training.gates.exact_scores import ExactScores
+from training.gates.features import Features
+from training.gates.floor import Floor
+from training.gates.freshness import Freshness
+from training.gates.judged import Judged
 
 GATES_FILE = Path(__file__).with_name("gates.toml")
 

@@ -18,7 +18,8 @@ from training.evaluate import Evaluation, Measurement, evaluate
 from training.evidence import Evidence
 from training.gate_file import Gates, load_gates
 from training.gate_report import as_json, as_markdown
-from training.gates import Budget, Calibration
+from training.gates.budget import Budget
+from training.gates.calibration import Calibration
 from training.intervals import Interval
 from training.parameters import TrainingParameters
 from training.promotion import Promotion
