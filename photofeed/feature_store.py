@@ -4,11 +4,14 @@ import contextlib
 import io
 import os
 import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from photofeed.errors import NotFoundError
+from photofeed.errors import InvalidError, NotFoundError
 from photofeed.features.counters import AS_OF_FIELD, COUNTS_TAG, CounterView, counter_view, parse_counter
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.object_store import ObjectStore
@@ -55,24 +58,16 @@ def apply_feature_repo(settings: Settings, objects: ObjectStore) -> FeatureManif
     """Apply feature_repo/ to the registry and publish the manifest of the service that is served."""
     os.environ.update(feast_environment(settings))
     from feast import FeatureStore  # noqa: PLC0415
-    from feast.repo_config import load_repo_config  # noqa: PLC0415
-    from feast.repo_operations import apply_total, parse_repo  # noqa: PLC0415
+    from feast.repo_operations import apply_total  # noqa: PLC0415
 
     from photofeed.offline_store import LakeOfflineStore  # noqa: PLC0415
 
     repo = settings.feature_repo.absolute()
-    # Feast imports the repo's files by bare names and prints what it does
-    sys.path.insert(0, str(repo))
-    said = io.StringIO()
-    try:
-        with contextlib.chdir(repo), contextlib.redirect_stdout(said):
-            config = load_repo_config(repo, repo / "feature_store.yaml")
-            contents = parse_repo(repo)
-            for view in contents.feature_views:
-                LakeOfflineStore.ensure_source(config, view, contents.entities)
-            apply_total(config, repo, skip_source_validation=False)
-    finally:
-        sys.path.remove(str(repo))
+    with _inside(repo) as said:
+        config, contents = _parse(repo)
+        for view in contents.feature_views:
+            LakeOfflineStore.ensure_source(config, view, contents.entities)
+        apply_total(config, repo, skip_source_validation=False)
     log.info("feature repo applied", said=said.getvalue().split("\n"))
     manifest = compile_manifest(FeatureStore(config=config), settings.feature_service)
     objects.put(settings.bucket_lake, _manifest_key(manifest.service), manifest.to_json(), "application/json")
@@ -81,19 +76,74 @@ def apply_feature_repo(settings: Settings, objects: ObjectStore) -> FeatureManif
 
 def compile_manifest(store: Any, service_name: str) -> FeatureManifest:
     """The manifest of a FeatureService in the registry, views in the service's order."""
+    return _manifest(store.get_feature_service(service_name), store.get_feature_view, store.project)
+
+
+def declared_manifests(settings: Settings) -> dict[str, FeatureManifest]:
+    """The manifest of each FeatureService as applying the repo would make it; no system is asked.
+
+    Raises:
+        InvalidError: the repo cannot be read; the message says where and why.
+    """
+    os.environ.update(feast_environment(settings))
+    from feast.inference import update_feature_views_with_inferred_features_and_entities  # noqa: PLC0415
+
+    repo = settings.feature_repo.absolute()
+    try:
+        with _inside(repo):
+            config, contents = _parse(repo)
+            # the registry's way to the types of join keys; all is declared, so no source is looked at
+            update_feature_views_with_inferred_features_and_entities(
+                None, contents.feature_views, contents.entities, config
+            )
+            views = {view.name: view for view in contents.feature_views}
+            return {
+                service.name: _manifest(service, views.__getitem__, config.project)
+                for service in contents.feature_services
+            }
+    except Exception as error:
+        raise InvalidError(f"the feature repo cannot be read: {_cause(error, repo)}", code="feature_repo") from error
+
+
+@contextlib.contextmanager
+def _inside(repo: Path) -> Iterator[io.StringIO]:
+    """Feast imports the repo's files by bare names and prints what it does."""
+    said = io.StringIO()
+    sys.path.insert(0, str(repo))
+    try:
+        with contextlib.chdir(repo), contextlib.redirect_stdout(said):
+            yield said
+    finally:
+        sys.path.remove(str(repo))
+
+
+def _parse(repo: Path) -> Any:
+    from feast.repo_config import load_repo_config  # noqa: PLC0415
+    from feast.repo_operations import parse_repo  # noqa: PLC0415
+
+    return load_repo_config(repo, repo / "feature_store.yaml"), parse_repo(repo)
+
+
+def _cause(error: Exception, repo: Path) -> str:
+    """One line: the repo's line that raised, where it was one of its own, and what."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(repo)]
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: " if frames else ""
+    return f"{where}{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _manifest(service: Any, view_named: Callable[[str], Any], project: str) -> FeatureManifest:
     from photofeed.online_store.feast_schema import row_schema  # noqa: PLC0415  imports Feast
 
-    service = store.get_feature_service(service_name)
     views = []
     for projection in service.feature_view_projections:
-        view = store.get_feature_view(projection.name)
+        view = view_named(projection.name)
         half_lives = {
             field.name: parse_counter(field.name, field.tags).half_life_seconds
             for field in view.features
             if COUNTS_TAG in field.tags
         }
-        views.append(ManifestView(row_schema(view, store.project), half_lives))
-    return FeatureManifest(service_name, tuple(views))
+        views.append(ManifestView(row_schema(view, project), half_lives))
+    return FeatureManifest(service.name, tuple(views))
 
 
 def load_counter_views(store: Any) -> list[CounterView]:
