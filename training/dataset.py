@@ -1,13 +1,14 @@
 """A training set: impressions, their labels, and the features that were known when their slate was ranked."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.events import Action
 from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
 from photofeed.offline_store.tables import ENGAGEMENT
 from training.errors import OneClassError
@@ -36,6 +37,7 @@ class Dataset:
         slate_start_us: (slates,) int64, microseconds since 1970.
         feature_names: the matrix' columns.
         window: the stretch of time it was made from.
+        outcomes: action -> (rows,), whether it was done in the slate; what the labels were made of.
     """
 
     matrix: NDArray[np.float32]
@@ -48,6 +50,7 @@ class Dataset:
     slate_start_us: NDArray[np.int64]
     feature_names: tuple[str, ...]
     window: Window
+    outcomes: Mapping[Action, NDArray[np.bool_]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,14 +75,16 @@ class Dataset:
         rows, slates = slice(int(bounds[first]), int(bounds[end])), slice(first, end)
         by_row: dict[str, Any] = {name: getattr(self, name)[rows] for name in _BY_ROW}
         by_slate: dict[str, Any] = {name: getattr(self, name)[slates] for name in _BY_SLATE}
-        return replace(self, **by_row, **by_slate)
+        outcomes = {action: done[rows] for action, done in self.outcomes.items()}
+        return replace(self, **by_row, **by_slate, outcomes=outcomes)
 
     def followed_by(self, later: Self) -> Self:
         """The slates of this dataset and then those of `later`, copied; the columns and the window are this one's."""
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in _BY_ROW + _BY_SLATE
         }
-        return replace(self, **joined)
+        outcomes = {action: np.concatenate([done, later.outcomes[action]]) for action, done in self.outcomes.items()}
+        return replace(self, **joined, outcomes=outcomes)
 
 
 _BY_ROW = ("matrix", "labels", "positions", "user_ids", "post_ids", "creator_ids")
@@ -113,6 +118,7 @@ def build(sources: Sources, window: Window, progress: Progress | None = None) ->
         slate_start_us=shown.slate_start_us[first_rows],
         feature_names=FEATURE_NAMES,
         window=window,
+        outcomes=shown.outcomes,
     )
 
 

@@ -38,6 +38,12 @@ ACTION_VALUES: Mapping[Action, ActionValue] = {
 # What a grade is worth at the top of a slate: 2^grade - 1, as NDCG has it (Burges et al., ICML 2005).
 LABEL_GAIN: tuple[int, ...] = tuple(2**grade - 1 for grade in range(max(v.grade for v in ACTION_VALUES.values()) + 1))
 
+# What heads of their own are blended by: an action's gain, and for what was unwelcome as much as a comment takes back.
+HEAD_WEIGHTS: Mapping[Action, float] = {
+    action: float(LABEL_GAIN[ACTION_VALUES[action].grade] or -LABEL_GAIN[ACTION_VALUES[Action.COMMENT].grade])
+    for action in (Action.LIKE, Action.COMMENT, Action.SAVE, Action.SHARE, Action.DWELL, Action.HIDE)
+}
+
 
 def grades(outcomes: Mapping[Action, NDArray[np.bool_]]) -> NDArray[np.int32]:
     """The label of every impression: the best grade among its actions, 0 where one of them was unwelcome.

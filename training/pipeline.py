@@ -1,4 +1,4 @@
-"""The training path, its stages in order: dataset, split, train, evaluate, register."""
+"""The training path, its stages in order: dataset, split, train (and its alternative), evaluate, register."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from training.champion import champion_scores
 from training.dataset import Dataset, build
 from training.evaluate import MODEL, Evaluation, evaluate
 from training.explore_log import explore_value, read_explore_log
+from training.heads import train_heads
 from training.intervals import FloatArray
 from training.leaks import check_features
 from training.off_policy import PolicyValue
@@ -53,6 +54,7 @@ class Nobody:
 
 
 UNOBSERVED = Nobody()
+HEADS = "heads"  # the alternative that every model is compared with: training.heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,13 @@ def train_and_register(
                 parts.train, parts.validation, parameters, lambda done, _: observer.progress(done, parameters.rounds)
             )
             log_training(client, run_id, ranker)
+            observer.stage("heads")
+            heads = train_heads(parts.train, parts.validation, parameters, observer.progress)
             observer.stage("evaluation")
             champion = champion_scores(registry, settings.state_dir / "models", parts.test)
             rankers = {MODEL: ranker.score(parts.test.matrix), **champion}
+            if heads.texts:
+                rankers[HEADS] = heads.score(parts.test.matrix)
             evaluation = evaluate(parts.test, rankers)
             explore = _explore(sources, parts.test, ranker)
             log_figures(_figures(ranker, parts.test, rankers))

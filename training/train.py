@@ -58,9 +58,7 @@ def train(
 
     `on_iteration` gets the number of the iteration, from 1, and the validation metrics after it.
     """
-    # OpenMP reads it when LightGBM is first imported. Its threads otherwise spin while they wait for each other, which
-    # on cores that other processes use too made a training of 0.7 s take 25 s.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_threads()
     import lightgbm  # noqa: PLC0415  seconds to import; commands that only look do not need it
 
     history: dict[str, list[float]] = {}
@@ -73,37 +71,58 @@ def train(
             on_iteration(env.iteration + 1, metrics)
 
     words = parameters.for_lightgbm(part.feature_names)
-    learned = _lightgbm_dataset(part, words, parameters)
+    learned = _graded(part, words, parameters)
     booster = lightgbm.train(
         words,
         learned,
         num_boost_round=parameters.rounds,
-        valid_sets=[_lightgbm_dataset(validation, words, parameters, reference=learned)],
+        valid_sets=[_graded(validation, words, parameters, reference=learned)],
         valid_names=["validation"],
         callbacks=[record, lightgbm.early_stopping(parameters.early_stopping_rounds, verbose=False)],
     )
     iterations = _best_iteration(history[f"ndcg_{VALIDATION_CUTOFF}"])
     if parameters.refit:
-        both = _lightgbm_dataset(part.followed_by(validation), words, parameters)
+        both = _graded(part.followed_by(validation), words, parameters)
         booster = lightgbm.train(words, both, num_boost_round=iterations)
     text = booster.model_to_string(num_iteration=iterations)
     return TrainedRanker(text, part.feature_names, parameters, iterations, history)
 
 
-def _lightgbm_dataset(
-    part: Dataset, words: dict[str, Any], parameters: TrainingParameters, reference: Any = None
+def prepare_threads() -> None:
+    """Call before LightGBM is first imported, when OpenMP reads how its threads wait.
+
+    They otherwise spin while they wait for each other, which on cores that other processes use too made a training of
+    0.7 s take 25 s.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def lightgbm_dataset(
+    part: Dataset,
+    words: dict[str, Any],
+    *,
+    labels: NDArray[Any],
+    grouped: bool = True,
+    positions: NDArray[np.int32] | None = None,
+    reference: Any = None,
 ) -> Any:
+    """The part as a lightgbm.Dataset with these labels; of `reference`'s bins, if it is given."""
     import lightgbm  # noqa: PLC0415
 
     return lightgbm.Dataset(
         part.matrix,
-        label=part.labels,
-        group=part.group_sizes,
-        position=part.positions if parameters.debias_position and reference is None else None,
+        label=labels,
+        group=part.group_sizes if grouped else None,
+        position=positions,
         feature_name=list(part.feature_names),
         params=words,
         reference=reference,
     )
+
+
+def _graded(part: Dataset, words: dict[str, Any], parameters: TrainingParameters, reference: Any = None) -> Any:
+    positions = part.positions if parameters.debias_position and reference is None else None
+    return lightgbm_dataset(part, words, labels=part.labels, positions=positions, reference=reference)
 
 
 def _best_iteration(values: list[float]) -> int:

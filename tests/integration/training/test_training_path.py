@@ -159,7 +159,7 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
 
     first = train_and_register(settings, sources, history.window, few)
     assert first.evaluation.rankers["model"]["ndcg_10"] > first.evaluation.rankers["random"]["ndcg_10"] + 0.1
-    assert set(first.evaluation.rankers) == {"model", *NAMES}
+    assert set(first.evaluation.rankers) == {"model", "heads", *NAMES}
     with ModelRegistry.connect(settings) as registry:
         assert registry.current_version(CHAMPION) is None
         promotion = promote(settings, first.version, now=history.window.end)
