@@ -15,6 +15,7 @@ from training.explore_log import explore_value, read_explore_log
 from training.heads import train_heads
 from training.intervals import FloatArray
 from training.leaks import check_features
+from training.model_card import model_card
 from training.off_policy import PolicyValue
 from training.parameters import DEFAULTS, TrainingParameters
 from training.register import log_model, register
@@ -24,6 +25,7 @@ from training.tracking import (
     log_evaluation,
     log_figures,
     log_lineage,
+    log_model_card,
     log_policy_values,
     log_training,
     mlflow_client,
@@ -106,7 +108,8 @@ def train_and_register(
                 rankers[HEADS] = heads.score(parts.test.matrix)
             evaluation = evaluate(parts.test, rankers)
             explore = _explore(sources, parts.test, ranker)
-            log_figures(_figures(ranker, parts.test, rankers))
+            log_figures(_figures(ranker, parts.test, rankers, evaluation))
+            log_model_card(model_card(ranker, parts, evaluation, sources.manifest, explore))
             observer.stage("registration")
             contract, info = log_model(settings, sources, ranker, dataset, parts.test, run_id)
             log_evaluation(evaluation, info.model_id)
@@ -122,10 +125,16 @@ def _explore(sources: Sources, test: Dataset, ranker: TrainedRanker) -> Mapping[
     return None if log is None else explore_value(log, ranker.score(log.matrix))
 
 
-def _figures(ranker: TrainedRanker, test: Dataset, rankers: Mapping[str, FloatArray]) -> dict[str, Any]:
+def _figures(
+    ranker: TrainedRanker, test: Dataset, rankers: Mapping[str, FloatArray], evaluation: Evaluation
+) -> dict[str, Any]:
     compared = {**rankers, **{name: baselines.baseline_scores(test, name) for name in baselines.NAMES}}
     return {
         "learning_curve": plots.learning_curve(ranker),
         "ndcg_by_depth": plots.ndcg_by_depth(test, compared),
         "importance": plots.importance(ranker),
+        "shap": plots.shap_summary(ranker, test),
+        "calibration": plots.calibration(test, rankers),
+        "by_segment": plots.by_segment(evaluation),
+        "score_distributions": plots.score_distributions(test, rankers[MODEL]),
     }

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from photofeed.features.ranking import RANKING_FEATURES
+from training.calibration import calibration_bins, engagement_chance
 from training.dataset import Dataset
+from training.evaluate import Evaluation
 from training.intervals import FloatArray
 from training.metrics import ndcg, rank_slates
 from training.train import TrainedRanker
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 DEEPEST = 30
 MOST_FEATURES = 25
+MOST_SHAP_FEATURES, SHAP_ROWS = 20, 1000
 
 
 def learning_curve(ranker: TrainedRanker) -> "Figure":
@@ -54,20 +57,80 @@ def importance(ranker: TrainedRanker) -> "Figure":
     return _finished(axes)
 
 
-def _axes(title: str, across: str, up: str, *, height: float = 4.5) -> "Axes":
+def shap_summary(ranker: TrainedRanker, dataset: Dataset) -> "Figure":
+    """How far each of the most telling features moves scores, up and down: SHAP values by LightGBM's pred_contrib.
+
+    A dot is an impression; its colour is the feature's value, light for high. Source: Lundberg et al., Nature MI 2020.
+    """
+    rows = np.linspace(0, len(dataset) - 1, min(SHAP_ROWS, len(dataset))).astype(int)
+    matrix = dataset.matrix[rows]
+    moved = ranker.booster().predict(matrix, pred_contrib=True)[:, :-1]
+    most = np.argsort(np.abs(moved).mean(axis=0))[-MOST_SHAP_FEATURES:]
+    axes = _axes("What moves the scores, and which way", "SHAP value (score)", "", height=7)
+    spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(rows))
+    for row, column in enumerate(most):
+        places = np.argsort(np.argsort(matrix[:, column]))
+        axes.scatter(moved[:, column], row + spread, c=places, cmap="viridis", s=4, linewidths=0)
+    axes.axvline(0, color="grey", linewidth=0.8)
+    axes.set_yticks(range(len(most)), [ranker.feature_names[i] for i in most])
+    return _figure_of(axes)
+
+
+def calibration(dataset: Dataset, rankers: Mapping[str, FloatArray]) -> "Figure":
+    """How often impressions were engaged with, by the chance that scores stand for (training.calibration)."""
+    axes = _axes("Whether what is foretold happens as often", "foretold", "happened")
+    slates, engaged = np.repeat(np.arange(dataset.slates), dataset.group_sizes), dataset.labels > 0
+    for name, scores in rankers.items():
+        chance = engagement_chance(engaged, scores, slates)
+        bins = calibration_bins(chance)
+        rows = np.maximum(np.bincount(bins), 1)
+        axes.plot(np.bincount(bins, weights=chance) / rows, np.bincount(bins, weights=engaged) / rows, "o-", label=name)
+    axes.axline((0, 0), slope=1, color="grey", linestyle=":")
+    return _finished(axes)
+
+
+def by_segment(evaluation: Evaluation, metric: str = "ndcg_10") -> "Figure":
+    """A metric of every ranker in every segment, with its interval."""
+    chosen = [m for m in evaluation.measurements if m.metric == metric]
+    segments, rankers = (list(dict.fromkeys(getattr(m, name) for m in chosen)) for name in ("segment", "ranker"))
+    axes = _axes("Who is served how well", "", metric, width=11)
+    for number, ranker in enumerate(rankers):
+        its = [m for m in chosen if m.ranker == ranker]
+        values = np.array([m.interval.value for m in its])
+        bounds = np.array([(m.interval.value - m.interval.low, m.interval.high - m.interval.value) for m in its]).T
+        places = np.array([segments.index(m.segment) for m in its]) + (number - len(rankers) / 2) * 0.8 / len(rankers)
+        axes.bar(places, values, 0.8 / len(rankers), yerr=np.maximum(bounds, 0), label=ranker, error_kw={"lw": 0.8})
+    axes.set_xticks(range(len(segments)), segments)
+    return _finished(axes)
+
+
+def score_distributions(dataset: Dataset, scores: FloatArray) -> "Figure":
+    """The model's scores of impressions by what came of them."""
+    axes = _axes("How scores part what was engaged with from the rest", "score", "density")
+    edges = np.histogram_bin_edges(scores[np.isfinite(scores)], bins=50)
+    for name, rows in (("engaged with", dataset.labels > 0), ("passed by", dataset.labels == 0)):
+        axes.hist(scores[rows], bins=edges.tolist(), density=True, alpha=0.6, label=name)
+    return _finished(axes)
+
+
+def _axes(title: str, across: str, up: str, *, width: float = 8, height: float = 4.5) -> "Axes":
     # Figure rather than pyplot, which keeps every figure alive and chooses a window system
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    axes = Figure(figsize=(8, height), layout="constrained").add_subplot()
+    axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
     axes.set(title=title, xlabel=across, ylabel=up)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
 def _finished(axes: "Axes") -> "Figure":
+    axes.legend(frameon=False)
+    return _figure_of(axes)
+
+
+def _figure_of(axes: "Axes") -> "Figure":
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    axes.legend(frameon=False)
     figure = axes.figure
     if not isinstance(figure, Figure):
         raise TypeError("axes of a sub-figure")

@@ -127,6 +127,15 @@ def log_figures(figures: Mapping[str, Any]) -> None:
         mlflow.log_figure(figure, f"plots/{name}.png")
 
 
+def log_model_card(text: str) -> None:
+    """The card as an artifact of the active run, and as its description in the UI."""
+    import mlflow  # noqa: PLC0415
+    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE  # noqa: PLC0415
+
+    mlflow.log_text(text, "model_card.md")
+    mlflow.set_tag(MLFLOW_RUN_NOTE, text)
+
+
 def git_commit() -> str:
     """The commit of the code that runs; empty where it is not in a repository or git is not installed."""
     here = Path(__file__).parent
