@@ -26,6 +26,7 @@ def train(
     rounds: Annotated[int, typer.Option(help="Most trees.", min=1)] = 400,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 7,
     debias_position: Annotated[bool, typer.Option(help="Learn and take out the bias of the position.")] = False,
+    heads: Annotated[bool, typer.Option("--heads", help="Compare with a model for each action, too; slow.")] = False,
     promote_too: Annotated[bool, typer.Option("--promote", help="Promote the new version, if it passes.")] = False,
     force: Force = "",
 ) -> None:
@@ -45,7 +46,7 @@ def train(
     with ProgressBars() as bars:
         bars.stage("feature store")
         with Sources.open(settings) as sources:
-            trained = train_and_register(settings, sources, window, parameters, bars)
+            trained = train_and_register(settings, sources, window, parameters, bars, heads=heads)
     show(evaluation_table(trained.evaluation))
     show(explore_line(trained.explore))
     show(f"{settings.model_name} version [bold]{trained.version}[/] of run {trained.run_id}")

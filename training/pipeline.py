@@ -1,4 +1,4 @@
-"""The training path, its stages in order: dataset, split, train (and its alternative), evaluate, register."""
+"""The training path, its stages in order: dataset, split, train (if asked, its alternative too), evaluate, register."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Nobody:
 
 
 UNOBSERVED = Nobody()
-HEADS = "heads"  # the alternative that every model is compared with: training.heads
+HEADS = "heads"  # the alternative that a model may be compared with: training.heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,12 @@ def train_and_register(
     window: Window,
     parameters: TrainingParameters = DEFAULTS,
     observer: Observer = UNOBSERVED,
+    *,
+    heads: bool = False,
 ) -> TrainedVersion:
     """From the logs of `window` to a new version of the model in MLflow; no alias is moved.
+
+    With `heads` the alternative of training.heads is fitted and compared too.
 
     Raises:
         RetryableError: MLflow or object storage does not answer; nothing was registered.
@@ -99,13 +103,10 @@ def train_and_register(
                 parts.train, parts.validation, parameters, lambda done, _: observer.progress(done, parameters.rounds)
             )
             log_training(client, run_id, ranker)
-            observer.stage("heads")
-            heads = train_heads(parts.train, parts.validation, parameters, observer.progress)
+            rivals = _of_heads(parts, parameters, observer) if heads else {}
             observer.stage("evaluation")
             champion = champion_scores(registry, settings.state_dir / "models", parts.test)
-            rankers = {MODEL: ranker.score(parts.test.matrix), **champion}
-            if heads.texts:
-                rankers[HEADS] = heads.score(parts.test.matrix)
+            rankers = {MODEL: ranker.score(parts.test.matrix), **champion, **rivals}
             evaluation = evaluate(parts.test, rankers)
             explore = _explore(sources, parts.test, ranker)
             log_figures(_figures(ranker, parts.test, rankers, evaluation))
@@ -116,6 +117,13 @@ def train_and_register(
             log_policy_values(explore or {}, info.model_id)
             version = register(client, contract, info)
     return TrainedVersion(version, run_id, evaluation, explore, ranker, parts)
+
+
+def _of_heads(parts: Split, parameters: TrainingParameters, observer: Observer) -> dict[str, FloatArray]:
+    """HEADS -> their scores of the test part; nothing where no action was done often enough."""
+    observer.stage(HEADS)
+    heads = train_heads(parts.train, parts.validation, parameters, observer.progress)
+    return {HEADS: heads.score(parts.test.matrix)} if heads.texts else {}
 
 
 def _explore(sources: Sources, test: Dataset, ranker: TrainedRanker) -> Mapping[str, PolicyValue] | None:

@@ -157,7 +157,7 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
     settings = history.settings
     few = TrainingParameters(rounds=40, threads=1)
 
-    first = train_and_register(settings, sources, history.window, few)
+    first = train_and_register(settings, sources, history.window, few, heads=True)
     assert first.evaluation.rankers["model"]["ndcg_10"] > first.evaluation.rankers["random"]["ndcg_10"] + 0.1
     assert set(first.evaluation.rankers) == {"model", "heads", *NAMES}
     with ModelRegistry.connect(settings) as registry:
