@@ -1,7 +1,7 @@
 """What the camera wrote into a photo, as far as it is worth keeping.
 
-The place is not: GPS is never read, whatever a client asks for (there is no opt-in). What is kept goes to PostgreSQL;
-delivered files carry no metadata at all.
+What is kept goes to PostgreSQL, the place only for owners who have asked for that (`place.py`); delivered files carry
+no metadata at all.
 """
 
 import math
@@ -14,6 +14,7 @@ from typing import Any
 from PIL.ExifTags import IFD, Base
 
 from ingestion.photos.decoder import open_photo, rejecting_damage
+from ingestion.photos.place import Place, place_of
 from ingestion.photos.validate import Header
 
 _LONGEST_TEXT = 80
@@ -40,14 +41,14 @@ class CameraFacts:
     captured_at: datetime | None = None
 
 
-def read_camera_facts(data: bytes, header: Header) -> CameraFacts:
+def read_metadata(data: bytes, header: Header) -> tuple[CameraFacts, Place | None]:
     """Read the EXIF of a photo; broken EXIF reads like none."""
     try:
         with rejecting_damage(), open_photo(data, header.format) as photo:
             exif = photo.getexif()
-            return camera_facts({**exif, **exif.get_ifd(IFD.Exif)})
+            return camera_facts({**exif, **exif.get_ifd(IFD.Exif)}), place_of(exif.get_ifd(IFD.GPSInfo))
     except Exception:  # noqa: BLE001  any nonsense in metadata must not cost anyone their photo
-        return CameraFacts()
+        return CameraFacts(), None
 
 
 def camera_facts(exif: Mapping[int, Any]) -> CameraFacts:

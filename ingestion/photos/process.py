@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from ingestion.photos.metadata import CameraFacts, read_camera_facts
+from ingestion.photos.metadata import CameraFacts, read_metadata
 from ingestion.photos.normalise import normalise
 from ingestion.photos.perceptual_hash import perceptual_hash
+from ingestion.photos.place import Place
 from ingestion.photos.placeholder import Placeholder, make_placeholder
 from ingestion.photos.quality import Quality, measure_quality
 from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, enough_for, with_free_sizes
@@ -35,6 +36,7 @@ class ProcessedPhoto:
     perceptual_hash: int
     model_view: bytes = field(repr=False)
     steps: tuple[StepOutcome, ...] = field(default=(), compare=False)
+    place: Place | None = field(default=None, repr=False)
 
 
 def process_photo(
@@ -59,9 +61,9 @@ def process_photo(
     with clock.step("quality"):
         quality = measure_quality(overview)
     with clock.step("metadata"):
-        camera = read_camera_facts(data, header)
+        camera, place = read_metadata(data, header)
         looks = perceptual_hash(overview)
         view = overview.resize((MODEL_EDGE, MODEL_EDGE), Image.Resampling.BILINEAR).tobytes()
     return ProcessedPhoto(
-        header, variants, placeholder, quality, camera, looks, model_view=view, steps=tuple(clock.outcomes)
+        header, variants, placeholder, quality, camera, looks, view, steps=tuple(clock.outcomes), place=place
     )

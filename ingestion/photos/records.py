@@ -91,6 +91,13 @@ values (%(photo_id)s, {", ".join(f"%({name})s" for name in _METADATA_COLUMNS)})
 on conflict (photo_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _METADATA_COLUMNS)}
 """  # noqa: S608  constants
 
+# Kept only for who wants it kept; the row is locked, so that whoever changes their mind meanwhile has the last word.
+_PLACED = """
+with owner as (select keep_places from users where id = (select owner_id from photos where id = %(photo)s) for share)
+update photo_metadata set latitude = %(latitude)s, longitude = %(longitude)s from owner
+where photo_id = %(photo)s and keep_places
+"""
+
 _HAS_ZOOM = Jsonb([{"size": ZOOM_PIXELS}])
 _WITHOUT_ZOOM = "select original_key from photos where id = %s and status = 'ready' and not variants @> %s"
 _ZOOMED = "update photos set variants = variants || %s where id = %s"
@@ -137,6 +144,8 @@ class PhotoRecords:
             decision = (moderation.decision, moderation.score, moderation.by, moderation.reason)
             connection.execute(_DECIDED, (upload.photo_id, *decision))
             connection.execute(_METADATA, _metadata(upload.photo_id, processed))
+            if processed.place is not None:
+                connection.execute(_PLACED, asdict(processed.place) | {"photo": upload.photo_id})
             _record_steps(connection, upload.photo_id, steps)
             _show(connection, upload.photo_id, visible=status == "ready")
         return status

@@ -15,6 +15,7 @@ import orjson
 
 from ingestion.photos.formats import PhotoFormat
 from ingestion.photos.metadata import CameraFacts
+from ingestion.photos.place import Place
 from ingestion.photos.placeholder import Placeholder
 from ingestion.photos.process import MODEL_EDGE, ProcessedPhoto
 from ingestion.photos.quality import Quality
@@ -37,6 +38,7 @@ def encode_photo(photo: ProcessedPhoto) -> bytes:
         "placeholder": dataclasses.asdict(photo.placeholder),
         "quality": dataclasses.asdict(photo.quality),
         "camera": dataclasses.asdict(photo.camera),
+        "place": dataclasses.asdict(photo.place) if photo.place else None,
         "perceptual_hash": photo.perceptual_hash,
         "steps": [dataclasses.asdict(step) for step in photo.steps],
         "variants": variants,
@@ -85,6 +87,7 @@ def decode(message: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
         perceptual_hash=int(facts["perceptual_hash"]),
         model_view=view,
         steps=steps,
+        place=Place(**facts["place"]) if facts["place"] else None,
     )
 
 

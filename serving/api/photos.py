@@ -67,8 +67,9 @@ class Complete(BaseModel):
 
 
 _PHOTO = """
-select ph.*, coalesce(p.caption, '') as caption, coalesce(p.tags, '{}') as tags, p.content_type
-from photos ph left join posts p on p.id = ph.id
+select ph.*, coalesce(p.caption, '') as caption, coalesce(p.tags, '{}') as tags, p.content_type,
+       m.latitude, m.longitude
+from photos ph left join posts p on p.id = ph.id left join photo_metadata m on m.photo_id = ph.id
 """
 
 
@@ -146,7 +147,7 @@ async def complete(photo_id: str, services: ServicesDep, actor: ActorDep, body: 
         await _check_uploaded(services, row)
         await _start_processing(services, row, body)
         row = await _own_photo(services, actor, photo)
-    return reply(photo_json(services, row), HTTPStatus.ACCEPTED)
+    return reply(photo_json(services, row, actor), HTTPStatus.ACCEPTED)
 
 
 async def _check_uploaded(services: Services, row: DictRow) -> None:
@@ -216,7 +217,7 @@ where ph.id = %(photo)s and (ph.owner_id = %(viewer)s or (ph.status = 'ready' an
 @router.get("/{photo_id}")
 async def get_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
     """A photo: one's own in any state, others' once they are ready and one may see them."""
-    return reply(photo_json(services, await _visible_photo(services, actor, decode_id(photo_id))))
+    return reply(photo_json(services, await _visible_photo(services, actor, decode_id(photo_id)), actor))
 
 
 async def _visible_photo(services: Services, actor: int, photo: int) -> DictRow:
@@ -239,7 +240,7 @@ async def watch_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> 
         for _ in range(int(_STATUS_LONGEST_SECONDS / _STATUS_POLL_SECONDS)):
             if current["status"] != shown:
                 shown = current["status"]
-                yield b"event: status\ndata: " + orjson.dumps(photo_json(services, current)) + b"\n\n"
+                yield b"event: status\ndata: " + orjson.dumps(photo_json(services, current, actor)) + b"\n\n"
             if shown in FINAL:
                 return
             await asyncio.sleep(_STATUS_POLL_SECONDS)
@@ -261,8 +262,8 @@ async def delete_photo(photo_id: str, services: ServicesDep, actor: ActorDep) ->
     return no_content()
 
 
-def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
-    """A photo as the API shows it."""
+def photo_json(services: Services, row: DictRow, viewer: int) -> dict[str, Any]:
+    """A photo as the API shows it to `viewer`: where it was taken only to its owner."""
     photo_id = encode_id(row["id"])
     failure = {"code": row["failure_code"], "reason": row["failure_reason"]} if row["failure_code"] else None
     variants = row["variants"] if row["status"] == "ready" else []  # others are not served, not even to their owner
@@ -277,6 +278,7 @@ def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
         "createdAt": timestamp(row["created_at"]),
         "width": row["width"],
         "height": row["height"],
+        "place": _place_json(row) if row["owner_id"] == viewer else None,
         "blurhash": row["blurhash"],
         "dominantColor": row["dominant_color"],
         "images": images_json(services.settings.public_url, photo_id, variants),
@@ -284,3 +286,7 @@ def photo_json(services: Services, row: DictRow) -> dict[str, Any]:
             {name: variant[name] for name in ("size", "format", "width", "height", "bytes")} for variant in variants
         ],
     }
+
+
+def _place_json(row: DictRow) -> dict[str, float] | None:
+    return None if row["latitude"] is None else {"latitude": row["latitude"], "longitude": row["longitude"]}

@@ -35,7 +35,9 @@ class NewUser(BaseModel):
     created_at: datetime | None = None
 
 
-_USER = "select id, handle, display_name, is_private, follower_count, following_count, created_at from users"
+_USER = """
+select id, handle, display_name, is_private, follower_count, following_count, keep_places, created_at from users
+"""
 
 _RELATION = """
 select (select count(*) from posts where author_id = %(them)s and visible) as post_count,
@@ -55,6 +57,11 @@ def user_json(row: DictRow) -> dict[str, Any]:
         "followingCount": row["following_count"],
         "createdAt": timestamp(row["created_at"]),
     }
+
+
+def own_json(row: DictRow) -> dict[str, Any]:
+    """A person as the API shows them to themselves."""
+    return user_json(row) | {"keepPlaces": row["keep_places"]}
 
 
 async def find_user(connection: AsyncConnection[DictRow], user_id: int) -> DictRow:
@@ -90,29 +97,50 @@ async def create_user(body: NewUser, services: ServicesDep, caller: ServiceCalle
 async def me(services: ServicesDep, actor: ActorDep) -> Response:
     """The person whose token this is."""
     async with services.database.connection() as connection:
-        return reply(user_json(await find_user(connection, actor)))
+        return reply(own_json(await find_user(connection, actor)))
 
 
 class Privacy(BaseModel):
-    """Who may see one's posts."""
+    """Who may see one's posts, and what is kept of one's photos; what is left out stays as it is."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    is_private: Annotated[bool, Field(description="Only followers see the posts of a private account")]
+    is_private: Annotated[bool | None, Field(description="Only followers see the posts of a private account")] = None
+    keep_places: Annotated[
+        bool | None, Field(description="Keep where photos uploaded from now on were taken, for their owner's eyes only")
+    ] = None
+
+
+_FORGET_PLACES = """
+update photo_metadata m set latitude = null, longitude = null from photos p
+where p.id = m.photo_id and p.owner_id = %s and m.latitude is not null
+"""
 
 
 @router.patch("/me")
 async def change_privacy(body: Privacy, services: ServicesDep, actor: ActorDep) -> Response:
-    """Make one's account private or public; posts leave or join what strangers explore."""
+    """Make one's account private or public: posts leave or join what strangers explore. Keep places, or forget all."""
     async with services.database.connection() as connection:
-        changed = await connection.execute(
-            "update users set is_private = %s where id = %s and is_private <> %s",
-            (body.is_private, actor, body.is_private),
-        )
-        if changed.rowcount:
-            kind = "made_private" if body.is_private else "made_public"
-            await write_outbox(connection, [(GRAPH_CHANGED, Envelope(kind, str(actor), {"userId": actor}))])
-        return reply(user_json(await find_user(connection, actor)))
+        if body.is_private is not None:
+            await _show_account(connection, actor, is_private=body.is_private)
+        if body.keep_places is not None:
+            await _keep_places(connection, actor, keep=body.keep_places)
+        return reply(own_json(await find_user(connection, actor)))
+
+
+async def _show_account(connection: AsyncConnection[DictRow], actor: int, *, is_private: bool) -> None:
+    changed = await connection.execute(
+        "update users set is_private = %s where id = %s and is_private <> %s", (is_private, actor, is_private)
+    )
+    if changed.rowcount:
+        kind = "made_private" if is_private else "made_public"
+        await write_outbox(connection, [(GRAPH_CHANGED, Envelope(kind, str(actor), {"userId": actor}))])
+
+
+async def _keep_places(connection: AsyncConnection[DictRow], actor: int, *, keep: bool) -> None:
+    await connection.execute("update users set keep_places = %s where id = %s", (keep, actor))
+    if not keep:
+        await connection.execute(_FORGET_PLACES, (actor,))
 
 
 @router.get("/users/{user_id}")

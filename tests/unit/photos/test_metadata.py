@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from ingestion.photos.metadata import CameraFacts, camera_facts, read_camera_facts
+from ingestion.photos.metadata import CameraFacts, camera_facts, read_metadata
+from ingestion.photos.place import Place, place_of
 from ingestion.photos.process import process_photo
 from ingestion.photos.validate import PhotoLimits, validate
 
@@ -49,12 +50,30 @@ def test_a_clock_without_offset_stays_local_time() -> None:
     assert facts.captured_at == datetime(2026, 7, 4, 18, 30, 5)  # noqa: DTZ001
 
 
-def test_places_are_not_kept(samples: Path, limits: PhotoLimits) -> None:
+def test_places_are_read_apart_from_what_everybody_may_know(samples: Path, limits: PhotoLimits) -> None:
     for path in (samples / "photos" / "gps").glob("*.jpg"):
-        facts = process_photo(path.read_bytes(), limits).camera
-        assert facts.make == "NIKON"
-        assert facts.captured_at is not None
-        assert {type(getattr(facts, name)) for name in CameraFacts.__slots__} <= {str, int, float, datetime, type(None)}
+        photo = process_photo(path.read_bytes(), limits)
+        assert photo.camera.make == "NIKON"
+        assert photo.camera.captured_at is not None
+        assert photo.place
+        assert photo.place.latitude == pytest.approx(43.467, abs=0.01)
+        assert photo.place.longitude == pytest.approx(11.884, abs=0.01)
+        assert "43.4" not in repr(photo)
+
+
+@pytest.mark.parametrize(
+    ("tags", "place"),
+    [
+        ({1: "S", 2: (33.0, 51.0, 24.0), 3: "W", 4: (70.0, 30.0, 0.0)}, Place(-33.856667, -70.5)),
+        ({1: b"N\0", 2: (0, 0, 36), 3: "E", 4: (180, 0, 0)}, Place(0.01, 180.0)),
+        ({1: "N", 2: (33.0, 51.0, 24.0)}, None),
+        ({1: "N", 2: (90.0, 0.0, 1.0), 3: "E", 4: (2.0, 0.0, 0.0)}, None),
+        ({1: "N", 2: (float("nan"), 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)}, None),
+        ({1: "N", 2: (48.0, 51.0), 3: "E", 4: 2.0}, None),
+    ],
+)
+def test_a_place_is_read_in_degrees_or_not_at_all(tags: dict[int, Any], place: Place | None) -> None:
+    assert place_of(tags) == place
 
 
 values = st.one_of(
@@ -67,6 +86,12 @@ values = st.one_of(
     st.tuples(st.floats()),
     st.lists(st.text()),
 )
+
+
+@given(st.dictionaries(st.integers(1, 4), st.one_of(values, st.tuples(st.floats(), st.floats(), st.floats()))))
+def test_nonsense_about_the_place_is_no_place_or_one_on_earth(tags: dict[int, Any]) -> None:
+    place = place_of(tags)
+    assert place is None or (-90 <= place.latitude <= 90 and -180 <= place.longitude <= 180)
 
 
 @given(st.dictionaries(st.sampled_from([tag.value for tag in Base]), values))
@@ -91,5 +116,5 @@ def test_broken_and_cyclic_exif_costs_nobody_their_photo(
     exif: bytes, picture: Image.Image, encode: Encode, limits: PhotoLimits
 ) -> None:
     data = encode(picture, "JPEG", exif=b"Exif\0\0" + exif)
-    assert read_camera_facts(data, validate(data, limits)) == CameraFacts()
+    assert read_metadata(data, validate(data, limits)) == (CameraFacts(), None)
     assert process_photo(data, limits).variants
