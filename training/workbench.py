@@ -35,11 +35,13 @@ def open_workbench() -> Workbench:
     state = Path(os.environ.setdefault("PHOTOFEED_STATE_DIR", str(root / ".photofeed")))
     if not (state / STACK_ENV_FILE).exists() and "PHOTOFEED_DATABASE_URL" not in os.environ:
         raise NotFoundError(f"nothing was started in {state}: run `make demo` in a terminal, and leave it running")
-    # a notebook is read by people: what servers log, and what libraries tell each other's authors, is in their way
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module="ibis")
+    # a notebook is read by people: what servers log is in their way
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = load_settings()
-    return Workbench(settings, Sources.open(settings))
+    sources = Sources.open(settings)
+    # so is what libraries tell each other's authors; only now, because importing Feast shows all of that
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="ibis")
+    return Workbench(settings, sources)
 
 
 def _project_root() -> Path:
