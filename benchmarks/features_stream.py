@@ -12,13 +12,13 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +29,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ingestion.engagement.counted_events import counted_key
 from photofeed import database
 from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
 from photofeed.event_log import KafkaPublisher, KafkaReader
@@ -58,6 +59,9 @@ TYPICAL_RATE = 1_000
 BATCH = 100
 CONNECTIONS = 8
 PATIENCE_SECONDS = 180.0
+TICK_SECONDS, WARM_UP_SECONDS, LOOK_SECONDS = 0.05, 3.0, 0.005
+NEWCOMERS = 3 * 10**15
+SENDERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,13 @@ class Scale:
     backlog: int  # events in the topic before the worker starts
     fresh_seconds: float  # how long events come at TYPICAL_RATE
     intake_batches: int
+    messages: tuple[int, ...]  # events a message, each measured
 
     @staticmethod
     def of(*, small: bool) -> "Scale":
-        """A run of seconds, or one to quote."""
-        return Scale(40_000, 5, 100) if small else Scale(400_000, 30, 600)
+        """A run of a minute or two, or one to quote."""
+        sizes = (1, EVENTS_A_MESSAGE, BATCH)
+        return Scale(30_000, 5, 80, (EVENTS_A_MESSAGE,)) if small else Scale(300_000, 30, 600, sizes)
 
 
 @dataclass(slots=True)
@@ -141,9 +147,10 @@ def fill(publisher: KafkaPublisher, clients: Clients, events: int, a_message: in
 
 
 def counted(settings: Settings) -> int:
-    """How many event ids the worker remembers."""
+    """How many event ids of today and yesterday the worker remembers."""
+    today = datetime.now(UTC)
     with connect_redis(settings) as client:
-        return sum(int(client.scard(key)) for key in client.scan_iter("counted:*"))
+        return sum(int(client.scard(counted_key(day))) for day in (today, today - timedelta(days=1)))
 
 
 def wait_until_counted(settings: Settings, events: int) -> int:
@@ -179,44 +186,54 @@ def _processor_seconds(process: psutil.Process) -> float:
 
 
 def freshness(lab: Lab, publisher: KafkaPublisher, seconds: float) -> list[float]:
-    """Milliseconds from an event's occurrence until a reader sees it, while TYPICAL_RATE others come every second."""
-    clients, stop = Clients(random.Random(3)), threading.Event()
+    """Milliseconds from an event's occurrence until a reader sees it, while TYPICAL_RATE events come every second.
+
+    One event of every TICK_SECONDS is somebody's first, so that a row appears for it. Events come when they are due,
+    however long those before them take; those of the first WARM_UP_SECONDS, when the worker does things for the first
+    time, are not counted.
+    """
     manifest = load_manifest(lab.settings, S3ObjectStore.connect(lab.settings))
-
-    def traffic() -> None:
-        due = time.monotonic()
-        while not stop.is_set():
-            due += 0.1
-            messages = TYPICAL_RATE // 10 // EVENTS_A_MESSAGE
-            publisher.publish(ENGAGEMENT.name, [clients.message(EVENTS_A_MESSAGE) for _ in range(messages)])
-            stop.wait(max(due - time.monotonic(), 0.0))
-
-    watched, probes = Clients(random.Random(5)), list[float]()
-    with lab.process("work", "features"), connect_redis(lab.settings) as client:
+    clients, ticks = Clients(random.Random(3)), round((WARM_UP_SECONDS + seconds) / TICK_SECONDS)
+    messages = round(TYPICAL_RATE * TICK_SECONDS) // EVENTS_A_MESSAGE
+    with (
+        lab.process("work", "features"),
+        connect_redis(lab.settings) as client,
+        ThreadPoolExecutor(SENDERS) as senders,
+    ):
         reader = PackedReader([manifest.view("user_activity").schema], client=client)
+        began: dict[int, float] = {}
+        seen: dict[int, float] = {}
 
-        def visible_after(user: int) -> float:
-            began = time.perf_counter()
-            publisher.publish(ENGAGEMENT.name, [watched.message(1, user=user)])
-            deadline = began + PATIENCE_SECONDS
-            while not reader.read({"user_id": np.array([user])})["user_activity"].found[0]:
-                if time.perf_counter() > deadline:
-                    raise TimeoutError("an event never became visible")
-                time.sleep(0.002)
-            return (time.perf_counter() - began) * 1e3
+        def send(newcomer: int) -> Future[None]:
+            sent = [clients.message(EVENTS_A_MESSAGE) for _ in range(messages - 1)]
+            sent.append(clients.message(EVENTS_A_MESSAGE, user=newcomer))
+            began[newcomer] = time.perf_counter()
+            return senders.submit(publisher.publish, ENGAGEMENT.name, sent)
 
-        visible_after(3 * 10**15)  # the worker has started
-        sender = threading.Thread(target=traffic)
-        sender.start()
-        try:
-            ends = time.monotonic() + seconds
-            while time.monotonic() < ends:
-                probes.append(visible_after(3 * 10**15 + len(probes) + 1))
-                time.sleep(watched.rng.random() * 0.1)
-        finally:
-            stop.set()
-            sender.join()
-    return probes
+        def look() -> None:
+            waiting = np.array([user for user in began if user not in seen], np.int64)
+            found = reader.read({"user_id": waiting})["user_activity"].found if len(waiting) else []
+            seen.update(dict.fromkeys(waiting[found].tolist(), time.perf_counter()))
+
+        def look_until(due: float, *, all_seen: bool = False) -> None:
+            while time.perf_counter() < due and not (all_seen and len(seen) == len(began)):
+                look()
+                time.sleep(LOOK_SECONDS)
+
+        send(NEWCOMERS).result()
+        look_until(time.perf_counter() + PATIENCE_SECONDS, all_seen=True)  # the worker has started
+        start = time.perf_counter()
+        sent = []
+        for tick in range(ticks):
+            look_until(start + tick * TICK_SECONDS)
+            sent.append(send(NEWCOMERS + 1 + tick))
+        for future in sent:
+            future.result()
+        look_until(time.perf_counter() + PATIENCE_SECONDS, all_seen=True)
+    if len(seen) < len(began):
+        raise TimeoutError(f"{len(began) - len(seen)} events never became visible")
+    warm = NEWCOMERS + 1 + round(WARM_UP_SECONDS / TICK_SECONDS)
+    return [(moment - began[user]) * 1e3 for user, moment in seen.items() if user >= warm]
 
 
 _PEOPLE = """
@@ -231,6 +248,17 @@ _POSTS = """
 insert into posts (id, author_id, topic_id, content_type, posted_at, visible)
 select n, n % 1000 + 1, n % 50 + 1, 'photo', now(), true from generate_series(1, 5000) n
 """
+
+
+def acknowledgement(publisher: KafkaPublisher, messages: int) -> float:
+    """Milliseconds that the log takes to acknowledge a message of BATCH events, the median: what a 202 waits for."""
+    clients, times = Clients(random.Random(7)), list[float]()
+    for _ in range(messages):
+        message = clients.message(BATCH)
+        began = time.perf_counter()
+        publisher.publish(ENGAGEMENT.name, [message])
+        times.append((time.perf_counter() - began) * 1e3)
+    return float(np.median(times))
 
 
 async def intake(lab: Lab, scale: Scale) -> tuple[float, float, float]:
@@ -302,8 +330,9 @@ def run(small: bool) -> dict[str, float]:
         running = owned.enter_context(lab())
         publisher = KafkaPublisher(running.settings)
         owned.callback(publisher.close)
-        rates = {count: throughput(running, publisher, scale, count) for count in (1, EVENTS_A_MESSAGE, BATCH)}
+        rates = {count: throughput(running, publisher, scale, count) for count in scale.messages}
         probes = freshness(running, publisher, scale.fresh_seconds)
+        waited = acknowledgement(publisher, scale.intake_batches)
         taken, median, slow = asyncio.run(intake(running, scale))
     fresh = np.percentile(probes, [50, 99])
     table = Table("what", "figure")
@@ -314,8 +343,10 @@ def run(small: bool) -> dict[str, float]:
         f"freshness at {TYPICAL_RATE:,} events/s, {len(probes)} probes: p50, p99", f"{fresh[0]:.0f}, {fresh[1]:.0f} ms"
     )
     table.add_row(
-        f"API, batches of {BATCH}: events/s (p50, p99 of a batch)", f"{taken:,.0f} ({median:.0f}, {slow:.0f} ms)"
+        f"API, batches of {BATCH} by {CONNECTIONS} at once: events/s (p50, p99 of a batch)",
+        f"{taken:,.0f} ({median:.0f}, {slow:.0f} ms)",
     )
+    table.add_row("of which, were it alone, it waits for the log to have the events", f"{waited:.0f} ms")
     Console(width=120).print(table)
     return {
         "freshnessP50Ms": round(float(fresh[0]), 1),

@@ -1,6 +1,6 @@
 """What is known of people: as viewers, as creators, and of what is between them."""
 
-from declare import DAY, NEVER, as_of, decayed, pushed
+from declare import DAY, HOUR, NEVER, as_of, decayed, pushed
 from entities import creator, topic, user
 from feast import FeatureView
 from post_views import ENGAGED
@@ -61,6 +61,10 @@ creator_engagement = FeatureView(
     owner="ranking",
     schema=[
         as_of(),
+        decayed("likes_1h", "like=1 unlike=-1", half_life=HOUR, unit="likes", about="Likes of the last hour"),
+        decayed("likes_24h", "like=1 unlike=-1", half_life=DAY, unit="likes", about="Likes of the last day"),
+        decayed("impressions_1h", "impression=1", half_life=HOUR, unit="impressions", about="Views of the last hour"),
+        decayed("impressions_24h", "impression=1", half_life=DAY, unit="impressions", about="Views of the last day"),
         decayed("impressions_7d", "impression=1", half_life=7 * DAY, unit="impressions", about="Views of their posts"),
         decayed("likes_7d", "like=1 unlike=-1", half_life=7 * DAY, unit="likes", about="Likes of their posts"),
         decayed(

@@ -39,11 +39,23 @@ post_engagement = FeatureView(
         decayed("likes_5m", "like=1 unlike=-1", half_life=5 * MINUTE, unit="likes", about="Likes of the last minutes"),
         decayed("likes_1h", "like=1 unlike=-1", half_life=HOUR, unit="likes", about="Likes of the last hour"),
         decayed("likes_24h", "like=1 unlike=-1", half_life=DAY, unit="likes", about="Likes of the last day"),
+        decayed("comments_5m", "comment=1", half_life=5 * MINUTE, unit="comments", about="Comments, last minutes"),
+        decayed("comments_1h", "comment=1", half_life=HOUR, unit="comments", about="Comments of the last hour"),
         decayed("comments_24h", "comment=1", half_life=DAY, unit="comments", about="Comments of the last day"),
+        decayed("saves_5m", "save=1 unsave=-1", half_life=5 * MINUTE, unit="saves", about="Saves of the last minutes"),
+        decayed("saves_1h", "save=1 unsave=-1", half_life=HOUR, unit="saves", about="Saves of the last hour"),
         decayed("saves_24h", "save=1 unsave=-1", half_life=DAY, unit="saves", about="Saves of the last day"),
         decayed("shares_24h", "share=1", half_life=DAY, unit="shares", about="Shares of the last day"),
         decayed("opens_24h", "open=1", half_life=DAY, unit="opens", about="Times opened in the last day"),
+        decayed(
+            "impressions_5m",
+            "impression=1",
+            half_life=5 * MINUTE,
+            unit="impressions",
+            about="Views, last minutes",
+        ),
         decayed("impressions_1h", "impression=1", half_life=HOUR, unit="impressions", about="Views of the last hour"),
+        decayed("impressions_24h", "impression=1", half_life=DAY, unit="impressions", about="Views of the last day"),
         decayed(
             "impressions_7d", "impression=1", half_life=7 * DAY, unit="impressions", about="Views of the last week"
         ),

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestion.archive import Archive
 from ingestion.celebrities import Celebrities
@@ -33,20 +33,24 @@ from ingestion.removal import Removal
 from ingestion.sweeper import Sweeper
 from photofeed import database, topics
 from photofeed.cdn import connect_cdn
+from photofeed.errors import ConflictError, NotFoundError
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
 from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.compaction import Compaction
 from photofeed.offline_store.lake import open_lake
-from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
 from photofeed.timelines import RedisClient, TimelineWriter, connect_redis
 from photofeed.worker import Handler, Worker
 
+if TYPE_CHECKING:
+    from ingestion.engagement.backfill import Backfilled
+
 Run = Callable[[], None]
 
 _ZOOM_NICENESS = 10
+_FEATURES = "features"  # whose memory of counted events it is
 # Larger batches cost less an event; waiting for them costs freshness.
 _FEATURES_MESSAGES, _FEATURES_LINGER_SECONDS, _HISTORY_SECONDS = 2_000, 0.05, 2.0
 
@@ -92,17 +96,11 @@ def _storage(settings: Settings) -> PhotoStorage:
 
 def engagement_pipeline(store: Any, client: RedisClient) -> EngagementPipeline:
     """The engagement path on a Feast feature store and Redis."""
-    from photofeed.online_store.feast_schema import row_schema  # noqa: PLC0415  Feast: seconds no other worker needs
-
     views = load_counter_views(store)
-    readers = {
-        view.name: PackedReader([row_schema(store.get_feature_view(view.name), store.project)], client=client)
-        for view in views
-    }
     return EngagementPipeline(
         views,
-        RedisCountedEvents(client, worker="features"),
-        FeastSink(store, readers, views),
+        RedisCountedEvents(client, worker=_FEATURES),
+        FeastSink(store, client, views),
         RedisFeedMemory(client),
     )
 
@@ -135,6 +133,31 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
                     ).run()
 
         yield run
+
+
+def backfill_view(settings: Settings, name: str) -> "Backfilled":
+    """Recompute a counter view on the real systems, while no features worker works.
+
+    Raises:
+        NotFoundError: no such view of counters is applied.
+        ConflictError: a features worker is running, or the archive is behind it.
+    """
+    from ingestion.engagement.backfill import backfill  # noqa: PLC0415  Feast again, and DuckDB
+    from ingestion.engagement.counted_log import counted_log  # noqa: PLC0415
+
+    with ExitStack() as owned:
+        connection = owned.enter_context(database.connect(settings))
+        if not database.try_to_lead(connection, database.FEATURES_LEADER):
+            raise ConflictError("the features worker is running: stop it, backfill, and start it again")
+        client = owned.enter_context(connect_redis(settings))
+        store = open_feature_store(settings)
+        owned.callback(close_feature_store, store)
+        views = {view.name: view for view in load_counter_views(store)}
+        if name not in views:
+            raise NotFoundError(f"there is no view of counters {name!r}; there are {', '.join(views)}")
+        engagement_pipeline(store, client).lead()  # what a worker that died had decided belongs to the other views
+        lake, counted = open_lake(settings), RedisCountedEvents(client, worker=_FEATURES)
+        return backfill(store, lake, client, views[name], counted_log(lake, settings.bucket_lake, counted))
 
 
 @contextmanager

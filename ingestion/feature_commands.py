@@ -1,4 +1,4 @@
-"""`photofeed features rebuild`, `compact` and `quarantine`: what keeps online features and their history in order."""
+"""`photofeed features rebuild`, `backfill`, `compact` and `quarantine`: what keeps features in order."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -34,6 +34,21 @@ def rebuild() -> None:
             close_feature_store(store)
     for view, entities in rebuilt.items():
         typer.echo(f"{view}\t{entities}")
+
+
+@app.command("backfill")
+def backfill(
+    view: Annotated[str, typer.Argument(help="A view of counters, as `photofeed features list` shows it.")],
+) -> None:
+    """Recompute a view of counters, history and online rows, from all engagement in the lake.
+
+    For a view that is new or was changed: until then it has counted only since. Stop the features worker first.
+    """
+    from ingestion.bootstrap import backfill_view  # noqa: PLC0415  `photofeed --help` stays fast
+    from photofeed.settings import load_settings  # noqa: PLC0415
+
+    done = backfill_view(load_settings(), view)
+    typer.echo(f"{view}\t{done.rows} rows of history\t{done.entities} entities online")
 
 
 @app.command("compact")

@@ -6,6 +6,7 @@ pushes them; rows are absolute values, so pushing them twice changes nothing. So
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,12 +16,14 @@ from redis import WatchError
 
 from ingestion.engagement.accumulate import CounterRows
 from photofeed.errors import RetryableError
-from photofeed.features.event_columns import MICROSECONDS, EventColumns
+from photofeed.features.event_columns import EventColumns
 from photofeed.timelines import RedisClient
 
 WINDOW_SECONDS = 8 * 86_400  # how long an event id is remembered: longer than the event log keeps events
 _PENDING, _TERM = "features:pending", "features:term"
-_DAY_US = 86_400 * MICROSECONDS
+_COUNTED = "counted:"
+_SCANNED_AT_ONCE = 1_000
+_DAY_SECONDS = 86_400
 
 
 class DeposedError(RetryableError):
@@ -71,6 +74,11 @@ class RedisCountedEvents:
     def uncounted(self, events: EventColumns) -> EventColumns:
         """The events not counted before, asked in one round trip."""
         events = events.distinct()
+        known = self.known(events)
+        return events.take(~known) if known.any() else events
+
+    def known(self, events: EventColumns) -> NDArray[np.bool_]:
+        """Which of the events were counted before."""
         days = _by_day(events)
         pipeline: Any = self._redis.pipeline(transaction=False)
         for key, places in days.items():
@@ -78,7 +86,13 @@ class RedisCountedEvents:
         known = np.zeros(len(events), np.bool_)
         for places, answers in zip(days.values(), pipeline.execute(), strict=True):
             known[places] = answers
-        return events.take(~known) if known.any() else events
+        return known
+
+    def days(self) -> dict[int, int]:
+        """The days, since 1970, of which event ids are remembered, and how many ids."""
+        keys = self._redis.scan_iter(f"{_COUNTED}*", count=_SCANNED_AT_ONCE)
+        days = [datetime.strptime(key.decode(), f"{_COUNTED}%Y%m%d").replace(tzinfo=UTC) for key in keys]
+        return {int(day.timestamp()) // _DAY_SECONDS: int(self._redis.scard(counted_key(day))) for day in days}
 
     def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
         """Remember events and rows in one MULTI, which only happens in the term of this worker."""
@@ -143,12 +157,15 @@ class InMemoryCountedEvents:
         self._pending = []
 
 
+def counted_key(day: date) -> str:
+    """The set of the ids of a day's events."""
+    return f"{_COUNTED}{day:%Y%m%d}"
+
+
 def _by_day(events: EventColumns) -> dict[str, NDArray[np.intp]]:
     """Keys of the sets of ids, each with the places of its events."""
-    days = events.occurred_us // _DAY_US
-    return {
-        f"counted:{np.datetime64(int(day), 'D').item():%Y%m%d}": np.flatnonzero(days == day) for day in np.unique(days)
-    }
+    days = events.day
+    return {counted_key(np.datetime64(int(day), "D").item()): np.flatnonzero(days == day) for day in np.unique(days)}
 
 
 def _encode(rows: Sequence[CounterRows]) -> bytes:

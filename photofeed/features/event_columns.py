@@ -47,6 +47,12 @@ class EventColumns:
     def __len__(self) -> int:
         return len(self.action)
 
+    @property
+    def day(self) -> NDArray[np.int64]:
+        """Days since 1970 on which they occurred, (n,)."""
+        days: NDArray[np.int64] = self.occurred_us // (86_400 * MICROSECONDS)
+        return days
+
     def take(self, which: NDArray[Any]) -> Self:
         """The events at these places, or where this mask is True."""
         return type(self)(**{field.name: getattr(self, field.name)[which] for field in fields(self)})

@@ -15,12 +15,13 @@ from photofeed.features.decay import FloatArray, decay_factors
 from photofeed.features.manifest import FeatureManifest
 
 MICROSECONDS = 1e6
-DAY_SECONDS = 86400.0
+DAY_SECONDS, HOURS_A_DAY = 86400.0, 24.0
 
 # Rates are smoothed towards what is typical, so that one like on one view is not a rate of 1.
 PRIOR_IMPRESSIONS = 10.0
 PRIOR_ENGAGEMENT_PER_IMPRESSION = 0.15
 PRIOR_DWELL_SECONDS_PER_IMPRESSION = 2.0
+PRIOR_LIKES_A_DAY = 5.0
 
 
 class StoredFeatures:
@@ -89,6 +90,13 @@ class StoredFeatures:
         """Actions of one kind per view, smoothed towards none."""
         return self(view, count) / (self(view, impressions) + PRIOR_IMPRESSIONS)
 
+    def momentum(self, view: str, hour: str, day: str) -> FloatArray:
+        """The pace of the last hour against that of the last day, from counters with these half-lives.
+
+        1 where the pace is steady, up to 24 where everything came in the last hour; smoothed towards 1.
+        """
+        return (HOURS_A_DAY * self(view, hour) + PRIOR_LIKES_A_DAY) / (self(view, day) + PRIOR_LIKES_A_DAY)
+
 
 @dataclass(frozen=True, slots=True)
 class RankingFeature:
@@ -129,6 +137,10 @@ def _rate(view: str, count: str, impressions: str) -> Callable[[StoredFeatures],
     return lambda stored: stored.rate(view, count, impressions)
 
 
+def _momentum(view: str, hour: str, day: str) -> Callable[[StoredFeatures], FloatArray]:
+    return lambda stored: stored.momentum(view, hour, day)
+
+
 RANKING_FEATURES: tuple[RankingFeature, ...] = (
     # how new
     RankingFeature("post_age_hours", "recency", lambda s: s.age_seconds("post_content", "posted_at") / 3600),
@@ -151,12 +163,14 @@ RANKING_FEATURES: tuple[RankingFeature, ...] = (
     ),
     RankingFeature("post_dwell_rate", "post", _dwell_rate("post_engagement", "dwell_7d", "impressions_7d")),
     RankingFeature("post_hide_rate", "post", _rate("post_engagement", "hides_7d", "impressions_7d")),
+    RankingFeature("post_momentum", "velocity", _momentum("post_engagement", "likes_1h", "likes_24h")),
     # who made it
     RankingFeature("creator_impressions_7d", "creator", _stored("creator_engagement", "impressions_7d")),
     RankingFeature(
         "creator_engagement_rate", "creator", _engagement_rate("creator_engagement", "engagement_7d", "impressions_7d")
     ),
     RankingFeature("creator_dwell_rate", "creator", _dwell_rate("creator_engagement", "dwell_7d", "impressions_7d")),
+    RankingFeature("creator_momentum", "creator", _momentum("creator_engagement", "likes_1h", "likes_24h")),
     RankingFeature("creator_follows_7d", "creator", _stored("creator_engagement", "follows_7d")),
     RankingFeature("creator_profile_visits_7d", "creator", _stored("creator_engagement", "profile_visits_7d")),
     RankingFeature("creator_hide_rate", "creator", _rate("creator_engagement", "hides_7d", "impressions_7d")),

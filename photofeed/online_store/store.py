@@ -6,11 +6,10 @@ online_store:
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
 import redis
 import redis.asyncio
 from feast import Entity, FeatureView, RepoConfig, utils
@@ -19,7 +18,6 @@ from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.repo_config import FeastConfigBaseModel
-from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt, StrictStr
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
@@ -30,7 +28,6 @@ from photofeed.online_store.keys import key_prefix, scan_pattern
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.protos import FeastFeatures, FeastRow, decode_rows, encode_rows, entity_key
 from photofeed.online_store.response import add_feature_vectors
-from photofeed.online_store.writer import PackedWriter
 
 _DELETE_BATCH = 1000
 
@@ -99,25 +96,6 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         await pipeline.execute()
         if progress:
             progress(len(data))
-
-    def write_columns(
-        self,
-        config: RepoConfig,
-        table: FeatureView,
-        columns: Mapping[str, NDArray[Any]],
-        event_us: NDArray[np.int64],
-        created_us: NDArray[np.int64] | None,
-    ) -> None:
-        """`online_write_batch` of n rows given as (n,) columns of join keys and features, without a proto per value.
-
-        Raises:
-            ValueError: the view has fields without a fixed width.
-        """
-        writer = PackedWriter(row_schema(table, config.project, versioned=_is_versioned(config)))
-        pipeline = self._connect(config).pipeline(transaction=False)
-        ttl_seconds = config.online_store.key_ttl_seconds
-        writer.write(pipeline, columns, columns, event_us, created_us, ttl_seconds=ttl_seconds, keep_newest=True)
-        pipeline.execute()
 
     def online_read(
         self,

@@ -89,7 +89,7 @@ def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) ->
     with connect_redis(settings) as client:
         store = open_feature_store(settings)
         views = load_counter_views(store)
-        sink = FeastSink(store, _readers(manifest, client), views)
+        sink = FeastSink(store, client, views)
         EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory()).handle(envelopes)
         archive = Archive(open_lake(settings), settings.bucket_lake)
         archive.handle(envelopes)
@@ -289,10 +289,6 @@ def test_a_server_that_fails_in_the_middle_is_said_too(history: History, sources
         with pytest.raises(RetryableError, match="failed"):
             train_and_register(failing, sources, history.window)
         server.shutdown()
-
-
-def _readers(manifest: FeatureManifest, client: Any) -> dict[str, PackedReader]:
-    return {view.name: PackedReader([view.schema], client=client) for view in manifest.views}
 
 
 def _post(number: int) -> PublishedPost:
