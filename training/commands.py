@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training import experiment_commands
+from training import drift_commands, experiment_commands
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Everything else is imported by the command that needs it, so that `photofeed --help` stays fast.
 app = typer.Typer(help="Train, promote and roll back the ranker.")
 app.add_typer(experiment_commands.app, name="experiments")
+app.add_typer(drift_commands.app, name="features")
 
 Force = Annotated[str, typer.Option("--force", metavar="REASON", help="Promote whatever the gates say.")]
 

@@ -10,7 +10,8 @@ PhotofeedError
 └── ConflictError
     ├── RefusedError       a version failed its gates
     ├── ChampionMovedError the champion is not the one that a version was compared with
-    └── NoPreviousError    there is nothing to roll back to
+    ├── NoPreviousError    there is nothing to roll back to
+    └── DriftError         what is served no longer looks like what the champion learned from
 """
 
 from photofeed.errors import ConflictError, InvalidError
@@ -62,3 +63,9 @@ class NoPreviousError(ConflictError):
     """There is nothing to roll back to."""
 
     code = "no_previous"
+
+
+class DriftError(ConflictError):
+    """What is served no longer looks like what the champion learned from."""
+
+    code = "drift"
