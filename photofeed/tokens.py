@@ -1,5 +1,8 @@
 """Bearer tokens: who calls, and what they may do."""
 
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +13,9 @@ from photofeed.ids import decode_id, encode_id
 from photofeed.settings import Settings
 
 USER, SERVICE, MODERATOR, ADMIN = "user", "service", "moderator", "admin"
+
+# Checking a signature costs more than a feed may spend on it; a key that is withdrawn counts for this much longer.
+_REMEMBERED_SECONDS, _MOST_REMEMBERED = 60.0, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,21 @@ def mint_token(settings: Settings, user_id: int, scopes: frozenset[str] = frozen
 class TokenVerifier:
     """Checks tokens: HS256 with the shared secret in dev, RS256 or ES256 by the provider's JWKS in production."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
+        self._clock = clock
+        self._remembered: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
         self._jwks = jwt.PyJWKClient(settings.jwt_jwks_url, cache_keys=True) if settings.jwt_jwks_url else None
 
     @property
     def may_wait(self) -> bool:
         """Whether `verify` may ask the identity provider for its keys, so that an event loop must not call it."""
         return self._jwks is not None
+
+    def remembered(self, token: str) -> Caller | None:
+        """The caller of a token that was checked in the last minute and still holds; never waits."""
+        caller, until = self._remembered.get(token, (None, 0.0))
+        return caller if self._clock() < until else None
 
     def verify(self, token: str) -> Caller:
         """The caller a token speaks for.
@@ -78,6 +91,10 @@ class TokenVerifier:
                 issuer=self._settings.jwt_issuer,
                 options={"require": ["exp", "sub"]},
             )
-            return Caller(decode_id(str(claims["sub"])), frozenset(str(claims.get("scope", USER)).split()))
+            caller = Caller(decode_id(str(claims["sub"])), frozenset(str(claims.get("scope", USER)).split()))
         except (jwt.PyJWTError, NotFoundError) as error:
             raise UnauthenticatedError(f"The token does not hold: {error}") from error
+        self._remembered[token] = caller, min(self._clock() + _REMEMBERED_SECONDS, float(claims["exp"]))
+        if len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return caller

@@ -24,7 +24,7 @@ from serving.feed.features import FeatureReader
 from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
-from serving.feed.filters.seen import SeenPosts
+from serving.feed.history import HistoryReader
 from serving.feed.pipeline import SLATE_LENGTH, FeedPipeline
 from serving.feed.rerankers import Reranker
 from serving.feed.rerankers.author_spacing import AuthorSpacing
@@ -47,6 +47,7 @@ from serving.feed.sources.following import FollowingSource
 from serving.feed.sources.pools import PoolSource
 from serving.feed.sources.taste import TasteSource
 from serving.model_slot import ModelSlot
+from serving.pipelined_redis import PipelinedRedis
 from serving.posts import Posts
 from serving.services import Services
 
@@ -71,6 +72,8 @@ async def services(
             retry=Retry(NoBackoff(), 1),
         )
         owned.push_async_callback(client.aclose)
+        pipelined = PipelinedRedis(client, REDIS_SECONDS)
+        owned.push_async_callback(pipelined.aclose)
         publisher = connect_publisher(settings)
         owned.callback(publisher.close)
         registry = ModelRegistry.connect(settings)
@@ -89,23 +92,23 @@ async def services(
         owned.push_async_callback(served_log.stop)
 
         ids = IdGenerator()
-        graph: list[CandidateSource] = [FollowingSource(client), CelebritySource(client)]
+        graph: list[CandidateSource] = [FollowingSource(pipelined), CelebritySource(pipelined)]
         feed = FeedPipeline(
             settings=settings,
             database=reads,
             sources=graph,
-            explore=[PoolSource(client), TasteSource(client)],
-            filters=[OwnPosts(), HiddenAuthors(), HiddenPosts(client)],
-            seen=SeenPosts(client),
+            explore=[PoolSource(pipelined), TasteSource(pipelined)],
+            filters=[OwnPosts(), HiddenAuthors(), HiddenPosts()],
+            history=HistoryReader(pipelined),
             archive=Archive(reads),
             features=FeatureReader(manifest, reader),
             ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(np.random.default_rng())]),
             rules=reranking_rules(settings.explore_share, np.random.default_rng()),
-            slates=SlateStore(client),
+            slates=SlateStore(pipelined),
             cursors=CursorSigner(settings),
             posts=Posts(settings.public_url),
             served_log=served_log,
-            arrivals=Arrivals(client, graph),
+            arrivals=Arrivals(pipelined, graph),
             experiments=experiments,
         )
         yield Services(

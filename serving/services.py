@@ -55,6 +55,9 @@ async def _caller(
     if scheme.lower() != "bearer" or not token:
         raise UnauthenticatedError("This call needs a bearer token.")
     verifier = services.verifier
+    known = verifier.remembered(token.strip())
+    if known is not None:
+        return known
     if verifier.may_wait:
         return await anyio.to_thread.run_sync(verifier.verify, token.strip())
     return verifier.verify(token.strip())

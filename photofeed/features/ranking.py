@@ -37,34 +37,31 @@ class StoredFeatures:
         self, columns: Mapping[str, NDArray[np.generic]], manifest: FeatureManifest, now: FloatArray | float
     ) -> None:
         self._columns = columns
-        self._half_lives = {
-            f"{view.name}__{field}": half_life
-            for view in manifest.views
-            for field, half_life in view.half_lives.items()
-        }
+        self._half_lives = {view.name: view.half_lives for view in manifest.views}
         self.now = now
-        # many features share a column, and most counters of a view a half-life
-        self._faded: dict[str, FloatArray] = {}
-        self._factors: dict[tuple[str, float], FloatArray] = {}
+        self._ready: dict[str, FloatArray] = {}  # many features share a column
 
     def __call__(self, view: str, field: str) -> FloatArray:
         """One feature of all rows, float64; a counter is what is left of it now, and never negative."""
         name = f"{view}__{field}"
-        if name not in self._faded:
-            self._faded[name] = self._fade(view, name)
-        return self._faded[name]
+        if name not in self._ready:
+            if field in self._half_lives.get(view, ()):
+                self._fade(view)
+            else:
+                self._ready[name] = np.asarray(self._columns[name], dtype=np.float64)
+        return self._ready[name]
 
-    def _fade(self, view: str, name: str) -> FloatArray:
-        stored = np.asarray(self._columns[name], dtype=np.float64)
-        half_life = self._half_lives.get(name)
-        if half_life is None:
-            return stored
-        if np.isfinite(half_life):
-            shared = (view, half_life)
-            if shared not in self._factors:
-                self._factors[shared] = decay_factors(self.now - self._seconds(view, AS_OF_FIELD), half_life)
-            stored = stored * self._factors[shared]
-        return np.maximum(stored, 0.0)
+    def _fade(self, view: str) -> None:
+        """All counters of a view at once: they share their time, and most of them a half-life."""
+        half_lives = {f"{view}__{field}": seconds for field, seconds in self._half_lives[view].items()}
+        names = [name for name in half_lives if name in self._columns]
+        elapsed = self.now - self._seconds(view, AS_OF_FIELD)
+        factors = {seconds: decay_factors(elapsed, seconds) for seconds in {half_lives[name] for name in names}}
+        left = np.empty((len(names), len(self._columns[names[0]])))
+        for row, name in zip(left, names, strict=True):
+            np.multiply(self._columns[name], factors[half_lives[name]], out=row)
+        np.maximum(left, 0.0, out=left)
+        self._ready.update(zip(names, left, strict=True))
 
     def age_seconds(self, view: str, field: str) -> FloatArray:
         """How long ago a stored moment was; NaN where it is not known."""
@@ -218,7 +215,8 @@ FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in RANKING_FEATU
 
 def ranking_matrix(stored: StoredFeatures, rows: int) -> NDArray[np.float32]:
     """The model's input: float32, C-contiguous, (rows, features), columns in the order of FEATURE_NAMES."""
-    matrix = np.empty((rows, len(RANKING_FEATURES)), dtype=np.float32)
-    for column, feature in enumerate(RANKING_FEATURES):
-        matrix[:, column] = feature.compute(stored)
-    return matrix
+    # made by columns, each one stretch of memory, and turned once
+    columns = np.empty((len(RANKING_FEATURES), rows), dtype=np.float32)
+    for column, feature in zip(columns, RANKING_FEATURES, strict=True):
+        column[:] = feature.compute(stored)
+    return np.ascontiguousarray(columns.T)

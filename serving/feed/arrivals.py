@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from serving.feed.candidates import Candidates, Ids
 from serving.feed.query import FeedQuery
-from serving.feed.slate import KEPT_FOR
+from serving.feed.slate import KEPT_SECONDS
 from serving.feed.sources import CandidateSource
+from serving.pipelined_redis import PipelinedRedis
 
 DEPTH = 50  # newest posts compared: an app says "50+" all the same
 
@@ -21,7 +21,7 @@ class Arrivals:
     only moved up because others were deleted.
     """
 
-    def __init__(self, redis: Any, sources: Sequence[CandidateSource]) -> None:
+    def __init__(self, redis: PipelinedRedis, sources: Sequence[CandidateSource]) -> None:
         self._redis = redis
         self._sources = sources
 
@@ -32,7 +32,7 @@ class Arrivals:
             redis.RedisError: it could not be kept.
         """
         kept = np.concatenate([[query.user_id], newest(query, candidates)]).astype(np.int64)
-        await self._redis.set(_key(slate_id), kept.tobytes(), ex=KEPT_FOR)
+        await self._redis.ask(("SET", _key(slate_id), kept.tobytes(), "EX", KEPT_SECONDS))
 
     async def since(self, slate_id: str, query: FeedQuery) -> int | None:
         """How many posts are new since the viewer's slate, at most DEPTH a source; None if it is no longer kept.
@@ -40,7 +40,7 @@ class Arrivals:
         Raises:
             redis.RedisError: it cannot be known.
         """
-        kept = await self._redis.get(_key(slate_id))
+        (kept,) = await self._redis.ask(("GET", _key(slate_id)))
         known = np.frombuffer(kept or b"", np.int64)
         if not len(known) or known[0] != query.user_id:
             return None

@@ -38,7 +38,7 @@ from serving.feed.candidates import Candidates, Ids, Mask
 from serving.feed.explanation import Explanation
 from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
-from serving.feed.filters.seen import SeenPosts
+from serving.feed.history import History, HistoryReader
 from serving.feed.paging import Progress, turn_page
 from serving.feed.query import FeedQuery, make_query
 from serving.feed.reasons import reason
@@ -69,6 +69,7 @@ SHORTEST_SLATE = 30
 SOURCE_SECONDS = 0.5
 ARCHIVE_SECONDS = 2.0  # the last resort may take longer
 EXPLORE_CANDIDATE_SHARE = 0.2
+SEEN = "seen"  # why a candidate is left out
 
 
 class Surface(Enum):
@@ -107,7 +108,7 @@ class FeedPipeline:
     sources: Sequence[CandidateSource]
     explore: Sequence[CandidateSource]
     filters: Sequence[CandidateFilter]
-    seen: SeenPosts
+    history: HistoryReader
     archive: Archive
     features: FeatureReader
     ladder: Ladder
@@ -129,7 +130,8 @@ class FeedPipeline:
             NotFoundError: there is no such person.
         """
         with _timed("query"):
-            query = await self._query(user_id)
+            history, query = await asyncio.gather(self._history(user_id), self._query(user_id))
+            query = replace(query, history=history)
         explanation = Explanation()
         assignment = self.experiments.assignment(user_id) if ranker is None else None
         by = assignment.ranker if assignment else ranker or CHAMPION
@@ -165,6 +167,13 @@ class FeedPipeline:
         if query is None:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
         return query
+
+    async def _history(self, user_id: int) -> History:
+        try:
+            return await self.history.read(user_id, self.clock().timestamp())
+        except (RedisError, TimeoutError) as error:
+            log.warning("what was seen and hidden is not known", error=repr(error))
+            return History()
 
     async def _rank(
         self, query: FeedQuery, surface: Surface, explanation: Explanation, ranker: str
@@ -211,7 +220,7 @@ class FeedPipeline:
                 self.archive.name, self.archive.followed(query, graph_limit), ARCHIVE_SECONDS
             )
             merged = Candidates.merge([merged, followed or Candidates.empty()])
-        outside = _outside_graph(merged)
+        outside = newest_of_graph(_outside_graph(merged), self.settings.candidates)
         return outside if surface is Surface.FEED else outside.take(outside.explore), skipped
 
     async def _fetch(self, source: CandidateSource, query: FeedQuery, limit: int) -> Candidates | None:
@@ -242,36 +251,24 @@ class FeedPipeline:
         Where that leaves too few, the archive is asked for older popular posts; if not even they make a slate, the
         viewer has seen the world, and what was seen comes back.
         """
-        candidates = await self._apply_filters(query, candidates, explanation)
-        seen = await self._seen(query)
+        candidates = self._apply_filters(query, candidates, explanation)
+        seen = query.history.seen
         if len(candidates) - np.isin(candidates.post_ids, seen).sum() < SHORTEST_SLATE:
             without = np.union1d(candidates.post_ids, seen).tolist()
             popular = self.archive.popular(query, without, 2 * SHORTEST_SLATE)
             older = await self._attempt(self.archive.name, popular, ARCHIVE_SECONDS)
-            older = await self._apply_filters(query, older or Candidates.empty(), explanation)
+            older = self._apply_filters(query, older or Candidates.empty(), explanation)
             candidates = Candidates.merge([candidates, older])
         is_seen = np.isin(candidates.post_ids, seen)
         exposures = shown_lately(candidates.author_ids, is_seen)
         if len(candidates) - is_seen.sum() < SHORTEST_SLATE:
             return _Chosen(candidates, is_seen, exposures)
-        unseen = _drop(candidates, ~is_seen, self.seen.reason, explanation)
+        unseen = _drop(candidates, ~is_seen, SEEN, explanation)
         return _Chosen(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
 
-    async def _seen(self, query: FeedQuery) -> Ids:
-        try:
-            return await self.seen.lately(query)
-        except (RedisError, TimeoutError) as error:
-            log.warning("what was seen is not known", error=repr(error))
-            return np.zeros(0, np.int64)
-
-    async def _apply_filters(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
+    def _apply_filters(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
         for one in self.filters:
-            try:
-                mask = await one.keep(query, candidates)
-            except (RedisError, TimeoutError) as error:
-                log.warning("filter skipped", filter=one.reason, error=repr(error))
-                continue
-            candidates = _drop(candidates, mask, one.reason, explanation)
+            candidates = _drop(candidates, one.keep(query, candidates), one.reason, explanation)
         return candidates
 
     async def _features(self, query: FeedQuery, candidates: Candidates) -> FeatureMatrix | None:
@@ -340,6 +337,20 @@ def _outside_graph(candidates: Candidates) -> Candidates:
     explore = candidates.explore
     followed = np.unique(candidates.author_ids[~explore])
     return candidates.take(~(explore & np.isin(candidates.author_ids, followed)))
+
+
+def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
+    """At most `limit` candidates: explore stays whole, and of the follow graph the newest, whatever source they are of.
+
+    Each source may fill the limit alone; together they would bring what nobody can be shown, and everybody waits for.
+    """
+    graph = np.flatnonzero(~candidates.explore)
+    room = max(limit - (len(candidates) - len(graph)), 0)
+    if len(graph) <= room:
+        return candidates
+    stays = candidates.explore
+    stays[graph[np.argsort(-candidates.post_ids[graph], kind="stable")[:room]]] = True
+    return candidates.take(stays)
 
 
 def _items(ranking: Ranking, features: FeatureMatrix | None, scores: Scores) -> SlateItems:

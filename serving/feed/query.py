@@ -1,10 +1,12 @@
 """Who asks for a feed, and what is known of them before any candidate is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+
+from serving.feed.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class FeedQuery:
     celebrities: frozenset[int]  # followed accounts whose posts are pulled
     hidden: frozenset[int]  # muted, or blocked in either direction
     following: int  # how many accounts the user follows
+    history: History = field(default_factory=History)
 
     @property
     def seconds(self) -> float:

@@ -14,8 +14,9 @@ from photofeed.experiments import Assignment
 from photofeed.settings import Settings
 from serving.feed.candidates import Ids, Source
 from serving.feed.paging import Progress
+from serving.pipelined_redis import PipelinedRedis
 
-KEPT_FOR = timedelta(minutes=30)
+KEPT_SECONDS = 30 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Slate:
 class SlateStore:
     """Keeps slates in Redis for as long as somebody may scroll."""
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
     async def keep(self, slate: Slate) -> None:
@@ -113,7 +114,7 @@ class SlateStore:
             slate.assignment,
         ]
         document = orjson.dumps(head) + b"\n" + slate.items.to_bytes()
-        await self._redis.set(_key(slate.id), document, ex=KEPT_FOR)
+        await self._redis.ask(("SET", _key(slate.id), document, "EX", KEPT_SECONDS))
 
     async def load(self, slate_id: str) -> Slate:
         """A kept slate.
@@ -121,7 +122,7 @@ class SlateStore:
         Raises:
             InvalidError: it is no longer kept.
         """
-        saved = await self._redis.get(_key(slate_id))
+        (saved,) = await self._redis.ask(("GET", _key(slate_id)))
         if saved is None:
             raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
         head, _, columns = saved.partition(b"\n")
@@ -161,7 +162,7 @@ class CursorSigner:
             "s": cursor.slate_id,
             "u": cursor.user_id,
             "p": [progress.offset, progress.shown, progress.before, progress.waiting],
-            "exp": datetime.now(UTC) + KEPT_FOR,
+            "exp": datetime.now(UTC) + timedelta(seconds=KEPT_SECONDS),
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 

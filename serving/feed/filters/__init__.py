@@ -11,5 +11,5 @@ class CandidateFilter(Protocol):
 
     reason: str
 
-    async def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
+    def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for each candidate that stays."""

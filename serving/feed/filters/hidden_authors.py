@@ -11,7 +11,7 @@ class HiddenAuthors:
 
     reason = "muted_or_blocked"
 
-    async def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
+    def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for posts of everybody else."""
         mask: Mask = ~np.isin(candidates.author_ids, np.fromiter(query.hidden, dtype=np.int64))
         return mask

@@ -9,7 +9,7 @@ class OwnPosts:
 
     reason = "own"
 
-    async def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
+    def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for posts of others."""
         mask: Mask = candidates.author_ids != query.user_id
         return mask

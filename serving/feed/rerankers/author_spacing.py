@@ -34,6 +34,9 @@ def space_authors(authors: Sequence[int], before: Sequence[int] = ()) -> list[in
     Returns:
         Places in `authors`, in their new order.
     """
+    shown = [*before, *authors]
+    if not any(one == two == three for one, two, three in zip(shown, shown[1:], shown[2:], strict=False)):
+        return list(range(len(authors)))
     waiting = deque(range(len(authors)))
     recent: deque[int] = deque(before, maxlen=MOST_IN_A_ROW)
     order: list[int] = []

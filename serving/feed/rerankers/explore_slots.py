@@ -1,7 +1,8 @@
 """Explore slots: about one slot in ten goes to a post from outside the follow graph, drawn with a known propensity."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,10 +81,10 @@ def draw_from_pools(
 
 def _pick(shares: dict[Source, float], chance: float) -> tuple[Source, float]:
     """The pool on which a number in [0, 1) falls, and its probability."""
-    edges = np.cumsum(list(shares.values()))
-    place = min(int(np.searchsorted(edges, chance * edges[-1], side="right")), len(edges) - 1)
+    edges = list(accumulate(shares.values()))
+    place = min(bisect_right(edges, chance * edges[-1]), len(edges) - 1)
     pool = list(shares)[place]
-    return pool, float(shares[pool] / edges[-1])
+    return pool, shares[pool] / edges[-1]
 
 
 def draw_explore(scores: NDArray[np.float64], count: int, rng: np.random.Generator) -> Draw:
@@ -124,5 +125,7 @@ def spread_explore(from_graph: int, explore: int, rng: np.random.Generator) -> l
     """
     if not explore:
         return []
-    edges = np.linspace(0, from_graph + explore, explore + 1).astype(int)
-    return [int(rng.integers(min(low + (high - low) // 3, high - 1), high)) for low, high in pairwise(edges.tolist())]
+    edges = np.linspace(0, from_graph + explore, explore + 1).astype(np.int64)
+    low, high = edges[:-1], edges[1:]
+    slots: list[int] = rng.integers(np.minimum(low + (high - low) // 3, high - 1), high).tolist()
+    return slots

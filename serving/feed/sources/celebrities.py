@@ -1,10 +1,9 @@
 """Celebrities followed: their latest posts are pulled when somebody looks, not delivered to millions."""
 
-from typing import Any
-
 from photofeed.timelines import author_key
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
+from serving.pipelined_redis import PipelinedRedis
 
 
 class CelebritySource:
@@ -12,7 +11,7 @@ class CelebritySource:
 
     name = "celebrity"
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
     async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
@@ -20,8 +19,6 @@ class CelebritySource:
         if not query.celebrities:
             return Candidates.empty()
         share = max(1, limit // len(query.celebrities))
-        pipeline = self._redis.pipeline(transaction=False)
-        for author_id in sorted(query.celebrities):
-            pipeline.zrange(author_key(author_id), 0, share - 1, desc=True)
-        members = [member for latest in await pipeline.execute() for member in latest]
+        commands = [("ZREVRANGE", author_key(author_id), 0, share - 1) for author_id in sorted(query.celebrities)]
+        members = [member for latest in await self._redis.ask(*commands) for member in latest]
         return Candidates.from_members(members[:limit], Source.CELEBRITY)

@@ -1,10 +1,9 @@
 """The follower timeline: posts of normal accounts, delivered on publish."""
 
-from typing import Any
-
 from photofeed.timelines import timeline_key
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
+from serving.pipelined_redis import PipelinedRedis
 
 
 class FollowingSource:
@@ -12,10 +11,10 @@ class FollowingSource:
 
     name = "following"
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
     async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
         """The newest posts of the timeline."""
-        members = await self._redis.zrange(timeline_key(query.user_id), 0, limit - 1, desc=True)
+        (members,) = await self._redis.ask(("ZREVRANGE", timeline_key(query.user_id), 0, limit - 1))
         return Candidates.from_members(members, Source.FOLLOWING)

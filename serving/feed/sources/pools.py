@@ -1,12 +1,12 @@
 """Pools for everybody, outside the follow graph: what trends, what new creators posted, and what is fresh."""
 
 import random
-from typing import Any
 
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, split_members
 from photofeed.timelines import FRESH_POOL
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
+from serving.pipelined_redis import PipelinedRedis
 
 FRESH_DEPTH = 500  # how many of the newest posts are drawn from
 
@@ -16,7 +16,7 @@ class PoolSource:
 
     name = "pools"
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
     async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
@@ -24,11 +24,9 @@ class PoolSource:
 
         Drawn at random, so that over many requests every post of the pools is tried.
         """
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(TRENDING_POOL_KEY)
-        pipeline.get(NEW_CREATORS_KEY)
-        pipeline.zrange(FRESH_POOL, 0, FRESH_DEPTH - 1, desc=True)
-        trending, new_creators, fresh = await pipeline.execute()
+        trending, new_creators, fresh = await self._redis.ask(
+            ("GET", TRENDING_POOL_KEY), ("GET", NEW_CREATORS_KEY), ("ZREVRANGE", FRESH_POOL, 0, FRESH_DEPTH - 1)
+        )
         draw = random.Random(hash((query.user_id, query.seconds)))
         parts, left = [], limit
         for members, source, share in (

@@ -2,11 +2,11 @@
 
 import random
 import struct
-from typing import Any
 
 from photofeed.explore_pools import LIKED_LAYOUT, liked_key, neighbours_key, split_members, topic_key
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
+from serving.pipelined_redis import PipelinedRedis
 
 MOST_LIKED, MOST_TOPICS = 10, 3
 
@@ -16,18 +16,19 @@ class TasteSource:
 
     name = "taste"
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
     async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
         """A random draw, half from neighbours and half from topics; nothing for who has liked nothing lately."""
-        liked = await self._redis.zrange(liked_key(query.user_id), 0, MOST_LIKED - 1, desc=True)
+        (liked,) = await self._redis.ask(("ZREVRANGE", liked_key(query.user_id), 0, MOST_LIKED - 1))
         if not liked:
             return Candidates.empty()
         posts, topics = zip(*(struct.unpack(LIKED_LAYOUT, one) for one in liked), strict=True)
         favourite = list(dict.fromkeys(topics))[:MOST_TOPICS]
         keys = [*map(neighbours_key, posts), *map(topic_key, favourite)]
-        pools = [split_members(pool) for pool in await self._redis.mget(keys)]
+        (found,) = await self._redis.ask(("MGET", *keys))
+        pools = [split_members(pool) for pool in found]
         near = [member for pool in pools[: len(posts)] for member in pool]
         about = [member for pool in pools[len(posts) :] for member in pool]
         draw = random.Random(hash((query.user_id, query.seconds)))

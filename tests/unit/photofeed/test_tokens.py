@@ -40,3 +40,24 @@ def test_another_secret_or_no_signature_is_refused() -> None:
     ):
         with pytest.raises(UnauthenticatedError):
             TokenVerifier(SETTINGS).verify(token)
+
+
+def test_a_token_is_remembered_no_longer_than_it_holds() -> None:
+    now = int(datetime.now(UTC).timestamp())
+    moment = [float(now)]
+    verifier = TokenVerifier(SETTINGS, clock=lambda: moment[0])
+    token = jwt.encode(_claims(exp=now + 30), SETTINGS.jwt_secret.get_secret_value(), algorithm="HS256")
+    assert verifier.remembered(token) is None
+    assert verifier.verify(token) == verifier.remembered(token)
+    assert verifier.remembered(token + "x") is None
+    moment[0] = now + 30.0
+    assert verifier.remembered(token) is None
+
+
+def test_a_key_that_is_withdrawn_does_not_count_for_long() -> None:
+    moment = [datetime.now(UTC).timestamp()]
+    verifier = TokenVerifier(SETTINGS, clock=lambda: moment[0])
+    token = mint_token(SETTINGS, 42)
+    verifier.verify(token)
+    moment[0] += 61
+    assert verifier.remembered(token) is None
