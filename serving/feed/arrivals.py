@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serving.feed.candidates import Candidates, Ids
+from serving.feed.candidates import Candidates, Ids, among
 from serving.feed.query import FeedQuery
 from serving.feed.slate import KEPT_SECONDS
 from serving.feed.sources import CandidateSource
@@ -46,13 +46,13 @@ class Arrivals:
             return None
         found = await asyncio.gather(*(source.fetch(query, DEPTH) for source in self._sources))
         now = newest(query, Candidates.merge(found))
-        fresh = now[~np.isin(now, known[1:])]
+        fresh = now[~among(now, known[1:])]
         return int((fresh > known[1:].min()).sum()) if len(known) > 1 else len(fresh)
 
 
 def newest(query: FeedQuery, candidates: Candidates) -> Ids:
     """The newest posts of the follow graph, but of people muted or blocked: at most DEPTH, newest first."""
-    hidden = np.isin(candidates.author_ids, np.fromiter(query.hidden, np.int64))
+    hidden = among(candidates.author_ids, np.fromiter(query.hidden, np.int64))
     posts = candidates.post_ids[~candidates.explore & ~hidden]
     return np.sort(posts)[::-1][:DEPTH]
 

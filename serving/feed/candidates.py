@@ -14,6 +14,17 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
+def among(ids: Ids, others: Ids) -> Mask:
+    """Which of some ids are among others, (n,): `np.isin`, at a third of its price for so few."""
+    if not len(others):
+        return np.zeros(len(ids), np.bool_)
+    ordered = np.sort(others)
+    places = ordered.searchsorted(ids)
+    places[places == len(ordered)] = 0
+    mask: Mask = ordered[places] == ids
+    return mask
+
+
 class Source(IntEnum):
     """Where a candidate comes from, best claim first: a post found twice keeps the lower.
 

@@ -29,25 +29,24 @@ from redis.exceptions import RedisError
 from photofeed.database import AsyncDatabase
 from photofeed.errors import NotFoundError
 from photofeed.experiments import Experiments
-from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import uuid7
 from photofeed.model_contract import CHAMPION
 from photofeed.settings import Settings
 from serving.feed.arrivals import Arrivals
-from serving.feed.candidates import Candidates, Ids, Mask
+from serving.feed.candidates import Candidates, Ids, Mask, among
 from serving.feed.explanation import Explanation
 from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
 from serving.feed.history import History, HistoryReader
 from serving.feed.paging import Progress, turn_page
 from serving.feed.query import FeedQuery, make_query
-from serving.feed.reasons import reason
+from serving.feed.reasons import TELLING_COLUMNS, reason
 from serving.feed.rerankers import Ranking, Reranker, rerank
 from serving.feed.rerankers.diversity import shown_lately
 from serving.feed.scorers import Scores
 from serving.feed.scorers.ladder import Ladder
 from serving.feed.served_log import ServedLog
-from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItem, SlateItems, SlateStore
+from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItems, SlateStore
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.archive import Archive
 from serving.posts import Posts
@@ -253,13 +252,13 @@ class FeedPipeline:
         """
         candidates = self._apply_filters(query, candidates, explanation)
         seen = query.history.seen
-        if len(candidates) - np.isin(candidates.post_ids, seen).sum() < SHORTEST_SLATE:
+        if len(candidates) - among(candidates.post_ids, seen).sum() < SHORTEST_SLATE:
             without = np.union1d(candidates.post_ids, seen).tolist()
             popular = self.archive.popular(query, without, 2 * SHORTEST_SLATE)
             older = await self._attempt(self.archive.name, popular, ARCHIVE_SECONDS)
             older = self._apply_filters(query, older or Candidates.empty(), explanation)
             candidates = Candidates.merge([candidates, older])
-        is_seen = np.isin(candidates.post_ids, seen)
+        is_seen = among(candidates.post_ids, seen)
         exposures = shown_lately(candidates.author_ids, is_seen)
         if len(candidates) - is_seen.sum() < SHORTEST_SLATE:
             return _Chosen(candidates, is_seen, exposures)
@@ -319,7 +318,7 @@ class FeedPipeline:
             visible = {place for place, post_id in zip(window, post_ids, strict=True) if post_id in posts}
             order, after = turn_page(authors, visible, progress, limit)
             shown = list(enumerate(order, progress.shown))
-            items = [_item_json(position, slate.items[place], posts) for position, place in shown]
+            items = _items_json(progress.shown, slate.items.take(order), posts)
         self.served_log.add(slate, progress.offset, shown)
         over = after.is_over(authors)
         return Page(slate, items, None if over else self.cursors.sign(Cursor(slate.id, slate.user_id, after)))
@@ -335,8 +334,7 @@ def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanat
 def _outside_graph(candidates: Candidates) -> Candidates:
     """Explore is for strangers: posts of authors whom the other sources bring are left out of it."""
     explore = candidates.explore
-    followed = np.unique(candidates.author_ids[~explore])
-    return candidates.take(~(explore & np.isin(candidates.author_ids, followed)))
+    return candidates.take(~(explore & among(candidates.author_ids, candidates.author_ids[~explore])))
 
 
 def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
@@ -365,18 +363,17 @@ def _items(ranking: Ranking, features: FeatureMatrix | None, scores: Scores) -> 
     )
 
 
-def _item_json(position: int, item: SlateItem, posts: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    post = posts[item.post_id]
-    features = dict(zip(FEATURE_NAMES, item.features, strict=True)) if item.features else None
-    return {
-        "position": position,
-        "source": item.source.label,
-        "score": item.score,
-        "reason": reason(
-            item.source, features, post["author"]["handle"], post["topic"], followed=post["author"]["followedByMe"]
-        ),
-        "post": post,
-    }
+def _items_json(first: int, items: SlateItems, posts: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The posts of a page as clients see them, `first` being the position of the first."""
+    known = items.features[:, TELLING_COLUMNS].tolist() if items.features.size else [None] * len(items)
+    columns = zip(items.post_ids.tolist(), items.each_source, items.scores.tolist(), known, strict=True)
+    page = []
+    for position, (post_id, source, score, values) in enumerate(columns, first):
+        post = posts[post_id]
+        author = post["author"]
+        why = reason(source, values, author["handle"], post["topic"], followed=author["followedByMe"])
+        page.append({"position": position, "source": source.label, "score": score, "reason": why, "post": post})
+    return page
 
 
 @contextmanager

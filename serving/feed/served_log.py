@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 SERVED = Counter("photofeed_served_log_pages", "Pages of feeds by what became of their log", ["outcome"])
 _BUFFER_PAGES, _BATCH_PAGES, _ATTEMPTS = 10_000, 200, 5
+_GATHER_SECONDS = 0.1  # a message costs little, sending one much: pages of a moment travel together
+
+
+_ITEM = ("postId", "creatorId", "position", "score", "source", "pool", "propensity", "features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class ServedLog:
     async def _publish(self) -> None:
         while True:
             pages = [await self._pages.get()]
+            await asyncio.sleep(_GATHER_SECONDS)
             while len(pages) < _BATCH_PAGES and not self._pages.empty():
                 pages.append(self._pages.get_nowait())
             await self._send(pages)
@@ -106,20 +111,18 @@ def _score_in_shadow(shadow: ShadowScorer, envelope: Envelope) -> None:
 
 def _envelope(page: _Page) -> Envelope:
     slate = page.slate
-    shown = [(position, slate.items[place]) for position, place in page.shown]
-    items = [
-        {
-            "postId": item.post_id,
-            "creatorId": item.author_id,
-            "position": position,
-            "score": item.score,
-            "source": item.source.label,
-            "pool": item.source.pool,
-            "propensity": item.propensity,
-            "features": item.features,
-        }
-        for position, item in shown
-    ]
+    shown = slate.items.take([place for _, place in page.shown])
+    columns = (
+        shown.post_ids.tolist(),
+        shown.author_ids.tolist(),
+        [position for position, _ in page.shown],
+        shown.scores.tolist(),
+        [source.label for source in shown.each_source],
+        [source.pool for source in shown.each_source],
+        shown.propensities.tolist(),
+        shown.features.tolist(),
+    )
+    items = [dict(zip(_ITEM, item, strict=True)) for item in zip(*columns, strict=True)]
     payload = {
         "slateId": slate.id,
         "userId": slate.user_id,
@@ -129,7 +132,7 @@ def _envelope(page: _Page) -> Envelope:
         "experiment": slate.assignment.experiment if slate.assignment else None,
         "arm": slate.assignment.arm if slate.assignment else None,
         "rankedAt": slate.ranked_at.isoformat(),
-        "featureNames": FEATURE_NAMES if any(item.features for _, item in shown) else None,
+        "featureNames": FEATURE_NAMES if shown.features.size else None,
         "servedAt": page.served_at.isoformat(),
         "items": items,
     }

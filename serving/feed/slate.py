@@ -1,5 +1,6 @@
 """Slates: the order decided for one request, kept so that its pages stay stable."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -20,22 +21,10 @@ KEPT_SECONDS = 30 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class SlateItem:
-    """One post of a slate, with what decided its place. `features` in the order of FEATURE_NAMES, or empty."""
-
-    post_id: int
-    author_id: int
-    source: Source
-    score: float
-    propensity: float
-    features: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SlateItems:
-    """The posts of a slate in their order, as columns of equal length (n,); an item is made when somebody looks at it.
+    """The posts of a slate in their order, as columns of equal length (n,), with what decided their places.
 
-    `features` is float32 (n, features), or (n, 0) where there are none.
+    `features` is float32 (n, features) in the order of FEATURE_NAMES, or (n, 0) where there are none.
     """
 
     post_ids: Ids
@@ -48,15 +37,15 @@ class SlateItems:
     def __len__(self) -> int:
         return len(self.post_ids)
 
-    def __getitem__(self, place: int) -> SlateItem:
-        return SlateItem(
-            post_id=int(self.post_ids[place]),
-            author_id=int(self.author_ids[place]),
-            source=Source(int(self.sources[place])),
-            score=float(self.scores[place]),
-            propensity=float(self.propensities[place]),
-            features=tuple(self.features[place].tolist()),
-        )
+    @property
+    def each_source(self) -> list[Source]:
+        """The source of each post."""
+        return [Source(number) for number in self.sources.tolist()]
+
+    def take(self, places: Sequence[int]) -> Self:
+        """The posts at these places."""
+        rows = np.array(places, np.intp)
+        return type(self)(*(getattr(self, name)[rows] for name in self.__slots__))
 
     def to_bytes(self) -> bytes:
         """Column after column, little-endian."""

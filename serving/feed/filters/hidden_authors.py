@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serving.feed.candidates import Candidates, Mask
+from serving.feed.candidates import Candidates, Mask, among
 from serving.feed.query import FeedQuery
 
 
@@ -13,5 +13,5 @@ class HiddenAuthors:
 
     def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for posts of everybody else."""
-        mask: Mask = ~np.isin(candidates.author_ids, np.fromiter(query.hidden, dtype=np.int64))
+        mask: Mask = ~among(candidates.author_ids, np.fromiter(query.hidden, dtype=np.int64))
         return mask

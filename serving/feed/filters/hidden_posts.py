@@ -1,8 +1,6 @@
 """Posts that the viewer has hidden or reported: never again."""
 
-import numpy as np
-
-from serving.feed.candidates import Candidates, Mask
+from serving.feed.candidates import Candidates, Mask, among
 from serving.feed.query import FeedQuery
 
 
@@ -13,5 +11,5 @@ class HiddenPosts:
 
     def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for posts not hidden."""
-        mask: Mask = ~np.isin(candidates.post_ids, query.history.hidden)
+        mask: Mask = ~among(candidates.post_ids, query.history.hidden)
         return mask
