@@ -37,7 +37,8 @@ class Services:
 
 
 # Dependencies are coroutines although most wait for nothing: FastAPI hands plain functions to threads, one after the
-# other, which costs a request more than what they do.
+# other, which costs a request more than what they do. Nor do they depend on each other: FastAPI would work through the
+# whole tree of them for every request.
 
 
 async def _services(request: Request) -> Services:
@@ -49,12 +50,12 @@ ServicesDep = Annotated[Services, Depends(_services)]
 
 
 async def _caller(
-    services: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
 ) -> Caller:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise UnauthenticatedError("This call needs a bearer token.")
-    verifier = services.verifier
+    verifier: TokenVerifier = request.state.services.verifier
     known = verifier.remembered(token.strip())
     if known is not None:
         return known
@@ -66,8 +67,13 @@ async def _caller(
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-async def _actor(caller: CallerDep, act_as: Annotated[str | None, Header()] = None) -> int:
+async def _actor(
+    request: Request,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    act_as: Annotated[str | None, Header()] = None,
+) -> int:
     """The person a request acts for: the caller, or whom a service names in `Act-As`."""
+    caller = await _caller(request, authorization)
     if act_as is not None:
         if not caller.is_service:
             raise ForbiddenError("Only a service may act for somebody else.")
