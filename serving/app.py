@@ -1,8 +1,8 @@
 """The ASGI application."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypedDict
 
@@ -30,19 +30,27 @@ class State(TypedDict):
 MakeServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
 
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """What is loaded by now stays, so no collection need look at it again; and requests leave hardly any cycles."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
 def create_app(settings: Settings, make_services: MakeServices = bootstrap.services) -> FastAPI:
     """The API with all its routes; services are built when it starts and closed when it stops."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with make_services(settings) as services:
-            # What is loaded by now stays, so no collection need look at it again; and requests leave hardly any cycles.
-            gc.freeze()
-            gc.set_threshold(*COLLECT_AFTER)
-            try:
+            with _rare_collections():
                 yield {"services": services}
-            finally:
-                gc.unfreeze()
 
     app = FastAPI(
         title="photofeed",
