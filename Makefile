@@ -15,7 +15,7 @@ export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke notebook test lint types imports check web web-check lock token bench-images bench-feed bench-features clean-state clean
+.PHONY: help demo smoke notebook test lint types imports check web web-check lock token bench-images bench-feed bench-feed-growth bench-features clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench-images: $(INSTALLED) ## what a photo costs, against npm sharp and naive Pi
 
 bench-feed: $(INSTALLED) ## what a feed costs, against the stock way with Feast and Booster.predict; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/feed.py $(BENCH)
+
+bench-feed-growth: $(INSTALLED) ## how the cost of a feed grows with candidates, follows and posts; a table and feed-growth.svg
+	@$(BIN)/python -W ignore benchmarks/feed_growth.py $(BENCH)
 
 bench-features: $(INSTALLED) ## what features cost, against stock Feast and bare Redis; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/features.py $(BENCH)

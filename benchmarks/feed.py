@@ -14,6 +14,7 @@ everything else have the others. The same feeds are made the stock way by a seco
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
@@ -54,6 +55,7 @@ from photofeed.timelines import FRESH_POOL, connect_redis, timeline_key
 
 STAGES = ("query", "candidates", "filters", "features", "score", "rerank", "slate", "page", "serialize")
 PHOTOFEED, STOCK = Path(sys.executable).with_name("photofeed"), Path(__file__).with_name("feed_stock.py")
+LOADER = Path(__file__).with_name("feed_load.py")
 MIGRATIONS = Path(database.__file__).parent / "migrations" / "versions"
 STOCK_VIEWERS = 10
 TRAINING_VIEWERS = 30
@@ -84,13 +86,17 @@ def bench(state: Path, people: int, posts: int) -> Iterator[Bench]:
         kept = json.loads(marker.read_text()) if marker.is_file() else {}
         known = {"nowMs": kept.get("nowMs", int(time.time() * 1000)), "features": len(FEATURE_NAMES)}
         migrations = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
-        known |= {"postBytes": POST_DTYPE.itemsize, "schema": migrations[-1]}
+        known |= {"postBytes": POST_DTYPE.itemsize, "schema": migrations[-1], "loader": _digest(LOADER)}
         ready = Bench(settings, folder, draw_world(people, posts, known["nowMs"]))
         if known != kept:  # none yet, or one that this code could not read
             folder.mkdir(exist_ok=True)
             _build(ready)
             marker.write_text(json.dumps(known))
         yield ready
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _build(made: Bench) -> None:

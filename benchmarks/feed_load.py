@@ -1,5 +1,6 @@
 """Puts a drawn world where photofeed reads it: PostgreSQL by COPY, Redis by pipelines and the writer's own codec."""
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,15 @@ import psycopg
 from feed_world import DAY_MS, PAIR_SHARE, TOPICS, Ids, World, feature_rows
 from numpy.typing import NDArray
 
-from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, join_members
+from photofeed.explore_pools import (
+    LIKED_LAYOUT,
+    NEW_CREATORS_KEY,
+    TRENDING_POOL_KEY,
+    join_members,
+    liked_key,
+    neighbours_key,
+    topic_key,
+)
 from photofeed.features.manifest import FeatureManifest
 from photofeed.ids import EPOCH_MS, topic_id
 from photofeed.online_store.writer import PackedWriter
@@ -28,6 +37,7 @@ from photofeed.timelines import (
 
 BATCH = 10_000
 SEEN = 200  # posts that a viewer was shown lately
+MOST_LIKED, NEIGHBOURS, TOPIC_POOL = 20, 20, 50
 SIZES = (150, 640, 1080, 3840)
 _POSTGRES_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 _BINARY_HEAD, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
@@ -208,6 +218,27 @@ def load_timelines(world: World, client: Any, celebrity_followers: int, timeline
     pipeline.zadd(TRENDING_POOL, dict(zip(members[hot].tolist(), scores, strict=True)))
     pipeline.set(TRENDING_POOL_KEY, join_members(members[hot[:300]].tolist()))
     pipeline.set(NEW_CREATORS_KEY, join_members(members[hot[300:800]].tolist()))
+    pipeline.execute()
+    load_tastes(world, client)
+
+
+def load_tastes(world: World, client: Any) -> None:
+    """What viewers liked lately, what is near those posts, and pools of topics, as long as the workers keep them."""
+    random = np.random.default_rng(world.seed + 4)
+    members = post_members(world)
+    pipeline = client.pipeline(transaction=False)
+    for viewer in world.viewers.tolist():
+        liked = random.choice(len(world.posts), MOST_LIKED, replace=False)
+        moments = (world.now_ms / 1000 - random.random(MOST_LIKED) * 7 * 86_400).tolist()
+        pairs = zip(world.posts[liked].tolist(), world.topic_ids[liked].tolist(), strict=True)
+        entries = [struct.pack(LIKED_LAYOUT, *pair) for pair in pairs]
+        pipeline.zadd(liked_key(int(world.people[viewer])), dict(zip(entries, moments, strict=True)))
+        for post in world.posts[liked].tolist():
+            near = random.choice(len(members), NEIGHBOURS, replace=False)
+            pipeline.set(neighbours_key(post), join_members(members[near].tolist()))
+    for topic in np.unique(world.topic_ids).tolist():
+        about = np.flatnonzero(world.topic_ids == topic)[-TOPIC_POOL:]
+        pipeline.set(topic_key(topic), join_members(members[about].tolist()))
     pipeline.execute()
 
 

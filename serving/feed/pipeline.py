@@ -137,9 +137,9 @@ class FeedPipeline:
         slate, found = await self._rank(query, surface, explanation, by)
         slate = replace(slate, assignment=assignment)
         RANKED.labels(slate.ranking).inc()
-        with _timed("slate"):
-            kept = await self._keep_slate(slate, query, found)
-        page = replace(await self._page(slate, Progress(), limit), explanation=explanation)
+        # beside each other: neither needs the other, and both wait for another server
+        kept, page = await asyncio.gather(self._keep_slate(slate, query, found), self._page(slate, Progress(), limit))
+        page = replace(page, explanation=explanation)
         return replace(page, etag=f'W/"{slate.id}"') if kept else replace(page, next_cursor=None)
 
     async def new_posts(self, user_id: int, slate_id: str) -> int | None:
@@ -237,12 +237,13 @@ class FeedPipeline:
             return None
 
     async def _keep_slate(self, slate: Slate, query: FeedQuery, found: Candidates) -> bool:
-        try:
-            await asyncio.gather(self.slates.keep(slate), self.arrivals.note(slate.id, query, found))
-        except (RedisError, TimeoutError) as error:
-            log.warning("slate not kept: it has one page", error=repr(error))
-            return False
-        return True
+        with _timed("slate"):
+            try:
+                await asyncio.gather(self.slates.keep(slate), self.arrivals.note(slate.id, query, found))
+            except (RedisError, TimeoutError) as error:
+                log.warning("slate not kept: it has one page", error=repr(error))
+                return False
+            return True
 
     async def _filter(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> _Chosen:
         """Leave out what may not be shown, and what was seen lately.
