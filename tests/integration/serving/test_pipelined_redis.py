@@ -33,10 +33,12 @@ def test_everyone_who_asks_at_once_gets_their_own_replies(url: str) -> None:
     async def ask() -> list[list[object]]:
         async with _pipelined(url) as pipelined:
             await pipelined.ask(("SET", "pipelined:one", b"\x00\r\n"), ("ZADD", "pipelined:two", 1.5, b"a", 2, b"b"))
-            return await asyncio.gather(
-                pipelined.ask(("GET", "pipelined:one")),
-                pipelined.ask(("ZREVRANGE", "pipelined:two", 0, -1), ("GET", "pipelined:none")),
-                pipelined.ask(("ECHO", 7)),
+            return list(
+                await asyncio.gather(
+                    pipelined.ask(("GET", "pipelined:one")),
+                    pipelined.ask(("ZREVRANGE", "pipelined:two", 0, -1), ("GET", "pipelined:none")),
+                    pipelined.ask(("ECHO", 7)),
+                )
             )
 
     assert asyncio.run(ask()) == [[b"\x00\r\n"], [[b"b", b"a"], None], [b"7"]]
@@ -47,7 +49,7 @@ def test_a_command_that_redis_refuses_fails_for_who_asked_and_for_nobody_else(ur
         async with _pipelined(url) as pipelined:
             await pipelined.ask(("SET", "pipelined:one", "text"))
             refused, answered = pipelined.ask(("SMEMBERS", "pipelined:one")), pipelined.ask(("GET", "pipelined:one"))
-            return await asyncio.gather(refused, answered, return_exceptions=True)
+            return list(await asyncio.gather(refused, answered, return_exceptions=True))
 
     refused, answered = asyncio.run(ask())
     assert isinstance(refused, redis.ResponseError)
@@ -91,6 +93,6 @@ def test_without_redis_everyone_is_told_so() -> None:
     async def ask() -> list[object]:
         async with _pipelined("redis://127.0.0.1:1/0") as pipelined:
             one, two = pipelined.ask(("ECHO", 1)), pipelined.ask(("ECHO", 2))
-            return await asyncio.gather(one, two, return_exceptions=True)
+            return list(await asyncio.gather(one, two, return_exceptions=True))
 
     assert all(isinstance(one, redis.ConnectionError) for one in asyncio.run(ask()))
