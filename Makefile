@@ -15,7 +15,7 @@ export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke notebook test lint types imports check web web-check lock token bench-images bench-feed bench-feed-growth bench-features clean-state clean
+.PHONY: help demo smoke notebook test lint types imports check web web-check lock token bench-images bench-training bench-feed bench-feed-growth bench-features clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: test lint types imports web-check ## all of the above checks
 
 bench-images: $(INSTALLED) ## what a photo costs, against npm sharp and naive Pillow; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/images.py $(BENCH)
+
+bench-training: $(INSTALLED) ## what a training costs, against bare lightgbm.train; a table, then a line of JSON
+	@$(BIN)/python -W ignore benchmarks/ranker_training.py $(BENCH)
 
 bench-feed: $(INSTALLED) ## what a feed costs, against the stock way with Feast and Booster.predict; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/feed.py $(BENCH)

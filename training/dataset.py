@@ -19,7 +19,7 @@ from training.sources import Sources
 from training.window import Window
 
 # The join's answer is wider than the matrix: it is made and thrown away in pieces of this many rows.
-JOIN_ROWS = 250_000
+JOIN_ROWS = 100_000
 
 Progress = Callable[[int, int], None]
 
@@ -79,12 +79,23 @@ class Dataset:
         return replace(self, **by_row, **by_slate, outcomes=outcomes)
 
     def followed_by(self, later: Self) -> Self:
-        """The slates of this dataset and then those of `later`, copied; the columns and the window are this one's."""
+        """The slates of this dataset and then those of `later`; the columns and the window are this one's.
+
+        Neighbouring parts of one dataset share its memory; anything else is copied.
+        """
         joined: dict[str, Any] = {
-            name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in _BY_ROW + _BY_SLATE
+            name: _joined(getattr(self, name), getattr(later, name)) for name in _BY_ROW + _BY_SLATE
         }
-        outcomes = {action: np.concatenate([done, later.outcomes[action]]) for action, done in self.outcomes.items()}
+        outcomes = {action: _joined(done, later.outcomes[action]) for action, done in self.outcomes.items()}
         return replace(self, **joined, outcomes=outcomes)
+
+
+def _joined(first: NDArray[Any], later: NDArray[Any]) -> NDArray[Any]:
+    of_one = first.base is not None and first.base is later.base and first.dtype == later.dtype
+    alike = first.flags.c_contiguous and later.flags.c_contiguous and first.shape[1:] == later.shape[1:]
+    if of_one and alike and first.ctypes.data + first.nbytes == later.ctypes.data:
+        return np.lib.stride_tricks.as_strided(first, (len(first) + len(later), *first.shape[1:]))
+    return np.concatenate([first, later])
 
 
 _BY_ROW = ("matrix", "labels", "positions", "user_ids", "post_ids", "creator_ids")

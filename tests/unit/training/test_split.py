@@ -22,6 +22,16 @@ def test_the_split_copies_nothing(dataset: Dataset) -> None:
     assert np.shares_memory(temporal_split(dataset).test.matrix, dataset.matrix)
 
 
+def test_neighbouring_parts_are_joined_without_a_copy_and_others_by_one(dataset: Dataset) -> None:
+    parts = temporal_split(dataset)
+    learned = parts.train.followed_by(parts.validation)
+    assert np.shares_memory(learned.matrix, dataset.matrix)
+    assert learned.digest == dataset.between(0, learned.slates).digest
+    apart = parts.train.followed_by(parts.test)
+    assert not np.shares_memory(apart.matrix, dataset.matrix)
+    assert np.array_equal(apart.labels, np.concatenate([parts.train.labels, parts.test.labels]))
+
+
 def test_too_few_slates_are_refused(dataset: Dataset) -> None:
     with pytest.raises(TooFewSlatesError, match="19 slates"):
         temporal_split(dataset.between(0, 19))
