@@ -1,5 +1,6 @@
-"""`photofeed train`, `retrain`, `promote`, `rollback`, `models` and `models history`."""
+"""`photofeed train`, `retrain`, `evaluate`, `promote`, `rollback`, `models` and `models history`."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,10 @@ import typer
 from training import drift_commands, experiment_commands
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from photofeed.settings import Settings
+    from training.train import Trainer
 
 # Everything else is imported by the command that needs it, so that `photofeed --help` stays fast.
 app = typer.Typer(help="Train, promote and roll back the ranker.")
@@ -28,6 +32,8 @@ def train(
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 7,
     debias_position: Annotated[bool, typer.Option(help="Learn and take out the bias of the position.")] = False,
     heads: Annotated[bool, typer.Option("--heads", help="Compare with a model for each action, too; slow.")] = False,
+    search: Annotated[int, typer.Option(metavar="N", help="Try N sets of parameters first.", min=0, max=1000)] = 0,
+    dask: Annotated[str, typer.Option(metavar="ADDRESS", help="Train on Dask: tcp://host:port, or local:2.")] = "",
     promote_too: Annotated[bool, typer.Option("--promote", help="Promote the new version, if it passes.")] = False,
     force: Force = "",
 ) -> None:
@@ -44,10 +50,12 @@ def train(
     settings = load_settings()
     window = Window.last(days, until.replace(tzinfo=UTC) if until else None)
     parameters = TrainingParameters(rounds=rounds, seed=seed, debias_position=debias_position)
-    with ProgressBars() as bars:
+    with ProgressBars() as bars, _trainer(dask) as trainer:
         bars.stage("feature store")
         with Sources.open(settings) as sources:
-            trained = train_and_register(settings, sources, window, parameters, bars, heads=heads)
+            trained = train_and_register(
+                settings, sources, window, parameters, bars, trials=search, heads=heads, trainer=trainer
+            )
     show(evaluation_table(trained.evaluation))
     show(explore_line(trained.explore))
     show(f"{settings.model_name} version [bold]{trained.version}[/] of run {trained.run_id}")
@@ -83,6 +91,37 @@ def retrain(
         done = retrain(load_settings(), window, parameters, promote_too=promote_too, observer=bars)
     typer.echo(orjson.dumps(done.to_json()))
     raise typer.Exit(done.outcome.exit_code)
+
+
+@app.command("evaluate")
+def evaluate(
+    version: Annotated[str, typer.Argument(help="A version number or an alias.")],
+    *,
+    days: Annotated[float, typer.Option(help="Length of the window to judge by.", min=0.01)] = 7.0,
+    until: Annotated[datetime | None, typer.Option(help="End of the window, UTC; now unless given.")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="Another version; may be repeated.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON instead of the table.")] = False,
+) -> None:
+    """Measure a registered version on what people did since, beside the champion and orders that need no model."""
+    import orjson  # noqa: PLC0415
+    from rich import print as show  # noqa: PLC0415
+
+    from photofeed.settings import load_settings  # noqa: PLC0415
+    from training.compare_versions import compare_versions  # noqa: PLC0415
+    from training.sources import Sources  # noqa: PLC0415
+    from training.terminal import evaluation_table  # noqa: PLC0415
+    from training.window import Window  # noqa: PLC0415
+
+    settings = load_settings()
+    window = Window.last(days, until.replace(tzinfo=UTC) if until else None)
+    with Sources.open(settings) as sources:
+        found = compare_versions(settings, sources, version, window, against or [])
+    if as_json:
+        typer.echo(orjson.dumps(found.to_json()))
+        return
+    show(evaluation_table(found.evaluation, f"Version {found.version} on {found.dataset.slates} slates, {window}"))
+    if found.learned_share:
+        show(f"version {found.version} has learned from {found.learned_share:.0%} of these slates: it looks too good")
 
 
 @app.command("promote")
@@ -169,6 +208,17 @@ def history(
         return
     for move in found:
         typer.echo(orjson.dumps(move))
+
+
+def _trainer(dask: str) -> "AbstractContextManager[Trainer]":
+    """In this process, or on the Dask cluster of that address."""
+    if dask:
+        from training.distributed_training import dask_trainer  # noqa: PLC0415
+
+        return dask_trainer(dask)
+    from training.train import train  # noqa: PLC0415
+
+    return nullcontext(train)
 
 
 def _promote(

@@ -19,6 +19,7 @@ from training.model_card import model_card
 from training.off_policy import PolicyValue
 from training.parameters import DEFAULTS, TrainingParameters
 from training.register import log_model, register
+from training.search import Trial, search
 from training.sources import Sources
 from training.split import Split, temporal_split
 from training.tracking import (
@@ -28,10 +29,11 @@ from training.tracking import (
     log_model_card,
     log_policy_values,
     log_training,
+    log_trial,
     mlflow_client,
     tracked_run,
 )
-from training.train import TrainedRanker, train
+from training.train import TrainedRanker, Trainer, train
 from training.window import Window
 
 
@@ -81,11 +83,14 @@ def train_and_register(
     parameters: TrainingParameters = DEFAULTS,
     observer: Observer = UNOBSERVED,
     *,
+    trials: int = 0,
     heads: bool = False,
+    trainer: Trainer = train,
 ) -> TrainedVersion:
     """From the logs of `window` to a new version of the model in MLflow; no alias is moved.
 
-    With `heads` the alternative of training.heads is fitted and compared too.
+    With `trials`, so many sets of parameters are tried first, `parameters` among them (training.search). With `heads`
+    the alternative of training.heads is fitted and compared too.
 
     Raises:
         RetryableError: MLflow or object storage does not answer; nothing was registered.
@@ -98,8 +103,10 @@ def train_and_register(
         parts = temporal_split(dataset)
         with tracked_run(settings, f"lambdarank until {window.end:%Y-%m-%d %H:%M}") as run_id:
             log_lineage(sources, dataset, parts)
+            if trials:
+                parameters = _found(client, parts, parameters, trials, trainer, observer)
             observer.stage("training")
-            ranker = train(
+            ranker = trainer(
                 parts.train, parts.validation, parameters, lambda done, _: observer.progress(done, parameters.rounds)
             )
             log_training(client, run_id, ranker)
@@ -117,6 +124,19 @@ def train_and_register(
             log_policy_values(explore or {}, info.model_id)
             version = register(client, contract, info)
     return TrainedVersion(version, run_id, evaluation, explore, ranker, parts)
+
+
+def _found(
+    client: Any, parts: Split, parameters: TrainingParameters, trials: int, trainer: Trainer, observer: Observer
+) -> TrainingParameters:
+    """The best parameters of a search, each trial a child of the active run."""
+
+    def keep(trial: Trial) -> None:
+        log_trial(client, trial)
+        observer.progress(trial.number, trials)
+
+    observer.stage("search")
+    return search(parts, trials, parameters, trainer, keep).ranker.parameters
 
 
 def _of_heads(parts: Split, parameters: TrainingParameters, observer: Observer) -> dict[str, FloatArray]:

@@ -57,9 +57,9 @@ class ProgressBars:
 TABLE_METRICS = ("ndcg_5", "ndcg_10", "ndcg_30", "map", "auc", "log_loss", "coverage_10", "popularity_10")
 
 
-def evaluation_table(evaluation: Evaluation) -> Table:
+def evaluation_table(evaluation: Evaluation, title: str = "The test part") -> Table:
     """A row for each ranker, a column for each metric, and how far the model is ahead of it."""
-    table = Table("ranker", *TABLE_METRICS, "model ahead, NDCG@10", title="The test part")
+    table = Table("ranker", *TABLE_METRICS, "model ahead, NDCG@10", title=title)
     for ranker, values in evaluation.rankers.items():
         ahead = "" if ranker == MODEL else _bounds(evaluation.difference(ranker, "ndcg_10"))
         table.add_row(ranker, *(f"{values[metric]:.4f}" for metric in TABLE_METRICS), ahead)

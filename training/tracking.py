@@ -16,6 +16,7 @@ from photofeed.settings import Settings
 from training.dataset import Dataset
 from training.evaluate import Evaluation
 from training.off_policy import PolicyValue
+from training.search import Trial
 from training.sources import Sources
 from training.split import Split
 from training.train import TrainedRanker
@@ -95,6 +96,15 @@ def log_training(client: Any, run_id: str, ranker: TrainedRanker) -> None:
     ]
     for first in range(0, len(metrics), METRICS_PER_REQUEST):
         client.log_batch(run_id, metrics=metrics[first : first + METRICS_PER_REQUEST])
+
+
+def log_trial(client: Any, trial: Trial) -> None:
+    """A trial of a search, as a child of the active run: its parameters, and what the validation part said of it."""
+    import mlflow  # noqa: PLC0415
+
+    with mlflow.start_run(run_name=f"trial {trial.number}", nested=True) as run:
+        log_training(client, run.info.run_id, trial.ranker)
+        mlflow.log_metric("quality", trial.quality)
 
 
 def log_evaluation(evaluation: Evaluation, model_id: str) -> None:

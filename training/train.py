@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ SMOOTHING_ROUNDS = 31
 FEWEST_ROUNDS = 50
 
 OnIteration = Callable[[int, Mapping[str, float]], None]
+VALIDATION_NDCG = f"ndcg_{VALIDATION_CUTOFF}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,19 @@ class TrainedRanker:
         import lightgbm  # noqa: PLC0415
 
         return lightgbm.Booster(model_str=self.text)
+
+
+class Trainer(Protocol):
+    """Makes a ranker of a training and a validation part: `train`, or that on many machines."""
+
+    def __call__(
+        self,
+        part: Dataset,
+        validation: Dataset,
+        parameters: TrainingParameters = DEFAULTS,
+        on_iteration: OnIteration | None = None,
+    ) -> TrainedRanker:
+        """See `train`."""
 
 
 def train(
@@ -80,7 +94,7 @@ def train(
         valid_names=["validation"],
         callbacks=[record, lightgbm.early_stopping(parameters.early_stopping_rounds, verbose=False)],
     )
-    iterations = _best_iteration(history[f"ndcg_{VALIDATION_CUTOFF}"])
+    iterations = best_iteration(history[VALIDATION_NDCG])
     if parameters.refit:
         both = _graded(part.followed_by(validation), words, parameters)
         booster = lightgbm.train(words, both, num_boost_round=iterations)
@@ -125,7 +139,7 @@ def _graded(part: Dataset, words: dict[str, Any], parameters: TrainingParameters
     return lightgbm_dataset(part, words, labels=part.labels, positions=positions, reference=reference)
 
 
-def _best_iteration(values: list[float]) -> int:
+def best_iteration(values: list[float]) -> int:
     """The iteration, from 1, at which the smoothed `values` are highest, and no fewer than FEWEST_ROUNDS."""
     window = np.ones(SMOOTHING_ROUNDS)
     smoothed = np.convolve(values, window, "full") / np.convolve(np.ones(len(values)), window, "full")

@@ -39,6 +39,7 @@ from photofeed.timelines import connect_redis
 from training.baselines import NAMES
 from training.commands import app
 from training.dataset import build
+from training.distributed_training import dask_trainer
 from training.errors import EmptyWindowError, NoPreviousError
 from training.parameters import TrainingParameters
 from training.pipeline import train_and_register
@@ -205,6 +206,10 @@ def test_the_commands_train_promote_and_list(
     trained = CliRunner().invoke(app, ["train", "--days", "4", "--until", until, "--rounds", "40", "--promote"])
     assert trained.exit_code == 0, trained.output
     assert "champion is version 1" in trained.output
+    judged = CliRunner().invoke(app, ["evaluate", "champion", "--days", "4", "--until", until, "--json"])
+    found = orjson.loads(judged.stdout)
+    assert (found["version"], found["slates"], found["learnedShare"]) == ("1", 120, 0.85)
+    assert found["metrics"]["over_random_ndcg_10"] > 0.1
     listed = CliRunner().invoke(app, ["models"])
     assert "champion" in listed.output
     refused = CliRunner().invoke(app, ["rollback"])
@@ -251,6 +256,26 @@ def test_a_version_that_fails_its_gates_moves_nothing(
     assert "trained on feed_ranker_v1, served is feed_ranker_v2" in [finding.detail for finding in promotion.findings]
     with ModelRegistry.connect(settings) as registry:
         assert registry.current_version(CHAMPION) is None
+
+
+def test_a_search_on_two_workers_becomes_a_version_like_any_other(
+    history: History, sources: Sources, mlflow_stack: "EmbeddedStack"
+) -> None:
+    settings = history.settings.model_copy(update={"model_name": "searched-ranker"})
+    assert mlflow_stack.settings().mlflow_tracking_uri == settings.mlflow_tracking_uri
+    few = TrainingParameters(rounds=5)
+    with dask_trainer("local:2") as trainer:
+        trained = train_and_register(settings, sources, history.window, few, trials=2, trainer=trainer)
+    with mlflow_client(settings) as client:
+        run = client.get_run(trained.run_id)
+        children = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{trained.run_id}'")
+    best = max(children, key=lambda child: child.data.metrics["quality"])
+    assert {child.info.run_name for child in children} == {"trial 1", "trial 2"}
+    assert best.data.params["num_leaves"] == run.data.params["num_leaves"] == str(trained.ranker.parameters.num_leaves)
+    with ModelRegistry.connect(settings) as registry:
+        bundle = registry.fetch(trained.version, settings.state_dir / "searched")
+    assert bundle.contract.feature_names == FEATURE_NAMES
+    assert bundle.model_path.read_text() == trained.ranker.text
 
 
 def test_a_failed_training_registers_nothing(history: History, sources: Sources, mlflow_stack: "EmbeddedStack") -> None:

@@ -12,7 +12,7 @@ from training.metrics import ndcg, rank_slates
 from training.parameters import TrainingParameters
 from training.plots import importance, learning_curve
 from training.split import temporal_split
-from training.train import FEWEST_ROUNDS, _best_iteration, train
+from training.train import FEWEST_ROUNDS, best_iteration, train
 from training.window import Window
 
 FAST = TrainingParameters(rounds=30, early_stopping_rounds=10, threads=1)
@@ -48,9 +48,9 @@ def test_training_stops_when_the_validation_part_no_longer_gains(make_dataset: C
 def test_the_number_of_trees_is_not_chosen_by_a_single_lucky_iteration() -> None:
     rising = np.concatenate([np.linspace(0.5, 0.7, 120), np.linspace(0.7, 0.6, 80)])
     rising[70] = 0.9
-    assert 100 < _best_iteration(rising.tolist()) < 140
-    assert _best_iteration([0.7] + [0.5] * 99) >= FEWEST_ROUNDS
-    assert _best_iteration([0.5, 0.6]) == 2
+    assert 100 < best_iteration(rising.tolist()) < 140
+    assert best_iteration([0.7] + [0.5] * 99) >= FEWEST_ROUNDS
+    assert best_iteration([0.5, 0.6]) == 2
 
 
 def test_a_taste_that_is_new_is_learned_from_the_newest_slates(make_dataset: Callable[..., Dataset]) -> None:
