@@ -16,6 +16,10 @@ class Range:
     low: float
     high: float
 
+    def including(self, value: float) -> "Range":
+        """Wide enough for `value` too."""
+        return Range(min(self.low, value), max(self.high, value))
+
 
 RANGES: Mapping[str, Range] = {
     "learning_rate": Range(0.01, 0.1),
@@ -43,7 +47,7 @@ def search(
     trainer: Trainer = train,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> Trial:
-    """The best of so many trials, `parameters` as they are the first; the same seed and data find the same.
+    """The best of so many trials, `parameters` (all above 0) the first; the same seed and data find the same.
 
     Rankers of trials have seen the training part only. The test part is not looked at. Source: tree-structured Parzen
     estimators (Bergstra et al., NeurIPS 2011), of optuna.
@@ -52,9 +56,10 @@ def search(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     tried: list[Trial] = []
+    ranges = {name: within.including(getattr(parameters, name)) for name, within in RANGES.items()}
 
     def objective(suggested: optuna.Trial) -> float:
-        values: dict[str, Any] = {name: _suggest(suggested, name, within) for name, within in RANGES.items()}
+        values: dict[str, Any] = {name: _suggest(suggested, name, within) for name, within in ranges.items()}
         ranker = trainer(parts.train, parts.validation, replace(parameters, **values, refit=False))
         quality = ranker.history[VALIDATION_NDCG][ranker.iterations - 1]
         trial = Trial(suggested.number + 1, replace(ranker, parameters=replace(parameters, **values)), quality)
