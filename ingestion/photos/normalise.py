@@ -91,7 +91,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             converted = ImageCms.applyTransform(image, transform)
             if converted is not None:
                 return converted
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # converting to the same mode copies
 
 
 @lru_cache(maxsize=16)

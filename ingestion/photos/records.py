@@ -100,6 +100,9 @@ where photo_id = %(photo)s and keep_places
 
 _HAS_ZOOM = Jsonb([{"size": ZOOM_PIXELS}])
 _WITHOUT_ZOOM = "select original_key from photos where id = %s and status = 'ready' and not variants @> %s"
+_ZOOM_CLAIMED = """
+update photos set claimed_keys = array(select unnest(claimed_keys) union select unnest(%s::text[])) where id = %s
+"""
 _ZOOMED = "update photos set variants = variants || %s where id = %s"
 
 
@@ -166,13 +169,16 @@ class PhotoRecords:
     def add_zoom(self, photo_id: int, variants: Sequence[Variant], steps: Sequence[StepOutcome], store: Store) -> bool:
         """Store and append the zoom size; none where it could not be made, which the steps then say.
 
-        Returns whether the photo is still there and had none. The row is locked meanwhile: whoever deletes the photo
-        waits, and then finds every object it has.
+        Returns whether the photo is still there and had none. The row claims the objects before they are stored, and is
+        locked while they are: whoever deletes the photo finds every object it has, also after a crash in between.
         """
+        keys = [variant.key for variant in variants]
+        with self._database.connection() as connection:
+            connection.execute(_ZOOM_CLAIMED, (keys, photo_id))
         with self._database.connection() as connection:
             if connection.execute(f"{_WITHOUT_ZOOM} for update", (photo_id, _HAS_ZOOM)).fetchone() is None:
                 return False
-            hold(connection, [variant.key for variant in variants])
+            hold(connection, keys)
             store(variants)
             connection.execute(_ZOOMED, (Jsonb(_variants(variants)), photo_id))
             _record_steps(connection, photo_id, steps)

@@ -19,8 +19,10 @@ from ingestion.photos.moderation import InMemoryModerator, Moderator, Picture, T
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.sizes import ZOOM_OUTPUTS
 from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
+from ingestion.photos.zoom import ZoomPipeline
 from ingestion.removal import Removal
 from ingestion.sweeper import Sweeper
 from photofeed import database, topics
@@ -286,3 +288,30 @@ def test_variants_of_a_worker_that_died_are_found_when_the_photo_is_deleted(
     author.call("DELETE", f"/v1/photos/{photo_id}")
     remove()
     assert set(objects.keys(app.settings.bucket_variants, "")) == before
+
+
+def test_a_zoom_size_of_a_worker_that_died_is_found_when_the_photo_is_deleted(
+    app: "App", remove: Callable[[], None], leftovers: Leftovers
+) -> None:
+    author, objects = app.person(), S3ObjectStore.connect(app.settings)
+    remove()
+    before = set(objects.keys(app.settings.bucket_variants, ""))
+    photo_id = author.upload(picture(89, (2000, 1500)))
+    app.work()
+    published = set(objects.keys(app.settings.bucket_variants, ""))
+
+    def die(bucket: str) -> None:
+        raise RuntimeError(bucket)
+
+    settings = app.settings
+    storage = PhotoStorage(_Hooked(objects, after_put=die), settings.bucket_originals, settings.bucket_variants)
+    with database.pool(settings) as pool, PhotoSandbox(PhotoLimits.of(settings), ZOOM_OUTPUTS) as sandbox:
+        zoom = ZoomPipeline(storage, PhotoRecords(pool), sandbox)
+        with pytest.raises(RuntimeError):
+            zoom.handle([Envelope("photo.zoom", "1", {"photoId": decode_id(photo_id)})])
+    (orphan,) = set(objects.keys(settings.bucket_variants, "")) - published
+    assert {one["size"] for one in author.get(f"/v1/photos/{photo_id}")["variants"]} == {150, 640, 1080}
+    author.call("DELETE", f"/v1/photos/{photo_id}")
+    assert orphan in [one.name for one in leftovers.of(decode_id(photo_id)) if one.place == "variant"]
+    remove()
+    assert set(objects.keys(settings.bucket_variants, "")) == before

@@ -1,0 +1,41 @@
+"""Variants that a public photo may have in object storage although it does not show them yet."""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+UPGRADE = """
+-- Named before they are stored, so that what a worker leaves behind that dies in between is found with the photo.
+alter table photos add column claimed_keys text[] not null default '{}';
+
+create or replace function remember_removed_photo() returns trigger language plpgsql as $$
+begin
+    insert into removed_photos (photo_id, owner_id, topic_id, posted_at, original_key, variant_keys)
+    select old.id, old.owner_id, p.topic_id, p.posted_at, old.original_key,
+           array(select variant ->> 'key' from jsonb_array_elements(old.variants) variant
+                 union select unnest(old.claimed_keys))
+    from (values (1)) one left join posts p on p.id = old.id;
+    return old;
+end $$;
+"""
+
+DOWNGRADE = """
+create or replace function remember_removed_photo() returns trigger language plpgsql as $$
+begin
+    insert into removed_photos (photo_id, owner_id, topic_id, posted_at, original_key, variant_keys)
+    select old.id, old.owner_id, p.topic_id, p.posted_at, old.original_key,
+           array(select distinct variant ->> 'key' from jsonb_array_elements(old.variants) variant)
+    from (values (1)) one left join posts p on p.id = old.id;
+    return old;
+end $$;
+alter table photos drop column claimed_keys;
+"""
+
+
+def upgrade() -> None:
+    op.execute(UPGRADE)
+
+
+def downgrade() -> None:
+    op.execute(DOWNGRADE)
