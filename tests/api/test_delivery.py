@@ -1,11 +1,15 @@
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
+from ingestion.photos.moderation import InMemoryModerator, Thresholds
+from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.process import ProcessedPhoto
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
-from ingestion.photos.sizes import ZOOM_OUTPUTS
+from ingestion.photos.sizes import ZOOM_OUTPUTS, Outputs
 from ingestion.photos.steps import StepClock
 from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
@@ -48,6 +52,22 @@ def test_the_zoom_size_is_stood_in_for_until_it_is_made(app: "App", large: str) 
     assert "immutable" in after.headers["cache-control"]
     assert len(after.content) > len(before.content)
     assert app.http.get(f"{path}.jpg").headers["content-type"] == "image/jpeg"
+
+
+def test_avif_is_for_those_who_take_it_where_it_is_made(app: "App") -> None:
+    photo_id = app.person().upload(picture(45))
+    limits, settings = PhotoLimits.of(app.settings), app.settings
+    storage = PhotoStorage(S3ObjectStore.connect(settings), settings.bucket_originals, settings.bucket_variants)
+    with database.pool(settings) as pool, PhotoSandbox(limits, Outputs(avif=True)) as sandbox:
+        pipeline = PhotoPipeline(storage, PhotoRecords(pool), sandbox, InMemoryModerator(), Thresholds.of(settings))
+        pipeline.handle([Envelope("photo.uploaded", "", {"photoId": decode_id(photo_id)})])
+    path, modern = f"/photos/{photo_id}/640", {"Accept": "image/avif,image/webp,*/*"}
+    avif = app.http.get(path, headers=modern)
+    assert (avif.headers["content-type"], avif.headers["vary"]) == ("image/avif", "Accept")
+    assert Image.open(io.BytesIO(avif.content)).format == "AVIF"
+    assert app.http.get(f"{path}.avif").content == avif.content
+    assert app.http.get(path, headers={"Accept": "image/webp"}).headers["content-type"] == "image/webp"
+    assert app.http.get(f"/photos/{photo_id}/150", headers=modern).headers["content-type"] == "image/webp"
 
 
 def test_a_small_photo_needs_no_zooming(app: "App", small: str) -> None:

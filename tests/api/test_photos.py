@@ -41,6 +41,18 @@ def test_what_was_announced_is_signed_and_an_upload_without_it_works_too(app: "A
     assert author.get(f"/v1/photos/{initiated['photoId']}")["status"] == "ready"
 
 
+def test_a_reel_is_published_with_its_poster(app: "App") -> None:
+    author, follower = app.person(), app.person()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    photo_id = author.upload(picture(10), contentType="reel")
+    app.work()
+    photo = author.get(f"/v1/photos/{photo_id}")
+    assert (photo["status"], photo["contentType"]) == ("ready", "reel")
+    items = {item["post"]["id"]: item["post"] for item in follower.get("/v1/feed")["items"]}
+    assert items[photo_id]["contentType"] == "reel"
+    assert set(items[photo_id]["images"]) >= {"150", "640", "1080"}
+
+
 def test_completing_before_the_upload_is_a_conflict(app: "App") -> None:
     author = app.person()
     photo_id = author.call("POST", "/v1/photos/initiate").json()["photoId"]
