@@ -20,6 +20,7 @@ class CounterRows:
 
     Attributes:
         view: the counter view's name.
+        counters: the names of its counters.
         keys: (n, join keys) int64, in the order of the view's join keys.
         as_of_us: (n,) int64, microseconds since 1970.
         created_us: (n,) int64, when the row became known.
@@ -27,6 +28,7 @@ class CounterRows:
     """
 
     view: str
+    counters: tuple[str, ...]
     keys: Ints
     as_of_us: Ints
     created_us: Ints
@@ -101,7 +103,8 @@ def accumulate(touched: Touched, state: CounterState, now_us: int) -> CounterRow
     live = len(made[-1][0])
     created_us = as_of_us.copy()
     created_us[len(created_us) - live :] = now_us
-    return CounterRows(touched.view.name, touched.keys[entities], as_of_us, created_us, values)
+    view = touched.view
+    return CounterRows(view.name, view.counter_names, touched.keys[entities], as_of_us, created_us, values)
 
 
 def _rounds(touched: Touched) -> Iterator[NDArray[np.intp]]:

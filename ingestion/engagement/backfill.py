@@ -95,7 +95,8 @@ class _Counters:
         for start in range(0, len(self), _ROWS_AT_ONCE):
             part = slice(start, min(start + _ROWS_AT_ONCE, len(self)))
             as_of_us = self._as_of_us[part]
-            yield CounterRows(self.view.name, keys[part], as_of_us, as_of_us, self._values[part])
+            values = self._values[part]
+            yield CounterRows(self.view.name, self.view.counter_names, keys[part], as_of_us, as_of_us, values)
 
     def _grow(self) -> None:
         room = len(self._as_of_us)

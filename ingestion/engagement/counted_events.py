@@ -170,7 +170,8 @@ def _by_day(events: EventColumns) -> dict[str, NDArray[np.intp]]:
 
 def _encode(rows: Sequence[CounterRows]) -> bytes:
     return orjson.dumps(
-        [[r.view, r.keys, r.as_of_us, r.created_us, r.values] for r in rows], option=orjson.OPT_SERIALIZE_NUMPY
+        [[r.view, r.counters, r.keys, r.as_of_us, r.created_us, r.values] for r in rows],
+        option=orjson.OPT_SERIALIZE_NUMPY,
     )
 
 
@@ -178,10 +179,11 @@ def _decode(batch: bytes) -> list[CounterRows]:
     return [
         CounterRows(
             view,
+            tuple(counters),
             np.array(keys, np.int64),
             np.array(as_of, np.int64),
             np.array(created, np.int64),
             np.array(values, np.float64),
         )
-        for view, keys, as_of, created, values in orjson.loads(batch)
+        for view, counters, keys, as_of, created, values in orjson.loads(batch)
     ]

@@ -51,7 +51,7 @@ class FeastSink:
         view = touched.view
         columns = dict(zip(view.join_keys, touched.keys.T, strict=True))
         read = self._readers[view.name].read(columns)[view.name]
-        values = np.stack([read.values[counter.name] for counter in view.counters], axis=1)
+        values = np.stack([read.values[name] for name in view.counter_names], axis=1)
         return CounterState(np.where(read.found, read.values[AS_OF_FIELD], 0), values * read.found[:, None])
 
     def push_online(self, rows: Sequence[CounterRows]) -> None:
@@ -95,7 +95,7 @@ def counter_columns(view: CounterView, rows: Sequence[CounterRows]) -> dict[str,
     values = np.concatenate([each.values for each in rows]).T
     columns: dict[str, Any] = dict(zip(view.join_keys, np.concatenate([each.keys for each in rows]).T, strict=True))
     columns[AS_OF_FIELD] = as_of_us
-    columns |= dict(zip((counter.name for counter in view.counters), values, strict=True))
+    columns |= dict(zip(view.counter_names, values, strict=True))
     columns["event_timestamp"] = as_of_us.view("datetime64[us]")
     columns["created"] = np.concatenate([each.created_us for each in rows]).view("datetime64[us]")
     return columns

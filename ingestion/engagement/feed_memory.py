@@ -10,7 +10,6 @@ import numpy as np
 from ingestion.engagement.accumulate import CounterRows
 from photofeed.events import Action
 from photofeed.explore_pools import LIKED_LAYOUT, LIKED_LENGTH, LIKED_SECONDS, liked_key
-from photofeed.features.counters import CounterView
 from photofeed.features.event_columns import MICROSECONDS, EventColumns
 from photofeed.posts import PostRef
 from photofeed.timelines import (
@@ -76,13 +75,12 @@ class NoFeedMemory:
         """Forget at once."""
 
 
-def likes_of(rows: Sequence[CounterRows], views: Sequence[CounterView]) -> dict[int, tuple[float, int]]:
+def likes_of(rows: Sequence[CounterRows]) -> dict[int, tuple[float, int]]:
     """Each post's decayed likes after these rows."""
-    names = [counter.name for view in views if view.name == _TRENDING_VIEW for counter in view.counters]
     found: dict[int, tuple[float, int]] = {}
     for each in rows:
         if each.view == _TRENDING_VIEW:
-            likes = each.values[:, names.index(_TRENDING_COUNTER)].tolist()
+            likes = each.values[:, each.counters.index(_TRENDING_COUNTER)].tolist()
             found |= dict(zip(each.keys[:, 0].tolist(), zip(likes, each.as_of_us.tolist(), strict=True), strict=True))
     return found
 

@@ -73,10 +73,14 @@ class EngagementPipeline:
         self._certain = True
 
     def _recover(self) -> None:
-        """Push rows that were decided before a crash, or before something failed."""
+        """Push rows that were decided before a crash, or before something failed.
+
+        Those of a view that was changed since have no place any more: such a view is counted anew.
+        """
         if self._certain:
             return
-        self._gathered = self.counted.pending()
+        declared = {view.name: view.counter_names for view in self.views}
+        self._gathered = [rows for rows in self.counted.pending() if declared.get(rows.view) == rows.counters]
         if self._gathered:
             log.warning("pushing rows that were left behind", rows=sum(len(each.keys) for each in self._gathered))
             self.sink.push_online(self._gathered)
@@ -102,7 +106,7 @@ class EngagementPipeline:
         now_us = time.time_ns() // 1000
         touched = [each for each in (touch(view, fresh) for view in self.views) if len(each.keys)]
         rows = [accumulate(each, self.sink.read(each), now_us) for each in touched]
-        self.memory.remember(fresh, likes_of(rows, self.views))
+        self.memory.remember(fresh, likes_of(rows))
         self.counted.mark(fresh, rows)
         self.sink.push_online(rows)
         if not self._gathered:

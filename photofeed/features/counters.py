@@ -72,6 +72,11 @@ class CounterView:
         return added
 
     @property
+    def counter_names(self) -> tuple[str, ...]:
+        """The counters' names, in order."""
+        return tuple(counter.name for counter in self.counters)
+
+    @property
     def half_lives(self) -> NDArray[np.float64]:
         """Seconds in which each counter halves, (counters,)."""
         return np.array([counter.half_life_seconds for counter in self.counters])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROWS = CounterRows(
     "post",
+    ("likes",),
     np.array([[2**62, 5]]),
     np.array([1_700_000_000_000_001]),
     np.array([1_700_000_000_000_002]),
@@ -57,7 +58,7 @@ def test_rows_of_all_batches_are_kept_exactly_until_they_are_pushed(counted: Cou
     for _ in range(2):
         counted.mark(_events(uuid.uuid4().hex), [ROWS])
     for kept in counted.pending():
-        assert kept.view == ROWS.view
+        assert (kept.view, kept.counters) == (ROWS.view, ROWS.counters)
         for name in ("keys", "as_of_us", "created_us", "values"):
             np.testing.assert_array_equal(getattr(kept, name), getattr(ROWS, name))
     assert len(counted.pending()) == 2

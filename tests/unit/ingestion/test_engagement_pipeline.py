@@ -16,8 +16,9 @@ from photofeed.features.counters import counter_view
 from photofeed.posts import PostRef, PublishedPost
 
 NEVER = {"half_life_seconds": "inf"}
+LIKES = ("likes_24h", {"counts": "like=1"} | NEVER)
 VIEWS = [
-    counter_view("post_engagement", ["post_id"], [("likes_24h", {"counts": "like=1"} | NEVER)]),
+    counter_view("post_engagement", ["post_id"], [LIKES]),
     counter_view("user_activity", ["user_id"], [("events_total", {"counts": "any=1"} | NEVER)]),
 ]
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -68,6 +69,16 @@ def test_a_kill_around_the_push_neither_loses_nor_doubles(after_push: bool) -> N
         _pipeline(counted, sink).handle([_batch(3)])
     _pipeline(counted, sink).handle([_batch(3)])
     assert _totals(sink) == (3, 3)
+
+
+def test_a_view_that_was_changed_after_a_kill_is_counted_anew_and_the_others_go_on() -> None:
+    counted = InMemoryCountedEvents()
+    with pytest.raises(Killed):
+        _pipeline(counted, DyingSink(after_push=False)).handle([_batch(3)])
+    changed = counter_view("post_engagement", ["post_id"], [("likes_7d", {"counts": "like=1"} | NEVER), LIKES])
+    sink = InMemoryFeatureSink()
+    EngagementPipeline([changed, VIEWS[1]], counted, sink, NoFeedMemory()).handle([_batch(4)])
+    assert _totals(sink) == (1, 4)
 
 
 def test_messages_that_come_again_change_nothing() -> None:
