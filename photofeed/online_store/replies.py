@@ -79,6 +79,8 @@ class RowReplies:
         self._got += count
         if self._parser is not None:
             return self._parse_more()
+        if self._got < len(self._buffer) and self._buffer[self._got - 2 : self._got].tobytes() != b"\r\n":
+            return False  # whatever the reply is, it is not whole: no need to look at all of it
         whole = self._tables()
         if whole is None:
             self._parse_all()
