@@ -23,6 +23,7 @@ from ingestion.engagement.pipeline import EngagementPipeline
 from photofeed import database
 from photofeed.errors import RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
+from photofeed.feature_commands import app as features
 from photofeed.feature_store import apply_feature_repo, close_feature_store, load_counter_views, open_feature_store
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
@@ -212,6 +213,8 @@ def test_the_commands_train_promote_and_list(
     assert found["metrics"]["over_random_ndcg_10"] > 0.1
     listed = CliRunner().invoke(app, ["models"])
     assert "champion" in listed.output
+    checked = CliRunner().invoke(features, ["check", "--champion"])
+    assert checked.output.endswith("nothing breaks: served/feed_ranker_v1.json, the champion, version 1\n")
     refused = CliRunner().invoke(app, ["rollback"])
     assert isinstance(refused.exception, NoPreviousError)
 
