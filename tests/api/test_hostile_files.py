@@ -6,6 +6,9 @@ Each file ends as a photo or with a reason, nothing takes the worker with it, an
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.sandbox import PhotoSandbox
+from ingestion.photos.validate import PhotoLimits
 from photofeed import topics
 from photofeed.dead_letters import DeadLetters
 from tests.api.hostile_files import doubtful_files, encoded, refused_files, sample_files
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import App, Person
 
 _GOOD_EVERY = 40
+_EVERY_DOUBTFUL = 6  # most become photos, which takes the whole path most of a second each
 
 
 def _outcomes(app: "App", author: "Person", files: list[tuple[str, bytes]]) -> dict[str, tuple[str, str]]:
@@ -47,10 +51,23 @@ def test_what_can_be_no_photo_fails_with_a_code(app: "App") -> None:
     assert codes["unprocessable"] <= 2  # the sandbox's last resort is not what usually decides
 
 
-def test_what_is_doubtful_becomes_a_photo_or_fails_with_a_code(app: "App") -> None:
+def test_what_is_doubtful_becomes_a_photo_or_is_refused_with_a_reason(app: "App") -> None:
     files = list(doubtful_files())
     assert len(files) >= 200
-    outcomes = _outcomes(app, app.person(), files)
+    refused: Counter[str] = Counter()
+    with PhotoSandbox(PhotoLimits.of(app.settings)) as sandbox:
+        for _, data in files:
+            try:
+                assert sandbox.process(data).variants
+            except PhotoRejected as rejection:
+                refused[rejection.code if rejection.message_for_user else "without words"] += 1
+        assert sandbox.process(encoded("JPEG")).variants
+    assert set(refused) <= {"not_an_image", "unsupported_format", "truncated", "damaged", "too_many_pixels"}
+    assert refused.total() < len(files)
+
+
+def test_what_is_doubtful_is_settled_by_the_whole_path_too(app: "App") -> None:
+    outcomes = _outcomes(app, app.person(), list(doubtful_files())[::_EVERY_DOUBTFUL])
     unsettled = {
         name: (status, code)
         for name, (status, code) in outcomes.items()
