@@ -8,6 +8,7 @@ import typer
 app = typer.Typer(help="Simulated people.")
 
 INTERRUPTED = 130
+FEW_SESSIONS = 20
 StateOption = Annotated[
     Path, typer.Option("--state", envvar="PHOTOFEED_STATE_DIR", help="The folder that keeps everything.")
 ]
@@ -57,7 +58,9 @@ def smoke(
 @app.command("simulate")
 def simulate(
     state: StateOption = Path(".photofeed"),
-    sessions: Annotated[int, typer.Option(min=2, help="How many people look at their feed.")] = 20,
+    sessions: Annotated[
+        int | None, typer.Option(min=2, help="How many people look at their feed: 20, or with --compare everybody.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Draws the same people and moods again.")] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Each of them by every ranker; nothing they do is reported.")
@@ -75,11 +78,12 @@ def simulate(
     from simulation.simulate import run_comparison, run_sessions  # noqa: PLC0415
 
     if not compare:
-        run_sessions(state, sessions, seed, Console())
+        run_sessions(state, sessions or FEW_SESSIONS, seed, Console())
         return
     console = Console(stderr=as_json)
     found = run_comparison(state, sessions, rounds, seed, console)
     console.print(found.table())
+    console.print(found.verdict, highlight=False)
     if as_json:
         typer.echo(orjson.dumps(found.to_json()))
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from photofeed.model_contract import CHAMPION
 from simulation.api_client import ApiClient
 from simulation.behaviour import Slate, view_slate
 from simulation.errors import BrokenPathError
@@ -19,7 +20,7 @@ from simulation.live import ENGAGED
 from simulation.stages import Advance
 from simulation.world import World
 
-TRAINED, CHRONOLOGICAL, SHUFFLED = "champion", "recency", "random"
+TRAINED, CHRONOLOGICAL, SHUFFLED = CHAMPION, "recency", "random"
 RANKERS = (TRAINED, "popularity", CHRONOLOGICAL, SHUFFLED)
 RANKED_AS = {TRAINED: "model"}  # what a reply calls a ranker, where that is not its name
 NORMAL_95 = 1.959964
@@ -79,6 +80,13 @@ class Comparison:
     def shuffled_loses(self) -> bool:
         """Whether a random order is clearly below the trained ranker."""
         return self.over(SHUFFLED, TRAINED).high < 0
+
+    @property
+    def verdict(self) -> str:
+        """Both in a sentence."""
+        trained = "earns clearly more than" if self.trained_wins else "does not clearly earn more than"
+        shuffled = "clearly less" if self.shuffled_loses else "not clearly less"
+        return f"the trained ranker {trained} the chronological order; a shuffled one earns {shuffled} than the trained"
 
     def table(self) -> Table:
         """A row for each ranker, best first."""

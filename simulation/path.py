@@ -6,6 +6,7 @@ a world → events counted and archived → a ranker trained and promoted → th
 from dataclasses import dataclass
 from pathlib import Path
 
+from photofeed.model_contract import CHAMPION
 from simulation.api_client import ApiClient
 from simulation.journal import Journal
 from simulation.painting import Paintings
@@ -79,7 +80,8 @@ def wait_until_counted(client: ApiClient, events: int, advance: Advance, patienc
 
 def _wait_until_ranked(client: ApiClient, reader: str, patience: Patience) -> None:
     patience.until_done(
-        lambda: int(client.feed(reader).ranking == BY_MODEL),
+        # an experiment may have this reader in an arm without the model
+        lambda: int(client.feed(reader, ranker=CHAMPION).ranking == BY_MODEL),
         1,
         stalled_seconds=MODEL_STALLED_SECONDS,
         what="feeds ranked by the model",

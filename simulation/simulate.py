@@ -39,8 +39,8 @@ def run_sessions(state_dir: Path, sessions: int, seed: int | None, console: Cons
     console.print(summary(looked), highlight=False)
 
 
-def run_comparison(state_dir: Path, people: int, rounds: int, seed: int | None, console: Console) -> Comparison:
-    """Let as many different people, or all there are, look at their feed by every ranker.
+def run_comparison(state_dir: Path, people: int | None, rounds: int, seed: int | None, console: Console) -> Comparison:
+    """Let as many different people, or everybody, look at their feed by every ranker.
 
     Raises:
         SimulationError: there is no seeded world in the folder, or the API does not do its part.

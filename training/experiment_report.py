@@ -183,14 +183,14 @@ with served as (
 ), acted as (
     select distinct on (id) * from engagement where slate_id is not null
 ), by_slate as (
-    select user_id, slate_id, min(occurred_at) as at, count(*) filter (action in ({_ACTIONS})) as engaged
+    select user_id, slate_id, min(occurred_at) as began_at, count(*) filter (action in ({_ACTIONS})) as engaged
     from acted group by user_id, slate_id
 ), during as (
     select user_id, min(arm) as arm, count(*) as slates, avg(coalesce(engaged, 0)) as engagement
     from served left join by_slate using (user_id, slate_id) group by user_id having count(distinct arm) = 1
 ), past as (
     select user_id, avg(engaged) as before from by_slate join entered using (user_id)
-    where at < entered_at and at >= $first group by user_id
+    where began_at < entered_at and began_at >= $first group by user_id
 )
 select arm, slates, engagement, before from during left join past using (user_id) order by user_id
 """  # noqa: S608  made of our own names only

@@ -1,10 +1,12 @@
 """A preview as one HTML page that needs nothing else: pictures inside, no scripts, nothing fetched."""
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 
 from training.preview import Placed, Preview
+
+HOURS_TOLD = 48  # from then on, an age in days reads better
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8883; --soft: #888; --up: #2a8a57; --down: #c2483d; }
@@ -47,8 +49,7 @@ def _article(place: int, placed: Placed, at: datetime, beside: dict[int, int] | 
     post = placed.post
     picture = base64.b64encode(post.picture).decode()
     image = f'<img alt="" src="data:image/jpeg;base64,{picture}">' if picture else '<div class="blank"></div>'
-    hours = (at - post.posted_at).total_seconds() / 3600
-    about = f"{escape(post.topic)} · {hours:.0f} h old · {escape(post.source)} · score {placed.score:.3f}"
+    about = f"{escape(post.topic)} · {_age(at - post.posted_at)} old · {escape(post.source)} · score {placed.score:.3f}"
     why = "".join(
         f'<li><span class="{"up" if moved >= 0 else "down"}">{moved:+.3f}</span> {escape(name)} = {value:.4g}</li>'
         for name, value, moved in placed.why
@@ -59,6 +60,11 @@ def _article(place: int, placed: Placed, at: datetime, beside: dict[int, int] | 
         f'<br>{escape(post.caption)}<div class="soft">{about}</div><div class="soft">{escape(post.reason)}</div>'
         f"<ul>{why}</ul></div></article>"
     )
+
+
+def _age(age: timedelta) -> str:
+    hours = age / timedelta(hours=1)
+    return f"{hours:.0f} h" if hours < HOURS_TOLD else f"{hours / 24:.0f} d"
 
 
 def _moved(place: int, post_id: int, beside: dict[int, int] | None) -> str:

@@ -124,8 +124,10 @@ class _Aliases:
                 f"version {now} became champion of {self.model} meanwhile, not {former} any more: nothing was moved; "
                 "ask again, so that the gates compare with it"
             )
+        if former == version:
+            return  # judged once more: nothing moves
         moves: dict[str, tuple[str | None, str]] = {}
-        if former is not None and former != version:
+        if former is not None:
             moves[PREVIOUS] = (self.registry.current_version(PREVIOUS), former)
         self.move(moves | {CHAMPION: (former, version)}, why)
 

@@ -8,6 +8,7 @@ from photofeed import database
 from photofeed.errors import InvalidError, PhotofeedError, RetryableError
 from photofeed.model_history import BusyError, only_one
 from photofeed.settings import Settings
+from training.errors import EmptyWindowError, OneClassError, TooFewSlatesError
 from training.evaluate import MODEL
 from training.gate_file import load_gates
 from training.parameters import DEFAULTS, TrainingParameters
@@ -81,7 +82,7 @@ def retrain(
             return _retrain(settings, window, parameters, promote_too, observer, began)
     except (RetryableError, BusyError) as error:
         outcome, reason = Outcome.TRY_AGAIN, str(error)
-    except InvalidError as error:
+    except (EmptyWindowError, TooFewSlatesError, OneClassError) as error:
         outcome, reason = Outcome.NOTHING_TO_LEARN, str(error)
     except PhotofeedError as error:
         outcome, reason = Outcome.FAILED, str(error)

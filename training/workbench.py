@@ -2,7 +2,6 @@
 
 import logging
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +37,7 @@ def open_workbench() -> Workbench:
     # a notebook is read by people: what servers log is in their way
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = load_settings()
-    sources = Sources.open(settings)
-    # so is what libraries tell each other's authors; only now, because importing Feast shows all of that
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module="ibis")
-    return Workbench(settings, sources)
+    return Workbench(settings, Sources.open(settings))
 
 
 def _project_root() -> Path:

@@ -35,6 +35,14 @@ class FeatureProfile:
         now = [_shares(column, its) for column, its in zip(matrix.T, self.edges, strict=True)]
         return np.array([_psi(before, after) for before, after in zip(self.shares, now, strict=True)])
 
+    def psi_of_chance(self, observations: int) -> NDArray[np.float64]:
+        """About the index, (features,), that as many independent observations have where nothing changed.
+
+        Source: Yurdakul, Statistical Properties of Population Stability Index, 2018: a chi-square of bins - 1 degrees
+        of freedom over the observations, training being on far more; and what bins cost that stay empty by chance.
+        """
+        return np.array([_psi_of_chance(shares, observations) for shares in self.shares])
+
     def to_plain(self) -> dict[str, Any]:
         """The profile as JSON can hold it."""
         return {"edges": self.edges, "shares": self.shares}
@@ -58,6 +66,12 @@ def _shares(column: NDArray[np.float32], edges: Sequence[float]) -> tuple[float,
     bins = np.where(missing, len(edges) + 1, np.searchsorted(np.asarray(edges), column, side="right"))
     counts = np.bincount(bins, minlength=len(edges) + 2)
     return tuple((counts / len(column)).tolist())
+
+
+def _psi_of_chance(shares: Sequence[float], observations: int) -> float:
+    p = np.array([share for share in shares if share > SMALLEST_SHARE])
+    empty = (1 - p) ** observations * (p - SMALLEST_SHARE) * np.log(p / SMALLEST_SHARE)
+    return (len(p) - 1) / observations + float(empty.sum())
 
 
 def _psi(before: Sequence[float], after: Sequence[float]) -> float:

@@ -40,7 +40,7 @@ class AgainstChampion(Gate):
             yield Finding(self.gate, False, f"nothing measures {self.metric} of the champion")
             return
         detail = f"{self.metric} {overall.value:+.4f} [{overall.low:+.4f}, {overall.high:+.4f}] against version "
-        detail += f"{champion}, at most {-self.largest_drop:+}"
+        detail += f"{champion}, at least {-self.largest_drop:+}"
         yield Finding(self.gate, overall.value >= -self.largest_drop, detail)
         far = [
             f"{segment} {drop.value:+.4f}"
@@ -48,4 +48,4 @@ class AgainstChampion(Gate):
             if drop.value < -self.largest_segment_drop and drop.clear
         ]
         said = ", ".join(far) or "none far below the champion"
-        yield Finding(f"{self.gate}, segments", not far, f"{said}; at most {-self.largest_segment_drop:+}")
+        yield Finding(f"{self.gate}, segments", not far, f"{said}; at least {-self.largest_segment_drop:+}")

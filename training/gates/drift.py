@@ -5,7 +5,10 @@ from training.gates import Finding, Gate, Positive, Share, most
 
 
 class Drift(Gate):
-    """The features still look as they did in training."""
+    """The features still look as they did in training.
+
+    What a PSI has by chance is allowed for, a slate counting once: its rows have the viewer and the moment in common.
+    """
 
     gate = "drift"
     psi: Positive
@@ -21,6 +24,8 @@ class Drift(Gate):
             yield self.missing(evidence, "judged")
             return
         psi = profile.psi(evidence.judged.matrix)
-        share = float((psi > self.psi).mean())
-        detail = f"{share:.0%} of features with a PSI above {self.psi:g} (most: {most(evidence, psi)})"
+        slates = evidence.judged.slates
+        share = float((psi > self.psi + profile.psi_of_chance(slates)).mean())
+        detail = f"{share:.0%} of features with a PSI above {self.psi:g} and the chance of {slates} slates "
+        detail += f"(most: {most(evidence, psi)})"
         yield Finding(self.gate, share <= self.largest_share, f"{detail}, at most {self.largest_share:.0%}")

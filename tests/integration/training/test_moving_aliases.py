@@ -69,6 +69,13 @@ def test_what_was_moved_or_taken_away_in_mlflow_is_noted_once(models: "Models") 
     assert _history(models)[1:] == [(PREVIOUS, None, version, OUTSIDE), (CHAMPION, version, None, OUTSIDE)]
 
 
+def test_a_champion_that_passes_once_more_has_not_moved(models: "Models") -> None:
+    version = models.register()
+    _move_champion(models, None, version)
+    _move_champion(models, version, version)
+    assert len(_history(models)) == 1
+
+
 def test_nobody_rewrites_history(models: "Models") -> None:
     _move_champion(models, None, models.register())
     before = _history(models)

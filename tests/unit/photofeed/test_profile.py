@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from photofeed.features.profile import FeatureProfile
 
@@ -30,3 +31,11 @@ def test_features_that_are_constant_or_never_known_have_a_profile() -> None:
     profile = FeatureProfile.of(rows)
     assert profile.psi(rows).tolist() == [0.0, 0.0]
     assert profile.psi(np.array([[8.0, 1.0]], dtype=np.float32)).min() > 1
+
+
+def test_the_index_of_chance_is_what_unchanged_columns_have_on_average() -> None:
+    rng = np.random.default_rng(7)
+    profile = FeatureProfile.of(rng.normal(size=(20_000, 1)).astype(np.float32))
+    for rows in (20, 200):
+        drawn = [profile.psi(rng.normal(size=(rows, 1)).astype(np.float32))[0] for _ in range(300)]
+        assert np.mean(drawn) == pytest.approx(profile.psi_of_chance(rows)[0], rel=0.3)

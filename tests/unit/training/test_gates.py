@@ -58,7 +58,8 @@ def _beside_champion(evidence: Evidence, drops: Mapping[str, Interval]) -> Evide
     """The evidence where the version is so much better than version 7: segment -> difference."""
     assert evidence.evaluation
     differences = tuple(Measurement("champion", segment, "ndcg_10", drop) for segment, drop in drops.items())
-    return replace(evidence, champion="7", evaluation=Evaluation(evidence.evaluation.measurements, differences))
+    found = evidence.evaluation
+    return replace(evidence, champion="7", evaluation=Evaluation(found.measurements, found.differences + differences))
 
 
 def _failed(evidence: Evidence, gates: Gates | None = None) -> dict[str, str]:
@@ -77,11 +78,22 @@ def test_a_ranker_below_a_floor_is_refused(evidence: Evidence) -> None:
     assert set(_failed(evidence, gates)) == {"ndcg_10 above random", "ndcg_10 above recency"}
 
 
+def test_chance_does_not_pass_for_a_ranker(evidence: Evidence) -> None:
+    """Of twelve shuffled rankers one may get through, on 18 slates of 7 people."""
+    assert evidence.judged
+    passed = 0
+    for seed in range(12):
+        shuffled = np.random.default_rng(seed).random(len(evidence.judged))
+        chance = replace(evidence, evaluation=evaluate(evidence.judged, {"model": shuffled}))
+        passed += "ndcg_10 above random" not in _failed(chance, Gates(floors=load_gates().floors))
+    assert passed <= 1
+
+
 def test_a_little_below_the_champion_is_borne_a_lot_is_not(evidence: Evidence) -> None:
     little, lot = Interval(-0.01, -0.02, 0.0), Interval(-0.03, -0.05, -0.01)
     assert _failed(_beside_champion(evidence, {"all": little})) == {}
     failed = _failed(_beside_champion(evidence, {"all": lot}))
-    assert failed == {"against champion": "ndcg_10 -0.0300 [-0.0500, -0.0100] against version 7, at most -0.02"}
+    assert failed == {"against champion": "ndcg_10 -0.0300 [-0.0500, -0.0100] against version 7, at least -0.02"}
     assert "against champion" in _failed(_beside_champion(evidence, {}))  # not measured is not passed
 
 
@@ -145,6 +157,20 @@ def test_inputs_unlike_those_of_training_are_refused(evidence: Evidence) -> None
     contract = replace(evidence.bundle.contract, profile=None)
     old = replace(evidence, bundle=replace(evidence.bundle, contract=contract))
     assert "run `photofeed train`" in _failed(old)["drift"]
+
+
+def test_what_few_slates_differ_by_is_no_drift(evidence: Evidence) -> None:
+    """Of 20 slates whose rows are alike every third feature looks changed, though nothing has."""
+    assert evidence.judged
+    profile = evidence.bundle.contract.profile
+    assert profile
+    one_a_slate = np.random.default_rng(1).normal(size=(20, len(FEATURE_NAMES))).astype(np.float32)
+    judged = replace(evidence.judged.between(0, 1), matrix=np.repeat(one_a_slate, 10, axis=0))
+    judged = replace(judged, group_sizes=np.full(20, 10, dtype=np.int32))
+    assert (profile.psi(judged.matrix) > 0.25).mean() > 0.8
+    assert "drift" not in _failed(replace(evidence, judged=judged), Gates(drift=load_gates().drift))
+    judged = replace(judged, matrix=np.repeat(one_a_slate + 2, 10, axis=0))
+    assert "drift" in _failed(replace(evidence, judged=judged), Gates(drift=load_gates().drift))
 
 
 def test_what_is_old_is_refused(evidence: Evidence) -> None:
