@@ -11,14 +11,15 @@ All but `liked` are built nearline by the pools worker (ingestion/pools/), and h
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from photofeed.posts import POST_DTYPE
 
 TRENDING_POOL_KEY, NEW_CREATORS_KEY = "explore:trending", "explore:new"
 LIKED_LAYOUT = ">QQ"
 LIKED_LENGTH = 20
 LIKED_SECONDS = 90 * 86_400
-
-_SIZE = POST_DTYPE.itemsize
 
 
 def topic_key(topic_id: int) -> str:
@@ -41,6 +42,8 @@ def join_members(members: Iterable[bytes]) -> bytes:
     return b"".join(members)
 
 
-def split_members(pool: bytes | None) -> list[bytes]:
-    """The members of a stored pool; none of a pool that is not there."""
-    return [pool[start : start + _SIZE] for start in range(0, len(pool), _SIZE)] if pool else []
+def posts_of_pool(pool: bytes | None) -> NDArray[np.void]:
+    """The posts of a stored pool as rows of POST_DTYPE; none of a pool that is not there, or of an older layout."""
+    if pool is None or len(pool) % POST_DTYPE.itemsize:
+        return np.empty(0, POST_DTYPE)
+    return np.frombuffer(pool, POST_DTYPE)

@@ -78,7 +78,11 @@ class Candidates:
     @classmethod
     def from_members(cls, members: list[bytes], source: Source) -> Self:
         """Candidates in sorted-set members of `photofeed.posts`."""
-        rows = decode_members(members)
+        return cls.from_posts(decode_members(members), source)
+
+    @classmethod
+    def from_posts(cls, rows: NDArray[np.void], source: Source) -> Self:
+        """Candidates in rows of POST_DTYPE."""
         return cls(
             rows["post_id"].astype(np.int64),
             rows["author_id"].astype(np.int64),
@@ -91,7 +95,15 @@ class Candidates:
     @classmethod
     def merge(cls, parts: Sequence[Self]) -> Self:
         """All candidates of `parts`, each post once, of its best source; order of first appearance is kept."""
-        together = cls(
+        together = cls.together(parts)
+        by_claim = np.argsort(together.sources, kind="stable")
+        _, first = np.unique(together.post_ids[by_claim], return_index=True)
+        return together.take(np.sort(by_claim[first]))
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        """All candidates of `parts`, at least one, one part after the other."""
+        return cls(
             np.concatenate([part.post_ids for part in parts]),
             np.concatenate([part.author_ids for part in parts]),
             np.concatenate([part.topic_ids for part in parts]),
@@ -99,9 +111,6 @@ class Candidates:
             np.concatenate([part.reels for part in parts]),
             np.concatenate([part.sources for part in parts]),
         )
-        by_claim = np.argsort(together.sources, kind="stable")
-        _, first = np.unique(together.post_ids[by_claim], return_index=True)
-        return together.take(np.sort(by_claim[first]))
 
     def take(self, rows: NDArray[np.intp] | Mask) -> Self:
         """The candidates at these places, or where the mask is true."""

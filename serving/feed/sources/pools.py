@@ -2,7 +2,8 @@
 
 import random
 
-from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, split_members
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, posts_of_pool
+from photofeed.posts import decode_members
 from photofeed.timelines import FRESH_POOL
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
@@ -29,12 +30,12 @@ class PoolSource:
         )
         draw = random.Random(hash((query.user_id, query.seconds)))
         parts, left = [], limit
-        for members, source, share in (
-            (split_members(trending), Source.TRENDING, limit // 3),
-            (split_members(new_creators), Source.NEW_CREATORS, limit // 3),
-            (fresh, Source.FRESH, limit),
+        for posts, source, share in (
+            (posts_of_pool(trending), Source.TRENDING, limit // 3),
+            (posts_of_pool(new_creators), Source.NEW_CREATORS, limit // 3),
+            (decode_members(fresh), Source.FRESH, limit),
         ):
-            drawn = draw.sample(members, min(len(members), share, left))
+            drawn = draw.sample(range(len(posts)), min(len(posts), share, left))
             left -= len(drawn)
-            parts.append(Candidates.from_members(drawn, source))
-        return Candidates.merge(parts)
+            parts.append(Candidates.from_posts(posts[drawn], source))
+        return Candidates.together(parts)

@@ -3,7 +3,9 @@
 import random
 import struct
 
-from photofeed.explore_pools import LIKED_LAYOUT, liked_key, neighbours_key, split_members, topic_key
+import numpy as np
+
+from photofeed.explore_pools import LIKED_LAYOUT, liked_key, neighbours_key, posts_of_pool, topic_key
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
 from serving.pipelined_redis import PipelinedRedis
@@ -28,13 +30,10 @@ class TasteSource:
         favourite = list(dict.fromkeys(topics))[:MOST_TOPICS]
         keys = [*map(neighbours_key, posts), *map(topic_key, favourite)]
         (found,) = await self._redis.ask(("MGET", *keys))
-        pools = [split_members(pool) for pool in found]
-        near = [member for pool in pools[: len(posts)] for member in pool]
-        about = [member for pool in pools[len(posts) :] for member in pool]
         draw = random.Random(hash((query.user_id, query.seconds)))
-        return Candidates.merge(
-            [
-                Candidates.from_members(draw.sample(members, min(len(members), limit // 2)), source)
-                for members, source in ((near, Source.NEIGHBOURS), (about, Source.TOPICS))
-            ]
-        )
+        parts = []
+        for pools, source in ((found[: len(posts)], Source.NEIGHBOURS), (found[len(posts) :], Source.TOPICS)):
+            near = np.concatenate([posts_of_pool(pool) for pool in pools])
+            drawn = draw.sample(range(len(near)), min(len(near), limit // 2))
+            parts.append(Candidates.from_posts(near[drawn], source))
+        return Candidates.together(parts)
