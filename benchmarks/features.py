@@ -1,4 +1,4 @@
-"""The feature platform's figures in one run: reads online, and from event to feature.
+"""The feature platform's figures in one run: reads online, from event to feature, and training sets.
 
 Prints the table of every part, then one line of JSON.
 """
@@ -15,6 +15,7 @@ class Part(StrEnum):
 
     ONLINE = "online"
     STREAM = "stream"
+    TRAINING_SET = "training-set"
 
 
 def main(
@@ -39,6 +40,10 @@ def measure(part: Part, *, small: bool) -> dict[str, Any]:
             import features_stream  # noqa: PLC0415
 
             return features_stream.run(small=small)
+        case Part.TRAINING_SET:
+            import features_training_set  # noqa: PLC0415
+
+            return features_training_set.run(small=small)
 
 
 if __name__ == "__main__":

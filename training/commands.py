@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training import drift_commands, experiment_commands
+from training import drift_commands, experiment_commands, skew_commands
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Train, promote and roll back the ranker.")
 app.add_typer(experiment_commands.app, name="experiments")
 app.add_typer(drift_commands.app, name="features")
+app.add_typer(skew_commands.app, name="features")
 
 Force = Annotated[str, typer.Option("--force", metavar="REASON", help="Promote whatever the gates say.")]
 

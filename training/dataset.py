@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from photofeed.events import Action
 from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
-from photofeed.offline_store.tables import ENGAGEMENT
-from training.errors import OneClassError
+from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
+from training.errors import EmptyWindowError, OneClassError
 from training.impressions import Impressions, read_impressions
 from training.labels import grades
 from training.point_in_time import EntityRows, features_known_at
@@ -102,24 +103,38 @@ _BY_ROW = ("matrix", "labels", "positions", "user_ids", "post_ids", "creator_ids
 _BY_SLATE = ("group_sizes", "slate_start_us")
 
 
-def build(sources: Sources, window: Window, progress: Progress | None = None) -> Dataset:
-    """The dataset of the slates that started in `window`.
+class Origin(StrEnum):
+    """Where the features of a training set come from."""
 
-    `progress` is told how many rows have their features, and of how many.
+    SERVED = "served"  # the served log, the very numbers that the model saw; impressions that it lacks are left out
+    JOINED = "joined"  # Feast's point-in-time join
+    EITHER = "either"  # row by row as served, and joined where it was not: before the log, by another release, imported
+
+
+def build(
+    sources: Sources, window: Window, progress: Progress | None = None, origin: Origin = Origin.EITHER
+) -> Dataset:
+    """The dataset of the slates that started in `window`; whatever the origin, columns and types are the same.
+
+    `progress` is told how many of the rows that are joined have their features, and of how many.
 
     Raises:
-        EmptyWindowError: no slate started in the window.
+        EmptyWindowError: no slate started in the window, or with SERVED none was served with today's features.
         OneClassError: all labels are the same.
         FeaturesError: the feature store's answer is not what the manifest declares.
         RetryableError: object storage cannot be reached.
     """
-    shown = read_impressions(sources.logs.parts(ENGAGEMENT, window), window)
+    shown = impressions(sources, window, origin)
     labels = grades(shown.outcomes)
     if (labels == labels[0]).all():
         raise OneClassError(f"all {len(labels)} impressions from {window} have the label {labels[0]}: nothing to learn")
     first_rows = np.flatnonzero(np.diff(shown.slates, prepend=-1))
+    matrix = shown.served
+    if not shown.complete.all():
+        others = shown.take(~shown.complete)
+        matrix[~shown.complete] = joined_matrix(sources, others, others.known_us, progress)
     return Dataset(
-        matrix=_matrix(sources, shown, progress),
+        matrix=matrix,
         labels=labels,
         group_sizes=np.diff(first_rows, append=len(labels)).astype(np.int32),
         positions=shown.positions,
@@ -133,22 +148,35 @@ def build(sources: Sources, window: Window, progress: Progress | None = None) ->
     )
 
 
-def _matrix(sources: Sources, shown: Impressions, progress: Progress | None) -> NDArray[np.float32]:
-    """The ranking features as they were just before each slate's first impression.
+def impressions(sources: Sources, window: Window, origin: Origin) -> Impressions:
+    """The impressions of the slates that started in `window`, with features as served unless they are to be JOINED.
 
-    Not at the impression's own time: what happened since the slate was ranked, the like to be foretold among it, was
-    not known to the server that ranked it.
+    Raises:
+        EmptyWindowError: there are none; with SERVED, none with features as served.
+        RetryableError: object storage cannot be reached.
     """
+    done, pages = (sources.logs.parts(table, window) for table in (ENGAGEMENT, FEED_SERVED))
+    shown = read_impressions(done, pages, window, with_features=origin is not Origin.JOINED)
+    if origin is not Origin.SERVED:
+        return shown
+    if not shown.complete.any():
+        raise EmptyWindowError(f"none of {len(shown)} impressions from {window} was served with all features of today")
+    return shown.take(shown.complete)
+
+
+def joined_matrix(
+    sources: Sources, shown: Impressions, known_us: NDArray[np.int64], progress: Progress | None = None
+) -> NDArray[np.float32]:
+    """The ranking features at the moment of ranking, of what was known at `known_us`, (rows,), by Feast's join."""
     matrix = np.empty((len(shown), len(FEATURE_NAMES)), dtype=np.float32)
     for first in range(0, len(shown), JOIN_ROWS):
         rows = slice(first, first + JOIN_ROWS)
-        known_us = shown.slate_start_us[rows] - 1
         entities = EntityRows(
-            shown.user_ids[rows], shown.post_ids[rows], shown.creator_ids[rows], shown.topic_ids[rows], known_us
+            shown.user_ids[rows], shown.post_ids[rows], shown.creator_ids[rows], shown.topic_ids[rows], known_us[rows]
         )
         columns = features_known_at(sources.features, sources.manifest, entities)
-        stored = StoredFeatures(columns, sources.manifest, now=known_us / MICROSECONDS)
-        matrix[rows] = ranking_matrix(stored, len(known_us))
+        stored = StoredFeatures(columns, sources.manifest, now=shown.known_us[rows] / MICROSECONDS)
+        matrix[rows] = ranking_matrix(stored, len(known_us[rows]))
         if progress is not None:
-            progress(first + len(known_us), len(shown))
+            progress(first + len(known_us[rows]), len(shown))
     return matrix

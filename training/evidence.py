@@ -12,13 +12,11 @@ from photofeed.errors import InvalidError, PermanentError
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS
 from photofeed.model_contract import CHAMPION, ModelBundle, ModelContract, ModelRegistry
-from photofeed.offline_store.tables import ENGAGEMENT
 from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
 from photofeed.settings import Settings
 from training.champion import bundle_scores
-from training.dataset import Dataset, build
+from training.dataset import Dataset, Origin, build, impressions
 from training.evaluate import MODEL, Evaluation, evaluate
-from training.impressions import read_impressions
 from training.online_parity import feature_differences
 from training.sources import Sources
 from training.window import Window
@@ -161,7 +159,7 @@ def _skew(
     if judged is None:
         missing["skew"] = missing["judged"]
         return None
-    shown = read_impressions(sources.logs.parts(ENGAGEMENT, judged.window), judged.window)
+    shown = impressions(sources, judged.window, Origin.JOINED)
     return feature_differences(settings, sources, shown, rows, datetime.now(UTC))
 
 

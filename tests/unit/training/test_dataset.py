@@ -16,7 +16,7 @@ from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_ma
 from photofeed.object_store import InMemoryObjectStore
 from photofeed.offline_store.lake import Lake
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
-from training.dataset import Dataset, build
+from training.dataset import Dataset, Origin, build
 from training.errors import EmptyWindowError, FeaturesError, OneClassError
 from training.raw_logs import RawLogs
 from training.sources import Sources
@@ -43,6 +43,15 @@ LOG_SCHEMA = pa.schema(
         *[(name, pa.int64()) for name in ("user_id", "creator_id", "post_id", "topic_id")],
         *[(name, pa.int32()) for name in ("position", "dwell_ms")],
         ("occurred_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+PAGES_SCHEMA = pa.schema(
+    [
+        *[("slate_id", pa.string()), ("user_id", pa.int64()), ("post_id", pa.int64())],
+        *[(moment, pa.timestamp("us", tz="UTC")) for moment in ("served_at", "ranked_at")],
+        *[("feature_names", pa.list_(pa.string())), ("features", pa.list_(pa.float32()))],
     ]
 )
 
@@ -128,10 +137,18 @@ class World:
         for event in self.events if events is None else events:
             by_hour[event["occurred_at"].strftime("day=%Y-%m-%d/hour=%H")].append(event)
         for hour, rows in by_hour.items():
-            sink = pa.BufferOutputStream()
-            pq.write_table(pa.Table.from_pylist(rows, LOG_SCHEMA), sink)
-            key = f"engagement/{hour}/{name}.parquet"
-            self.objects.put(BUCKET, key, sink.getvalue().to_pybytes(), "application/vnd.apache.parquet")
+            self._put(f"engagement/{hour}/{name}.parquet", pa.Table.from_pylist(rows, LOG_SCHEMA))
+
+    def served(self, ranked_at: datetime, *pages: dict[str, Any], name: str = "part-0", slate: str = "s1") -> None:
+        """Archive what was served of a slate: posts with features, and the names these go by."""
+        whose = {"slate_id": slate, "user_id": 1, "ranked_at": ranked_at, "served_at": ranked_at}
+        table = pa.Table.from_pylist([whose | page for page in pages], PAGES_SCHEMA)
+        self._put(f"feed_served/{ranked_at:day=%Y-%m-%d/hour=%H}/{name}.parquet", table)
+
+    def _put(self, key: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        self.objects.put(BUCKET, key, sink.getvalue().to_pybytes(), "application/vnd.apache.parquet")
 
 
 @pytest.fixture
@@ -173,6 +190,53 @@ def test_features_are_those_known_when_the_slate_was_ranked(world: World) -> Non
         )
     world.write()
     assert _column(build(world.sources, DAY), "sharpness") == [pytest.approx(np.nan, nan_ok=True), 2.0]
+
+
+def _page(post: int, names: tuple[str, ...], value: float | None) -> dict[str, Any]:
+    values = [value if name == "sharpness" else 0.5 for name in names]
+    return {"post_id": post, "feature_names": list(names), "features": values}
+
+
+def test_features_are_those_that_were_served(world: World) -> None:
+    """By their names, in whatever order that release had them; one that was not known is missing."""
+    _one_slate(world)
+    world.history.push("post_content", {"post_id": 10}, NOON, sharpness=9.0)
+    longer = (*reversed(FEATURE_NAMES), "of_a_later_release")
+    world.served(NOON, _page(10, longer, 7.0), _page(11, longer, None))
+    world.write()
+    for origin in (Origin.SERVED, Origin.EITHER):
+        dataset = build(world.sources, DAY, origin=origin)
+        assert _column(dataset, "sharpness") == [7.0, pytest.approx(np.nan, nan_ok=True)]
+        assert _column(dataset, "aspect") == [0.5, 0.5]
+        assert dataset.labels.tolist() == [0, 2]
+    assert _column(build(world.sources, DAY, origin=Origin.JOINED), "sharpness")[0] == 9.0
+
+
+def test_what_was_not_served_with_todays_features_is_joined_as_of_the_ranking(world: World) -> None:
+    """A page by popularity, without features; a release that lacked one; a post that the log does not know."""
+    _one_slate(world)
+    for post, position in ((12, 2), (13, 3)):
+        world.happened("impression", NOON + 4 * SECOND, post=post, position=position)
+    for post in (10, 11, 12, 13):
+        world.history.push("post_content", {"post_id": post}, NOON - SECOND, sharpness=2.0 + post)
+        world.history.push("post_content", {"post_id": post}, NOON + SECOND / 2, sharpness=99.0)
+    shorter = tuple(name for name in FEATURE_NAMES if name != "aspect")
+    nothing: dict[str, Any] = {"post_id": 10, "feature_names": None, "features": []}
+    world.served(NOON, nothing, _page(11, shorter, 7.0), _page(12, FEATURE_NAMES, 7.0))
+    world.write()
+    told: list[tuple[int, int]] = []
+    dataset = build(world.sources, DAY, lambda done, rows: told.append((done, rows)))
+    # nobody knows when the last one was ranked: before the slate's first impression
+    assert _column(dataset, "sharpness") == [12.0, 13.0, 7.0, 99.0]
+    assert told == [(3, 3)]
+
+
+def test_a_log_without_any_features_of_today_is_no_training_set(world: World) -> None:
+    _one_slate(world)
+    world.served(NOON, _page(10, FEATURE_NAMES[1:], 7.0))
+    world.write()
+    with pytest.raises(EmptyWindowError, match="none of 2 impressions"):
+        build(world.sources, DAY, origin=Origin.SERVED)
 
 
 def test_counters_fade_to_the_moment_the_slate_was_ranked(world: World) -> None:
