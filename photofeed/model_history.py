@@ -90,11 +90,21 @@ def recorded_aliases(connection: Connection[DictRow], model: str) -> dict[str, s
 
 def moves(settings: Settings, model: str, alias: str | None = None, limit: int = 100) -> list[Move]:
     """The newest moves, newest first; of one alias, or of all."""
+    with database.connect(settings) as connection:
+        return _newest(connection, model, alias, limit)
+
+
+def newest_move(connection: Connection[DictRow], model: str, alias: str) -> Move | None:
+    """The last move of an alias, None where it was never moved."""
+    return next(iter(_newest(connection, model, alias, 1)), None)
+
+
+def _newest(connection: Connection[DictRow], model: str, alias: str | None, limit: int) -> list[Move]:
     query = """
         select at, model, alias, version, former, actor, reason from model_moves
         where model = %(model)s and (%(alias)s::text is null or alias = %(alias)s) order by id desc limit %(limit)s
     """
-    with database.connect(settings) as connection, connection.cursor(row_factory=class_row(Move)) as cursor:
+    with connection.cursor(row_factory=class_row(Move)) as cursor:
         return cursor.execute(query, {"model": model, "alias": alias, "limit": limit}).fetchall()
 
 

@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 
 LOADS = Counter("photofeed_model_loads", "Attempts to load a model, by outcome", ["outcome"])
 LIVE_VERSION = Gauge("photofeed_model_version", "Version of the model that ranks; 0 while there is none")
-REFUSED_VERSION = Gauge("photofeed_model_refused_version", "Champion that failed the checks; 0 while it passes them")
+REFUSED_VERSION = Gauge(
+    "photofeed_model_refused_version", "Champion that cannot be fetched or failed the checks; 0 while it ranks"
+)
 
 
 class UnfitModelError(PermanentError):
@@ -98,6 +100,7 @@ class ModelSlot:
         try:
             model = held[version] if version in held else await anyio.to_thread.run_sync(self._load, version)
         except RetryableError as error:
+            REFUSED_VERSION.set(int(version))  # the alarm for now: it is tried again
             log.warning("model not fetched yet", version=version, error=str(error))
         except (PhotofeedError, ScorerError) as error:
             self._refuse(version)

@@ -76,6 +76,8 @@ def promote(
 def roll_back(settings: Settings, why: str = ROLLED_BACK) -> tuple[str, str]:
     """Swap `champion` and `previous`, so that a second rollback takes the first back.
 
+    A champion that was moved in MLflow itself gives way to the one before it: `previous` knows nothing of such moves.
+
     Returns the version that was champion and the one that is.
 
     Raises:
@@ -84,7 +86,8 @@ def roll_back(settings: Settings, why: str = ROLLED_BACK) -> tuple[str, str]:
     """
     with _moving(settings) as aliases:
         registry = aliases.registry
-        champion, previous = registry.current_version(CHAMPION), registry.current_version(PREVIOUS)
+        champion = registry.current_version(CHAMPION)
+        previous = aliases.moved_away_outside(champion) or registry.current_version(PREVIOUS)
         if champion is None or previous is None:
             raise NoPreviousError(f"{settings.model_name} has no {PREVIOUS} version to roll back to")
         aliases.move_champion(champion, previous, why)
@@ -130,6 +133,14 @@ class _Aliases:
         if former is not None:
             moves[PREVIOUS] = (self.registry.current_version(PREVIOUS), former)
         self.move(moves | {CHAMPION: (former, version)}, why)
+
+    def moved_away_outside(self, champion: str | None) -> str | None:
+        """Whom `champion` took the place of in MLflow itself; None where it did not come to stand there so."""
+        known = model_history.recorded_aliases(self.connection, self.model).get(CHAMPION)
+        if known != champion:  # moved so lately that no server has noted it
+            return known
+        newest = model_history.newest_move(self.connection, self.model, CHAMPION)
+        return newest.former if newest and newest.actor == model_history.OUTSIDE else None
 
     def move(self, moves: Mapping[str, tuple[str | None, str]], why: str) -> None:
         """Move aliases, alias -> (former, version), in their order; nothing is written down if MLflow fails."""

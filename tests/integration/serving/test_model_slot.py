@@ -119,6 +119,26 @@ def test_a_model_that_fails_the_checks_is_refused_alarmed_and_the_old_one_ranks_
     assert REGISTRY.get_sample_value("photofeed_model_loads_total", {"outcome": "refused"}) == before + 1
 
 
+def test_a_version_without_files_is_alarmed_and_the_old_one_ranks_on(models: "Models") -> None:
+    """MLflow answers for it as if its own storage were away, so servers go on trying; somebody must know."""
+    good = models.register()
+    run = models.client.create_run(models.client.get_experiment_by_name("Default").experiment_id).info
+    empty = models.client.create_model_version(models.settings.model_name, f"{run.artifact_uri}/model", run.run_id)
+    models.point(CHAMPION, good)
+
+    async def follow(slot: ModelSlot) -> None:
+        assert await _live(slot) == good
+        models.point(CHAMPION, empty.version)
+        assert await _live(slot) == good
+        assert REGISTRY.get_sample_value("photofeed_model_refused_version") == int(empty.version)
+        models.point(CHAMPION, good)
+        assert await _live(slot) == good
+        assert REGISTRY.get_sample_value("photofeed_model_refused_version") == 0
+
+    with ModelRegistry.connect(models.settings) as registry:
+        asyncio.run(follow(ModelSlot(models.settings, registry)))
+
+
 def test_a_text_that_is_no_model_is_refused(models: "Models") -> None:
     models.point(CHAMPION, models.register(text="tree\nversion=v4\n"))
     with ModelRegistry.connect(models.settings) as registry, capture_logs() as logs:

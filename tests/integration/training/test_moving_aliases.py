@@ -76,6 +76,18 @@ def test_a_champion_that_passes_once_more_has_not_moved(models: "Models") -> Non
     assert len(_history(models)) == 1
 
 
+def test_a_rollback_takes_back_a_move_that_was_made_in_mlflow(models: "Models") -> None:
+    first, second, third = (models.register(seed=seed) for seed in range(3))
+    _move_champion(models, None, first)
+    _move_champion(models, first, second)
+    models.point(CHAMPION, third)
+    note_outside_moves(models.settings, models.settings.model_name, {CHAMPION: third, PREVIOUS: first})
+    assert roll_back(models.settings) == (third, second)
+    assert roll_back(models.settings) == (second, third)
+    models.point(CHAMPION, first)  # and nobody has noted it yet
+    assert roll_back(models.settings) == (first, third)
+
+
 def test_nobody_rewrites_history(models: "Models") -> None:
     _move_champion(models, None, models.register())
     before = _history(models)
