@@ -2,13 +2,15 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from ingestion.archive import Archive
 from ingestion.celebrities import Celebrities
-from ingestion.engagement.counted_events import DeposedError, RedisCountedEvents
+from ingestion.engagement.counted_events import DeposedError, EmptiedError, RedisCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
@@ -35,7 +37,6 @@ from photofeed import database, topics
 from photofeed.cdn import connect_cdn
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
-from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.compaction import Compaction
@@ -46,6 +47,8 @@ from photofeed.worker import Handler, Worker
 
 if TYPE_CHECKING:
     from ingestion.engagement.backfill import Backfilled
+
+log = structlog.get_logger(__name__)
 
 Run = Callable[[], None]
 
@@ -120,16 +123,16 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
             # Rows of posts and creators are read, changed and written by one worker at a time.
             with database.connect(settings) as connection:
                 if database.wait_to_lead(connection, database.FEATURES_LEADER, stop):
-                    pipeline.lead()
+                    _lead(pipeline, settings, store, client)
                     _worker(
                         owned,
                         settings,
                         topics.FEATURES_GROUP,
-                        _until_deposed(pipeline.handle, stop),
+                        lambda envelopes: _in_office(lambda: pipeline.handle(envelopes), stop),
                         stop,
                         batch_size=_FEATURES_MESSAGES,
                         linger_seconds=_FEATURES_LINGER_SECONDS,
-                        idle=pipeline.settle,
+                        idle=lambda: _in_office(pipeline.settle, stop),
                     ).run()
 
         yield run
@@ -141,6 +144,7 @@ def backfill_view(settings: Settings, name: str) -> "Backfilled":
     Raises:
         NotFoundError: no such view of counters is applied.
         ConflictError: a features worker is running, or the archive is behind it.
+        EmptiedError: Redis was emptied; rebuild it first.
     """
     from ingestion.engagement.backfill import backfill  # noqa: PLC0415  Feast again, and DuckDB
     from ingestion.engagement.counted_log import counted_log  # noqa: PLC0415
@@ -155,7 +159,8 @@ def backfill_view(settings: Settings, name: str) -> "Backfilled":
         views = {view.name: view for view in load_counter_views(store)}
         if name not in views:
             raise NotFoundError(f"there is no view of counters {name!r}; there are {', '.join(views)}")
-        engagement_pipeline(store, client).lead()  # what a worker that died had decided belongs to the other views
+        # what a worker that died had decided belongs to the other views
+        _lead(engagement_pipeline(store, client), settings, store, client)
         lake, counted = open_lake(settings), RedisCountedEvents(client, worker=_FEATURES)
         return backfill(store, lake, client, views[name], counted_log(lake, settings.bucket_lake, counted))
 
@@ -291,14 +296,20 @@ def _worker(
     )
 
 
-def _until_deposed(handle: Handler, stop: threading.Event) -> Handler:
-    """A handler that ends the worker once another one leads: what this one would decide is no longer asked for."""
+def _lead(pipeline: EngagementPipeline, settings: Settings, store: Any, client: RedisClient) -> None:
+    """Be the one who turns events into features, unless that would be to count from nothing."""
+    from photofeed.offline_store.rebuild import is_emptied  # noqa: PLC0415  Feast: seconds no other worker needs
 
-    def guarded(envelopes: Sequence[Envelope]) -> None:
-        try:
-            handle(envelopes)
-        except DeposedError:
-            stop.set()
-            raise
+    if is_emptied(store, open_lake(settings), client):
+        raise EmptiedError
+    pipeline.lead()
 
-    return guarded
+
+def _in_office(work: Run, stop: threading.Event) -> None:
+    """Work, and end the worker where what it would decide is asked for no longer, or would be wrong."""
+    try:
+        work()
+    except (DeposedError, EmptiedError) as error:
+        log.error("the features worker ends", reason=str(error))
+        stop.set()
+        raise

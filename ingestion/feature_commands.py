@@ -12,7 +12,7 @@ app = typer.Typer(help="Features.")
 def rebuild() -> None:
     """Restore every online feature from its history, into a Redis that was emptied or lost rows.
 
-    Stop the features worker first: it would go on from nothing for whom it finds no row.
+    The features worker has stopped by then, or is to be stopped: it would count from nothing for whom it finds no row.
     """
     from photofeed import database  # noqa: PLC0415  `photofeed --help` stays fast
     from photofeed.errors import ConflictError  # noqa: PLC0415

@@ -46,6 +46,11 @@ def seen_key(user_id: int) -> str:
     return f"seen:{user_id}"
 
 
+def features_term_key(worker: str = "features") -> str:
+    """How often a features worker began; of one that is gone, Redis was emptied, and its counters with it."""
+    return f"features:term:{worker}"
+
+
 def hidden_key(user_id: int) -> str:
     """Key of what a user has hidden or reported."""
     return f"hidden:{user_id}"

@@ -17,10 +17,10 @@ from redis import WatchError
 from ingestion.engagement.accumulate import CounterRows
 from photofeed.errors import RetryableError
 from photofeed.features.event_columns import EventColumns
-from photofeed.timelines import RedisClient
+from photofeed.timelines import RedisClient, features_term_key
 
 WINDOW_SECONDS = 8 * 86_400  # how long an event id is remembered: longer than the event log keeps events
-_PENDING, _TERM = "features:pending", "features:term"
+_PENDING = "features:pending"
 _COUNTED = "counted:"
 _SCANNED_AT_ONCE = 1_000
 _DAY_SECONDS = 86_400
@@ -30,6 +30,15 @@ class DeposedError(RetryableError):
     """Another worker has taken over: this one may not decide anything any more. The other one does the work."""
 
     code = "deposed"
+
+
+class EmptiedError(RetryableError):
+    """Redis has lost the counters: to go on would be to count from nothing. Events wait until they are restored."""
+
+    code = "emptied"
+
+    def __init__(self) -> None:
+        super().__init__("Redis was emptied: run `photofeed features rebuild`, then start the features worker again")
 
 
 class CountedEvents(Protocol):
@@ -46,6 +55,7 @@ class CountedEvents(Protocol):
 
         Raises:
             DeposedError: somebody else leads by now; nothing was written.
+            EmptiedError: Redis has lost what was counted; nothing was written.
         """
 
     def pending(self) -> list[CounterRows]:
@@ -56,6 +66,7 @@ class CountedEvents(Protocol):
 
         Raises:
             DeposedError: they are somebody else's by now.
+            EmptiedError: Redis has lost them.
         """
 
 
@@ -64,7 +75,7 @@ class RedisCountedEvents:
 
     def __init__(self, client: RedisClient, worker: str) -> None:
         self._redis = client
-        self._pending_key, self._term_key = f"{_PENDING}:{worker}", f"{_TERM}:{worker}"
+        self._pending_key, self._term_key = f"{_PENDING}:{worker}", features_term_key(worker)
         self._term = 0
 
     def lead(self) -> None:
@@ -118,7 +129,9 @@ class RedisCountedEvents:
         with pipeline:
             pipeline.watch(self._term_key)
             term = pipeline.get(self._term_key)
-            if term is not None and int(term) != self._term:  # none: Redis was emptied, nobody else has begun
+            if term is None and self._term:
+                raise EmptiedError
+            if term is not None and int(term) != self._term:
                 raise DeposedError("another worker turns engagement into features now")
             pipeline.multi()
             yield pipeline

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from ingestion.engagement.accumulate import CounterRows, accumulate, touch
-from ingestion.engagement.counted_events import CountedEvents
+from ingestion.engagement.counted_events import CountedEvents, EmptiedError
 from ingestion.engagement.feature_sink import FeatureSink
 from ingestion.engagement.feed_memory import FeedMemory, likes_of
 from ingestion.engagement.post_content import post_content_columns
@@ -60,14 +60,24 @@ class EngagementPipeline:
         self._flush()
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
-        """Give every event of the batch its effect, once."""
+        """Give every event of the batch its effect, once.
+
+        Raises:
+            EmptiedError: Redis has lost the counters; history has all that was counted before this batch.
+        """
         self._recover()
-        self._certain = False
+        self._certain, before = False, len(self._gathered)
         self._add_posts([PublishedPost.from_payload(e.payload) for e in envelopes if e.type == "photo.processed"])
         payloads = [each for e in envelopes if e.type == "engagement" for each in engagement_payloads(e)]
         events = _decode(payloads)
-        for start in range(0, len(events), MOST_EVENTS):
-            self._count(events.part(start, start + MOST_EVENTS))
+        try:
+            for start in range(0, len(events), MOST_EVENTS):
+                self._count(events.part(start, start + MOST_EVENTS))
+        except EmptiedError:
+            # nowhere else any more, and their messages are done; those of this batch will come again
+            self.sink.push_offline(self._gathered[:before])
+            self._gathered = []
+            raise
         if time.monotonic() - self._gathering_since >= self.gather_seconds:
             self._flush()
         self._certain = True

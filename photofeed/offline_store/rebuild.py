@@ -12,7 +12,7 @@ from feast import FeatureStore, FeatureView
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.writer import PackedWriter
-from photofeed.timelines import RedisClient
+from photofeed.timelines import RedisClient, features_term_key
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,17 @@ def rebuild_online(store: FeatureStore, lake: Lake, client: RedisClient) -> dict
         redis.RedisError: Redis cannot be reached.
     """
     rebuilt = {view.name: _rebuild(store, lake, client, view) for view in store.list_feature_views()}
+    client.set(features_term_key(), 0, nx=True)
     log.info("online features rebuilt", **rebuilt)
     return rebuilt
+
+
+def is_emptied(store: FeatureStore, lake: Lake, client: RedisClient) -> bool:
+    """Whether Redis lost what the lake has history of: a worker would count on from nothing, and rebuild keep that."""
+    if client.exists(features_term_key()):
+        return False
+    folders = [LakeFolder.from_uri(view.batch_source.path) for view in store.list_feature_views()]
+    return any(next(iter(lake.objects.keys(folder.bucket, folder.key("day="))), None) for folder in folders)
 
 
 def _rebuild(store: FeatureStore, lake: Lake, client: RedisClient, view: FeatureView) -> int:

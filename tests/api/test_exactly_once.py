@@ -4,21 +4,27 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from ingestion import feature_commands
 from ingestion.bootstrap import engagement_pipeline
 from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
-from ingestion.engagement.counted_events import DeposedError, RedisCountedEvents
+from ingestion.engagement.counted_events import DeposedError, EmptiedError, RedisCountedEvents
 from ingestion.engagement.feature_sink import FeatureSink
 from ingestion.engagement.pipeline import EngagementPipeline
+from photofeed.embedded.stack import EmbeddedStack
 from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.features.counters import CounterView
 from photofeed.features.event_columns import EventColumns
+from photofeed.offline_store.lake import open_lake
+from photofeed.offline_store.rebuild import is_emptied
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import PackedReader
 from photofeed.timelines import RedisClient, connect_redis
@@ -118,16 +124,16 @@ def store(settings: "Settings") -> Iterator[Any]:
     close_feature_store(store)
 
 
-def _log(first_id: int) -> InMemoryEventLog:
-    """Distinct events of the last two days in any order, a fifth of the messages twice, in a log of 4 partitions."""
+def _log(first_id: int, count: int = EVENTS, repeated: float = 0.2) -> InMemoryEventLog:
+    """Distinct events of the last two days in any order, some of the messages twice, in a log of 4 partitions."""
     rng = np.random.default_rng(11)
     now = datetime.now(UTC).timestamp()
     # most are punctual, in the order in which they occur; a tenth is late
-    late = np.where(rng.random(EVENTS) < 0.1, rng.random(EVENTS) * LATE_SECONDS, rng.random(EVENTS))
-    moments = np.linspace(now - 3600, now, EVENTS) - late
-    actions = rng.choice(len(Action), EVENTS)
-    posts = rng.zipf(1.3, EVENTS) % 500 + first_id
-    users = np.repeat(rng.integers(0, 300, EVENTS // EVENTS_A_MESSAGE), EVENTS_A_MESSAGE) + first_id
+    late = np.where(rng.random(count) < 0.1, rng.random(count) * LATE_SECONDS, rng.random(count))
+    moments = np.linspace(now - 3600, now, count) - late
+    actions = rng.choice(len(Action), count)
+    posts = rng.zipf(1.3, count) % 500 + first_id
+    users = np.repeat(rng.integers(0, 300, count // EVENTS_A_MESSAGE), EVENTS_A_MESSAGE) + first_id
     kinds = list(Action)
     events = [
         EngagementEvent(
@@ -145,9 +151,9 @@ def _log(first_id: int) -> InMemoryEventLog:
     ]
     messages = [
         engagement_envelope(events[start].user_id, events[start : start + EVENTS_A_MESSAGE])
-        for start in range(0, EVENTS, EVENTS_A_MESSAGE)
+        for start in range(0, count, EVENTS_A_MESSAGE)
     ]
-    again = [messages[place] for place in rng.integers(0, len(messages), len(messages) // 5)]
+    again = [messages[place] for place in rng.integers(0, len(messages), int(len(messages) * repeated))]
     log = InMemoryEventLog()
     log.publish(ENGAGEMENT.name, [*messages, *again])
     return log
@@ -282,3 +288,43 @@ def test_of_several_workers_that_begin_at_once_the_last_to_lead_decides(store: A
     reader = PackedReader([row_schema(store.get_feature_view(view.name), store.project)], client=client)
     row = reader.read({"user_id": np.array([first_id])})[view.name]
     assert row.values["events_total"].tolist() == [30.0]
+
+
+def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
+    stack: "EmbeddedStack", settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted and not yet history included: online features are those of all events, afterwards, too."""
+    valkey = EmbeddedStack(tmp_path)
+    valkey.start(servers=("valkey",))
+    redis_url = valkey.settings().redis_url
+    monkeypatch.setenv("PHOTOFEED_STATE_DIR", str(stack.state.path))
+    monkeypatch.setenv("PHOTOFEED_REDIS_URL", redis_url.get_secret_value())
+    settings = settings.model_copy(update={"redis_url": redis_url})
+    log = _log(uuid.uuid4().int % 2**40 + 2**52, 6_000, repeated=0)
+    store, lake = open_feature_store(settings), open_lake(settings)
+    try:
+        with connect_redis(settings) as client:
+            pipeline, consumer = engagement_pipeline(store, client), log.consumer("features", [ENGAGEMENT])
+            pipeline.gather_seconds = 3600  # much is pending when it happens
+            pipeline.lead()
+            for _ in range(3):
+                pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
+                consumer.commit()
+            assert not is_emptied(store, lake, client)
+            client.flushall()
+            with pytest.raises(EmptiedError):
+                pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
+            assert is_emptied(store, lake, client)
+            assert not list(client.scan_iter("*user_activity*"))
+            told = CliRunner().invoke(feature_commands.app, ["rebuild"])
+            assert told.exit_code == 0, told.output
+            assert not is_emptied(store, lake, client)
+            pipeline, consumer = engagement_pipeline(store, client), log.consumer("features", [ENGAGEMENT])
+            pipeline.lead()
+            while messages := consumer.poll(100, 0):
+                pipeline.handle([Envelope.decode(message.value) for message in messages])
+                consumer.commit()
+            assert _check(store, client, _distinct(log)) > 10_000
+    finally:
+        close_feature_store(store)
+        valkey.stop()

@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 from ingestion.engagement.accumulate import CounterRows
-from ingestion.engagement.counted_events import CountedEvents, DeposedError, InMemoryCountedEvents, RedisCountedEvents
+from ingestion.engagement.counted_events import (
+    CountedEvents,
+    DeposedError,
+    EmptiedError,
+    InMemoryCountedEvents,
+    RedisCountedEvents,
+)
 from photofeed.events import Action, EngagementEvent
 from photofeed.features.event_columns import EventColumns
-from photofeed.timelines import connect_redis
+from photofeed.timelines import connect_redis, features_term_key
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -77,5 +83,17 @@ def test_who_was_deposed_decides_nothing_any_more(stack: "EmbeddedStack") -> Non
             old.mark(event, [ROWS])
         assert len(new.uncounted(event)) == 1
         new.mark(event, [])
-        client.delete(f"features:term:{worker}")
-        new.mark(_events(uuid.uuid4().hex), [])  # Redis was emptied: nobody else has begun
+
+
+def test_who_led_before_redis_was_emptied_does_not_go_on_from_nothing(stack: "EmbeddedStack") -> None:
+    with connect_redis(stack.settings()) as client:
+        worker, event = uuid.uuid4().hex, _events(uuid.uuid4().hex)
+        counted = RedisCountedEvents(client, worker)
+        counted.lead()
+        counted.mark(_events(uuid.uuid4().hex), [ROWS])
+        client.delete(features_term_key(worker))
+        with pytest.raises(EmptiedError, match="photofeed features rebuild"):
+            counted.mark(event, [ROWS])
+        with pytest.raises(EmptiedError):
+            counted.pushed()
+        assert len(counted.uncounted(event)) == len(counted.pending()) == 1

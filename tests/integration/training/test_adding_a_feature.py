@@ -145,6 +145,7 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
     store = open_feature_store(world.settings)
     try:
         pipeline = engagement_pipeline(store, world.client)
+        pipeline.lead()
         pipeline.handle(since)
         for part in (before, coming):
             archive.handle(part)
