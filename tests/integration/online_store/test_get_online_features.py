@@ -1,12 +1,18 @@
 """Stock `FeatureStore.get_online_features` on the plug-in: the answer Feast's own way of assembling it would give."""
 
 import asyncio
+import json
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,3 +130,43 @@ def test_the_fast_reader_sees_what_feast_sees(store: FeatureStore, stack: "Embed
         assert [None if np.isnan(value) else value for value in column.tolist()] == expected[name]
     assert rows["pairs"].found.tolist() == [value is not None for value in expected["affinity"]]
     assert rows["site"].values["visits"].tolist() == [42]
+
+
+def test_feast_serve_answers_over_http_what_the_store_answers(
+    store: FeatureStore, stack: "EmbeddedStack", asked: Any, tmp_path: Path
+) -> None:
+    references = ["users:age", "pairs:affinity", "pairs:words", "site:visits"]
+    expected = store.get_online_features(references, asked).to_dict()
+    repo = {
+        "project": store.project,
+        "provider": "local",
+        "registry": store.config.registry.path,
+        "online_store": {
+            "type": "photofeed.online_store.store.PackedRedisOnlineStore",
+            "redis_url": stack.settings().redis_url.get_secret_value(),
+        },
+        "entity_key_serialization_version": 3,
+    }
+    (tmp_path / "feature_store.yaml").write_text(json.dumps(repo))
+    entities = {name: [row[name] for row in asked] for name in ("user_id", "handle")}
+    with _feast_serve(tmp_path) as url, httpx.Client(transport=httpx.HTTPTransport(retries=9), timeout=60) as http:
+        reply = http.post(f"{url}/get-online-features", json={"features": references, "entities": entities})
+    assert reply.is_success, reply.text
+    answer = reply.json()
+    columns = dict(
+        zip(answer["metadata"]["feature_names"], [result["values"] for result in answer["results"]], strict=True)
+    )
+    assert columns == expected
+
+
+@contextmanager
+def _feast_serve(repo: Path) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    feast = Path(sys.executable).with_name("feast")
+    command = [str(feast), "-c", str(repo), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    with (repo / "serve.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:  # noqa: S603
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
