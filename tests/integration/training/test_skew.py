@@ -112,7 +112,7 @@ def test_both_ways_to_a_training_set_give_the_same_rows_columns_and_values(serve
 def test_the_command_says_so(served: Served, monkeypatch: pytest.MonkeyPatch, stack: "EmbeddedStack") -> None:
     monkeypatch.setenv("PHOTOFEED_STATE_DIR", str(stack.state.path))
     until = served.window.end.strftime("%Y-%m-%dT%H:%M:%S")
-    days = (served.window.end - served.window.start).total_seconds() / 86_400
+    days = max((served.window.end - served.window.start).total_seconds() / 86_400, 0.0001)  # of the option, the least
     said = CliRunner().invoke(app, ["--days", str(days), "--until", until])
     assert said.exit_code == 0, said.output
     assert f"{len(FEATURE_NAMES)} features: largest difference 0" in said.output
