@@ -24,7 +24,10 @@ log = structlog.get_logger(__name__)
 
 def feast_environment(settings: Settings) -> dict[str, str]:
     """The variables that feature_repo/feature_store.yaml and its sources are written with."""
+    offline_store = "SparkLakeOfflineStore" if settings.spark_master else "LakeOfflineStore"
     return {
+        "PHOTOFEED_FEAST_OFFLINE_STORE": f"photofeed.offline_store.{offline_store}",
+        "PHOTOFEED_FEAST_SPARK_MASTER": settings.spark_master,
         "PHOTOFEED_FEAST_REGISTRY_URL": settings.sqlalchemy_url,
         "PHOTOFEED_FEAST_REDIS_URL": settings.redis_url.get_secret_value(),
         "PHOTOFEED_FEAST_S3_ENDPOINT_URL": settings.s3_endpoint_url,

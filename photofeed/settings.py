@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     bucket_variants: str = "photofeed-variants"
     bucket_lake: str = "photofeed-lake"
     feature_repo: Path = Path("feature_repo")
+    spark_master: str = Field(default="", description="Joins training sets on this Spark cluster; in-process without")
     compact_seconds: float = Field(default=600.0, gt=0, description="How often small parts of the lake are merged")
 
     # who may call: HS256 with a shared secret in dev, RS256 by JWKS in production

@@ -42,6 +42,8 @@ class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # fea
     region: StrictStr = "us-east-1"
     cache_dir: Path
     """Where parts are mirrored to; may be shared by processes, and removed at any time."""
+    spark_master: StrictStr | None = None
+    """Only SparkLakeOfflineStore asks for it; so one feature_store.yaml does for both."""
     filter_by_created_timestamp: bool = True
     """Leave out rows created after the moment asked for. Without it rows that came late leak into training."""
 
@@ -64,7 +66,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
             entities: of the repo; those the view does not have are fine.
         """
         schema = history_schema(feature_view, entities)
-        _lake(config).declare(LakeFolder.from_uri(feature_view.batch_source.path), schema)
+        lake_of(config).declare(LakeFolder.from_uri(feature_view.batch_source.path), schema)
 
     @staticmethod
     def get_historical_features(
@@ -86,7 +88,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
             registry=registry,
             project=project,
             full_feature_names=full_feature_names,
-            data_source_reader=_reader(config, _hours_before(entity_df, feature_views)),
+            data_source_reader=_reader(config, hours_before(entity_df, feature_views)),
             data_source_writer=_refuse_to_persist,
             filter_by_created_timestamp=filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp,
         )
@@ -155,7 +157,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         Raises:
             ValueError: columns missing or unknown, or of another type.
         """
-        lake, source = _lake(config), feature_view.batch_source
+        lake, source = lake_of(config), feature_view.batch_source
         folder = LakeFolder.from_uri(source.path)
         schema = lake.schema(folder)
         moments = [name for name in (source.timestamp_field, source.created_timestamp_column) if name]
@@ -180,10 +182,10 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         self, config: RepoConfig, data_source: DataSource
     ) -> Sequence[tuple[str, str]]:
         """Columns of the source as it was declared."""
-        return names_and_types(_lake(config).schema(LakeFolder.from_uri(data_source.path)))
+        return names_and_types(lake_of(config).schema(LakeFolder.from_uri(data_source.path)))
 
 
-def _hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
+def hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
     """The hours that can hold the answer: to the last moment asked for, from as long before the first as rows live."""
     moments = pd.to_datetime(entity_df[infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))], utc=True)
     if moments.empty:
@@ -195,7 +197,7 @@ def _hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours
 
 def _reader(config: RepoConfig, hours: Hours) -> Callable[[DataSource, str], Any]:
     def read(data_source: DataSource, _repo_path: str) -> Any:
-        lake, folder = _lake(config), LakeFolder.from_uri(data_source.path)
+        lake, folder = lake_of(config), LakeFolder.from_uri(data_source.path)
         files = [lake.mirror_schema(folder), *lake.mirror(folder, hours)]
         # no columns from folder names: `day` and `hour` may well be features
         return ibis.read_parquet([str(path) for path in files], union_by_name=True, hive_partitioning=False)
@@ -207,7 +209,8 @@ def _refuse_to_persist(*_: Any) -> None:
     raise PermanentError("saved datasets are not kept in the lake: write the job's to_arrow() where you want it")
 
 
-def _lake(config: RepoConfig) -> Lake:
+def lake_of(config: RepoConfig) -> Lake:
+    """The lake that the store's configuration names."""
     store = config.offline_store
     return _open_lake(store.endpoint_url, store.region, store.access_key, store.secret_key, store.cache_dir)
 

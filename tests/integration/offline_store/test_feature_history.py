@@ -13,7 +13,7 @@ from photofeed.errors import NotFoundError
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.quarantine import quarantined
 from photofeed.offline_store.rebuild import rebuild_online
-from photofeed.offline_store.store import LakeOfflineStore, _lake
+from photofeed.offline_store.store import LakeOfflineStore, lake_of
 
 # ibis asks DuckDB by a name that DuckDB gave up
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -151,7 +151,7 @@ def test_online_features_are_rebuilt_from_history_to_the_bit(features: Features)
     for batch in (pairs.iloc[first : first + 50] for first in range(0, 400, 50)):
         store.push("pair_stats", batch.reset_index(drop=True), to=PushMode.ONLINE_AND_OFFLINE)
     store.push("post_stats", post_rows(post_id=[1, 2], likes=[0.1, 0.2]), to=PushMode.ONLINE_AND_OFFLINE)
-    lake = _lake(store.config)
+    lake = lake_of(store.config)
     with redis.Redis.from_url(store.config.online_store.redis_url) as client:
 
         def online() -> dict[bytes, Any]:
@@ -185,7 +185,7 @@ def test_a_row_that_breaks_its_contract_waits_in_quarantine_and_the_others_are_k
     asked = pd.DataFrame({"post_id": [1, 2], "event_timestamp": [NOON, NOON]})
     answer = features.store.get_historical_features(asked, ["post_stats:likes"]).to_df().sort_values("post_id")
     assert answer["likes"].tolist() == [1.0, pytest.approx(np.nan, nan_ok=True)]
-    found = quarantined(_lake(features.store.config), features.folder.bucket, began).to_pylist()
+    found = quarantined(lake_of(features.store.config), features.folder.bucket, began).to_pylist()
     assert [row["reason"] for row in found if row["table"] == "post_stats"] == ["likes: is infinite (inf)"]
 
 
@@ -214,6 +214,6 @@ def test_a_column_that_was_added_later_reads_as_null_in_older_rows(features: Fea
 
 
 def mirror(features: Features, view: str) -> list[Any]:
-    lake: Lake = _lake(features.store.config)
+    lake: Lake = lake_of(features.store.config)
     folder: LakeFolder = features.history(view)
     return list(lake.mirror(folder))
