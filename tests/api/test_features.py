@@ -61,9 +61,12 @@ def seen_by_model(app: "App") -> Any:
 
 
 def test_the_next_feed_request_sees_what_was_done(app: "App", features: Worker, store: Any, seen_by_model: Any) -> None:
-    author, viewer = app.person(), app.person()
-    viewer.call("PUT", f"/v1/users/{author.id}/follow")
-    post_id = author.upload(picture(40, (320, 240)), tags=["harbour"], caption="Boats")
+    author, viewer, other = app.person(), app.person(), app.person()
+    for follower in (viewer, other):
+        follower.call("PUT", f"/v1/users/{author.id}/follow")
+    post_id, next_id = (
+        author.upload(picture(seed, (320, 240)), tags=["harbour"], caption="Boats") for seed in (40, 41)
+    )
     app.work()
     while features.step():
         pass
@@ -84,8 +87,10 @@ def test_the_next_feed_request_sees_what_was_done(app: "App", features: Worker, 
     app.work()
     while features.step():
         pass
-    after = seen_by_model(viewer, post_id)
-    assert after["post_likes_1h"] == pytest.approx(1, rel=0.05)
+    assert seen_by_model(other, post_id)["post_likes_1h"] == pytest.approx(1, rel=0.05)
+    # what was seen stays out of the viewer's next feed; the author's other post shows what is known of the two
+    after = seen_by_model(viewer, next_id)
+    assert after["post_likes_1h"] == 0
     assert after["pair_likes_30d"] == pytest.approx(1, rel=1e-3)
     assert after["pair_impressions_30d"] == pytest.approx(1, rel=1e-3)
     assert after["topic_engagement_rate"] > before["topic_engagement_rate"]
