@@ -12,6 +12,7 @@ from photofeed import database
 from photofeed.event_log import EventPublisher, KafkaPublisher
 from photofeed.experiments import load_experiments
 from photofeed.feature_store import load_manifest
+from photofeed.features.ranking import require_stored
 from photofeed.ids import IdGenerator
 from photofeed.model_contract import ModelRegistry
 from photofeed.object_store import S3ObjectStore
@@ -80,6 +81,7 @@ async def services(
         owned.callback(registry.close)
         objects = S3ObjectStore.connect(settings)
         manifest = load_manifest(settings, objects)
+        require_stored(manifest)
         reader = PackedReader([view.schema for view in manifest.views], async_client=client)
         activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from photofeed.features.manifest import FeatureManifest
+from photofeed.features.ranking import require_stored
 from photofeed.offline_store.lake import open_lake
 from photofeed.settings import Settings
 from training.point_in_time import HistoricalFeatures
@@ -36,10 +37,12 @@ class Sources:
 
         Raises:
             NotFoundError: the feature repo was never applied here.
+            InvalidError: what was applied is of another release.
             RetryableError: object storage cannot be reached.
         """
         from photofeed.feature_store import load_manifest, open_feature_store  # noqa: PLC0415
 
         lake = open_lake(settings)
         manifest = load_manifest(settings, lake.objects)
+        require_stored(manifest)
         return Sources(RawLogs(lake, settings.bucket_lake), open_feature_store(settings), manifest)

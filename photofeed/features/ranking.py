@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.errors import InvalidError
 from photofeed.features.counters import AS_OF_FIELD
 from photofeed.features.decay import FloatArray, decay_factors
 from photofeed.features.manifest import FeatureManifest
@@ -220,3 +221,24 @@ def ranking_matrix(stored: StoredFeatures, rows: int) -> NDArray[np.float32]:
     for column, feature in zip(columns, RANKING_FEATURES, strict=True):
         column[:] = feature.compute(stored)
     return np.ascontiguousarray(columns.T)
+
+
+def require_stored(manifest: FeatureManifest) -> None:
+    """Make sure that a manifest has every stored feature that this release's ranking features are made of.
+
+    Raises:
+        InvalidError: it lacks one: it is of another release.
+    """
+    columns = {
+        f"{view.name}__{field.name}": np.zeros(1, dtype=np.float64)
+        for view in manifest.views
+        for field in view.schema.fixed_fields
+    }
+    try:
+        ranking_matrix(StoredFeatures(columns, manifest, 0.0), 1)
+    except KeyError as error:
+        lacking = str(error.args[0]).replace("__", ":")
+        raise InvalidError(
+            f"the applied {manifest.service} has no {lacking}, which this release ranks by: run `photofeed setup`",
+            code="stale_features",
+        ) from None
