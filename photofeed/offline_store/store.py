@@ -1,4 +1,4 @@
-"""Feast's offline store on a lake: Feast's own DuckDB joins, on parts that are appended and never rewritten."""
+"""Feast's offline store on a lake: DuckDB joins, on parts that are appended and never rewritten."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -12,13 +12,14 @@ import pyarrow as pa
 from feast import Entity, FeatureView, RepoConfig
 from feast.data_source import DataSource
 from feast.infra.offline_stores.ibis import (
-    get_historical_features_ibis,
+    IbisRetrievalJob,
     pull_all_from_table_or_query_ibis,
     pull_latest_from_table_or_query_ibis,
 )
-from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
+from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
@@ -28,6 +29,7 @@ from photofeed.offline_store.columns import conform, history_schema, names_and_t
 from photofeed.offline_store.contracts import feature_contract
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
+from photofeed.offline_store.point_in_time import History, join_what_was_known
 from photofeed.offline_store.quarantine import admit
 from photofeed.settings import Settings
 
@@ -80,17 +82,34 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         filter_by_created_timestamp: bool = False,
     ) -> RetrievalJob:
         """Point-in-time join: for each entity row what was known of it at its time; rows without history are kept."""
-        return get_historical_features_ibis(
-            config=config,
-            feature_views=feature_views,
-            feature_refs=feature_refs,
-            entity_df=entity_df,
-            registry=registry,
-            project=project,
-            full_feature_names=full_feature_names,
-            data_source_reader=_reader(config, hours_before(entity_df, feature_views)),
+        moment = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
+        moments = pd.to_datetime(entity_df[moment], utc=True)
+        if not pd.api.types.is_datetime64_any_dtype(entity_df[moment]):
+            entity_df = entity_df.assign(**{moment: moments})
+        read, root = _reader(config, hours_before(entity_df, feature_views)), str(config.repo_path)
+        histories = [
+            History.of(view, read(view.batch_source, root), feature_refs, full_feature_names) for view in feature_views
+        ]
+        hide_late = filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp
+        answer = join_what_was_known(ibis.memtable(entity_df), moment, histories, hide_late)
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        for view in on_demand:
+            if view.mode == "substrait":
+                answer = view.transform_ibis(answer, full_feature_names)
+        return IbisRetrievalJob(
+            answer,
+            [view for view in on_demand if view.mode != "substrait"],
+            full_feature_names,
+            metadata=RetrievalMetadata(
+                features=feature_refs,
+                keys=[column for column in entity_df.columns if column != moment],
+                min_event_timestamp=moments.min().to_pydatetime(),
+                max_event_timestamp=moments.max().to_pydatetime(),
+            ),
             data_source_writer=_refuse_to_persist,
-            filter_by_created_timestamp=filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp,
+            staging_location=None,
+            staging_location_endpoint_override=None,
+            repo_path=root,
         )
 
     @staticmethod
