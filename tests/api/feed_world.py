@@ -63,7 +63,7 @@ class FeedWorld:
             first_ms = int(moment.timestamp() * 1000)
             refs += [
                 PostRef(self._ids.at(datetime.fromtimestamp(ms / 1000, UTC)), author, 7, ms, look)
-                # a millisecond each: ids of one moment may meet
+                # a millisecond each, so that their order is theirs
                 for ms, author, look in zip(count(first_ms - len(authors)), authors, looks, strict=False)
             ]
         ids, owners = [ref.post_id for ref in refs], [ref.author_id for ref in refs]

@@ -47,6 +47,11 @@ def test_an_imported_id_sorts_with_things_of_its_time() -> None:
     assert generator.at(now - timedelta(days=2)) < generator.at(now - timedelta(days=1)) < generator.next()
 
 
+def test_imported_ids_of_one_moment_never_meet() -> None:
+    generator, moment = IdGenerator(), datetime(2026, 3, 1, tzinfo=UTC)
+    assert len({generator.at(moment) for _ in range(4096)}) == 4096
+
+
 def test_topics_are_one_whatever_their_case_and_distinct_otherwise() -> None:
     assert topic_id("Sea") == topic_id(" sea ")
     assert len({topic_id(name) for name in ("sea", "city", "night", "")}) == 4
