@@ -3,6 +3,7 @@
 A gate looks at the evidence and yields findings. What it needs and is not there, it fails for, and says why.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -29,16 +30,16 @@ class Finding:
     detail: str
 
 
-class Gate(BaseModel):
+class Gate(BaseModel, ABC):
     """A section of the file; a key that it does not know is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gate: ClassVar[str]
 
+    @abstractmethod
     def check(self, evidence: Evidence) -> Iterator[Finding]:
         """What the gate has to say."""
-        raise NotImplementedError
 
     def missing(self, evidence: Evidence, what: str, gate: str = "") -> Finding:
         """A failure: what the gate needs is not there."""
