@@ -11,7 +11,10 @@ import httpx
 import pytest
 
 from simulation.api_client import ApiClient
+from simulation.people import Population
+from simulation.perception import Perception
 from simulation.waiting import Patience
+from simulation.world import World
 
 NOW = datetime(2025, 11, 3, 12, tzinfo=UTC)
 STORAGE = "http://storage.test"
@@ -188,3 +191,30 @@ def api() -> FakeApi:
 @pytest.fixture
 def fake_time() -> FakeTime:
     return FakeTime()
+
+
+@pytest.fixture
+def make_world(api: FakeApi) -> Callable[[Population, list[str]], World]:
+    """A world that the API knows: a population, and a ready photo with each of some tags, by three authors in turn."""
+
+    def make(population: Population, tags: list[str]) -> World:
+        people = {index: f"user{index:07d}" for index in range(len(population.people))}
+        for index, person in enumerate(population.people):
+            names = {"handle": person.handle, "displayName": person.display_name}
+            api.users[people[index]] = {"id": people[index], **names}
+        for number, tag in enumerate(tags):
+            api.photos[str(number)] = {
+                "id": f"photo{number:06d}",
+                "status": "ready",
+                "ownerId": people[number % 3],
+                "caption": f"Number {number}",
+                "tags": [tag],
+                "contentType": "photo",
+                "createdAt": "2025-11-03T10:00:00Z",
+                "width": 1080,
+                "height": 1350,
+                "dominantColor": "#204060",
+            }
+        return World(population, people, Perception(population, people))
+
+    return make

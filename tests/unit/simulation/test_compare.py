@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -6,33 +7,15 @@ import pytest
 from simulation.compare import RANKERS, Comparison, compare
 from simulation.errors import BrokenPathError
 from simulation.people import populate
-from simulation.perception import Perception
 from simulation.world import World
 
 POPULATION = populate(5, 40, 3, ("sea", "city"))
 
 
 @pytest.fixture
-def world(api: Any) -> World:
-    """Sixty posts, half of them old; whoever looks sees them in the order that the ranker has in `api.orders`."""
-    people = {index: f"user{index:07d}" for index in range(len(POPULATION.people))}
-    for index, person in enumerate(POPULATION.people):
-        names = {"handle": person.handle, "displayName": person.display_name}
-        api.users[people[index]] = {"id": people[index], **names}
-    for number in range(60):
-        api.photos[str(number)] = {
-            "id": f"photo{number:06d}",
-            "status": "ready",
-            "ownerId": people[number % 3],
-            "caption": f"Number {number}",
-            "tags": ["sea" if number % 2 else "nothing anybody knows"],
-            "contentType": "photo",
-            "createdAt": "2025-11-03T10:00:00Z",
-            "width": 1080,
-            "height": 1350,
-            "dominantColor": "#204060",
-        }
-    return World(POPULATION, people, Perception(POPULATION, people))
+def world(make_world: Callable[..., World]) -> World:
+    """Sixty posts, half of them of no interest; they are shown in the order that the ranker has in `api.orders`."""
+    return make_world(POPULATION, ["nothing anybody knows", "sea"] * 30)
 
 
 def test_equal_orders_earn_exactly_the_same_and_nothing_is_reported(api: Any, world: World) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,35 +8,14 @@ import pytest
 from simulation.errors import BrokenPathError
 from simulation.live import live_sessions, summary
 from simulation.people import populate
-from simulation.perception import Perception
 from simulation.world import World
 
 POPULATION = populate(3, 20, 3, ("sea", "city"))
 
 
 @pytest.fixture
-def world(api: Any) -> World:
-    people = {index: f"user{index:07d}" for index in range(len(POPULATION.people))}
-    for index, person in enumerate(POPULATION.people):
-        api.users[people[index]] = {
-            "id": people[index],
-            "handle": person.handle,
-            "displayName": person.display_name,
-        }
-    for number in range(12):
-        api.photos[str(number)] = {
-            "id": f"photo{number:06d}",
-            "status": "ready",
-            "ownerId": people[number % 3],
-            "caption": f"Number {number}",
-            "tags": ["sea"],
-            "contentType": "photo",
-            "createdAt": "2025-11-03T10:00:00Z",
-            "width": 1080,
-            "height": 1350,
-            "dominantColor": "#204060",
-        }
-    return World(POPULATION, people, Perception(POPULATION, people))
+def world(make_world: Callable[..., World]) -> World:
+    return make_world(POPULATION, ["sea"] * 12)
 
 
 def test_a_session_sends_what_the_person_did_in_their_name(api: Any, world: World) -> None:
