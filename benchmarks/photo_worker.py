@@ -6,7 +6,7 @@ Prints MB at their peaks: the worker's own and its sandbox's. What both have map
 import sys
 from pathlib import Path
 
-import ingestion.bootstrap  # noqa: F401  what a worker holds besides
+import ingestion.bootstrap.photos  # noqa: F401  what a worker holds besides
 from ingestion.photos.moderation import OpenNsfwModerator, Thresholds, moderate
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.sizes import FEED_OUTPUTS, ZOOM_OUTPUTS

@@ -31,7 +31,7 @@ def work(name: WorkerName) -> None:
     """Run one worker until it is told to stop (SIGTERM or Ctrl-C); it drains first."""
     import structlog  # noqa: PLC0415  `photofeed --help` stays fast
 
-    from ingestion.bootstrap import WORKERS  # noqa: PLC0415
+    from ingestion.bootstrap import open_worker  # noqa: PLC0415
     from photofeed.logs import set_up_logs  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
     from photofeed.worker import stop_on_signals  # noqa: PLC0415
@@ -40,7 +40,7 @@ def work(name: WorkerName) -> None:
     set_up_logs(settings)
     stop = stop_on_signals()
     log = structlog.get_logger(__name__)
-    with WORKERS[name.value](settings, stop) as run:
+    with open_worker(name.value, settings, stop) as run:
         log.info("worker ready", worker=name.value)
         run()
     log.info("worker stopped", worker=name.value)
@@ -51,7 +51,7 @@ def pools() -> None:
     """Build the pools of explore once, all kinds; `photofeed work pools` does so all the time."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from ingestion.bootstrap import open_pools  # noqa: PLC0415
+    from ingestion.bootstrap.feeds import open_pools  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
 
     with open_pools(load_settings()) as worker:

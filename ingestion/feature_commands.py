@@ -44,7 +44,7 @@ def backfill(
 
     For a view that is new or was changed: until then it has counted only since. Stop the features worker first.
     """
-    from ingestion.bootstrap import backfill_view  # noqa: PLC0415  `photofeed --help` stays fast
+    from ingestion.bootstrap.engagement import backfill_view  # noqa: PLC0415  `photofeed --help` stays fast
     from photofeed.settings import load_settings  # noqa: PLC0415
 
     done = backfill_view(load_settings(), view)

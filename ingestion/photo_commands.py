@@ -40,7 +40,7 @@ def sweep() -> None:
     from dataclasses import asdict  # noqa: PLC0415  `photofeed --help` stays fast
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from ingestion.bootstrap import open_sweeper  # noqa: PLC0415
+    from ingestion.bootstrap.removal import open_sweeper  # noqa: PLC0415
     from photofeed.logs import set_up_logs  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
 
@@ -58,7 +58,7 @@ def verify(
     ] = None,
 ) -> None:
     """Say what is left of deleted photos: id, place, name; tab-separated. Exit code 1 if anything is."""
-    from ingestion.bootstrap import open_leftovers  # noqa: PLC0415
+    from ingestion.bootstrap.removal import open_leftovers  # noqa: PLC0415
     from photofeed.ids import decode_id  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
 

@@ -6,10 +6,11 @@ import httpx
 
 from photofeed.errors import RetryableError
 from photofeed.ids import encode_id
+from photofeed.photo_sizes import PHOTO_PIXELS
 from photofeed.settings import Settings
 
 # Every address under which the origin delivers a photo.
-_NAMES = tuple(f"{size}{ending}" for size in (150, 640, 1080, 3840) for ending in ("", ".jpg", ".webp", ".avif"))
+_NAMES = tuple(f"{size}{ending}" for size in PHOTO_PIXELS for ending in ("", ".jpg", ".webp", ".avif"))
 _SECONDS = 5.0
 
 

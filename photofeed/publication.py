@@ -6,11 +6,9 @@ Both run in the caller's transaction: execute SHOW or HIDE, and if it changed th
 from psycopg.rows import DictRow
 
 from photofeed.events import Envelope
+from photofeed.photo_sizes import ZOOM_PIXELS
 from photofeed.posts import PostRef, PublishedPost
 from photofeed.topics import PHOTO_PROCESSED, PHOTO_ZOOM, Topic
-
-# The long edge of the largest size, which is made after a photo is published.
-ZOOM_PIXELS = 3840
 
 # What a refused photo's owner is told, whoever refused it.
 REFUSED_CODE = "moderation_rejected"

@@ -16,13 +16,13 @@ from ingestion.photos.shared_objects import hold
 from ingestion.photos.steps import StepOutcome
 from ingestion.photos.variants import Variant
 from photofeed.database import Database, write_outbox_sync
+from photofeed.photo_sizes import ZOOM_PIXELS
 from photofeed.publication import (
     HIDE,
     PUBLICATION,
     REFUSED_CODE,
     REFUSED_REASON,
     SHOW,
-    ZOOM_PIXELS,
     announcement,
     withdrawal,
 )

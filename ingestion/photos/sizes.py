@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from photofeed.publication import ZOOM_PIXELS
+from photofeed.photo_sizes import PHOTO_PIXELS, ZOOM_PIXELS
 
 Fit = Literal["square", "width", "long_edge"]
 
@@ -29,8 +29,9 @@ class Size:
         return min(1.0, self.pixels / edges[self.fit])
 
 
+_THUMBNAIL, _SMALL, _LARGE, _ = PHOTO_PIXELS
 # What a feed needs, made before a photo is published.
-FEED_SIZES = (Size(150, "square"), Size(640, "width"), Size(1080, "width"))
+FEED_SIZES = (Size(_THUMBNAIL, "square"), Size(_SMALL, "width"), Size(_LARGE, "width"))
 # What only zooming needs: asked for apart from the feed's, later.
 ZOOM_SIZES = (Size(ZOOM_PIXELS, "long_edge"),)
 

@@ -1,6 +1,7 @@
 """The first step: is this a photo that can be processed, judged from its header before any pixel is decoded."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PIL import ExifTags, Image
 
@@ -8,7 +9,9 @@ from ingestion.photos.boxes import is_truncated
 from ingestion.photos.decoder import open_photo, rejecting_damage
 from ingestion.photos.formats import PhotoFormat, foreign_name, sniff
 from ingestion.photos.rejection import PhotoRejected
-from photofeed.settings import Settings
+
+if TYPE_CHECKING:  # the sandbox, whose memory is counted, has none
+    from photofeed.settings import Settings
 
 UPRIGHT = 1
 # A sequential JPEG is decoded shrunk, in a few rows at a time, so it may have more pixels (decision 0010).
@@ -29,7 +32,7 @@ class PhotoLimits:
         return self.max_pixels * _SEQUENTIAL_JPEG_FACTOR
 
     @staticmethod
-    def of(settings: Settings) -> "PhotoLimits":
+    def of(settings: "Settings") -> "PhotoLimits":
         """The limits on uploads."""
         return PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from photofeed.errors import NotFoundError
 from photofeed.ids import decode_id
-from photofeed.publication import ZOOM_PIXELS
+from photofeed.photo_sizes import ZOOM_PIXELS
 from serving.services import Services, ServicesDep
 
 router = APIRouter(tags=["images"])

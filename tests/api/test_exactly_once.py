@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion import feature_commands
-from ingestion.bootstrap import engagement_pipeline
+from ingestion.bootstrap.engagement import engagement_pipeline
 from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
 from ingestion.engagement.counted_events import DeposedError, EmptiedError, RedisCountedEvents
 from ingestion.engagement.feature_sink import FeatureSink

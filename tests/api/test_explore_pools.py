@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ingestion.bootstrap import open_pools
+from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.pools.neighbours import nearest, post_factors
 from ingestion.pools.trending import Trending

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ingestion.bootstrap import engagement_pipeline
+from ingestion.bootstrap.engagement import engagement_pipeline
 from photofeed import topics
 from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, open_feature_store

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from ingestion.bootstrap import open_leftovers, open_sweeper
+from ingestion.bootstrap.removal import open_leftovers, open_sweeper
 from ingestion.leftovers import Leftovers
 from ingestion.photos.moderation import InMemoryModerator, Moderator, Picture, Thresholds
 from ingestion.photos.pipeline import PhotoPipeline

@@ -8,7 +8,7 @@ import boto3
 import httpx
 import pytest
 
-from ingestion.bootstrap import open_sweeper
+from ingestion.bootstrap.removal import open_sweeper
 from ingestion.sweeper import Sweeper
 from photofeed import database
 from photofeed.errors import NotFoundError

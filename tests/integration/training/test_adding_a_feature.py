@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingestion.archive import Archive
-from ingestion.bootstrap import backfill_view, engagement_pipeline
+from ingestion.bootstrap.engagement import backfill_view, engagement_pipeline
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import close_feature_store, load_manifest, open_feature_store

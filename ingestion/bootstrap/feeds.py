@@ -1,0 +1,44 @@
+"""The workers that make what feeds are drawn from: timelines and the pools of explore."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from ingestion.bootstrap import Run
+from ingestion.bootstrap.group_worker import group_worker
+from ingestion.celebrities import Celebrities
+from ingestion.fanout import Fanout
+from ingestion.pools.neighbours import Neighbours
+from ingestion.pools.new_creators import NewCreators
+from ingestion.pools.topics import Topics
+from ingestion.pools.trending import Trending
+from ingestion.pools.worker import PoolsWorker
+from photofeed import database, topics
+from photofeed.settings import Settings
+from photofeed.timelines import TimelineWriter, connect_redis
+
+
+@contextmanager
+def fanout(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that writes timelines."""
+    with ExitStack() as owned:
+        pool = owned.enter_context(database.pool(settings))
+        client = connect_redis(settings)
+        owned.callback(client.close)
+        timelines = TimelineWriter(client, settings.timeline_length)
+        handler = Fanout(pool, timelines, Celebrities(pool, timelines, settings.celebrity_followers))
+        yield group_worker(owned, settings, topics.FANOUT_GROUP, handler.handle, stop).run
+
+
+@contextmanager
+def pools(settings: Settings, stop: threading.Event) -> Iterator[Run]:
+    """The worker that builds the pools of explore; it reads no topic."""
+    with open_pools(settings) as building:
+        yield lambda: building.run(stop)
+
+
+@contextmanager
+def open_pools(settings: Settings) -> Iterator[PoolsWorker]:
+    """The pools worker itself, for a single round."""
+    with database.pool(settings) as pool, connect_redis(settings) as client:
+        yield PoolsWorker([Trending(pool, client), NewCreators(pool), Topics(pool), Neighbours(pool)], client)
