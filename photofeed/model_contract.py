@@ -219,7 +219,7 @@ class ModelRegistry:
 
         Raises:
             NotFoundError: no such alias or version, or one that training did not register with a contract.
-            DamagedModelError: the files do not match the contract.
+            DamagedModelError: the files do not match the contract, or are those of another run than the version's.
             RetryableError: MLflow does not answer.
         """
         version = alias_or_version if alias_or_version.isdigit() else self.current_version(alias_or_version)
@@ -227,12 +227,18 @@ class ModelRegistry:
             raise NotFoundError(f"{self._name} has no version with the alias {alias_or_version!r}")
         reply = self._get("/api/2.0/mlflow/model-versions/get", {"name": self._name, "version": version})
         registered = orjson.loads(reply)["model_version"]
-        aliases = tuple(registered.get("aliases", ()))
-        # by run: version numbers start again in another registry
-        local = folder / (registered.get("run_id") or version)
+        run_id, source = registered.get("run_id", ""), registered.get("source", "")
+        # by where its files lie, not by its number: numbers start again in another registry
+        local = folder / hashlib.blake2b(f"{run_id} {source}".encode(), digest_size=16).hexdigest()
         if not local.is_dir():
             self._download(version, local)
-        return _open_bundle(local, version, aliases)
+        bundle = _open_bundle(local, version, tuple(registered.get("aliases", ())))
+        if bundle.contract.run_id != run_id:
+            raise DamagedModelError(
+                f"{self._name} version {version} is registered as of run {run_id or 'unknown'}, "
+                f"but its files are those of run {bundle.contract.run_id}"
+            )
+        return bundle
 
     def _download(self, version: str, local: Path) -> None:
         """Write all files of a version at once, so that an interrupted download leaves nothing."""

@@ -39,13 +39,11 @@ def train(
     force: Force = "",
 ) -> None:
     """Train a ranker on what people did, and register it in MLflow."""
-    from rich import print as show  # noqa: PLC0415
-
     from photofeed.settings import load_settings  # noqa: PLC0415
     from training.parameters import TrainingParameters  # noqa: PLC0415
     from training.pipeline import train_and_register  # noqa: PLC0415
     from training.sources import Sources  # noqa: PLC0415
-    from training.terminal import ProgressBars, evaluation_table, explore_line  # noqa: PLC0415
+    from training.terminal import ProgressBars, evaluation_table, explore_line, show  # noqa: PLC0415
     from training.window import Window  # noqa: PLC0415
 
     settings = load_settings()
@@ -105,12 +103,11 @@ def evaluate(
 ) -> None:
     """Measure a registered version on what people did since, beside the champion and orders that need no model."""
     import orjson  # noqa: PLC0415
-    from rich import print as show  # noqa: PLC0415
 
     from photofeed.settings import load_settings  # noqa: PLC0415
     from training.compare_versions import compare_versions  # noqa: PLC0415
     from training.sources import Sources  # noqa: PLC0415
-    from training.terminal import evaluation_table  # noqa: PLC0415
+    from training.terminal import evaluation_table, show  # noqa: PLC0415
     from training.window import Window  # noqa: PLC0415
 
     settings = load_settings()
@@ -158,10 +155,9 @@ def preview(
 @app.command("rollback")
 def rollback() -> None:
     """Make the previous champion the champion again."""
-    from rich import print as show  # noqa: PLC0415
-
     from photofeed.settings import load_settings  # noqa: PLC0415
     from training.promote import roll_back  # noqa: PLC0415
+    from training.terminal import show  # noqa: PLC0415
 
     settings = load_settings()
     former, version = roll_back(settings)
@@ -177,10 +173,8 @@ def list_models(context: typer.Context) -> None:
     """List the registered versions, newest first."""
     if context.invoked_subcommand:
         return
-    from rich import print as show  # noqa: PLC0415
-
     from photofeed.settings import load_settings  # noqa: PLC0415
-    from training.terminal import versions_table  # noqa: PLC0415
+    from training.terminal import show, versions_table  # noqa: PLC0415
     from training.versions import list_versions  # noqa: PLC0415
 
     settings = load_settings()
@@ -196,11 +190,10 @@ def history(
 ) -> None:
     """Which version was live when, who moved it, and why; also where it was moved in MLflow itself."""
     import orjson  # noqa: PLC0415
-    from rich import print as show  # noqa: PLC0415
 
     from photofeed.model_history import moves  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
-    from training.terminal import history_table  # noqa: PLC0415
+    from training.terminal import history_table, show  # noqa: PLC0415
 
     settings = load_settings()
     found = moves(settings, settings.model_name, alias or None, limit)
@@ -225,12 +218,10 @@ def _trainer(dask: str) -> "AbstractContextManager[Trainer]":
 def _promote(
     settings: "Settings", version: str, force: str, *, now: datetime | None = None, report: Path | None = None
 ) -> None:
-    from rich import print as show  # noqa: PLC0415
-
     from training.errors import RefusedError  # noqa: PLC0415
     from training.gate_report import as_markdown  # noqa: PLC0415
     from training.promote import promote  # noqa: PLC0415
-    from training.terminal import gates_table  # noqa: PLC0415
+    from training.terminal import gates_table, show  # noqa: PLC0415
 
     promotion = promote(settings, version, force=force or None, now=now)
     show(gates_table(promotion))

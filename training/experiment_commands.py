@@ -33,7 +33,6 @@ def report(
 ) -> None:
     """Lift of every arm over the first, with 95 % intervals. Exit code 3: the arms' sizes are not as declared."""
     import orjson  # noqa: PLC0415
-    from rich import print as show  # noqa: PLC0415
 
     from photofeed.experiments import load_experiments  # noqa: PLC0415
     from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
@@ -41,7 +40,7 @@ def report(
     from training.experiment_report import read_observations  # noqa: PLC0415
     from training.experiment_report import report as compare  # noqa: PLC0415
     from training.raw_logs import RawLogs  # noqa: PLC0415
-    from training.terminal import experiment_table  # noqa: PLC0415
+    from training.terminal import experiment_table, show  # noqa: PLC0415
     from training.window import Window  # noqa: PLC0415
 
     settings = load_settings()

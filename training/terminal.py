@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -15,6 +15,16 @@ from training.intervals import Interval
 from training.off_policy import PolicyValue
 from training.promotion import Promotion
 from training.versions import RegisteredVersion
+
+WIDEST = 1000  # columns
+
+
+def show(shown: RenderableType) -> None:
+    """Print a sentence or a table; what is piped to a file or a program is as wide as it needs, and never cut."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, min(Console(width=WIDEST).measure(shown).maximum, WIDEST))
+    console.print(shown)
 
 
 class ProgressBars:

@@ -48,6 +48,7 @@ class MlflowServer:
     alias: dict[str, str] = field(default_factory=lambda: {CHAMPION: "3"})
     downloads: int = 0
     down: bool = False
+    registered: dict[str, str] = field(default_factory=lambda: {"run_id": "run-7", "source": "models:/m-7"})
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         query = dict(request.url.params)
@@ -63,7 +64,7 @@ class MlflowServer:
                 aliases = [{"alias": alias, "version": version} for alias, version in self.alias.items()]
                 return httpx.Response(200, json={"registered_model": {"aliases": aliases}})
             case "/api/2.0/mlflow/model-versions/get" if query["version"] == "3":
-                return httpx.Response(200, json={"model_version": {"run_id": "run-7", "aliases": list(self.alias)}})
+                return httpx.Response(200, json={"model_version": self.registered | {"aliases": list(self.alias)}})
             case "/model-versions/get-artifact" if query["path"] in self.files:
                 self.downloads += 1
                 return httpx.Response(200, content=self.files[query["path"]])
@@ -137,6 +138,24 @@ def test_a_version_is_downloaded_once(server: MlflowServer, tmp_path: Path) -> N
 def test_files_that_were_changed_are_refused(server: MlflowServer, tmp_path: Path) -> None:
     server.files[MODEL_FILE] = MODEL + b"shrinkage=2\n"
     with pytest.raises(DamagedModelError, match=r"model\.lgb of feed-ranker version 3"):
+        server.registry().fetch(CHAMPION, tmp_path)
+
+
+@pytest.mark.parametrize("run_id", ["run-8", ""])
+def test_files_of_another_run_are_refused(server: MlflowServer, tmp_path: Path, run_id: str) -> None:
+    server.registered["run_id"] = run_id
+    with pytest.raises(DamagedModelError, match=f"of run {run_id or 'unknown'}, but its files are those of run run-7"):
+        server.registry().fetch(CHAMPION, tmp_path)
+
+
+def test_a_version_of_a_known_run_does_not_hide_that_its_files_lie_elsewhere(
+    server: MlflowServer, tmp_path: Path
+) -> None:
+    """A registry made anew may give the number, and somebody the run, to other files than those downloaded before."""
+    server.registry().fetch(CHAMPION, tmp_path)
+    server.registered["source"] = "models:/m-8"
+    server.files[CONTRACT_FILE] = replace(_contract(), run_id="run-8").to_json()
+    with pytest.raises(DamagedModelError, match="of run run-7, but its files are those of run run-8"):
         server.registry().fetch(CHAMPION, tmp_path)
 
 
