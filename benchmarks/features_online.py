@@ -141,8 +141,8 @@ class Lab:
         """The command that the reader sends, and how long the reply is."""
         request = self.reader._request(entities, None)  # noqa: SLF001  to send exactly the same
         replies = sum(
-            picked.count * len(b"$%d\r\n%b\r\n" % (size, bytes(size)))
-            for picked, size in zip(request.picked, self.row_bytes.values(), strict=True)
+            count * len(b"$%d\r\n%b\r\n" % (size, bytes(size)))
+            for (_, count), size in zip(request.asked, self.row_bytes.values(), strict=True)
         )
         return request.command, len(b"*%d\r\n" % request.keys) + replies
 

@@ -19,8 +19,9 @@ from redis.cluster import RedisCluster
 from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, MovedError, RedisClusterException, SlotNotCoveredError
 
-from photofeed.online_store.codec import DecodedRows
+from photofeed.online_store.codec import StoredRows
 from photofeed.online_store.exchange import receive, receive_async
+from photofeed.online_store.kernel import MISSING
 from photofeed.online_store.replies import RowReplies, RowShape
 
 ATTEMPTS: Final = 2
@@ -51,7 +52,7 @@ class _Shard:
         return b"".join([b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in self.keys])
 
 
-def read_cluster(client: RedisCluster, read: ClusterRead) -> list[DecodedRows]:
+def read_cluster(client: RedisCluster, read: ClusterRead) -> list[StoredRows]:
     """The rows of each view, in the order of its keys.
 
     Raises:
@@ -78,7 +79,7 @@ def read_cluster(client: RedisCluster, read: ClusterRead) -> list[DecodedRows]:
     raise AssertionError("the last attempt returns or raises")
 
 
-async def read_cluster_async(client: AsyncRedisCluster, read: ClusterRead) -> list[DecodedRows]:
+async def read_cluster_async(client: AsyncRedisCluster, read: ClusterRead) -> list[StoredRows]:
     """`read_cluster`, without blocking the event loop."""
     with _as_lost():
         await client.initialize()
@@ -155,18 +156,16 @@ async def _exchange_async(shards: Sequence[_Shard]) -> None:
             node.release(connection)
 
 
-def _merge(read: ClusterRead, shards: Sequence[_Shard]) -> list[DecodedRows]:
-    decoded = [shard.replies.rows() for shard in shards]
+def _merge(read: ClusterRead, shards: Sequence[_Shard]) -> list[StoredRows]:
+    stored = [shard.replies.rows() for shard in shards]
     merged = []
-    for view, (keys, shape) in enumerate(zip(read.keys, read.shapes, strict=True)):
-        opaque = np.dtype((np.void, shape.codec.dtype.itemsize))
-        parts = [(shard.places[view], rows[view]) for shard, rows in zip(shards, decoded, strict=True)]
-        places = np.concatenate([places[rows.found] for places, rows in parts] or [np.empty(0, np.intp)])
-        tables = [rows.rows.view(opaque) for _, rows in parts] or [np.empty(0, opaque)]
-        found = np.zeros(len(keys), np.bool_)
-        found[places] = True
-        rows = np.concatenate(tables)[np.argsort(places)].view(shape.codec.dtype)
-        merged.append(DecodedRows(rows, found, sum(rows.stale for _, rows in parts)))
+    for view, keys in enumerate(read.keys):
+        parts = [rows[view] for rows in stored]
+        places, begin = np.full(len(keys), MISSING), 0
+        for shard, part in zip(shards, parts, strict=True):
+            places[shard.places[view]] = np.where(part.places == MISSING, MISSING, part.places + begin)
+            begin += len(part.data)
+        merged.append(StoredRows(np.concatenate([part.data for part in parts]), places, sum(p.stale for p in parts)))
     return merged
 
 

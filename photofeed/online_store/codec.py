@@ -16,11 +16,12 @@ Both timestamps are written so that byte order is time order: the store compares
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.online_store.kernel import MISSING, gather_rows
 from photofeed.online_store.schema import FLOAT_TYPES, RowSchema, SchemaMismatchError
 
 FORMAT: Final = 1
@@ -42,6 +43,28 @@ class DecodedRows:
     rows: NDArray[np.void]
     found: NDArray[np.bool_]
     stale: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """Rows as they are stored, and which of them each of k entities has.
+
+    Attributes:
+        data: bytes with the rows in them.
+        places: (k,) where in them each entity's row begins, or MISSING.
+        stale: how many of the missing ones were written with another schema.
+    """
+
+    data: NDArray[np.uint8]
+    places: NDArray[np.int64]
+    stale: int = 0
+
+    @classmethod
+    def of(cls, decoded: DecodedRows) -> Self:
+        """Those among some stored values."""
+        data = np.array(decoded.rows.view(np.uint8))
+        begins = (np.cumsum(decoded.found) - 1) * decoded.rows.itemsize
+        return cls(data, np.where(decoded.found, begins, MISSING), decoded.stale)
 
 
 class RowCodec:
@@ -67,6 +90,8 @@ class RowCodec:
         )
         self.signature = struct.pack("<BI", FORMAT, schema.hash)
         self._positions = {field.name: position for position, field in enumerate(schema.fields)}
+        self._default = _defaults(schema)
+        self._layout = self._field_places()
 
     def encode(
         self,
@@ -124,25 +149,34 @@ class RowCodec:
         """(k, fields) bool, True where a field is null."""
         return np.unpackbits(rows["nulls"], axis=1, count=len(self.schema.fields), bitorder="little").view(np.bool_)
 
-    def fill_nulls(self, rows: NDArray[np.void]) -> None:
-        """Put the declared defaults in place of nulls, in `rows` itself."""
-        if not rows["nulls"].any():
-            return
-        nulls = self.null_mask(rows)
-        for field in self.schema.fixed_fields:
-            rows["values"][field.name][nulls[:, self._positions[field.name]]] = field.default
+    def gather(
+        self, stored: StoredRows, which: NDArray[np.int64]
+    ) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.bool_]]:
+        """Rows in the order asked for, with the declared defaults for what is missing or null.
 
-    def default_row(self) -> NDArray[np.void]:
-        """(1,) of `dtype`: what a reader sees of an entity that has no row."""
-        row = np.zeros(1, self.dtype)
-        row["event"] = _biased(np.zeros(1, np.int64))
-        for field in self.schema.fixed_fields:
-            row["values"][field.name] = field.default
-        return row
+        Args:
+            stored: rows of k entities.
+            which: (n,) which of the entities each row is of.
+
+        Returns:
+            (n,) of `schema.values_dtype`; (n,) microseconds since 1970, 0 where there is no row; (n,) which were found.
+        """
+        count = len(which)
+        values, event_us = np.empty(count, self.schema.values_dtype), np.empty(count, np.int64)
+        found, flat = np.empty(count, np.bool_), values.view(np.uint8)
+        gather_rows(stored.data, stored.places, which, self._layout, self._default, flat, event_us, found)
+        return values, event_us, found
 
     def tails(self, stored: Iterable[bytes]) -> list[list[bytes]]:
         """For each readable value, the serialized protos of its variable fields in order; empty bytes for null."""
         return [self._split_tail(value) for value in stored]
+
+    def _field_places(self) -> NDArray[np.int64]:
+        """What `gather_rows` wants to know: places of event and nulls in a row, then (place, size) of each field."""
+        row: Any = self.dtype.fields
+        places: Any = self.schema.values_dtype.fields or {}
+        fields = [(places[name][1], places[name][0].itemsize) if name in places else (0, 0) for name in self._positions]
+        return np.array([(row["event"][1], row["nulls"][1]), *fields], np.int64)
 
     def _rows(self, values: Sequence[bytes]) -> NDArray[np.void] | None:
         size = self.dtype.itemsize
@@ -169,6 +203,14 @@ class RowCodec:
 def encode_tail(protos: Iterable[bytes]) -> bytes:
     """The tail of one row, from the serialized protos of its variable fields in order."""
     return b"".join(_LENGTH.pack(len(proto)) + proto for proto in protos)
+
+
+def _defaults(schema: RowSchema) -> NDArray[np.uint8]:
+    """The values that a reader sees of an entity that has no row, as bytes."""
+    row = np.zeros(1, schema.values_dtype)
+    for field in schema.fixed_fields:
+        row[field.name] = field.default
+    return row.view(np.uint8)
 
 
 def timestamps(biased: NDArray[np.uint64]) -> NDArray[np.int64]:

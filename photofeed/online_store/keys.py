@@ -7,11 +7,14 @@ per join key, so no two entities share a key.
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import hiredis
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.online_store.kernel import write_keys
 from photofeed.online_store.schema import RowSchema
 
 INTEGER_TYPES = frozenset({"INT32", "INT64", "UNIX_TIMESTAMP"})
@@ -38,6 +41,28 @@ def key_part(value: int | str | bytes) -> bytes:
     return _LENGTH.pack(len(raw)) + raw
 
 
+@dataclass(frozen=True, slots=True)
+class DistinctKeys:
+    """The distinct keys of n entities, in the order in which they are first met.
+
+    Attributes:
+        count: how many there are.
+        arguments: the keys as RESP bulk strings, ready to be sent.
+        which: (n,) which of them is each entity's.
+    """
+
+    count: int
+    arguments: bytes
+    which: NDArray[np.int64]
+
+    def split(self) -> list[bytes]:
+        """The keys one by one."""
+        reader = hiredis.Reader()
+        reader.feed(b"*%d\r\n" % self.count + self.arguments)
+        keys: list[bytes] = reader.gets()
+        return keys
+
+
 class KeyEncoder:
     """Makes the keys of one view from columns of join-key values."""
 
@@ -46,6 +71,9 @@ class KeyEncoder:
         self._prefix = key_prefix(schema.project, schema.view)
         self._integers = all(key.value_type in INTEGER_TYPES for key in schema.join_keys)
         self._width = len(self._prefix) + 8 * len(schema.join_keys)
+        head = b"$%d\r\n%b" % (self._width, self._prefix)
+        self._ids_at = len(head)
+        self._form = np.frombuffer(bytearray(head + bytes(8 * len(schema.join_keys)) + b"\r\n"), np.uint8)
 
     def encode(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> list[bytes]:
         """Keys of n entities from columns of length n, one per join key.
@@ -54,38 +82,51 @@ class KeyEncoder:
             KeyError: a join key's column is missing.
             TypeError: an integer join key's column does not hold integers.
         """
-        if self._integers:
-            keys: list[bytes] = self._block(columns, b"", b"").view(f"V{self._width}").ravel().tolist()
-            return keys
-        ordered = [_plain(columns[key.name]) for key in self._schema.join_keys]
-        return [self._prefix + b"".join(map(key_part, values)) for values in zip(*ordered, strict=True)]
+        if not self._integers:
+            ordered = [_plain(columns[key.name]) for key in self._schema.join_keys]
+            return [self._prefix + b"".join(map(key_part, values)) for values in zip(*ordered, strict=True)]
+        ids = self._ids(columns)
+        block = np.empty((len(ids), self._width), np.uint8)
+        block[:, : len(self._prefix)] = np.frombuffer(self._prefix, np.uint8)
+        block[:, len(self._prefix) :] = ids.view(np.uint8).reshape(len(ids), 8 * ids.shape[1])
+        keys: list[bytes] = block.view(f"V{self._width}").ravel().tolist()
+        return keys
 
-    def encode_bulk(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> bytes:
-        """The same keys as one run of RESP bulk strings, ready to be sent as arguments of a command."""
-        if self._integers:
-            return self._block(columns, b"$%d\r\n" % self._width, b"\r\n").tobytes()
-        return b"".join(b"$%d\r\n%b\r\n" % (len(key), key) for key in self.encode(columns))
+    def distinct(self, columns: Mapping[str, NDArray[Any]]) -> DistinctKeys:
+        """The distinct keys of n entities from columns of length n, or of length 1, which stand for all entities.
 
-    def _block(
-        self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], before: bytes, after: bytes
-    ) -> NDArray[np.uint8]:
-        template = np.frombuffer(before + self._prefix + bytes(8 * len(self._schema.join_keys)) + after, np.uint8)
+        Raises:
+            KeyError: a join key's column is missing.
+            TypeError: an integer join key's column does not hold integers.
+            ValueError: columns of different lengths.
+        """
+        if not self._integers:
+            names = [key.name for key in self._schema.join_keys]
+            wide = np.broadcast_arrays(*(columns[name] for name in names))
+            number: dict[bytes, int] = {}
+            which = [number.setdefault(key, len(number)) for key in self.encode(dict(zip(names, wide, strict=True)))]
+            arguments = b"".join([b"$%d\r\n%b\r\n" % (len(key), key) for key in number])
+            return DistinctKeys(len(number), arguments, np.array(which, np.int64))
+        ids = self._ids(columns)
+        block, which_ids = np.empty(len(ids) * len(self._form), np.uint8), np.empty(len(ids), np.int64)
+        count = write_keys(ids, self._form, self._ids_at, block, which_ids)
+        return DistinctKeys(count, block[: count * len(self._form)].tobytes(), which_ids)
+
+    def _ids(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> NDArray[np.int64]:
+        """(n, join keys) little-endian; one row of a view without join keys."""
         integers = [_integers(key.name, columns[key.name]) for key in self._schema.join_keys]
-        # a view without join keys has one row
-        block = np.empty((len(integers[0]) if integers else 1, len(template)), np.uint8)
-        block[:] = template
-        offset = len(before) + len(self._prefix)
-        for column in integers:
-            block[:, offset : offset + 8] = column.view(np.uint8).reshape(-1, 8)
-            offset += 8
-        return block
+        count = next((len(column) for column in integers if len(column) != 1), 1)
+        ids = np.empty((count, len(integers)), "<i8")
+        for place, column in enumerate(integers):
+            ids[:, place] = column
+        return ids
 
 
-def _integers(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+def _integers(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     column = np.asarray(values)
     if column.dtype.kind not in "iu" and len(column):
         raise TypeError(f"join key {name!r} needs integers, not {column.dtype}")
-    return np.ascontiguousarray(column, "<i8")
+    return column
 
 
 def _plain(values: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:

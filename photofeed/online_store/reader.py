@@ -15,8 +15,9 @@ from redis.cluster import RedisCluster
 from redis.retry import Retry
 
 from photofeed.online_store.cluster import ClusterRead, read_cluster, read_cluster_async
-from photofeed.online_store.codec import DecodedRows, RowCodec, timestamps
+from photofeed.online_store.codec import RowCodec, StoredRows
 from photofeed.online_store.exchange import exchange, exchange_async
+from photofeed.online_store.kernel import warm
 from photofeed.online_store.keys import KeyEncoder
 from photofeed.online_store.replies import RowShape
 from photofeed.online_store.schema import RowSchema
@@ -57,6 +58,7 @@ class PackedReader:
         async_client: redis.asyncio.Redis | AsyncRedisCluster | None = None,
         strict: bool = False,
     ) -> None:
+        warm()
         self._views = {schema.view: _View(schema, strict=strict) for schema in schemas}
         self._client = client
         self._async_client = async_client
@@ -108,7 +110,7 @@ class PackedReader:
             raise RuntimeError("PackedReader was made without a client; give one, or await read_async")
         request = self._request(entities, views)
         if not request.keys:
-            return request.columns([view.nothing for view in request.views])
+            return request.nothing()
         if isinstance(self._client, RedisCluster):
             return request.columns(read_cluster(self._client, request.cluster_read))
         return request.columns(exchange(self._client, request.command, request.asked).rows())
@@ -121,7 +123,7 @@ class PackedReader:
             raise RuntimeError("PackedReader was made without an async_client; give one, or call read")
         request = self._request(entities, views)
         if not request.keys:
-            return request.columns([view.nothing for view in request.views])
+            return request.nothing()
         if isinstance(self._async_client, AsyncRedisCluster):
             return request.columns(await read_cluster_async(self._async_client, request.cluster_read))
         return request.columns((await exchange_async(self._async_client, request.command, request.asked)).rows())
@@ -145,49 +147,36 @@ class PackedReader:
         return _Request([self._views[name] for name in wanted], entities)
 
 
-@dataclass(frozen=True, slots=True)
-class _Picked:
-    """The distinct entities of one view: their key columns, and for each row asked for which of them it is.
-
-    `inverse` is None where every row is an entity of its own, in order.
-    """
-
-    columns: dict[str, NDArray[Any]]
-    count: int
-    inverse: NDArray[np.intp] | None
-
-
 class _Request:
     """One MGET command for the distinct entities of all views."""
 
     def __init__(self, views: Sequence["_View"], entities: Mapping[str, NDArray[Any]]) -> None:
-        self.views = views
-        names = {key.name for view in views for key in view.schema.join_keys}
-        distinct = {name: _distinct(np.asarray(entities[name])) for name in names}
-        self.picked = [_pick([key.name for key in view.schema.join_keys], distinct) for view in views]
-        self.asked = [(view.shape, picked.count) for view, picked in zip(views, self.picked, strict=True)]
-        self.keys = sum(picked.count for picked in self.picked)
+        self._views = views
+        self._distinct = [view.keys.distinct(entities) for view in views]
+        self.asked = [(view.shape, keys.count) for view, keys in zip(views, self._distinct, strict=True)]
+        self.keys = sum(keys.count for keys in self._distinct)
 
     @property
     def command(self) -> bytes:
         """The command as bytes."""
-        arguments = [
-            view.keys.encode_bulk(picked.columns) for view, picked in zip(self.views, self.picked, strict=True)
-        ]
-        return b"".join([b"*%d\r\n$4\r\nMGET\r\n" % (self.keys + 1), *arguments])
+        return b"".join([b"*%d\r\n$4\r\nMGET\r\n" % (self.keys + 1), *(keys.arguments for keys in self._distinct)])
 
     @property
     def cluster_read(self) -> ClusterRead:
         """The same as keys, for a cluster."""
-        keys = [view.keys.encode(picked.columns) for view, picked in zip(self.views, self.picked, strict=True)]
-        return ClusterRead(keys, [view.shape for view in self.views])
+        return ClusterRead([keys.split() for keys in self._distinct], [view.shape for view in self._views])
 
-    def columns(self, decoded: Sequence[DecodedRows]) -> dict[str, ViewRows]:
+    def columns(self, stored: Iterable[StoredRows]) -> dict[str, ViewRows]:
         """The columns of each view, from the rows of its distinct entities."""
         return {
-            view.schema.view: view.columns(rows, picked.inverse)
-            for view, picked, rows in zip(self.views, self.picked, decoded, strict=True)
+            view.schema.view: ViewRows(*view.codec.gather(rows, keys.which), rows.stale)
+            for view, keys, rows in zip(self._views, self._distinct, stored, strict=True)
         }
+
+    def nothing(self) -> dict[str, ViewRows]:
+        """The columns where nobody was asked for."""
+        nobody = StoredRows(np.empty(0, np.uint8), np.empty(0, np.int64))
+        return self.columns([nobody] * len(self._views))
 
 
 class _View:
@@ -196,69 +185,5 @@ class _View:
     def __init__(self, schema: RowSchema, *, strict: bool) -> None:
         self.schema = schema
         self.keys = KeyEncoder(schema)
-        self._codec = RowCodec(schema, strict=strict)
-        self.shape = RowShape(self._codec)
-        self.nothing = DecodedRows(np.empty(0, self._codec.dtype), np.empty(0, np.bool_), 0)
-        self._default = self._codec.default_row()
-        self._opaque = np.dtype((np.void, self._codec.dtype.itemsize))
-
-    def columns(self, decoded: DecodedRows, inverse: NDArray[np.intp] | None) -> ViewRows:
-        # moved as opaque items, one memcpy each: numpy copies structured ones field by field, 30 times slower
-        rows, found = decoded.rows.view(self._opaque), decoded.found
-        if len(rows) == len(found):
-            slots = inverse
-        else:
-            rows = np.concatenate([rows, self._default.view(self._opaque)])
-            slots = np.where(found, np.cumsum(found) - 1, len(rows) - 1)
-            slots = slots if inverse is None else slots[inverse]
-        if slots is not None:
-            rows = rows.take(slots)
-        elif not rows.flags.writeable:
-            rows = rows.copy()
-        complete = rows.view(self._codec.dtype)
-        self._codec.fill_nulls(complete)
-        everywhere = found if inverse is None else found[inverse]
-        return ViewRows(complete["values"], timestamps(complete["event"]), everywhere, decoded.stale)
-
-
-def _distinct(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp] | None]:
-    """The distinct values of a column, and for each row which it has; None: all differ, and keep their order."""
-    if len(column) < 2:  # noqa: PLR2004
-        return column, None
-    ordered = np.sort(column)
-    differs = ordered[1:] != ordered[:-1]
-    if differs.all():
-        return column, None
-    # np.unique would sort once more, by argsort, which is ten times slower
-    values = np.concatenate((ordered[:1], ordered[1:][differs]))
-    return values, np.searchsorted(values, column)
-
-
-def _pick(names: Sequence[str], distinct: Mapping[str, tuple[NDArray[Any], NDArray[np.intp] | None]]) -> _Picked:
-    """The distinct combinations of several key columns, from the distinct values of each."""
-    # a column of one row stands for all rows: it makes no combinations of its own
-    several = [name for name in names if _length(distinct[name]) != 1]
-    if not several:
-        return _Picked({name: distinct[name][0] for name in names}, 1, None)
-    values, inverse = distinct[several[0]]
-    positions = {several[0]: np.arange(len(values))}
-    if len(several) > 1:
-        code = np.arange(len(values)) if inverse is None else inverse
-        for name in several[1:]:
-            others, which = distinct[name]
-            code = code * len(others) + (np.arange(len(others)) if which is None else which)
-        combinations, inverse = np.unique(code, return_inverse=True)
-        rest = combinations
-        for name in reversed(several):
-            rest, positions[name] = np.divmod(rest, max(len(distinct[name][0]), 1))
-    count = len(positions[several[0]])
-    columns = {
-        name: distinct[name][0][positions[name]] if name in positions else np.repeat(distinct[name][0], count)
-        for name in names
-    }
-    return _Picked(columns, count, inverse)
-
-
-def _length(distinct: tuple[NDArray[Any], NDArray[np.intp] | None]) -> int:
-    values, inverse = distinct
-    return len(values) if inverse is None else len(inverse)
+        self.codec = RowCodec(schema, strict=strict)
+        self.shape = RowShape(self.codec)

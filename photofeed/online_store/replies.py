@@ -1,8 +1,8 @@
 r"""The reply to a request for many rows, taken from the wire into numpy without an object per row.
 
-A present row is `$<length>\r\n`, the value, `\r\n`: of one view they are all as long, so a run of them is a table.
-A missing one is `$-1\r\n`; those are found by one search and cut out. Whatever does not fit this (rows of another
-schema, rows with text, errors) goes through hiredis instead, which is right for everything and slower.
+A present row is `$<length>\r\n`, the value, `\r\n`: of one view they are all as long and begin alike. A missing one is
+`$-1\r\n`. Whatever does not fit this (rows of another schema, rows with text, errors) goes through hiredis instead,
+which is right for everything and slower.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from redis.connection import DefaultParser
 from redis.exceptions import AskError, TryAgainError
 
-from photofeed.online_store.codec import DecodedRows, RowCodec
+from photofeed.online_store.codec import RowCodec, StoredRows
+from photofeed.online_store.kernel import cut_rows
 
 _MISSING: Final = np.frombuffer(b"$-1\r\n", np.uint8)
 _CHUNK: Final = 1 << 16
@@ -30,19 +31,9 @@ class RowShape:
         self.codec = codec
         self.fixed = not codec.schema.variable_fields
         # where all of these match, length and schema do, and the row needs no further look
-        self.signature = np.frombuffer(head + codec.signature, np.uint8)
+        self.signature = np.frombuffer(bytearray(head + codec.signature), np.uint8)
+        self.head = len(head)
         self.stride = len(head) + size + 2
-        self._dtype = np.dtype(
-            {"names": ["row"], "formats": [codec.dtype], "offsets": [len(head)], "itemsize": self.stride}
-        )
-
-    def rows(self, block: NDArray[np.uint8]) -> NDArray[np.void] | None:
-        """The whole rows at the start of a block, without a copy; None if anything else is among them."""
-        table = block[: len(block) // self.stride * self.stride]
-        if not (table.reshape(-1, self.stride)[:, : len(self.signature)] == self.signature).all():
-            return None
-        rows: NDArray[np.void] = table.view(self._dtype)["row"]
-        return rows
 
     def may_begin(self, tail: NDArray[np.uint8]) -> bool:
         """Whether these bytes, fewer than a row, can be the beginning of a row or of a missing one."""
@@ -64,7 +55,8 @@ class RowReplies:
         self._head = b"*%d\r\n" % self._count if array else b""
         self._buffer = np.empty(len(self._head) + sum(shape.stride * count for shape, count in asked), np.uint8)
         self._got = 0
-        self._decoded: list[DecodedRows] = []
+        self._places = [np.empty(count, np.int64) for _, count in asked]
+        self._at, self._view, self._cut_rows = 0, 0, 0  # how far the reply is cut: bytes, views, rows of the next view
         self._replies: list[Any] = []
         self._parser: hiredis.Reader | None = None
         if not all(shape.fixed for shape, _ in asked):
@@ -81,7 +73,7 @@ class RowReplies:
             return self._parse_more()
         if self._got < len(self._buffer) and self._buffer[self._got - 2 : self._got].tobytes() != b"\r\n":
             return False  # whatever the reply is, it is not whole: no need to look at all of it
-        whole = self._tables()
+        whole = self._cut()
         if whole is None:
             self._parse_all()
             return self._parse_more()
@@ -104,7 +96,7 @@ class RowReplies:
             if isinstance(reply, redis.ConnectionError):
                 raise reply
 
-    def rows(self) -> list[DecodedRows]:
+    def rows(self) -> list[StoredRows]:
         """The rows of each view, once the reply is whole.
 
         Raises:
@@ -112,18 +104,18 @@ class RowReplies:
             redis.RedisError: the reply is an error, or has another number of rows than were asked for.
         """
         if self._parser is None:
-            return self._decoded
+            return [StoredRows(self._buffer, places) for places in self._places]
         values = self.values()
         error = next((value for value in values if isinstance(value, Exception)), None)
         if error is not None:
             raise error
         if len(values) != self._count:
             raise redis.RedisError(f"asked for {self._count} keys, got {len(values)} replies")
-        decoded, start = [], 0
+        stored, start = [], 0
         for shape, count in self._asked:
-            decoded.append(shape.codec.decode(values[start : start + count]))
+            stored.append(StoredRows.of(shape.codec.decode(values[start : start + count])))
             start += count
-        return decoded
+        return stored
 
     def redirected(self) -> list[int]:
         """Of a pipeline's replies, those by which a cluster sends us to another node."""
@@ -140,33 +132,21 @@ class RowReplies:
         reply = self._replies[0] if self._replies else []
         return reply if isinstance(reply, list) else [reply]
 
-    def _tables(self) -> bool | None:
-        """Cut what came into tables. True: they are whole; False: more must come; None: it does not fit."""
-        got, offset = self._got, len(self._head)
-        buffer = self._buffer[:got]
-        if buffer[:offset].tobytes() != self._head[:got]:
-            return None
-        missing = np.empty(0, np.intp) if got == len(self._buffer) else _find_missing(buffer)
-        decoded = []
-        for shape, count in self._asked:
-            order = np.arange(len(missing))
-            place, rest = np.divmod(missing - offset - len(_MISSING) * order, shape.stride)
-            mine = int(np.searchsorted(place + order, count))
-            if rest[:mine].any():
-                return None  # it only looks like a missing row: part of a value
-            end = offset + len(_MISSING) * mine + shape.stride * (count - mine)
-            block = _without(buffer[offset : min(end, got)], missing[:mine] - offset)
-            rows = shape.rows(block)
-            if rows is None:
+    def _cut(self) -> bool | None:
+        """Find the rows in what came. True: all are there; False: more must come; None: it does not fit."""
+        if not self._at:
+            if self._buffer[: min(self._got, len(self._head))].tobytes() != self._head[: self._got]:
                 return None
-            if end > got:
-                return False if shape.may_begin(block[len(rows) * shape.stride :]) else None
-            found = np.ones(count, np.bool_)
-            found[(place + order)[:mine]] = False
-            decoded.append(DecodedRows(rows, found, 0))
-            missing, offset = missing[mine:], end
-        self._decoded = decoded
-        return True if offset == got else None
+            self._at = len(self._head)
+        while self._view < len(self._asked):
+            shape, places = self._asked[self._view][0], self._places[self._view]
+            rest = places[self._cut_rows :]
+            cut, self._at = cut_rows(self._buffer, self._at, self._got, shape.signature, shape.head, shape.stride, rest)
+            self._cut_rows += cut
+            if cut < len(rest):
+                return False if shape.may_begin(self._buffer[self._at : self._got]) else None
+            self._view, self._cut_rows = self._view + 1, 0
+        return True if self._at == self._got else None
 
     def _parse_all(self) -> None:
         self._parser = hiredis.Reader(replyError=DefaultParser.parse_error)
@@ -184,19 +164,3 @@ class RowReplies:
                 return False
             self._replies.append(reply)
         return True
-
-
-def _find_missing(buffer: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Where missing rows stand."""
-    starts = np.flatnonzero(buffer[: max(len(buffer) - len(_MISSING) + 1, 0)] == _MISSING[0])
-    for position in range(1, len(_MISSING)):
-        starts = starts[buffer[starts + position] == _MISSING[position]]
-    return starts
-
-
-def _without(block: NDArray[np.uint8], missing: NDArray[np.intp]) -> NDArray[np.uint8]:
-    if not len(missing):
-        return block
-    keep = np.ones(len(block), np.bool_)
-    keep[missing[:, None] + np.arange(len(_MISSING))] = False
-    return block[keep]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from photofeed.online_store import FieldSpec, JoinKey, RowSchema
-from photofeed.online_store.codec import NO_TIMESTAMP, RowCodec, encode_tail, timestamps
+from photofeed.online_store.codec import NO_TIMESTAMP, RowCodec, StoredRows, encode_tail, timestamps
 
 KEYS = (JoinKey("id", "INT64"),)
 NUMBERS = RowSchema(
@@ -112,10 +112,24 @@ def test_nulls_are_filled_with_defaults_and_values_are_left_alone() -> None:
     values = np.ones(2, NUMBERS.values_dtype)
     nulls = np.zeros((2, len(NUMBERS.fields)), np.bool_)
     nulls[1, [0, 3, 10]] = True
-    rows = codec.decode(codec.encode(values, np.array([1, 1]), None, nulls)).rows.copy()
-    codec.fill_nulls(rows)
-    assert rows["values"][0] == values[0]
-    assert np.isnan(rows["values"]["float"][1])
-    assert rows["values"]["int64"][1] == 0
-    assert rows["values"]["more4"][1] == 7
-    assert rows["values"]["more3"][1] == 1
+    stored = StoredRows.of(codec.decode(codec.encode(values, np.array([1, 1]), None, nulls)))
+    rows, _, _ = codec.gather(stored, np.arange(2))
+    assert rows[0] == values[0]
+    assert np.isnan(rows["float"][1])
+    assert rows["int64"][1] == 0
+    assert rows["more4"][1] == 7
+    assert rows["more3"][1] == 1
+
+
+def test_rows_are_gathered_in_any_order_with_their_times_and_defaults_for_the_missing() -> None:
+    codec = RowCodec(NUMBERS)
+    values = np.zeros(3, NUMBERS.values_dtype)
+    values["int64"] = [10, 11, 12]
+    moments = np.array([-5, 2**60, 1])
+    [first, second, third] = codec.encode(values, moments)
+    stored = StoredRows.of(codec.decode([first, None, second, third]))
+    rows, event_us, found = codec.gather(stored, np.array([3, 1, 0, 0, 2]))
+    assert rows["int64"].tolist() == [12, 0, 10, 10, 11]
+    assert rows["more4"].tolist() == [0, 7, 0, 0, 0]
+    assert event_us.tolist() == [1, 0, -5, -5, 2**60]
+    assert found.tolist() == [True, False, True, True, True]

@@ -1,9 +1,7 @@
 """Keys: one per entity whatever its values, found by SCAN, and the same as RESP arguments."""
 
 import fnmatch
-from typing import Any
 
-import hiredis
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +13,7 @@ from photofeed.online_store.keys import KeyEncoder, key_prefix, scan_pattern
 FIELDS = (FieldSpec("f", "FLOAT"),)
 PAIR = RowSchema("shop", "pair", (JoinKey("user_id", "INT64"), JoinKey("post_id", "INT64")), FIELDS)
 NAMED = RowSchema("shop", "named", (JoinKey("name", "STRING"), JoinKey("id", "INT64"), JoinKey("b", "BYTES")), FIELDS)
+EMPTY = np.array([], object)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -42,21 +41,34 @@ def test_text_entities_never_share_a_key(entities: list[tuple[str, int, bytes]])
     assert len(set(keys)) == len(entities)
 
 
+FEW = st.integers(-2, 2)
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.text(), INTEGERS, st.binary()), max_size=5), st.lists(INTEGERS, max_size=5))
-def test_the_bulk_form_holds_the_same_keys(named: list[tuple[str, int, bytes]], ids: list[int]) -> None:
-    names, numbers, raw = [list(column) for column in zip(*named, strict=True)] or [[], [], []]
-    pairs = np.array(ids, np.int64)
-    cases: list[tuple[RowSchema, dict[str, Any]]] = [
+@given(st.lists(st.tuples(st.text(max_size=1), FEW, st.binary(max_size=1))), st.lists(st.tuples(FEW, INTEGERS | FEW)))
+def test_distinct_keys_are_every_entitys_key_once(
+    named: list[tuple[str, int, bytes]], pairs: list[tuple[int, int]]
+) -> None:
+    names, numbers, raw = (np.array(column, object) for column in zip(*named, strict=True)) if named else [EMPTY] * 3
+    users, posts = np.array(pairs, np.int64).reshape(-1, 2).T
+    for schema, columns in (
         (NAMED, {"name": names, "id": numbers, "b": raw}),
-        (PAIR, {"user_id": pairs, "post_id": pairs}),
-    ]
-    for schema, columns in cases:
+        (PAIR, {"user_id": users, "post_id": posts}),
+    ):
         encoder = KeyEncoder(schema)
-        keys = encoder.encode(columns)
-        reader = hiredis.Reader()
-        reader.feed(b"*%d\r\n" % len(keys) + encoder.encode_bulk(columns))
-        assert reader.gets() == keys
+        keys, distinct = encoder.encode(columns), encoder.distinct(columns)
+        assert distinct.split() == list(dict.fromkeys(keys))
+        assert [distinct.split()[number] for number in distinct.which] == keys
+
+
+def test_a_column_of_one_row_stands_for_all_entities() -> None:
+    one, several = np.array([5]), np.array([1, 2, 1])
+    distinct = KeyEncoder(PAIR).distinct({"user_id": one, "post_id": several})
+    assert distinct.split() == KeyEncoder(PAIR).encode({"user_id": [5, 5], "post_id": [1, 2]})
+    assert distinct.which.tolist() == [0, 1, 0]
+    assert KeyEncoder(PAIR).distinct({"user_id": one, "post_id": several[:0]}).count == 0
+    with pytest.raises(ValueError, match="broadcast"):
+        KeyEncoder(PAIR).distinct({"user_id": several[:2], "post_id": several})
 
 
 def test_the_scan_pattern_matches_the_views_keys_and_no_other_views() -> None:
