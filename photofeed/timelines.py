@@ -29,6 +29,7 @@ TRENDING_HALF_LIFE_SECONDS = 86_400.0
 ACTIVE_PEOPLE = "active"
 MOST_ACTIVE_PEOPLE = 1_000_000
 _PIPELINE, _PARTS = 1_000, 6
+_KEY_LAYOUT = 2  # raised with every change of the keys or the header of packed rows
 
 
 def timeline_key(user_id: int) -> str:
@@ -47,8 +48,11 @@ def seen_key(user_id: int) -> str:
 
 
 def features_term_key(worker: str = "features") -> str:
-    """How often a features worker began; of one that is gone, Redis was emptied, and its counters with it."""
-    return f"features:term:{worker}"
+    """How often a features worker began.
+
+    Where it is gone, Redis was emptied, and its counters with it; where it is another layout's, nobody finds them.
+    """
+    return f"features:term:{_KEY_LAYOUT}:{worker}"
 
 
 def hidden_key(user_id: int) -> str:

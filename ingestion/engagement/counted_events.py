@@ -38,7 +38,10 @@ class EmptiedError(RetryableError):
     code = "emptied"
 
     def __init__(self) -> None:
-        super().__init__("Redis was emptied: run `photofeed features rebuild`, then start the features worker again")
+        super().__init__(
+            "Redis was emptied, or has rows of an older layout: run `photofeed features rebuild`, then start the "
+            "features worker again"
+        )
 
 
 class CountedEvents(Protocol):

@@ -24,7 +24,7 @@ from redis.cluster import RedisCluster
 
 from photofeed.online_store.codec import RowCodec
 from photofeed.online_store.feast_schema import row_schema
-from photofeed.online_store.keys import key_prefix, scan_pattern
+from photofeed.online_store.keys import scan_pattern, view_tag
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.protos import FeastFeatures, FeastRow, decode_rows, encode_rows, entity_key
 from photofeed.online_store.response import add_feature_vectors
@@ -217,7 +217,7 @@ class _Read:
         entity_keys: Iterable[EntityKey],
         requested: Sequence[str] | None,
     ) -> None:
-        prefix = key_prefix(config.project, _name(config, table))
+        prefix = view_tag(config.project, _name(config, table))
         self.keys = [entity_key(prefix, key) for key in entity_keys]
         self.codec = _codec(config, table)
         self.requested = [field.name for field in table.features] if requested is None else list(requested)
@@ -266,7 +266,7 @@ class _ViewReads:
 
 
 def _stored(config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> tuple[list[bytes], list[bytes]]:
-    prefix = key_prefix(config.project, _name(config, table))
+    prefix = view_tag(config.project, _name(config, table))
     return [entity_key(prefix, row[0]) for row in data], encode_rows(_codec(config, table), data)
 
 

@@ -52,6 +52,7 @@ from feast.types import (
 from feast.types import ZonedTimestamp as ZonedTimestampType
 
 from photofeed.online_store import SchemaMismatchError
+from photofeed.online_store.keys import scan_pattern
 from photofeed.online_store.store import PackedRedisOnlineStore
 
 Server = Any  # conftest.Server: where the rows are kept, one server or a cluster
@@ -282,8 +283,8 @@ def test_rows_expire_after_the_configured_time_and_are_kept_without_it(server: S
     mortal, lasting = Store(server, asynchronous=False, key_ttl_seconds=60), Store(server, asynchronous=False)
     mortal.write(view(Float64), (key(id=1), number(1), NOON, None))
     lasting.write(view(Float64, name="others"), (key(id=1), number(1), NOON, None))
-    assert 0 < client.ttl(next(client.scan_iter("shop:stats:*"))) <= 60
-    assert client.ttl(next(client.scan_iter("shop:others:*"))) == -1
+    assert 0 < client.ttl(next(client.scan_iter(scan_pattern("shop", "stats")))) <= 60
+    assert client.ttl(next(client.scan_iter(scan_pattern("shop", "others")))) == -1
     mortal.close()
     lasting.close()
 
