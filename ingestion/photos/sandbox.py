@@ -115,7 +115,9 @@ class _Child:
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
+                # What a photo took goes back to the system with it; by default glibc keeps more and more.
                 "MALLOC_ARENA_MAX": "1",
+                "MALLOC_MMAP_THRESHOLD_": str(2**17),
             },
         )
         remote.close()

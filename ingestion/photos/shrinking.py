@@ -12,6 +12,11 @@ REDUCING_GAP = 1.5
 _HARDLY = 0.9
 
 
+def shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` at a smaller size; the same object where that is its own."""
+    return flattened(narrowed(image, size[0]), size[1])
+
+
 def narrowed(image: Image.Image, width: int) -> Image.Image:
     """`image` at a smaller width and its own height: the first half of `Image.resize`."""
     return _resized(image, (width, image.height), width / image.width)

@@ -53,7 +53,7 @@ def test_a_sequential_jpeg_of_200_megapixels_is_made_in_little_memory(
 def test_it_can_be_zoomed_into_within_the_memory_of_a_worker(limits: PhotoLimits, jpegs: dict[str, bytes]) -> None:
     with PhotoSandbox(limits, ZOOM_OUTPUTS) as sandbox:
         assert {v.width for v in sandbox.process(jpegs["sequential"]).variants} == {3840}
-        assert peak_mb(sandbox) < 400
+        assert peak_mb(sandbox) < 250
 
 
 def test_a_progressive_one_is_refused_with_its_size_and_the_limit(
@@ -93,4 +93,4 @@ def test_48_megapixels_fit_into_the_memory_of_a_worker(
 ) -> None:
     with PhotoSandbox(limits, outputs) as sandbox:
         assert sandbox.process(usual[photo_format]).header.width == 8000
-        assert peak_mb(sandbox) < 370
+        assert peak_mb(sandbox) < 250
