@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
+from ingestion.photos.allocator import return_freed_memory
 from ingestion.photos.moderation import OpenNsfwModerator, Thresholds
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
@@ -26,14 +27,14 @@ _MOST_ATTEMPTS = 6
 @contextmanager
 def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     """A photo worker: one photo at a time, so run one a core."""
+    return_freed_memory()
+    moderator = OpenNsfwModerator()
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         sandbox = owned.enter_context(
             PhotoSandbox(PhotoLimits.of(settings), Outputs(FEED_SIZES, avif=settings.avif_variants))
         )
-        pipeline = PhotoPipeline(
-            _storage(settings), PhotoRecords(pool), sandbox, OpenNsfwModerator(), Thresholds.of(settings)
-        )
+        pipeline = PhotoPipeline(_storage(settings), PhotoRecords(pool), sandbox, moderator, Thresholds.of(settings))
         yield group_worker(
             owned, settings, topics.PHOTOS_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=_MOST_ATTEMPTS
         ).run
@@ -43,6 +44,7 @@ def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
 def zoom(settings: Settings, stop: threading.Event) -> Iterator[Run]:
     """The worker that makes the zoom sizes, when nobody else wants the processor."""
     os.nice(_ZOOM_NICENESS)
+    return_freed_memory()
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         sandbox = owned.enter_context(PhotoSandbox(PhotoLimits.of(settings), ZOOM_OUTPUTS))
