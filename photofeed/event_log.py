@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 
 REBALANCES = Counter("photofeed_worker_rebalances", "Times a group shared out its partitions anew", ["group"])
 
+# What is published at once goes out in few batches: a log on object storage keeps each as an object, and lists all of
+# them at every fetch. Below the 1 MiB that Kafka takes.
+_BATCH_BYTES = 512 * 1024
 _FETCH_WAIT_MS, _STAY_POLL_MS = 100, 50
 _READ_PATIENCE_SECONDS = 10.0
 _HANDOVER_SECONDS = 5.0  # heartbeats stand still as long, so well below the session's end
@@ -95,6 +98,7 @@ class KafkaPublisher:
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
+            batch_size=_BATCH_BYTES,
             max_block_ms=10_000,
             request_timeout_ms=15_000,
             delivery_timeout_ms=30_000,
