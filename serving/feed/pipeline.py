@@ -41,7 +41,7 @@ from serving.feed.history import History, HistoryReader
 from serving.feed.paging import Progress, turn_page
 from serving.feed.query import FeedQuery, make_query
 from serving.feed.reasons import TELLING_COLUMNS, reason
-from serving.feed.rerankers import Ranking, Reranker, rerank
+from serving.feed.rerankers import Ranking, Reranker, best_first, rerank
 from serving.feed.rerankers.diversity import shown_lately
 from serving.feed.scorers import Scores
 from serving.feed.scorers.ladder import Ladder
@@ -253,15 +253,16 @@ class FeedPipeline:
         """
         candidates = self._apply_filters(query, candidates, explanation)
         seen = query.history.seen
-        if len(candidates) - among(candidates.post_ids, seen).sum() < SHORTEST_SLATE:
+        is_seen = among(candidates.post_ids, seen)
+        if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE:
             without = np.union1d(candidates.post_ids, seen).tolist()
             popular = self.archive.popular(query, without, 2 * SHORTEST_SLATE)
             older = await self._attempt(self.archive.name, popular, ARCHIVE_SECONDS)
             older = self._apply_filters(query, older or Candidates.empty(), explanation)
             candidates = Candidates.merge([candidates, older])
-        is_seen = among(candidates.post_ids, seen)
+            is_seen = among(candidates.post_ids, seen)
         exposures = shown_lately(candidates.author_ids, is_seen)
-        if len(candidates) - is_seen.sum() < SHORTEST_SLATE:
+        if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE:
             return _Chosen(candidates, is_seen, exposures)
         unseen = _drop(candidates, ~is_seen, SEEN, explanation)
         return _Chosen(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
@@ -292,7 +293,7 @@ class FeedPipeline:
         explanation: Explanation,
     ) -> SlateItems:
         """Order candidates into a slate by the rules."""
-        by_score = np.argsort(-scores, kind="stable")
+        by_score = best_first(scores)
         rows = by_score[~chosen.seen[by_score]]
         ranking = Ranking(
             candidates=chosen.candidates,
@@ -305,7 +306,7 @@ class FeedPipeline:
             shortest=shortest,
         )
         ranking, explanation.left_out = rerank(ranking, self.rules)
-        explanation.repeats = int(chosen.seen[ranking.rows].sum())
+        explanation.repeats = int(np.count_nonzero(chosen.seen[ranking.rows]))
         return _items(ranking, features, scores)
 
     async def _page(self, slate: Slate, progress: Progress, limit: int) -> Page:
@@ -327,7 +328,9 @@ class FeedPipeline:
 
 def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanation) -> Candidates:
     """The candidates where the mask is true; the others are counted and noted."""
-    DROPPED.labels(reason).inc(int((~mask).sum()))
+    if mask.all():
+        return candidates
+    DROPPED.labels(reason).inc(len(mask) - int(np.count_nonzero(mask)))
     explanation.drop(candidates, mask, reason)
     return candidates.take(mask)
 

@@ -43,12 +43,21 @@ class Ranking:
 
     def scored(self, scores: Scores) -> Self:
         """The same posts with other scores, best first again."""
-        order = np.argsort(-scores[self.rows], kind="stable")
+        order = best_first(scores[self.rows])
         return replace(self, scores=scores, rows=self.rows[order], propensities=self.propensities[order])
 
     def take(self, places: Rows) -> Self:
         """The rows at these places of the order."""
         return replace(self, rows=self.rows[places], propensities=self.propensities[places])
+
+
+def best_first(scores: Scores) -> Rows:
+    """Places by falling score; equal scores keep their order."""
+    order = (-scores).argsort()  # not stable, and with vectors four times as fast
+    ordered = scores[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = (-scores).argsort(kind="stable")
+    return order
 
 
 class Reranker(Protocol):
@@ -64,10 +73,16 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Places of candidates that a rule left out."""
+    """What a rule left out: found when somebody asks, which is seldom."""
 
     reason: str
-    rows: Rows
+    before: Rows
+    after: Rows
+
+    @property
+    def rows(self) -> Rows:
+        """Places of candidates that stood in the ranking before the rule and not after it."""
+        return self.before[~np.isin(self.before, self.after)]
 
 
 def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[LeftOut]]:
@@ -75,9 +90,12 @@ def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[L
     left_out = []
     for rule in rules:
         before, ranking = ranking.rows, rule.apply(ranking)
-        stays = np.zeros(len(ranking.candidates), np.bool_)
-        stays[ranking.rows] = True
-        gone = before[~stays[before]]
-        if len(gone):
-            left_out.append(LeftOut(rule.reason, gone))
+        left_out.append(LeftOut(rule.reason, before, ranking.rows))
     return ranking, left_out
+
+
+def warm(rules: Sequence[Reranker]) -> None:
+    """Compile what the rules compile (seconds), or load it from numba's cache, so that no viewer waits for it."""
+    none = Candidates.empty()
+    rows = np.zeros(0, np.intp)
+    rerank(Ranking(none, np.zeros(0), rows, np.zeros(0), rows, np.zeros(0, np.int64), 0.0, 0), rules)

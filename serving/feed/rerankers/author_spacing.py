@@ -17,8 +17,11 @@ class AuthorSpacing:
 
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking in the nearest order that is allowed."""
-        authors = ranking.candidates.author_ids[ranking.rows].tolist()
-        return ranking.take(np.array(space_authors(authors), np.intp))
+        authors = ranking.candidates.author_ids[ranking.rows]
+        same = authors[1:] == authors[:-1]
+        if not (same[1:] & same[:-1]).any():
+            return ranking  # nearly always, and quicker to find out than by going through a list
+        return ranking.take(np.array(space_authors(authors.tolist()), np.intp))
 
 
 def space_authors(authors: Sequence[int], before: Sequence[int] = ()) -> list[int]:

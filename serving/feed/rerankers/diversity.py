@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.compiled import compiled
 from serving.feed.candidates import Candidates, Ids, Mask
 from serving.feed.rerankers import Ranking
 from serving.feed.scorers import Scores
@@ -40,11 +41,9 @@ class Diversity:
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking with repetitions lower; explore is drawn, so its posts do not count here."""
         graph = ranking.rows[~ranking.candidates.explore[ranking.rows]]
-        groups = self.group(ranking.candidates)[graph].astype(np.int64)
-        shown = ranking.exposures[graph] if self.across_slates else np.zeros(len(graph), np.int64)
-        scores = ranking.scores.copy()
-        scores[graph] = diversify(scores[graph], groups, self.cost, shown)
-        return ranking.scored(scores)
+        groups = self.group(ranking.candidates).astype(np.int64)
+        shown = ranking.exposures if self.across_slates else np.zeros_like(ranking.exposures)
+        return ranking.scored(diversify(ranking.scores, graph, groups, shown, self.cost.step, self.cost.shrink))
 
 
 AUTHORS = Diversity(lambda candidates: candidates.author_ids, SAME_AUTHOR, across_slates=True)
@@ -54,33 +53,37 @@ KINDS = Diversity(lambda candidates: candidates.reels, SAME_KIND)
 
 def shown_lately(authors: Ids, seen: Mask) -> NDArray[np.int64]:
     """For each candidate, how many candidates of its author the viewer has seen lately: int64 (n,)."""
-    _, author = np.unique(authors, return_inverse=True)
-    return np.bincount(author, weights=seen).astype(np.int64)[author]
+    shown = np.sort(authors[seen])
+    return shown.searchsorted(authors, "right") - shown.searchsorted(authors, "left")
 
 
-def diversify(scores: Scores, groups: Ids, cost: Repetition, shown: NDArray[np.int64]) -> Scores:
-    """Scores in which the n-th best post of each group loses step * (1 + shrink + ...), n terms.
+@compiled
+def diversify(
+    scores: Scores,
+    rows: NDArray[np.intp],
+    groups: NDArray[np.int64],
+    shown: NDArray[np.int64],
+    step: float,
+    shrink: float,
+) -> Scores:
+    """Scores in which the n-th best row of each group loses step * (1 + shrink + ...), n - 1 terms.
 
     The order of one group's posts among themselves stays.
 
     Args:
         scores: float64 (n,), finite.
+        rows: whose scores count and change, best first.
         groups: int64 (n,), the author, topic or kind of each post.
-        cost: of each repetition.
         shown: int64 (n,), how many of the group were shown before this slate; they come before its best.
+        step: what the second post loses, in standard deviations of the scores of `rows`.
+        shrink: how much of the loss before it each further one adds.
     """
-    if not len(scores):
-        return scores
-    loss = cost.step * (1 - cost.shrink ** (_occurrence(scores, groups) + shown)) / (1 - cost.shrink)
-    return scores - loss * float(np.std(scores))
-
-
-def _occurrence(scores: Scores, groups: Ids) -> NDArray[np.int64]:
-    """For each post how many better ones its group has."""
-    order = np.lexsort((-scores, groups))
-    place = np.arange(len(order))
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = groups[order][1:] != groups[order][:-1]
-    occurrence = np.empty(len(order), dtype=np.int64)
-    occurrence[order] = place - np.maximum.accumulate(np.where(is_first, place, 0))
-    return occurrence
+    lowered, groups = scores.copy(), groups[rows]
+    spread = np.std(scores[rows])
+    for place in range(len(rows)):
+        row = rows[place]
+        repeated = shown[row]
+        for better in range(place):  # vectors make this quicker than sorting, for as few as a feed has
+            repeated += groups[better] == groups[place]
+        lowered[row] -= spread * step * (1 - shrink**repeated) / (1 - shrink)
+    return lowered

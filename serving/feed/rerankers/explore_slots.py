@@ -1,12 +1,11 @@
 """Explore slots: about one slot in ten goes to a post from outside the follow graph, drawn with a known propensity."""
 
-from bisect import bisect_right
 from dataclasses import dataclass, replace
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.compiled import compiled
 from serving.feed.candidates import Source
 from serving.feed.rerankers import Ranking
 
@@ -22,6 +21,8 @@ POOL_SHARES = {
     Source.FRESH: 0.10,
     Source.POPULAR: 1e-9,
 }
+_FIRST_POOL = np.int8(min(POOL_SHARES))
+_SHARES = np.array([POOL_SHARES[pool] for pool in sorted(POOL_SHARES)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +64,84 @@ def draw_from_pools(
 ) -> Draw:
     """Draw `count` posts without replacement: for each slot a pool by its share, then a post of it by its score.
 
-    The propensity of a pick is the pool's share among the pools that still had posts, times the post's within its pool.
+    The post is drawn from a softmax of the scores, standardised within the pool, of those not drawn before it: together
+    a Plackett-Luce sample, drawn by the Gumbel trick as the top of scores plus Gumbel noise (Yellott, 1977). The
+    propensity of a pick is the pool's share among the pools that still had posts, times the post's within its pool.
     """
-    pools = {source: np.flatnonzero(sources == source) for source in POOL_SHARES}
-    draws = {source: draw_explore(scores[rows], count, rng) for source, rows in pools.items() if len(rows)}
-    taken = dict.fromkeys(draws, 0)
-    places, propensities = [], []
-    for chance in rng.random(min(count, len(scores))).tolist():
-        shares = {source: POOL_SHARES[source] for source, n in taken.items() if n < len(draws[source].places)}
-        pool, share = _pick(shares, chance)
-        row = taken[pool]
-        taken[pool] += 1
-        places.append(pools[pool][draws[pool].places[row]])
-        propensities.append(share * draws[pool].propensities[row])
-    return Draw(np.array(places, np.intp), np.array(propensities))
+    noise = rng.gumbel(size=len(scores))
+    chances = rng.random(min(count, len(scores)))
+    return Draw(*pick_posts(scores, sources - _FIRST_POOL, _SHARES, noise, chances))
 
 
-def _pick(shares: dict[Source, float], chance: float) -> tuple[Source, float]:
-    """The pool on which a number in [0, 1) falls, and its probability."""
-    edges = list(accumulate(shares.values()))
-    place = min(bisect_right(edges, chance * edges[-1]), len(edges) - 1)
-    pool = list(shares)[place]
-    return pool, shares[pool] / edges[-1]
+@compiled
+def pick_posts(
+    scores: NDArray[np.float64],
+    pools: NDArray[np.int8],
+    shares: NDArray[np.float64],
+    noise: NDArray[np.float64],
+    chances: NDArray[np.float64],
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Places and propensities of the posts that the chances and the noise decide for.
 
-
-def draw_explore(scores: NDArray[np.float64], count: int, rng: np.random.Generator) -> Draw:
-    """Draw `count` posts without replacement, better scores likelier: Plackett-Luce over standardised scores.
-
-    Drawn by the Gumbel trick: the top of scores plus Gumbel noise is a Plackett-Luce sample (Yellott, 1977). The
-    propensity of a pick is its softmax share among the posts not picked before it.
+    Args:
+        scores: (n,) of each post.
+        pools: (n,) of each post, places in `shares`.
+        shares: (pools,) how likely a slot is to be filled from each.
+        noise: (n,) for the posts, of the Gumbel distribution.
+        chances: (slots,) for the pools, in [0, 1); at most n.
     """
-    spread = float(np.std(scores)) if len(scores) else 0.0
-    logits = (scores - scores.mean()) / spread / TEMPERATURE if spread > 0 else np.zeros(len(scores))
-    places = np.argsort(-(logits + rng.gumbel(size=len(scores))), kind="stable")
-    weights = np.exp(logits[places])
-    remaining = np.cumsum(weights[::-1])[::-1]
-    return Draw(places[:count], (weights / remaining)[:count])
+    logits = _standardised(scores, pools, len(shares)) / TEMPERATURE
+    weights, keys = np.exp(logits), logits + noise
+    left = np.zeros(len(shares), np.intp)
+    for pool in pools:
+        left[pool] += 1
+    places, propensities = np.empty(len(chances), np.intp), np.empty(len(chances))
+    for slot in range(len(chances)):
+        open_shares = shares * (left > 0)
+        total = open_shares.sum()
+        pool = _pick_pool(open_shares, chances[slot] * total)
+        best, remaining = -1, 0.0
+        for row in range(len(scores)):
+            if pools[row] == pool and weights[row] > 0:
+                remaining += weights[row]
+                if best < 0 or keys[row] > keys[best]:
+                    best = row
+        places[slot] = best
+        propensities[slot] = open_shares[pool] / total * (weights[best] / remaining)
+        weights[best] = 0.0  # drawn
+        left[pool] -= 1
+    return places, propensities
+
+
+@compiled
+def _standardised(scores: NDArray[np.float64], pools: NDArray[np.int8], count: int) -> NDArray[np.float64]:
+    """Scores less the mean of their pool, in its standard deviations; 0 in a pool whose scores are all the same."""
+    posts, sums, squares = np.zeros(count), np.zeros(count), np.zeros(count)
+    for row in range(len(scores)):
+        posts[pools[row]] += 1
+        sums[pools[row]] += scores[row]
+    deviations = np.empty_like(scores)
+    for row in range(len(scores)):
+        deviations[row] = scores[row] - sums[pools[row]] / posts[pools[row]]
+        squares[pools[row]] += deviations[row] ** 2
+    for row in range(len(scores)):
+        spread = np.sqrt(squares[pools[row]] / posts[pools[row]])
+        if spread > 0:
+            deviations[row] /= spread
+    return deviations
+
+
+@compiled
+def _pick_pool(shares: NDArray[np.float64], point: float) -> int:
+    """The place on which a point falls, from 0 up to the sum of the shares, each being as wide as its share."""
+    picked = 0
+    for place in range(len(shares)):
+        if shares[place] > 0:
+            picked = place  # the last of them too where rounding has put the point on the very end
+            point -= shares[place]
+            if point < 0:
+                break
+    return picked
 
 
 def explore_count(followed: int, share: float, length: int, shortest: int) -> tuple[int, int]:
@@ -123,9 +166,9 @@ def spread_explore(from_graph: int, explore: int, rng: np.random.Generator) -> l
     Returns:
         Sorted positions in the slate of `from_graph + explore` posts.
     """
-    if not explore:
-        return []
-    edges = np.linspace(0, from_graph + explore, explore + 1).astype(np.int64)
-    low, high = edges[:-1], edges[1:]
-    slots: list[int] = rng.integers(np.minimum(low + (high - low) // 3, high - 1), high).tolist()
+    length, slots = from_graph + explore, []
+    for stretch, chance in enumerate(rng.random(explore).tolist()):
+        low, high = stretch * length // explore, (stretch + 1) * length // explore
+        first = min(low + (high - low) // 3, high - 1)
+        slots.append(first + int(chance * (high - first)))
     return slots

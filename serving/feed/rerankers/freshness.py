@@ -5,13 +5,13 @@ import numpy as np
 from photofeed.ids import EPOCH_MS
 from serving.feed.rerankers import Ranking
 
-HALF_LIFE_SECONDS = 6 * 3600.0
+HALF_LIFE_MS = 6 * 3600 * 1000.0
 MOST_GAIN = 0.15  # standard deviations of the scores, for a post of this moment
 _MS_SHIFT = 22  # of an id: what stands above is the time it was made
 
 
 class Freshness:
-    """Adds up to MOST_GAIN, halved with every HALF_LIFE_SECONDS of age."""
+    """Adds up to MOST_GAIN, halved with every HALF_LIFE_MS of age."""
 
     reason = "older"
 
@@ -19,7 +19,6 @@ class Freshness:
         """The ranking with fresh posts a little higher; posts dated ahead count as of this moment."""
         if not len(ranking.rows):
             return ranking
-        posted = (ranking.candidates.post_ids >> _MS_SHIFT) / 1000 + EPOCH_MS / 1000
-        age = np.maximum(ranking.seconds - posted, 0.0)
-        gain = MOST_GAIN * np.exp2(-age / HALF_LIFE_SECONDS) * float(np.std(ranking.scores))
+        half_lives = ((ranking.candidates.post_ids >> _MS_SHIFT) - (ranking.seconds * 1000 - EPOCH_MS)) / HALF_LIFE_MS
+        gain = MOST_GAIN * float(ranking.scores.std()) * np.exp2(np.minimum(half_lives, 0.0))
         return ranking.scored(ranking.scores + gain)

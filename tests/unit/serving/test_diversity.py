@@ -2,9 +2,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.feed.rerankers.diversity import SAME_AUTHOR, SAME_TOPIC, diversify
+from serving.feed.candidates import Ids
+from serving.feed.rerankers import best_first
+from serving.feed.rerankers.diversity import SAME_AUTHOR, SAME_TOPIC, Repetition, diversify, shown_lately
+from serving.feed.scorers import Scores
 
 POSTS = st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5)), max_size=60)
+
+
+def _lowered(scores: Scores, groups: Ids, cost: Repetition) -> Scores:
+    return diversify(scores, best_first(scores), groups, np.zeros_like(groups), cost.step, cost.shrink)
 
 
 @given(POSTS)
@@ -13,7 +20,7 @@ def test_best_posts_keep_their_score_others_lose_and_no_authors_posts_change_pla
 ) -> None:
     scores = np.array([score for score, _ in posts])
     authors = np.array([author for _, author in posts], dtype=np.int64)
-    lowered = diversify(scores, authors, SAME_AUTHOR, np.zeros_like(authors))
+    lowered = _lowered(scores, authors, SAME_AUTHOR)
     assert (lowered <= scores).all()
     for author in set(authors.tolist()):
         mine, theirs = scores[authors == author], lowered[authors == author]
@@ -25,19 +32,35 @@ def test_best_posts_keep_their_score_others_lose_and_no_authors_posts_change_pla
 def test_an_author_with_the_best_posts_does_not_fill_the_top() -> None:
     scores = np.concatenate([np.linspace(1.0, 0.8, 10), np.linspace(0.7, 0.1, 20)])
     authors = np.array([1] * 10 + list(range(2, 22)), dtype=np.int64)
-    top = authors[np.argsort(-diversify(scores, authors, SAME_AUTHOR, np.zeros_like(authors)))][:10]
+    top = authors[np.argsort(-_lowered(scores, authors, SAME_AUTHOR))][:10]
     assert top[0] == 1
     assert (top == 1).sum() <= 5
 
 
 def test_equal_scores_stay_equal() -> None:
     scores = np.zeros(5)
-    assert diversify(scores, np.ones(5, dtype=np.int64), SAME_AUTHOR, np.zeros(5, np.int64)).tolist() == [0.0] * 5
+    assert _lowered(scores, np.ones(5, dtype=np.int64), SAME_AUTHOR).tolist() == [0.0] * 5
 
 
 def test_a_favourite_topic_leads_but_leaves_room_for_others() -> None:
     scores = np.concatenate([np.linspace(1.0, 0.5, 20), np.linspace(0.55, 0.3, 10)])
     topics = np.array([1] * 20 + list(range(2, 12)), dtype=np.int64)
-    top = topics[np.argsort(-diversify(scores, topics, SAME_TOPIC, np.zeros_like(topics)))][:15]
+    top = topics[np.argsort(-_lowered(scores, topics, SAME_TOPIC))][:15]
     assert top[0] == 1
     assert 5 <= (top == 1).sum() < 15
+
+
+def test_the_nth_post_of_a_group_loses_n_minus_one_terms_and_posts_shown_before_count() -> None:
+    scores, rows = np.array([4.0, 3.0, 2.0, 1.0, 9.0]), np.array([0, 1, 2, 3])
+    groups, shown = np.array([7, 8, 7, 7, 7]), np.array([0, 2, 0, 0, 0])
+    terms = np.array([0.0, 1 + 0.5, 1.0, 1 + 0.5, 0.0])
+    expected = scores - 0.1 * terms * np.std(scores[rows])
+    np.testing.assert_allclose(diversify(scores, rows, groups, shown, 0.1, 0.5), expected)
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=60))
+def test_every_post_seen_of_an_author_counts_for_all_of_that_author(posts: list[tuple[int, bool]]) -> None:
+    authors = np.array([author for author, _ in posts], np.int64)
+    seen = np.array([was_seen for _, was_seen in posts], np.bool_)
+    expected = [sum(was_seen for other, was_seen in posts if other == author) for author, _ in posts]
+    assert shown_lately(authors, seen).tolist() == expected

@@ -1,8 +1,18 @@
+from collections import Counter, defaultdict
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.feed.rerankers.explore_slots import draw_explore, explore_count, spread_explore
+from serving.feed.candidates import Source
+from serving.feed.rerankers.explore_slots import (
+    POOL_SHARES,
+    draw_from_pools,
+    explore_count,
+    pick_posts,
+    spread_explore,
+)
 
 
 @given(st.integers(0, 600), st.floats(0.05, 0.3), st.integers(10, 200), st.integers(0, 30))
@@ -37,18 +47,63 @@ def test_somebody_who_follows_nobody_explores_only() -> None:
     assert explore_count(0, 0.1, 150, 30) == (0, 30)
 
 
-def test_propensities_are_the_frequencies_with_which_posts_are_drawn_first() -> None:
-    scores = np.array([2.0, 0.0, 1.0])
+# one post is alone in its pool, one pool has no spread, and FRESH has nothing to offer
+MIXED = np.array([Source.TOPICS] * 3 + [Source.TRENDING] * 2 + [Source.NEIGHBOURS] + [Source.POPULAR] * 2, np.int8)
+MIXED_SCORES = np.array([2.0, 0.0, 1.0, 5.0, 5.0, -3.0, 0.3, 0.1])
+
+
+def test_propensities_are_the_frequencies_with_which_posts_are_drawn() -> None:
+    """By the first draw, and by the second given each first: what was drawn changes what is left of its pool."""
     rng = np.random.default_rng(0)
-    draws = [draw_explore(scores, 1, rng) for _ in range(20_000)]
-    firsts = np.bincount([draw.places[0] for draw in draws], minlength=3) / len(draws)
-    logged = {int(draw.places[0]): float(draw.propensities[0]) for draw in draws}
-    np.testing.assert_allclose(firsts, [logged[0], logged[1], logged[2]], atol=0.015)
-    assert logged[0] > logged[2] > logged[1]
+    draws: dict[tuple[int, ...], list[tuple[int, float]]] = defaultdict(list)
+    for _ in range(20_000):
+        draw = draw_from_pools(MIXED_SCORES, MIXED, 2, rng)
+        first, second = draw.places.tolist()
+        draws[()].append((first, float(draw.propensities[0])))
+        draws[(first,)].append((second, float(draw.propensities[1])))
+    assert set(draws) == {(), (0,), (1,), (2,), (3,), (4,), (5,)}
+    for drawn in draws.values():
+        logged = dict(drawn)
+        assert all(abs(logged[place] - propensity) < 1e-12 for place, propensity in drawn)
+        assert abs(sum(logged.values()) - 1) < 1e-8
+        for place, count in Counter(place for place, _ in drawn).items():
+            spread = np.sqrt(logged[place] * (1 - logged[place]) / len(drawn))
+            assert abs(count / len(drawn) - logged[place]) < 5 * spread
 
 
-@given(st.lists(st.floats(-50, 50), max_size=40), st.integers(0, 50))
-def test_draws_have_no_post_twice_and_true_probabilities(scores: list[float], count: int) -> None:
-    draw = draw_explore(np.array(scores), count, np.random.default_rng(1))
+def test_a_pools_share_goes_to_its_better_posts_more_often() -> None:
+    shares = {
+        int(place): float(propensity)
+        for seed in range(200)
+        for draw in [draw_from_pools(MIXED_SCORES, MIXED, 1, np.random.default_rng(seed))]
+        for place, propensity in zip(draw.places, draw.propensities, strict=True)
+    }
+    assert shares[0] > shares[2] > shares[1]
+    assert shares[3] == shares[4]
+    open_shares = POOL_SHARES[Source.NEIGHBOURS] + POOL_SHARES[Source.TOPICS] + POOL_SHARES[Source.TRENDING]
+    assert shares[5] == pytest.approx(POOL_SHARES[Source.NEIGHBOURS] / open_shares)
+
+
+POOLED = st.lists(st.tuples(st.floats(-50, 50), st.sampled_from(list(POOL_SHARES))), max_size=40)
+
+
+@given(POOLED, st.integers(0, 50))
+def test_draws_have_no_post_twice_and_true_probabilities(posts: list[tuple[float, Source]], count: int) -> None:
+    scores, pools = np.array([score for score, _ in posts]), np.array([pool for _, pool in posts], np.int8)
+    draw = draw_from_pools(scores, pools, count, np.random.default_rng(1))
     assert len(draw.places) == min(count, len(scores)) == len(set(draw.places.tolist()))
     assert ((draw.propensities > 0) & (draw.propensities <= 1 + 1e-12)).all()
+
+
+def test_older_popular_posts_only_fill_what_is_left() -> None:
+    sources = np.array([Source.POPULAR, Source.NEIGHBOURS, Source.NEIGHBOURS], np.int8)
+    rng = np.random.default_rng(0)
+    assert all(draw_from_pools(np.zeros(3), sources, 3, rng).places[-1] == 0 for _ in range(200))
+
+
+@given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=6), st.sampled_from([0.0, float(np.nextafter(1.0, 0.0))]))
+def test_the_edges_of_chance_fall_on_pools_that_still_have_posts(shares: list[float], chance: float) -> None:
+    pools = np.arange(len(shares), dtype=np.int8)
+    flat = np.zeros(len(shares))
+    places, _ = pick_posts(flat, pools, np.array(shares), flat, np.full(len(shares), chance))
+    assert sorted(places.tolist()) == pools.tolist()

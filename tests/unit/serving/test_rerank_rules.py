@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import combinations, groupby
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from photofeed.ids import EPOCH_MS
 from serving.bootstrap import reranking_rules
 from serving.feed.candidates import Candidates, Source
-from serving.feed.rerankers import Ranking, rerank
+from serving.feed.rerankers import Ranking, best_first, rerank, warm
 from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW
-from serving.feed.rerankers.diversity import AUTHORS, KINDS
+from serving.feed.rerankers.diversity import AUTHORS, KINDS, diversify
+from serving.feed.rerankers.explore_slots import pick_posts
 from serving.feed.rerankers.freshness import Freshness
 from serving.feed.rerankers.near_duplicates import MOST_DIFFERENT_BITS, NearDuplicates, distinct
 
@@ -96,6 +98,30 @@ def test_of_posts_that_look_alike_the_first_stays_and_no_other_is_lost(looks: li
             for other in range(row)
         )
         assert kept[row] == (not like_a_better)
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.0, 0.0, 1.0, 2.0]) | st.floats(-9, 9), max_size=80))
+def test_best_first_keeps_the_order_of_equals(scores: list[float]) -> None:
+    assert best_first(np.array(scores)).tolist() == sorted(range(len(scores)), key=lambda place: -scores[place])
+
+
+@given(POSTS, st.integers(0, 2**32))
+def test_each_post_that_is_not_shown_is_left_out_once_and_has_its_reason(posts: list[Post], seed: int) -> None:
+    ranking = _ranking(posts)
+    slate, left_out = rerank(ranking, reranking_rules(0.1, np.random.default_rng(seed)))
+    gone = Counter(row for one in left_out for row in one.rows.tolist())
+    assert set(gone.values()) <= {1}
+    assert gone.keys().isdisjoint(slate.rows.tolist())
+    assert gone.keys() | set(slate.rows.tolist()) >= set(ranking.rows.tolist())
+
+
+def test_no_viewer_waits_for_a_compiler() -> None:
+    """Warm rules meet a real ranking with the types that they were compiled for."""
+    rules = reranking_rules(0.1, np.random.default_rng(0))
+    warm(rules)
+    _slate([(float(n), n, n, Source(n % 8), n % 2 == 0, n % 5 == 0) for n in range(60)], 1, 60)
+    kernels: tuple[Any, ...] = (distinct, diversify, pick_posts)
+    assert [len(kernel.signatures) for kernel in kernels] == [1, 1, 1]
 
 
 def test_the_better_scored_of_two_copies_is_shown() -> None:
