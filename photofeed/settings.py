@@ -3,12 +3,14 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from photofeed.errors import InvalidError
+
+UploadFormat = Literal["jpeg", "png", "webp", "avif", "heif", "gif"]
 
 DEV_SECRET = "photofeed-dev"  # noqa: S105  refused outside env=dev
 STACK_ENV_FILE = "stack.env"
@@ -59,6 +61,9 @@ class Settings(BaseSettings):
     # uploads
     upload_max_bytes: int = Field(default=50 * 2**20, ge=1)
     upload_max_pixels: int = Field(default=60_000_000, ge=1)
+    upload_formats: frozenset[UploadFormat] = Field(
+        default=frozenset(get_args(UploadFormat)), min_length=1, description="Formats that are taken, as a JSON list"
+    )
     upload_url_seconds: int = Field(default=900, ge=1)
     uploads_per_day: int = Field(default=500, ge=1, description="Photos a person may begin to upload a day (UTC)")
     upload_expiry_seconds: int = Field(default=86_400, ge=1, description="When an upload never completed has failed")

@@ -14,6 +14,11 @@ class PhotoFormat(StrEnum):
     GIF = "GIF"
 
     @property
+    def common_name(self) -> str:
+        """What people call it."""
+        return "HEIC" if self is PhotoFormat.HEIF else self.value
+
+    @property
     def is_boxed(self) -> bool:
         """Whether the file is a sequence of ISO base media boxes."""
         return self in (PhotoFormat.AVIF, PhotoFormat.HEIF)

@@ -108,7 +108,7 @@ class _Child:
     def __init__(self, limits: PhotoLimits, outputs: Outputs, memory_bytes: int) -> None:
         self._is_out_of_time = False
         self._pipe, remote = Pipe()
-        arguments = (remote.fileno(), memory_bytes, limits.max_bytes, limits.max_pixels)
+        arguments = (remote.fileno(), memory_bytes, limits.max_bytes, limits.max_pixels, ",".join(limits.formats))
         self._process = subprocess.Popen(  # noqa: S603  our own module
             [sys.executable, "-m", "ingestion.photos.sandbox_child", *map(str, arguments), orjson.dumps(outputs)],
             pass_fds=[remote.fileno()],

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 import orjson
 from PIL import Image
 
+from ingestion.photos.formats import PhotoFormat
 from ingestion.photos.process import process_photo
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, Size
@@ -52,6 +53,7 @@ def _confine(memory_bytes: int) -> None:
 
 if __name__ == "__main__":
     descriptor, memory_bytes, max_bytes, max_pixels = map(int, sys.argv[1:5])
-    asked = orjson.loads(sys.argv[5])
+    formats = frozenset(map(PhotoFormat, sys.argv[5].split(",")))
+    asked = orjson.loads(sys.argv[6])
     outputs = Outputs(tuple(Size(**size) for size in asked["sizes"]), asked["avif"])
-    main(descriptor, memory_bytes, PhotoLimits(max_bytes, max_pixels), outputs)
+    main(descriptor, memory_bytes, PhotoLimits(max_bytes, max_pixels, formats), outputs)

@@ -21,10 +21,11 @@ _QUARTER_TURNS = frozenset((5, 6, 7, 8))
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
-    """The largest photo that is accepted, in bytes of the file and in pixels decoded at once."""
+    """The largest photo that is accepted, in bytes of the file and in pixels decoded at once, and of which formats."""
 
     max_bytes: int
     max_pixels: int
+    formats: frozenset[PhotoFormat] = frozenset(PhotoFormat)
 
     @property
     def most_pixels(self) -> int:
@@ -34,7 +35,8 @@ class PhotoLimits:
     @staticmethod
     def of(settings: "Settings") -> "PhotoLimits":
         """The limits on uploads."""
-        return PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
+        formats = frozenset(PhotoFormat(name.upper()) for name in settings.upload_formats)
+        return PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels, formats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def validate(data: bytes, limits: PhotoLimits) -> Header:
         raise PhotoRejected("empty", "This file is empty.")
     if len(data) > limits.max_bytes:
         raise PhotoRejected("too_large", f"This file is larger than {limits.max_bytes // 2**20} MB.")
-    photo_format = _recognise(data)
+    photo_format = _recognise(data, limits.formats)
     if photo_format.is_boxed and is_truncated(data):
         raise PhotoRejected("truncated", "This photo is incomplete: part of the file is missing.")
     with rejecting_damage(), open_photo(data, photo_format) as image:
@@ -85,16 +87,15 @@ def validate(data: bytes, limits: PhotoLimits) -> Header:
     return Header(photo_format, width, height, orientation)
 
 
-def _recognise(data: bytes) -> PhotoFormat:
+def _recognise(data: bytes, formats: frozenset[PhotoFormat]) -> PhotoFormat:
     photo_format = sniff(data)
-    if photo_format is not None:
+    if photo_format in formats:
         return photo_format
-    foreign = foreign_name(data)
-    if foreign is None:
+    name = foreign_name(data) if photo_format is None else photo_format.common_name
+    if name is None:
         raise PhotoRejected("not_an_image", "This file is not an image.")
-    raise PhotoRejected(
-        "unsupported_format", f"{foreign} files are not supported. Send a JPEG, PNG, WebP, AVIF, HEIC or GIF."
-    )
+    wanted = ", ".join(one.common_name for one in PhotoFormat if one in formats)
+    raise PhotoRejected("unsupported_format", f"{name} files are not taken. Send one of these: {wanted}.")
 
 
 def _orientation(image: Image.Image) -> int:

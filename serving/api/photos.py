@@ -34,6 +34,7 @@ router = APIRouter(prefix="/v1/photos", tags=["photos"])
 MEDIA_TYPES = Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/heif", "image/gif"]
 FINAL = frozenset({"ready", "review", "rejected", "failed"})
 _STATUS_POLL_SECONDS, _STATUS_LONGEST_SECONDS = 0.25, 180.0
+_STATUS_SILENT_TURNS = 60  # of a quarter second each: proxies close what is silent for longer
 
 
 class Initiate(BaseModel):
@@ -81,6 +82,7 @@ async def initiate(services: ServicesDep, caller: CallerDep, actor: ActorDep, bo
         raise ForbiddenError("Only a service may date a photo back.")
     if body.byte_size is not None and body.byte_size > services.settings.upload_max_bytes:
         raise InvalidError(f"Photos may have at most {services.settings.upload_max_bytes:,} bytes.", code="too_large")
+    _check_format(body.media_type, services.settings.upload_formats)
     created_at = (body.created_at or datetime.now(UTC)).astimezone(UTC)
     photo_id = services.ids.at(created_at) if body.created_at else services.ids.next()
     key = f"{actor}/{photo_id}"
@@ -106,6 +108,11 @@ async def initiate(services: ServicesDep, caller: CallerDep, actor: ActorDep, bo
         {"photoId": encode_id(photo_id), "uploadUrl": url, "expiresAt": expires_at, "headers": _headers(conditions)},
         HTTPStatus.CREATED,
     )
+
+
+def _check_format(media_type: str | None, taken: frozenset[str]) -> None:
+    if media_type is not None and media_type.removeprefix("image/").replace("heic", "heif") not in taken:
+        raise InvalidError(f"Photos of the type {media_type} are not taken.", code="unsupported_format")
 
 
 _COUNT_UPLOAD = """
@@ -231,22 +238,31 @@ async def _visible_photo(services: Services, actor: int, photo: int) -> DictRow:
 
 @router.get("/{photo_id}/status")
 async def watch_photo(photo_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Server-sent events `status`, one a change, until the photo is ready or never will be."""
+    """Server-sent events `status`, one a change, until the photo is ready or never will be.
+
+    After three minutes, or when the photo is deleted, the stream ends; browsers ask again by themselves.
+    """
     photo = decode_id(photo_id)
     row = await _own_photo(services, actor, photo)
 
     async def changes() -> AsyncIterator[bytes]:
         current, shown = row, ""
-        for _ in range(int(_STATUS_LONGEST_SECONDS / _STATUS_POLL_SECONDS)):
+        for turn in range(int(_STATUS_LONGEST_SECONDS / _STATUS_POLL_SECONDS)):
             if current["status"] != shown:
                 shown = current["status"]
                 yield b"event: status\ndata: " + orjson.dumps(photo_json(services, current, actor)) + b"\n\n"
+            elif turn % _STATUS_SILENT_TURNS == 0:
+                yield b": still waiting\n\n"
             if shown in FINAL:
                 return
             await asyncio.sleep(_STATUS_POLL_SECONDS)
-            current = await _own_photo(services, actor, photo)
+            try:
+                current = await _own_photo(services, actor, photo)
+            except NotFoundError:
+                return
 
-    return StreamingResponse(changes(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would gather the events
+    return StreamingResponse(changes(), media_type="text/event-stream", headers=headers)
 
 
 @router.delete("/{photo_id}", status_code=204)

@@ -150,7 +150,7 @@ def app(settings: Settings) -> Iterator[App]:
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         redis = owned.enter_context(connect_redis(settings))
-        limits = PhotoLimits(settings.upload_max_bytes, settings.upload_max_pixels)
+        limits = PhotoLimits.of(settings)
         sandbox = owned.enter_context(PhotoSandbox(limits))
         storage = PhotoStorage(S3ObjectStore.connect(settings), settings.bucket_originals, settings.bucket_variants)
         moderator = InMemoryModerator()

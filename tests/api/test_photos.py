@@ -1,10 +1,15 @@
 import hashlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
+import httpx2
 import pytest
+from fastapi.testclient import TestClient
 
+from serving import bootstrap
+from serving.app import create_app
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -110,6 +115,20 @@ def test_status_is_told_as_it_changes(app: "App") -> None:
     event, data = reply.text.strip().splitlines()
     assert event == "event: status"
     assert json.loads(data.removeprefix("data: "))["status"] == "ready"
+
+
+def test_formats_that_are_not_taken_are_said_so_before_the_upload(app: "App") -> None:
+    settings = app.settings.model_copy(update={"upload_formats": frozenset({"jpeg", "heif"})})
+    make_services = partial(bootstrap.services, connect_publisher=lambda _: app.log)
+    person = app.person()
+    with TestClient(create_app(settings, make_services)) as http:
+
+        def asked(media_type: str) -> httpx2.Response:
+            return http.post("/v1/photos/initiate", json={"mediaType": media_type}, headers=person.headers)
+
+        refused = asked("image/gif")
+        assert (refused.status_code, refused.json()["code"]) == (422, "unsupported_format")
+        assert {asked(f"image/{name}").status_code for name in ("jpeg", "heic", "heif")} == {201}
 
 
 def test_images_are_negotiated_cached_for_ever_and_revalidated(app: "App") -> None:

@@ -12,7 +12,9 @@ from PIL import Image
 
 from ingestion.photos.process import process_photo
 from ingestion.photos.rejection import PhotoRejected
+from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.validate import PhotoLimits, validate
+from photofeed.settings import Settings
 
 Encode = Callable[..., bytes]
 
@@ -58,6 +60,16 @@ def code_of(data: bytes, limits: PhotoLimits) -> str:
 )
 def test_what_is_no_photo_is_refused_with_a_reason(data: bytes, code: str, limits: PhotoLimits) -> None:
     assert code_of(data, limits) == code
+
+
+def test_a_format_that_is_not_taken_here_is_refused_by_name(picture: Image.Image, encode: Encode) -> None:
+    limits = PhotoLimits.of(Settings(upload_formats=frozenset({"jpeg", "heif"})))
+    small = picture.resize((64, 48))
+    with PhotoSandbox(limits) as sandbox:
+        assert sandbox.process(encode(small, "HEIF")).variants
+        with pytest.raises(PhotoRejected, match=r"GIF files are not taken\. .*: JPEG, HEIC\.") as refused:
+            sandbox.process(encode(small, "GIF"))
+    assert refused.value.code == "unsupported_format"
 
 
 @pytest.mark.parametrize("photo_format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF"])

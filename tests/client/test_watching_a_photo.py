@@ -1,0 +1,65 @@
+"""A client that watches its photo over server-sent events, on the running system."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Protocol
+
+import httpx
+import pytest
+from PIL import Image
+
+PATIENCE_SECONDS = 60.0
+
+
+class RunningApp(Protocol):
+    """The part of the fixture `running_app` that is needed here."""
+
+    base_url: str
+    service_token: str
+
+    def token(self, user_id: str) -> str:
+        """A person's own token."""
+
+
+@pytest.fixture
+def author(running_app: RunningApp) -> Iterator[httpx.Client]:
+    body = {"handle": f"watcher_{uuid.uuid4().hex[:12]}", "displayName": "Watcher"}
+    headers = {"Authorization": f"Bearer {running_app.service_token}"}
+    reply = httpx.post(f"{running_app.base_url}/v1/users", json=body, headers=headers).raise_for_status()
+    token = running_app.token(reply.json()["id"])
+    with httpx.Client(
+        base_url=running_app.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS
+    ) as client:
+        yield client
+
+
+@contextmanager
+def watched(author: httpx.Client, photo_id: str) -> Iterator[Iterator[str]]:
+    """The statuses of a photo as they are told."""
+    with author.stream("GET", f"/v1/photos/{photo_id}/status") as reply:
+        events = (line.removeprefix("data: ") for line in reply.iter_lines() if line.startswith("data: "))
+        yield (json.loads(event)["status"] for event in events)
+
+
+def test_it_is_told_of_changes_as_they_happen_until_the_photo_is_ready(author: httpx.Client) -> None:
+    file = BytesIO()
+    Image.linear_gradient("L").save(file, "JPEG")
+    initiated = author.post("/v1/photos/initiate").json()
+    with watched(author, initiated["photoId"]) as told:
+        assert next(told) == "awaiting_upload"
+        httpx.put(initiated["uploadUrl"], content=file.getvalue()).raise_for_status()
+        author.post(f"/v1/photos/{initiated['photoId']}/complete").raise_for_status()
+        changes = list(told)
+    assert changes[-1] == "ready"
+    assert set(changes[:-1]) <= {"processing"}
+
+
+def test_the_watch_ends_when_the_photo_is_deleted(author: httpx.Client) -> None:
+    photo_id = author.post("/v1/photos/initiate").json()["photoId"]
+    with watched(author, photo_id) as told:
+        assert next(told) == "awaiting_upload"
+        author.delete(f"/v1/photos/{photo_id}").raise_for_status()
+        assert list(told) == []
