@@ -1,6 +1,7 @@
 """Feast's offline store on a lake: DuckDB joins, on parts that are appended and never rewritten."""
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,7 @@ from photofeed.errors import PermanentError
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.columns import conform, history_schema, names_and_types
 from photofeed.offline_store.contracts import feature_contract
-from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.offline_store.lake import TRANSFERS, Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
 from photofeed.offline_store.point_in_time import History, join_what_was_known
 from photofeed.offline_store.quarantine import admit
@@ -86,9 +87,13 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         moments = pd.to_datetime(entity_df[moment], utc=True)
         if not pd.api.types.is_datetime64_any_dtype(entity_df[moment]):
             entity_df = entity_df.assign(**{moment: moments})
-        read, root = _reader(config, hours_before(entity_df, feature_views)), str(config.repo_path)
+        hours, lake = hours_before(entity_df, feature_views), lake_of(config)
+        # a listing and a schema from object storage each: of all views at once
+        with ThreadPoolExecutor(TRANSFERS) as lookers:
+            files = list(lookers.map(lambda view: _files(lake, view.batch_source, hours), feature_views))
         histories = [
-            History.of(view, read(view.batch_source, root), feature_refs, full_feature_names) for view in feature_views
+            History.of(view, _table(found), feature_refs, full_feature_names)
+            for view, found in zip(feature_views, files, strict=True)
         ]
         hide_late = filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp
         answer = join_what_was_known(ibis.memtable(entity_df), moment, histories, hide_late)
@@ -109,7 +114,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
             data_source_writer=_refuse_to_persist,
             staging_location=None,
             staging_location_endpoint_override=None,
-            repo_path=root,
+            repo_path=str(config.repo_path),
         )
 
     @staticmethod
@@ -215,13 +220,18 @@ def hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
 
 
 def _reader(config: RepoConfig, hours: Hours) -> Callable[[DataSource, str], Any]:
-    def read(data_source: DataSource, _repo_path: str) -> Any:
-        lake, folder = lake_of(config), LakeFolder.from_uri(data_source.path)
-        files = [lake.mirror_schema(folder), *lake.mirror(folder, hours)]
-        # no columns from folder names: `day` and `hour` may well be features
-        return ibis.read_parquet([str(path) for path in files], union_by_name=True, hive_partitioning=False)
+    return lambda data_source, _repo_path: _table(_files(lake_of(config), data_source, hours))
 
-    return read
+
+def _files(lake: Lake, data_source: DataSource, hours: Hours) -> list[str]:
+    """Local copies of a source's columns and parts."""
+    folder = LakeFolder.from_uri(data_source.path)
+    return [str(path) for path in (lake.mirror_schema(folder), *lake.mirror(folder, hours))]
+
+
+def _table(files: list[str]) -> Any:
+    # no columns from folder names: `day` and `hour` may well be features
+    return ibis.read_parquet(files, union_by_name=True, hive_partitioning=False)
 
 
 def _refuse_to_persist(*_: Any) -> None:
