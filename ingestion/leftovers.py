@@ -8,6 +8,7 @@ from psycopg import sql
 from psycopg.rows import DictRow
 
 from ingestion.removal import unshared
+from photofeed.cdn import PurgeCdn
 from photofeed.database import Database
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.ids import encode_id
@@ -44,12 +45,13 @@ class Leftover:
 
 @dataclass(slots=True)
 class Leftovers:
-    """Looks for leftovers in object storage, PostgreSQL and Redis."""
+    """Looks for leftovers in object storage, PostgreSQL, Redis and, where there is one, the CDN."""
 
     settings: Settings
     database: Database
     objects: ObjectStore
     redis: RedisClient
+    cdn: PurgeCdn
 
     def of_all(self) -> Iterator[Leftover]:
         """What is left of any photo ever removed."""
@@ -73,7 +75,9 @@ class Leftovers:
         yield from self._find(removed)
 
     def _find(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
-        return chain(self._in_objects(removed), self._in_tables(removed), self._in_timelines(removed))
+        return chain(
+            self._in_objects(removed), self._in_tables(removed), self._in_timelines(removed), self._in_cdn(removed)
+        )
 
     def _in_objects(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
         settings = self.settings
@@ -104,6 +108,10 @@ class Leftovers:
             if row["posted_at"] is not None
         ]
         return (Leftover(post.post_id, "timeline", key) for key, post in entries_of(self.redis, posts))
+
+    def _in_cdn(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
+        for row in removed:
+            yield from (Leftover(row["photo_id"], "cdn", name) for name in self.cdn.copies(row["photo_id"]))
 
     def _exists(self, bucket: str, key: str) -> bool:
         try:

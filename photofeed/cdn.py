@@ -15,13 +15,20 @@ _SECONDS = 5.0
 
 
 class PurgeCdn(Protocol):
-    """Removes copies of photos from caches."""
+    """Removes copies of photos from caches, and says what they still give out."""
 
     def purge(self, photo_id: int) -> None:
         """Forget every image of a photo; again is fine.
 
         Raises:
             RetryableError: the CDN did not confirm.
+        """
+
+    def copies(self, photo_id: int) -> list[str]:
+        """Names of images of a photo that it still gives out.
+
+        Raises:
+            RetryableError: the CDN did not say.
         """
 
     def close(self) -> None:
@@ -33,6 +40,10 @@ class NoCdn:
 
     def purge(self, photo_id: int) -> None:
         """Do nothing."""
+
+    def copies(self, photo_id: int) -> list[str]:  # noqa: ARG002
+        """None."""
+        return []
 
     def close(self) -> None:
         """Do nothing."""
@@ -47,13 +58,24 @@ class HttpPurgeCdn:
     def purge(self, photo_id: int) -> None:
         """Forget every image of a photo; what the cache does not have (404) is forgotten already."""
         for name in _NAMES:
-            path = f"/photos/{encode_id(photo_id)}/{name}"
-            try:
-                reply = self._client.request("PURGE", path)
-            except httpx.HTTPError as error:
-                raise RetryableError(f"the CDN cannot be reached: {error}") from error
-            if reply.is_error and reply.status_code != httpx.codes.NOT_FOUND:
-                raise RetryableError(f"the CDN did not purge {path}: {reply.status_code}")
+            self._has("PURGE", photo_id, name)
+
+    def copies(self, photo_id: int) -> list[str]:
+        """Names of images it answers `HEAD` for: of a removed photo the origin answers none, so those are copies."""
+        return [name for name in _NAMES if self._has("HEAD", photo_id, name)]
+
+    def _has(self, method: str, photo_id: int, name: str) -> bool:
+        """Whether the CDN did what is asked, or has nothing to do it with (404, 410)."""
+        path = f"/photos/{encode_id(photo_id)}/{name}"
+        try:
+            reply = self._client.request(method, path)
+        except httpx.HTTPError as error:
+            raise RetryableError(f"the CDN cannot be reached: {error}") from error
+        if reply.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+            return False
+        if reply.is_error:
+            raise RetryableError(f"the CDN did not answer {method} {path}: {reply.status_code}")
+        return True
 
     def close(self) -> None:
         """Close the connections."""

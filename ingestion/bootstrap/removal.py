@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
@@ -53,5 +53,5 @@ def open_sweeper(settings: Settings) -> Iterator[Sweeper]:
 @contextmanager
 def open_leftovers(settings: Settings) -> Iterator[Leftovers]:
     """The proof of deletion on real servers."""
-    with database.pool(settings) as pool, connect_redis(settings) as client:
-        yield Leftovers(settings, pool, S3ObjectStore.connect(settings), client)
+    with database.pool(settings) as pool, connect_redis(settings) as client, closing(connect_cdn(settings)) as cdn:
+        yield Leftovers(settings, pool, S3ObjectStore.connect(settings), client, cdn)

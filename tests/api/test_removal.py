@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +24,11 @@ from ingestion.photos.sizes import ZOOM_OUTPUTS
 from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.zoom import ZoomPipeline
+from ingestion.purge import Purge
 from ingestion.removal import Removal
 from ingestion.sweeper import Sweeper
 from photofeed import database, topics
+from photofeed.cdn import HttpPurgeCdn
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.events import Envelope
 from photofeed.ids import decode_id
@@ -103,6 +106,42 @@ def test_nothing_is_left_of_a_deleted_photo(app: "App", remove: Callable[[], Non
     assert _left(leftovers, photo_id) == {"original", "variant", "timeline"}  # the rows are gone at once
     remove()
     assert _left(leftovers, photo_id) == set()
+
+
+def test_copies_in_the_cdn_are_found_and_purged(app: "App", remove: Callable[[], None], leftovers: Leftovers) -> None:
+    kept: dict[str, bytes] = {}
+
+    def edge(request: httpx.Request) -> httpx.Response:
+        """A cache in front of the origin that keeps whatever it is asked for."""
+        path = request.url.path
+        if request.method == "PURGE":
+            return httpx.Response(200 if kept.pop(path, None) else 404)
+        if path not in kept:
+            reply = app.http.get(path)
+            if reply.status_code != httpx.codes.OK:
+                return httpx.Response(reply.status_code)
+            kept[path] = reply.content
+        return httpx.Response(200, content=kept[path])
+
+    cdn = HttpPurgeCdn(httpx.Client(base_url="http://cdn.test", transport=httpx.MockTransport(edge)))
+    leftovers = replace(leftovers, cdn=cdn)
+    author = app.person()
+    photo_id = _ready(app, author, 86)
+    viewer = httpx.Client(base_url="http://cdn.test", transport=httpx.MockTransport(edge))
+    for name in ("640", "1080.webp"):
+        assert viewer.get(f"/photos/{photo_id}/{name}").status_code == 200
+    author.call("DELETE", f"/v1/photos/{photo_id}")
+    remove()
+    assert {(one.place, one.name) for one in leftovers.of(decode_id(photo_id))} == {
+        ("cdn", "640"),
+        ("cdn", "1080.webp"),
+    }
+    consumer = app.log.consumer(topics.PURGE_GROUP, topics.SUBSCRIPTIONS[topics.PURGE_GROUP])
+    worker = Worker(topics.PURGE_GROUP, consumer, app.log, Purge(cdn).handle, threading.Event())
+    while worker.step():
+        pass
+    assert not _left(leftovers, photo_id)
+    assert viewer.get(f"/photos/{photo_id}/640").status_code == 404
 
 
 def test_variants_that_another_photo_shows_as_well_stay(

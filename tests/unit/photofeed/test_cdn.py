@@ -53,6 +53,16 @@ def test_a_cache_that_does_not_confirm_is_asked_again_later() -> None:
         HttpPurgeCdn(httpx.Client(base_url="http://cdn.test", transport=httpx.MockTransport(down))).purge(7)
 
 
+def test_copies_are_what_it_still_gives_out() -> None:
+    asked: list[tuple[str, str]] = []
+    assert "640.webp" in cdn(asked).copies(7)
+    assert {method for method, _ in asked} == {"HEAD"}
+    assert cdn([], 404).copies(7) == cdn([], 410).copies(7) == []
+    with pytest.raises(RetryableError, match="502"):
+        cdn([], 502).copies(7)
+    assert NoCdn().copies(7) == []
+
+
 def test_without_an_address_there_is_no_cdn() -> None:
     assert isinstance(connect_cdn(Settings()), NoCdn)
     assert isinstance(connect_cdn(Settings(cdn_purge_url="http://cdn.test")), HttpPurgeCdn)
