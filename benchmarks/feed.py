@@ -104,7 +104,7 @@ def _build(made: Bench) -> None:
     _run([PHOTOFEED, "setup"], _environment(settings))
     _say("loading PostgreSQL")
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
-        load_database(made.world, connection)
+        load_database(made.world, connection, settings.celebrity_followers)
     _say("loading Redis")
     manifest = load_manifest(settings, S3ObjectStore.connect(settings))
     with connect_redis(settings) as redis:

@@ -43,15 +43,15 @@ _POSTGRES_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 _BINARY_HEAD, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
-def load_database(world: World, connection: psycopg.Connection[Any]) -> None:
+def load_database(world: World, connection: psycopg.Connection[Any], celebrity_followers: int) -> None:
     """People, follows, photos and posts; foreign keys are not checked row by row, they hold by construction."""
     connection.execute("set session_replication_role = replica")
     connection.execute("set synchronous_commit = off")
     # only deleting a photo reads it, and it is most of the work of loading photos
     connection.execute("drop index if exists photos_by_variant")
     connection.execute("truncate users, follows, photos, posts cascade")
-    users = "users (id, handle, display_name, follower_count, following_count, created_at)"
-    _copy(connection, users, _people(world))
+    users = "users (id, handle, display_name, follower_count, following_count, created_at, pulled)"
+    _copy(connection, users, _people(world, celebrity_followers))
     _copy_follows(connection, world)
     photos = (
         "photos (id, owner_id, status, original_key, width, height, blurhash, dominant_color, variants, created_at)"
@@ -91,11 +91,11 @@ def _copy_follows(connection: psycopg.Connection[Any], world: World) -> None:
         copy.write(_BINARY_END)
 
 
-def _people(world: World) -> Iterator[str]:
+def _people(world: World, celebrity_followers: int) -> Iterator[str]:
     columns = zip(world.people.tolist(), world.follower_counts.tolist(), world.following_counts.tolist(), strict=True)
     for place, (user_id, followers, following) in enumerate(columns):
         moment = _moment((user_id >> 22) + EPOCH_MS)
-        yield f"{user_id}\tperson{place}\tPerson {place}\t{followers}\t{following}\t{moment}\n"
+        yield f"{user_id}\tperson{place}\tPerson {place}\t{followers}\t{following}\t{moment}\t{followers >= celebrity_followers}\n"
 
 
 def _photos(world: World) -> Iterator[str]:

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import count
 
 from photofeed.errors import NotFoundError
@@ -23,6 +24,7 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT = {character: value for value, character in enumerate(_ALPHABET)}
 _TWO_DIGITS = [first + second for first in _ALPHABET for second in _ALPHABET]  # a feed spells 60 ids
 ENCODED_LENGTH = 11
+_SPELLINGS_KEPT = 65_536
 
 
 class IdGenerator:
@@ -61,6 +63,7 @@ class IdGenerator:
         return (ms - EPOCH_MS) << (_NODE_BITS + _SEQUENCE_BITS) | self._node << _SEQUENCE_BITS | sequence
 
 
+@lru_cache(maxsize=_SPELLINGS_KEPT)
 def encode_id(value: int) -> str:
     """The API's spelling of an id: 11 characters that sort like the integers."""
     spelt = ""

@@ -40,7 +40,9 @@ class PostRef:
 
 def decode_members(members: list[bytes]) -> NDArray[np.void]:
     """Sorted-set members as a structured array of POST_DTYPE, (n,); those of an older layout are left out."""
-    return np.frombuffer(b"".join([m for m in members if len(m) == POST_DTYPE.itemsize]), dtype=POST_DTYPE)
+    if set(map(len, members)) - {POST_DTYPE.itemsize}:
+        members = [member for member in members if len(member) == POST_DTYPE.itemsize]
+    return np.frombuffer(b"".join(members), dtype=POST_DTYPE)
 
 
 def author_of(member: bytes) -> int:

@@ -84,7 +84,7 @@ async def services(
         require_stored(manifest)
         reader = PackedReader([view.schema for view in manifest.views], async_client=client)
         activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
-        rules = reranking_rules(settings.explore_share, np.random.default_rng())
+        rules = reranking_rules(settings.explore_share, rng)
         warm(rules)
 
         experiments = load_experiments(settings.experiments_file)
@@ -95,18 +95,18 @@ async def services(
         served_log.start()
         owned.push_async_callback(served_log.stop)
 
-        ids = IdGenerator()
+        ids, rng = IdGenerator(), np.random.default_rng()
         graph: list[CandidateSource] = [FollowingSource(pipelined), CelebritySource(pipelined)]
         feed = FeedPipeline(
             settings=settings,
             database=reads,
             sources=graph,
-            explore=[PoolSource(pipelined), TasteSource(pipelined)],
+            explore=[PoolSource(pipelined, rng), TasteSource(pipelined, rng)],
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts()],
             history=HistoryReader(pipelined),
             archive=Archive(reads),
             features=FeatureReader(manifest, reader),
-            ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(np.random.default_rng())]),
+            ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(rng)]),
             rules=rules,
             slates=SlateStore(pipelined),
             cursors=CursorSigner(settings),

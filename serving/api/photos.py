@@ -297,7 +297,9 @@ def photo_json(services: Services, row: DictRow, viewer: int) -> dict[str, Any]:
         "place": _place_json(row) if row["owner_id"] == viewer else None,
         "blurhash": row["blurhash"],
         "dominantColor": row["dominant_color"],
-        "images": images_json(services.settings.public_url, photo_id, variants),
+        "images": images_json(
+            services.settings.public_url, photo_id, {(one["size"], one["width"], one["height"]) for one in variants}
+        ),
         "variants": [
             {name: variant[name] for name in ("size", "format", "width", "height", "bytes")} for variant in variants
         ],

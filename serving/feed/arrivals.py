@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from serving.feed.candidates import Candidates, Ids, among
-from serving.feed.query import FeedQuery
+from serving.feed.query import FeedQuery, FeedRequest, Viewer
 from serving.feed.slate import KEPT_SECONDS
 from serving.feed.sources import CandidateSource
 from serving.pipelined_redis import PipelinedRedis
@@ -31,28 +31,28 @@ class Arrivals:
         Raises:
             redis.RedisError: it could not be kept.
         """
-        kept = np.concatenate([[query.user_id], newest(query, candidates)]).astype(np.int64)
+        kept = np.concatenate([[query.user_id], newest(query.viewer, candidates)]).astype(np.int64)
         await self._redis.ask(("SET", _key(slate_id), kept.tobytes(), "EX", KEPT_SECONDS))
 
-    async def since(self, slate_id: str, query: FeedQuery) -> int | None:
+    async def since(self, slate_id: str, request: FeedRequest) -> int | None:
         """How many posts are new since the viewer's slate, at most DEPTH a source; None if it is no longer kept.
 
         Raises:
             redis.RedisError: it cannot be known.
         """
-        (kept,) = await self._redis.ask(("GET", _key(slate_id)))
+        viewer, (kept,) = await asyncio.gather(request.viewer, self._redis.ask(("GET", _key(slate_id))))
         known = np.frombuffer(kept or b"", np.int64)
-        if not len(known) or known[0] != query.user_id:
+        if not len(known) or known[0] != request.user_id:
             return None
-        found = await asyncio.gather(*(source.fetch(query, DEPTH) for source in self._sources))
-        now = newest(query, Candidates.merge(found))
+        found = await asyncio.gather(*(source.fetch(request, DEPTH) for source in self._sources))
+        now = newest(viewer, Candidates.merge(found))
         fresh = now[~among(now, known[1:])]
         return int((fresh > known[1:].min()).sum()) if len(known) > 1 else len(fresh)
 
 
-def newest(query: FeedQuery, candidates: Candidates) -> Ids:
+def newest(viewer: Viewer, candidates: Candidates) -> Ids:
     """The newest posts of the follow graph, but of people muted or blocked: at most DEPTH, newest first."""
-    hidden = among(candidates.author_ids, np.fromiter(query.hidden, np.int64))
+    hidden = among(candidates.author_ids, np.fromiter(viewer.hidden, np.int64))
     posts = candidates.post_ids[~candidates.explore & ~hidden]
     return np.sort(posts)[::-1][:DEPTH]
 

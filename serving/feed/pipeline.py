@@ -1,7 +1,7 @@
 """The feed path, stage by stage.
 
 query       who asks, whom they follow, whom they do not want to see
-candidates  sources side by side, each with its own time-out
+candidates  sources side by side, each with its own time-out; they begin while the query is still being answered
 filters     own posts, hidden authors; then posts seen lately, and what the archive has where few are left
 features    one round trip to the online store, then request-time features
 score       the highest step of the ladder that holds: champion, previous champion, popularity, recency
@@ -13,7 +13,7 @@ page        visibility checked again, posts read, spacing kept, the served log t
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ from serving.feed.features import FeatureMatrix, FeatureReader
 from serving.feed.filters import CandidateFilter
 from serving.feed.history import History, HistoryReader
 from serving.feed.paging import Progress, turn_page
-from serving.feed.query import FeedQuery, make_query
+from serving.feed.query import FeedQuery, FeedRequest, Viewer, read_viewer
 from serving.feed.reasons import TELLING_COLUMNS, reason
 from serving.feed.rerankers import Ranking, Reranker, best_first, rerank
 from serving.feed.rerankers.diversity import shown_lately
@@ -90,6 +90,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What there is to rank for whom, and the names of sources that had to be skipped."""
+
+    query: FeedQuery
+    candidates: Candidates
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Chosen:
     """Candidates that may be shown; those seen lately are among them only where there are too few others."""
 
@@ -128,17 +137,15 @@ class FeedPipeline:
         Raises:
             NotFoundError: there is no such person.
         """
-        with _timed("query"):
-            history, query = await asyncio.gather(self._history(user_id), self._query(user_id))
-            query = replace(query, history=history)
         explanation = Explanation()
         assignment = self.experiments.assignment(user_id) if ranker is None else None
         by = assignment.ranker if assignment else ranker or CHAMPION
-        slate, found = await self._rank(query, surface, explanation, by)
+        gathered = await self._gather(self._ask(user_id), surface)
+        slate = await self._rank(gathered, surface, explanation, by)
         slate = replace(slate, assignment=assignment)
         RANKED.labels(slate.ranking).inc()
         # beside each other: neither needs the other, and both wait for another server
-        kept, page = await asyncio.gather(self._keep_slate(slate, query, found), self._page(slate, Progress(), limit))
+        kept, page = await asyncio.gather(self._keep_slate(slate, gathered), self._page(slate, Progress(), limit))
         page = replace(page, explanation=explanation)
         return replace(page, etag=f'W/"{slate.id}"') if kept else replace(page, next_cursor=None)
 
@@ -149,7 +156,7 @@ class FeedPipeline:
             NotFoundError: there is no such person.
             redis.RedisError: it cannot be known.
         """
-        return await self.arrivals.since(slate_id, await self._query(user_id))
+        return await self.arrivals.since(slate_id, self._ask(user_id))
 
     async def next_page(self, user_id: int, cursor_text: str, limit: int) -> Page:
         """Go on in a slate.
@@ -160,27 +167,38 @@ class FeedPipeline:
         cursor = self.cursors.read(cursor_text, user_id)
         return await self._page(await self.slates.load(cursor.slate_id), cursor.progress, limit)
 
-    async def _query(self, user_id: int) -> FeedQuery:
-        async with self.database.connection() as connection:
-            query = await make_query(connection, user_id, self.clock(), self.settings.celebrity_followers)
-        if query is None:
-            raise NotFoundError("There is nobody with this id.", code="user_not_found")
-        return query
+    def _ask(self, user_id: int) -> FeedRequest:
+        """A request of now, about whose asker the database is being asked."""
+        return FeedRequest(user_id, self.clock(), asyncio.ensure_future(self._viewer(user_id)))
 
-    async def _history(self, user_id: int) -> History:
+    async def _viewer(self, user_id: int) -> Viewer:
+        with _timed("query"):
+            async with self.database.connection() as connection:
+                viewer = await read_viewer(connection, user_id)
+        if viewer is None:
+            raise NotFoundError("There is nobody with this id.", code="user_not_found")
+        return viewer
+
+    async def _history(self, request: FeedRequest) -> History:
         try:
-            return await self.history.read(user_id, self.clock().timestamp())
+            return await self.history.read(request.user_id, request.seconds)
         except (RedisError, TimeoutError) as error:
             log.warning("what was seen and hidden is not known", error=repr(error))
             return History()
 
-    async def _rank(
-        self, query: FeedQuery, surface: Surface, explanation: Explanation, ranker: str
-    ) -> tuple[Slate, Candidates]:
+    async def _gather(self, request: FeedRequest, surface: Surface) -> _Gathered:
         with _timed("candidates"):
-            found, skipped = await self._candidates(query, surface)
+            viewer, history, parts = await asyncio.gather(
+                request.viewer, self._history(request), self._fetch_all(request)
+            )
+            query = FeedQuery(request.user_id, request.now, viewer, history)
+            candidates = await self._candidates(query, parts, surface)
+        return _Gathered(query, candidates, tuple(name for name, part in parts.items() if part is None))
+
+    async def _rank(self, gathered: _Gathered, surface: Surface, explanation: Explanation, ranker: str) -> Slate:
+        query, skipped = gathered.query, gathered.skipped
         with _timed("filters"):
-            chosen = await self._filter(query, found, explanation)
+            chosen = await self._filter(query, gathered.candidates, explanation)
             candidates = chosen.candidates
         with _timed("features"):
             features = await self._features(query, candidates)
@@ -192,7 +210,7 @@ class FeedPipeline:
         explanation.candidates, explanation.features, explanation.skipped = candidates, features, skipped
         explanation.scores, explanation.items = scored.scores, items
         by_model = scored.model
-        slate = Slate(
+        return Slate(
             id=uuid7(),
             user_id=query.user_id,
             ranking=scored.ranking,
@@ -203,27 +221,37 @@ class FeedPipeline:
             ranked_at=query.now,
             skipped_sources=skipped,
         )
-        return slate, found
 
-    async def _candidates(self, query: FeedQuery, surface: Surface) -> tuple[Candidates, tuple[str, ...]]:
-        """About `settings.candidates` posts; a source that fails or is late is skipped, counted and named."""
-        explore_limit = round(self.settings.candidates * EXPLORE_CANDIDATE_SHARE)
-        graph_limit = self.settings.candidates - explore_limit
-        plan = [(source, graph_limit) for source in self.sources] + [(source, explore_limit) for source in self.explore]
-        found = await asyncio.gather(*(self._fetch(source, query, limit) for source, limit in plan))
-        skipped = tuple(source.name for (source, _), part in zip(plan, found, strict=True) if part is None)
-        merged = Candidates.merge([part for part in found if part is not None] or [Candidates.empty()])
-        if query.following and merged.explore.all():
+    @property
+    def _explore_limit(self) -> int:
+        return round(self.settings.candidates * EXPLORE_CANDIDATE_SHARE)
+
+    @property
+    def _graph_limit(self) -> int:
+        return self.settings.candidates - self._explore_limit
+
+    async def _fetch_all(self, request: FeedRequest) -> dict[str, Candidates | None]:
+        """What each source found, by its name; None of one that failed or was late."""
+        plan = [(source, self._graph_limit) for source in self.sources]
+        plan += [(source, self._explore_limit) for source in self.explore]
+        found = await asyncio.gather(
+            *(self._attempt(source.name, source.fetch(request, limit)) for source, limit in plan)
+        )
+        return {source.name: part for (source, _), part in zip(plan, found, strict=True)}
+
+    async def _candidates(
+        self, query: FeedQuery, parts: Mapping[str, Candidates | None], surface: Surface
+    ) -> Candidates:
+        """About `settings.candidates` posts."""
+        merged = Candidates.merge([part for part in parts.values() if part is not None] or [Candidates.empty()])
+        if query.viewer.following and merged.explore.all():
             # timelines that were lost, or Redis is away; somebody who follows nobody but the silent pays a query
             followed = await self._attempt(
-                self.archive.name, self.archive.followed(query, graph_limit), ARCHIVE_SECONDS
+                self.archive.name, self.archive.followed(query, self._graph_limit), ARCHIVE_SECONDS
             )
             merged = Candidates.merge([merged, followed or Candidates.empty()])
         outside = newest_of_graph(_outside_graph(merged), self.settings.candidates)
-        return outside if surface is Surface.FEED else outside.take(outside.explore), skipped
-
-    async def _fetch(self, source: CandidateSource, query: FeedQuery, limit: int) -> Candidates | None:
-        return await self._attempt(source.name, source.fetch(query, limit))
+        return outside if surface is Surface.FEED else outside.take(outside.explore)
 
     async def _attempt(
         self, name: str, fetching: Awaitable[Candidates], seconds: float = SOURCE_SECONDS
@@ -236,10 +264,12 @@ class FeedPipeline:
             log.warning("source skipped", source=name, error=repr(error))
             return None
 
-    async def _keep_slate(self, slate: Slate, query: FeedQuery, found: Candidates) -> bool:
+    async def _keep_slate(self, slate: Slate, gathered: _Gathered) -> bool:
         with _timed("slate"):
             try:
-                await asyncio.gather(self.slates.keep(slate), self.arrivals.note(slate.id, query, found))
+                await asyncio.gather(
+                    self.slates.keep(slate), self.arrivals.note(slate.id, gathered.query, gathered.candidates)
+                )
             except (RedisError, TimeoutError) as error:
                 log.warning("slate not kept: it has one page", error=repr(error))
                 return False

@@ -1,5 +1,6 @@
 """Who asks for a feed, and what is known of them before any candidate is."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,14 +11,35 @@ from serving.feed.history import History
 
 
 @dataclass(frozen=True, slots=True)
-class FeedQuery:
-    """One request for a slate."""
+class Viewer:
+    """What the database says of the person who asks."""
+
+    celebrities: frozenset[int]  # followed accounts whose posts are pulled
+    hidden: frozenset[int]  # muted, or blocked in either direction
+    following: int  # how many accounts the person follows
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRequest:
+    """Who asks, and when: enough for most sources to begin with, while the database is still being asked."""
 
     user_id: int
     now: datetime
-    celebrities: frozenset[int]  # followed accounts whose posts are pulled
-    hidden: frozenset[int]  # muted, or blocked in either direction
-    following: int  # how many accounts the user follows
+    viewer: asyncio.Future[Viewer]
+
+    @property
+    def seconds(self) -> float:
+        """The moment, in seconds since the epoch."""
+        return self.now.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """One request for a slate, with all that is known of who asks."""
+
+    user_id: int
+    now: datetime
+    viewer: Viewer
     history: History = field(default_factory=History)
 
     @property
@@ -30,19 +52,16 @@ _VIEWER = """
 select
     (select following_count from users where id = %(me)s) as following,
     array(select f.followee_id from follows f join users u on u.id = f.followee_id
-          where f.follower_id = %(me)s and (u.follower_count >= %(celebrity)s or u.pulled)) as celebrities,
+          where f.follower_id = %(me)s and u.pulled) as celebrities,
     array(select muted_id from mutes where muter_id = %(me)s
           union select blocked_id from blocks where blocker_id = %(me)s
           union select blocker_id from blocks where blocked_id = %(me)s) as hidden
 """
 
 
-async def make_query(
-    connection: AsyncConnection[DictRow], user_id: int, now: datetime, celebrity_followers: int
-) -> FeedQuery | None:
-    """The query of a person; None if there is no such person."""
-    arguments = {"me": user_id, "celebrity": celebrity_followers}
-    row = await (await connection.execute(_VIEWER, arguments)).fetchone()
+async def read_viewer(connection: AsyncConnection[DictRow], user_id: int) -> Viewer | None:
+    """What the database says of a person; None if there is no such person."""
+    row = await (await connection.execute(_VIEWER, {"me": user_id}, binary=True)).fetchone()
     if row is None or row["following"] is None:
         return None
-    return FeedQuery(user_id, now, frozenset(row["celebrities"]), frozenset(row["hidden"]), row["following"])
+    return Viewer(frozenset(row["celebrities"]), frozenset(row["hidden"]), row["following"])

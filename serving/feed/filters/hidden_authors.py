@@ -13,5 +13,5 @@ class HiddenAuthors:
 
     def keep(self, query: FeedQuery, candidates: Candidates) -> Mask:
         """True for posts of everybody else."""
-        mask: Mask = ~among(candidates.author_ids, np.fromiter(query.hidden, dtype=np.int64))
+        mask: Mask = ~among(candidates.author_ids, np.fromiter(query.viewer.hidden, dtype=np.int64))
         return mask

@@ -3,13 +3,13 @@
 from typing import Protocol
 
 from serving.feed.candidates import Candidates
-from serving.feed.query import FeedQuery
+from serving.feed.query import FeedRequest
 
 
 class CandidateSource(Protocol):
-    """Finds posts for a query."""
+    """Finds posts for a request."""
 
     name: str
 
-    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+    async def fetch(self, request: FeedRequest, limit: int) -> Candidates:
         """At most `limit` candidates, best first."""

@@ -54,7 +54,7 @@ class Archive:
         arguments = {
             "viewer": query.user_id,
             "without": list(without),
-            "apart_from": [query.user_id, *query.hidden],
+            "apart_from": [query.user_id, *query.viewer.hidden],
             "depth": max(_DEPTH, limit),
             "limit": limit,
         }

@@ -1,8 +1,10 @@
 """Celebrities followed: their latest posts are pulled when somebody looks, not delivered to millions."""
 
+import asyncio
+
 from photofeed.timelines import author_key
 from serving.feed.candidates import Candidates, Source
-from serving.feed.query import FeedQuery
+from serving.feed.query import FeedRequest
 from serving.pipelined_redis import PipelinedRedis
 
 
@@ -14,11 +16,13 @@ class CelebritySource:
     def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
-    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+    async def fetch(self, request: FeedRequest, limit: int) -> Candidates:
         """An equal share of the limit from each."""
-        if not query.celebrities:
+        # shielded: too late for this source is not too late for the request
+        celebrities = (await asyncio.shield(request.viewer)).celebrities
+        if not celebrities:
             return Candidates.empty()
-        share = max(1, limit // len(query.celebrities))
-        commands = [("ZREVRANGE", author_key(author_id), 0, share - 1) for author_id in sorted(query.celebrities)]
+        share = max(1, limit // len(celebrities))
+        commands = [("ZREVRANGE", author_key(author_id), 0, share - 1) for author_id in sorted(celebrities)]
         members = [member for latest in await self._redis.ask(*commands) for member in latest]
         return Candidates.from_members(members[:limit], Source.CELEBRITY)

@@ -2,7 +2,7 @@
 
 from photofeed.timelines import timeline_key
 from serving.feed.candidates import Candidates, Source
-from serving.feed.query import FeedQuery
+from serving.feed.query import FeedRequest
 from serving.pipelined_redis import PipelinedRedis
 
 
@@ -14,7 +14,7 @@ class FollowingSource:
     def __init__(self, redis: PipelinedRedis) -> None:
         self._redis = redis
 
-    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+    async def fetch(self, request: FeedRequest, limit: int) -> Candidates:
         """The newest posts of the timeline."""
-        (members,) = await self._redis.ask(("ZREVRANGE", timeline_key(query.user_id), 0, limit - 1))
+        (members,) = await self._redis.ask(("ZREVRANGE", timeline_key(request.user_id), 0, limit - 1))
         return Candidates.from_members(members, Source.FOLLOWING)

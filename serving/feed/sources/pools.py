@@ -1,41 +1,69 @@
 """Pools for everybody, outside the follow graph: what trends, what new creators posted, and what is fresh."""
 
-import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, posts_of_pool
 from photofeed.posts import decode_members
 from photofeed.timelines import FRESH_POOL
 from serving.feed.candidates import Candidates, Source
-from serving.feed.query import FeedQuery
+from serving.feed.query import FeedRequest
+from serving.feed.sources.draw import draw
 from serving.pipelined_redis import PipelinedRedis
 
 FRESH_DEPTH = 500  # how many of the newest posts are drawn from
+KEPT_SECONDS = 1.0  # the same for everybody, and built less often than that
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """The pools as they were at a moment."""
+
+    trending: Candidates
+    new_creators: Candidates
+    fresh: Candidates
+    read_at: float
 
 
 class PoolSource:
-    """Draws posts at random from the pools: one round trip of a fixed size, whatever there is in the world."""
+    """Draws posts at random from the pools, which the process reads once a second for all who ask."""
 
     name = "pools"
 
-    def __init__(self, redis: PipelinedRedis) -> None:
+    def __init__(
+        self, redis: PipelinedRedis, rng: np.random.Generator, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._redis = redis
+        self._rng = rng
+        self._clock = clock
+        self._kept: _Pools | None = None
 
-    async def fetch(self, query: FeedQuery, limit: int) -> Candidates:
+    async def fetch(self, request: FeedRequest, limit: int) -> Candidates:  # noqa: ARG002  the same for everybody
         """A third from each pool, more from the fresh ones where the others are small.
 
         Drawn at random, so that over many requests every post of the pools is tried.
         """
+        pools = self._kept
+        if pools is None or self._clock() - pools.read_at > KEPT_SECONDS:
+            pools = self._kept = await self._read()
+        parts, left = [], limit
+        for pool, share in ((pools.trending, limit // 3), (pools.new_creators, limit // 3), (pools.fresh, limit)):
+            drawn = draw(pool, min(share, left), self._rng)
+            left -= len(drawn)
+            parts.append(drawn)
+        return Candidates.together(parts)
+
+    async def _read(self) -> _Pools:
+        read_at = self._clock()
         trending, new_creators, fresh = await self._redis.ask(
             ("GET", TRENDING_POOL_KEY), ("GET", NEW_CREATORS_KEY), ("ZREVRANGE", FRESH_POOL, 0, FRESH_DEPTH - 1)
         )
-        draw = random.Random(hash((query.user_id, query.seconds)))
-        parts, left = [], limit
-        for posts, source, share in (
-            (posts_of_pool(trending), Source.TRENDING, limit // 3),
-            (posts_of_pool(new_creators), Source.NEW_CREATORS, limit // 3),
-            (decode_members(fresh), Source.FRESH, limit),
-        ):
-            drawn = draw.sample(range(len(posts)), min(len(posts), share, left))
-            left -= len(drawn)
-            parts.append(Candidates.from_posts(posts[drawn], source))
-        return Candidates.together(parts)
+        return _Pools(
+            Candidates.from_posts(posts_of_pool(trending), Source.TRENDING),
+            Candidates.from_posts(posts_of_pool(new_creators), Source.NEW_CREATORS),
+            Candidates.from_posts(decode_members(fresh), Source.FRESH),
+            read_at,
+        )

@@ -36,7 +36,7 @@ from photofeed.timelines import connect_redis
 from photofeed.topics import FEED_SERVED as FEED_PAGES
 from serving.feed.candidates import Candidates, Source
 from serving.feed.features import FeatureReader
-from serving.feed.query import FeedQuery
+from serving.feed.query import FeedQuery, Viewer
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import Slate, SlateItems
 from training.dataset import Origin, build
@@ -173,7 +173,7 @@ async def _slate(
 ) -> Slate:
     refs = [posts[place].ref for place in rng.choice(POSTS, SLATE_LENGTH, replace=False)]
     candidates = Candidates.from_members([ref.member() for ref in refs], Source.FOLLOWING)
-    query = FeedQuery(FIRST_ID + 500 + number, now, frozenset(), frozenset(), 1)
+    query = FeedQuery(FIRST_ID + 500 + number, now, Viewer(frozenset(), frozenset(), 1))
     matrix = await reader.read(query, candidates)
     items = SlateItems(
         post_ids=candidates.post_ids,
