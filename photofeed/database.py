@@ -24,11 +24,8 @@ MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER = 73012, 73013, 73014
 MODEL_MOVES, RETRAINING = 73021, 73022  # one each for every model
 
 
-def async_pool(settings: Settings, *, size: int = 10, autocommit: bool = False) -> AsyncDatabase:
-    """A pool for the API; open it inside the event loop. Rows are dicts, statements time out after 10 s.
-
-    `autocommit` is for those who only read, one statement at a time: one round trip each instead of three.
-    """
+def async_pool(settings: Settings, *, size: int = 10) -> AsyncDatabase:
+    """A pool for the API; open it inside the event loop. Rows are dicts, statements time out after 10 s."""
     return AsyncConnectionPool(
         settings.database_url.get_secret_value(),
         min_size=1,
@@ -37,7 +34,6 @@ def async_pool(settings: Settings, *, size: int = 10, autocommit: bool = False) 
         timeout=WAIT_SECONDS,
         kwargs={
             "row_factory": dict_row,
-            "autocommit": autocommit,
             "options": "-c statement_timeout=10000 -c timezone=UTC",
         },
         connection_class=AsyncConnection[DictRow],

@@ -50,6 +50,7 @@ from serving.feed.sources.taste import TasteSource
 from serving.model_slot import ModelSlot
 from serving.pipelined_redis import PipelinedRedis
 from serving.posts import Posts
+from serving.reads import Reads
 from serving.services import Services
 
 REDIS_SECONDS = 1.0
@@ -61,10 +62,10 @@ async def services(
 ) -> AsyncIterator[Services]:
     """The API's services on real systems, running for as long as the context is open."""
     async with AsyncExitStack() as owned:
-        pool, reads = database.async_pool(settings), database.async_pool(settings, autocommit=True)
-        for each in (pool, reads):
-            await each.open()
-            owned.push_async_callback(each.close)
+        pool, reads = database.async_pool(settings), Reads(settings)
+        await pool.open()
+        owned.push_async_callback(pool.close)
+        owned.push_async_callback(reads.aclose)
         redis_url = settings.redis_url.get_secret_value()
         client = redis.asyncio.Redis.from_url(
             redis_url,
@@ -84,6 +85,7 @@ async def services(
         require_stored(manifest)
         reader = PackedReader([view.schema for view in manifest.views], async_client=client)
         activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
+        rng = np.random.default_rng()
         rules = reranking_rules(settings.explore_share, rng)
         warm(rules)
 
@@ -95,11 +97,11 @@ async def services(
         served_log.start()
         owned.push_async_callback(served_log.stop)
 
-        ids, rng = IdGenerator(), np.random.default_rng()
+        ids = IdGenerator()
         graph: list[CandidateSource] = [FollowingSource(pipelined), CelebritySource(pipelined)]
         feed = FeedPipeline(
             settings=settings,
-            database=reads,
+            reads=reads,
             sources=graph,
             explore=[PoolSource(pipelined, rng), TasteSource(pipelined, rng)],
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts()],
@@ -110,7 +112,7 @@ async def services(
             rules=rules,
             slates=SlateStore(pipelined),
             cursors=CursorSigner(settings),
-            posts=Posts(settings.public_url),
+            posts=Posts(reads, settings.public_url),
             served_log=served_log,
             arrivals=Arrivals(pipelined, graph),
             experiments=experiments,

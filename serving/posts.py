@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow, tuple_row
 
 from photofeed.errors import NotFoundError
 from photofeed.ids import encode_id
 from serving.api.replies import timestamp
+from serving.reads import Reads, Row, Statement
 from serving.visibility import VISIBLE_TO_VIEWER
 
 # First what is the same for every viewer, in the order of `_card`; then what is the viewer's own, or changes often.
@@ -25,71 +24,51 @@ select p.id, u.id, u.handle, u.display_name, p.caption, to_json(p.tags)::text, p
 from posts p join photos ph on ph.id = p.id join users u on u.id = p.author_id
 where {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
-_CARD_COLUMNS = 14
-_BY_IDS = f"{_VIEW} and p.id = any(%(posts)s)"
-_BY_AUTHOR = f"{_VIEW} and p.author_id = %(author)s and p.id < %(before)s order by p.id desc limit %(limit)s"
-
-_BY_WORDS = f"""
-{_VIEW} and p.words @@ websearch_to_tsquery('simple', %(words)s) and p.id < %(before)s
-order by p.id desc limit %(limit)s
-"""
+_OLDER = "and p.id < %(before)s order by p.id desc limit %(limit)s"
+_BY_IDS = Statement.of(f"{_VIEW} and p.id = any(%(posts)s)")
+_BY_AUTHOR = Statement.of(f"{_VIEW} and p.author_id = %(author)s {_OLDER}")
+_BY_WORDS = Statement.of(f"{_VIEW} and p.words @@ websearch_to_tsquery('simple', %(words)s) {_OLDER}")
 
 _CARDS_KEPT = 16_384
-
-Arguments = dict[str, Any]
 
 
 class Posts:
     """Reads posts for a viewer; whatever the viewer may not see is simply not there."""
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, reads: Reads, public_url: str) -> None:
+        self._reads = reads
         self._public_url = public_url
 
-    async def by_ids(
-        self, connection: AsyncConnection[DictRow], viewer: int, post_ids: Sequence[int]
-    ) -> dict[int, dict[str, Any]]:
+    async def by_ids(self, viewer: int, post_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Visible posts as JSON, by id."""
-        rows = await self._rows(connection, _BY_IDS, {"viewer": viewer, "posts": list(post_ids)})
+        rows = await self._reads.rows(_BY_IDS, viewer=viewer, posts=post_ids)
         return {row[0]: self._json(row) for row in rows}
 
-    async def by_author(
-        self, connection: AsyncConnection[DictRow], viewer: int, author: int, *, before: int, limit: int
-    ) -> list[dict[str, Any]]:
+    async def by_author(self, viewer: int, author: int, *, before: int, limit: int) -> list[dict[str, Any]]:
         """An author's visible posts as JSON, newest first, older than the post `before`."""
-        arguments = {"viewer": viewer, "author": author, "before": before, "limit": limit}
-        return [self._json(row) for row in await self._rows(connection, _BY_AUTHOR, arguments)]
+        rows = await self._reads.rows(_BY_AUTHOR, viewer=viewer, author=author, before=before, limit=limit)
+        return [self._json(row) for row in rows]
 
-    async def by_words(
-        self, connection: AsyncConnection[DictRow], viewer: int, words: str, *, before: int, limit: int
-    ) -> list[dict[str, Any]]:
+    async def by_words(self, viewer: int, words: str, *, before: int, limit: int) -> list[dict[str, Any]]:
         """Visible posts whose caption or tags have all the words, as JSON, newest first, older than `before`.
 
         `words` may use what people know from web search: "a phrase", or, -not.
         """
-        arguments = {"viewer": viewer, "words": words, "before": before, "limit": limit}
-        return [self._json(row) for row in await self._rows(connection, _BY_WORDS, arguments)]
+        rows = await self._reads.rows(_BY_WORDS, viewer=viewer, words=words, before=before, limit=limit)
+        return [self._json(row) for row in rows]
 
-    async def require_visible(self, connection: AsyncConnection[DictRow], viewer: int, post_id: int) -> None:
+    async def require_visible(self, viewer: int, post_id: int) -> None:
         """Make sure that a viewer may see a post.
 
         Raises:
             NotFoundError: they may not, or there is none; which of the two is not said.
         """
-        if not await self.by_ids(connection, viewer, [post_id]):
+        if not await self.by_ids(viewer, [post_id]):
             raise NotFoundError("There is no such post for you.", code="post_not_found")
 
-    @staticmethod
-    async def _rows(
-        connection: AsyncConnection[DictRow], statement: str, arguments: Arguments
-    ) -> list[tuple[Any, ...]]:
-        """Rows as tuples, taken over the wire as they are: a feed has no use for 600 names and numbers spelt out."""
-        async with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
-            await cursor.execute(statement, arguments)
-            return await cursor.fetchall()
-
-    def _json(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        card, author = _card(self._public_url, *row[:_CARD_COLUMNS])
-        likes, comments, saves, liked, saved, followed = row[_CARD_COLUMNS:]
+    def _json(self, row: Row) -> dict[str, Any]:
+        *columns, likes, comments, saves, liked, saved, followed = row
+        card, author = _card(self._public_url, *columns)
         return {
             **card,
             "author": {**author, "followedByMe": followed},

@@ -201,8 +201,8 @@ async def comments(
 ) -> Response:
     """The latest comments on a post, newest first."""
     post = decode_id(post_id)
+    await services.feed.posts.require_visible(actor, post)
     async with services.database.connection() as connection:
-        await services.feed.posts.require_visible(connection, actor, post)
         rows = await connection.execute(f"{_COMMENTS} where c.post_id = %s order by c.id desc limit %s", (post, limit))
         items = [_comment_json(row) async for row in rows]
     return reply({"items": items})

@@ -128,8 +128,7 @@ async def search(
     cursor: CursorText = None,
 ) -> Response:
     """Posts by words in their caption and tags, newest first; the cursor is the last post seen."""
-    async with services.database.connection() as connection:
-        posts = await services.feed.posts.by_words(connection, actor, q, before=_before(cursor), limit=limit)
+    posts = await services.feed.posts.by_words(actor, q, before=_before(cursor), limit=limit)
     return reply({"items": posts, "nextCursor": posts[-1]["id"] if len(posts) == limit else None})
 
 
@@ -141,8 +140,7 @@ async def posts_of(
     author = decode_id(user_id)
     async with services.database.connection() as connection:
         await find_user(connection, author)
-        before = _before(cursor)
-        posts = await services.feed.posts.by_author(connection, actor, author, before=before, limit=limit)
+    posts = await services.feed.posts.by_author(actor, author, before=_before(cursor), limit=limit)
     return reply({"items": posts, "nextCursor": posts[-1]["id"] if len(posts) == limit else None})
 
 

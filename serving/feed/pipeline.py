@@ -21,12 +21,10 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-import psycopg
 import structlog
 from prometheus_client import Counter, Histogram
 from redis.exceptions import RedisError
 
-from photofeed.database import AsyncDatabase
 from photofeed.errors import NotFoundError
 from photofeed.experiments import Experiments
 from photofeed.ids import uuid7
@@ -50,6 +48,7 @@ from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItems, SlateSto
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.archive import Archive
 from serving.posts import Posts
+from serving.reads import ReadError, Reads
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +111,7 @@ class FeedPipeline:
     """Runs the stages above; holds nothing between requests but its parts."""
 
     settings: Settings
-    database: AsyncDatabase
+    reads: Reads
     sources: Sequence[CandidateSource]
     explore: Sequence[CandidateSource]
     filters: Sequence[CandidateFilter]
@@ -173,8 +172,7 @@ class FeedPipeline:
 
     async def _viewer(self, user_id: int) -> Viewer:
         with _timed("query"):
-            async with self.database.connection() as connection:
-                viewer = await read_viewer(connection, user_id)
+            viewer = await read_viewer(self.reads, user_id)
         if viewer is None:
             raise NotFoundError("There is nobody with this id.", code="user_not_found")
         return viewer
@@ -259,7 +257,7 @@ class FeedPipeline:
         try:
             async with asyncio.timeout(seconds):
                 return await fetching
-        except (RedisError, psycopg.Error, TimeoutError) as error:
+        except (RedisError, ReadError, TimeoutError) as error:
             SKIPPED.labels(name).inc()
             log.warning("source skipped", source=name, error=repr(error))
             return None
@@ -345,8 +343,7 @@ class FeedPipeline:
             authors = slate.items.author_ids.tolist()
             window = progress.window(limit, len(authors))
             post_ids = slate.items.post_ids[window].tolist()
-            async with self.database.connection() as connection:
-                posts = await self.posts.by_ids(connection, slate.user_id, post_ids)
+            posts = await self.posts.by_ids(slate.user_id, post_ids)
             visible = {place for place, post_id in zip(window, post_ids, strict=True) if post_id in posts}
             order, after = turn_page(authors, visible, progress, limit)
             shown = list(enumerate(order, progress.shown))

@@ -4,10 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from serving.feed.history import History
+from serving.reads import Reads, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +46,18 @@ class FeedQuery:
         return self.now.timestamp()
 
 
-_VIEWER = """
+_VIEWER = Statement.of("""
 select
-    (select following_count from users where id = %(me)s) as following,
+    (select following_count from users where id = %(me)s),
     array(select f.followee_id from follows f join users u on u.id = f.followee_id
-          where f.follower_id = %(me)s and u.pulled) as celebrities,
+          where f.follower_id = %(me)s and u.pulled),
     array(select muted_id from mutes where muter_id = %(me)s
           union select blocked_id from blocks where blocker_id = %(me)s
-          union select blocker_id from blocks where blocked_id = %(me)s) as hidden
-"""
+          union select blocker_id from blocks where blocked_id = %(me)s)
+""")
 
 
-async def read_viewer(connection: AsyncConnection[DictRow], user_id: int) -> Viewer | None:
+async def read_viewer(reads: Reads, user_id: int) -> Viewer | None:
     """What the database says of a person; None if there is no such person."""
-    row = await (await connection.execute(_VIEWER, {"me": user_id}, binary=True)).fetchone()
-    if row is None or row["following"] is None:
-        return None
-    return Viewer(frozenset(row["celebrities"]), frozenset(row["hidden"]), row["following"])
+    ((following, celebrities, hidden),) = await reads.rows(_VIEWER, me=user_id)
+    return None if following is None else Viewer(frozenset(celebrities), frozenset(hidden), following)

@@ -1,13 +1,11 @@
 """The archive: candidates from PostgreSQL, for when Redis has too few or none at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from psycopg.rows import DictRow
-
-from photofeed.database import AsyncDatabase
 from photofeed.posts import PostRef
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedQuery
+from serving.reads import Reads, Row, Statement
 from serving.visibility import VISIBLE_TO_VIEWER
 
 _POST = """
@@ -15,20 +13,20 @@ select p.id, p.author_id, p.topic_id, p.content_type, coalesce(m.phash, 0) as ph
 from posts p join users u on u.id = p.author_id left join photo_metadata m on m.photo_id = p.id
 """
 # The latest of each account followed, so that 5,000 of them cost 5,000 index look-ups and no sort of all their posts.
-_FOLLOWED = f"""
+_FOLLOWED = Statement.of(f"""
 select latest.* from follows f cross join lateral (
     {_POST} where p.author_id = f.followee_id and {VISIBLE_TO_VIEWER} order by p.id desc limit %(each)s) latest
 where f.follower_id = %(viewer)s order by latest.id desc limit %(limit)s
-"""  # noqa: S608  constants
+""")  # noqa: S608  constants
 # The most liked among the latest that are not left out: the deeper somebody has looked, the older they get.
-_POPULAR = f"""
+_POPULAR = Statement.of(f"""
 select id, author_id, topic_id, content_type, phash from (
     {_POST.replace("select p.id,", "select p.id, p.like_count + p.save_count + p.comment_count as popularity,")}
     where p.id <> all(%(without)s) and p.author_id <> all(%(apart_from)s) and {VISIBLE_TO_VIEWER}
           and not exists (select 1 from follows f where f.follower_id = %(viewer)s and f.followee_id = p.author_id)
     order by p.id desc limit %(depth)s) latest
 order by popularity desc, id desc limit %(limit)s
-"""  # noqa: S608  constants
+""")  # noqa: S608  constants
 _LATEST_OF_EACH = 20
 _DEPTH = 2_000
 
@@ -38,34 +36,30 @@ class Archive:
 
     name = "archive"
 
-    def __init__(self, database: AsyncDatabase) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def followed(self, query: FeedQuery, limit: int) -> Candidates:
         """The latest posts of whom the viewer follows, newest first."""
-        arguments = {"viewer": query.user_id, "each": _LATEST_OF_EACH, "limit": limit}
-        return await self._read(_FOLLOWED, arguments, Source.FOLLOWING)
+        rows = await self._reads.rows(_FOLLOWED, viewer=query.user_id, each=_LATEST_OF_EACH, limit=limit)
+        return _candidates(rows, Source.FOLLOWING)
 
     async def popular(self, query: FeedQuery, without: Sequence[int], limit: int) -> Candidates:
         """Popular posts of strangers, but those `without`, and those of people muted or blocked.
 
         Fewer than `limit` only if the viewer may see no others.
         """
-        arguments = {
-            "viewer": query.user_id,
-            "without": list(without),
-            "apart_from": [query.user_id, *query.viewer.hidden],
-            "depth": max(_DEPTH, limit),
-            "limit": limit,
-        }
-        return await self._read(_POPULAR, arguments, Source.POPULAR)
-
-    async def _read(self, statement: str, arguments: Mapping[str, object], source: Source) -> Candidates:
-        async with self._database.connection() as connection:
-            rows = await (await connection.execute(statement.encode(), arguments)).fetchall()
-        return Candidates.from_members([_member(row) for row in rows], source)
+        rows = await self._reads.rows(
+            _POPULAR,
+            viewer=query.user_id,
+            without=without,
+            apart_from=[query.user_id, *query.viewer.hidden],
+            depth=max(_DEPTH, limit),
+            limit=limit,
+        )
+        return _candidates(rows, Source.POPULAR)
 
 
-def _member(row: DictRow) -> bytes:
-    is_reel = row["content_type"] == "reel"
-    return PostRef(row["id"], row["author_id"], row["topic_id"], 0, row["phash"], is_reel).member()
+def _candidates(rows: Sequence[Row], source: Source) -> Candidates:
+    posts = [PostRef(post, author, topic, 0, phash, kind == "reel") for post, author, topic, kind, phash in rows]
+    return Candidates.from_members([post.member() for post in posts], source)
