@@ -94,8 +94,8 @@ def _copy_follows(connection: psycopg.Connection[Any], world: World) -> None:
 def _people(world: World, celebrity_followers: int) -> Iterator[str]:
     columns = zip(world.people.tolist(), world.follower_counts.tolist(), world.following_counts.tolist(), strict=True)
     for place, (user_id, followers, following) in enumerate(columns):
-        moment = _moment((user_id >> 22) + EPOCH_MS)
-        yield f"{user_id}\tperson{place}\tPerson {place}\t{followers}\t{following}\t{moment}\t{followers >= celebrity_followers}\n"
+        moment, pulled = _moment((user_id >> 22) + EPOCH_MS), followers >= celebrity_followers
+        yield f"{user_id}\tperson{place}\tPerson {place}\t{followers}\t{following}\t{moment}\t{pulled}\n"
 
 
 def _photos(world: World) -> Iterator[str]:

@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     model_poll_seconds: float = Field(default=2.0, gt=0)
     candidates: int = Field(default=500, ge=1, le=5000)
     explore_share: float = Field(default=0.10, ge=0, le=0.5)
+    explore_pools_seconds: float = Field(default=1.0, ge=0)  # that a server keeps the pools it draws from
     timeline_length: int = Field(default=800, ge=1)
     celebrity_followers: int = Field(default=10_000, ge=1)
 

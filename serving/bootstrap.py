@@ -103,7 +103,7 @@ async def services(
             settings=settings,
             reads=reads,
             sources=graph,
-            explore=[PoolSource(pipelined, rng), TasteSource(pipelined, rng)],
+            explore=[PoolSource(pipelined, rng, settings.explore_pools_seconds), TasteSource(pipelined, rng)],
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts()],
             history=HistoryReader(pipelined),
             archive=Archive(reads),

@@ -15,7 +15,6 @@ from serving.feed.sources.draw import draw
 from serving.pipelined_redis import PipelinedRedis
 
 FRESH_DEPTH = 500  # how many of the newest posts are drawn from
-KEPT_SECONDS = 1.0  # the same for everybody, and built less often than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,19 @@ class _Pools:
 
 
 class PoolSource:
-    """Draws posts at random from the pools, which the process reads once a second for all who ask."""
+    """Draws posts at random from the pools, which the process reads for all who ask, and keeps for `seconds`."""
 
     name = "pools"
 
     def __init__(
-        self, redis: PipelinedRedis, rng: np.random.Generator, clock: Callable[[], float] = time.monotonic
+        self,
+        redis: PipelinedRedis,
+        rng: np.random.Generator,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
+        self._seconds = seconds
         self._rng = rng
         self._clock = clock
         self._kept: _Pools | None = None
@@ -47,7 +51,7 @@ class PoolSource:
         Drawn at random, so that over many requests every post of the pools is tried.
         """
         pools = self._kept
-        if pools is None or self._clock() - pools.read_at > KEPT_SECONDS:
+        if pools is None or self._clock() - pools.read_at > self._seconds:
             pools = self._kept = await self._read()
         parts, left = [], limit
         for pool, share in ((pools.trending, limit // 3), (pools.new_creators, limit // 3), (pools.fresh, limit)):
