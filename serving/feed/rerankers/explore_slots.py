@@ -169,8 +169,10 @@ def spread_explore(graph: Rows, explore: Rows, chances: NDArray[np.float64]) -> 
         low, high = stretch * length // len(explore), (stretch + 1) * length // len(explore)
         first = min(low + (high - low) // 3, high - 1)
         slot = first + int(chances[stretch] * (high - first))
-        slate[place:slot] = graph[place - stretch : slot - stretch]
+        for between in range(place, slot):
+            slate[between] = graph[between - stretch]
         slate[slot] = explore[stretch]
         place = slot + 1
-    slate[place:] = graph[place - len(explore) :]
+    for after in range(place, length):
+        slate[after] = graph[after - len(explore)]
     return slate
