@@ -28,7 +28,7 @@ from rich.table import Table
 DAY_US = 86_400_000_000
 START_US = 1_767_225_600_000_000  # 2026-01-01
 LATE_SHARE = 0.1
-THREADS = 2
+MEMORY_MB = 16_000  # more than either needs: both take what they like, and all cores
 FEAST, BY_HAND = "Feast on the lake", "hand-written ASOF join"
 
 
@@ -131,6 +131,7 @@ def _fill(folder: Path, settings: Any, rows: int, events: int, days: int) -> Non
         "secret_key": settings.s3_secret_key.get_secret_value(),
         "region": settings.s3_region,
         "cache_dir": str(folder / "mirror"),
+        "memory_mb": MEMORY_MB,
     }
     (folder / "repo.json").write_text(json.dumps({"bucket": settings.bucket_lake, "store": store}))
 
@@ -169,7 +170,6 @@ def _measure(side: str, folder: Path) -> None:
 
 def _feast(folder: Path) -> Any:
     """Feast with a repo of the four views."""
-    import ibis  # noqa: PLC0415
     from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType  # noqa: PLC0415
     from feast.types import Float32  # noqa: PLC0415
 
@@ -186,7 +186,6 @@ def _feast(folder: Path) -> Any:
         entity_key_serialization_version=3,
     )
     store = FeatureStore(config=config)
-    ibis.get_backend().raw_sql(f"set threads = {THREADS}")
     entities = {key: Entity(name=key, join_keys=[key], value_type=ValueType.INT64) for key in ENTITIES}
     views = [
         FeatureView(
@@ -221,7 +220,7 @@ def _by_hand(folder: Path) -> Any:
 
     def join(asked: Any) -> Any:
         with duckdb.connect() as connection:
-            connection.execute(f"set timezone = 'UTC'; set threads = {THREADS}")
+            connection.execute("set timezone = 'UTC'")
             connection.register("asked", asked)
             joins, columns = "", ""
             for view in VIEWS:

@@ -10,11 +10,11 @@ from pathlib import Path
 import kafka  # noqa: F401  held by every worker, imported when it connects
 
 import ingestion.bootstrap.photos  # noqa: F401  what a worker holds besides
-from ingestion.photos.allocator import return_freed_memory
 from ingestion.photos.moderation import OpenNsfwModerator, Thresholds, moderate
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.sizes import FEED_OUTPUTS, ZOOM_OUTPUTS
 from ingestion.photos.validate import PhotoLimits
+from photofeed.allocator import return_freed_memory
 from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
 

@@ -112,9 +112,11 @@ class World:
         keys = {name: np.tile(ids, SNAPSHOTS) for name, ids in keys.items()}
         affinity = np.tile(affinity, SNAPSHOTS)
         first, end = _microseconds(WEEK)
-        moments = rng.integers(first // HOUR_US - 24, end // HOUR_US, len(affinity)) // SNAPSHOT_HOURS
-        at = moments * SNAPSHOT_HOURS * HOUR_US
-        at[: len(at) // SNAPSHOTS] = (first // HOUR_US - 24) * HOUR_US  # something is known of everyone from the start
+        # each in a stretch of its own, the first at the start: something is known of everyone, and never twice at once
+        step = SNAPSHOT_HOURS * HOUR_US
+        stretch = (end - first) // step // SNAPSHOTS
+        number = np.repeat(np.arange(SNAPSHOTS), len(affinity) // SNAPSHOTS)
+        at = first - 24 * HOUR_US + (number * stretch + rng.integers(0, stretch, len(number)) * (number > 0)) * step
         impressions = rng.gamma(1.0, 20.0, len(at))
         willing = 1 / (1 + np.exp(-affinity))
         columns: dict[str, Any] = dict(keys)

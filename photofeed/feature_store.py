@@ -36,6 +36,7 @@ def feast_environment(settings: Settings) -> dict[str, str]:
         "PHOTOFEED_FEAST_S3_REGION": settings.s3_region,
         "PHOTOFEED_FEAST_BUCKET": settings.bucket_lake,
         "PHOTOFEED_FEAST_CACHE_DIR": str((settings.state_dir / MIRROR).absolute()),
+        "PHOTOFEED_FEAST_DUCKDB_MEMORY_MB": str(settings.duckdb_memory_mb),
         # pyarrow reads the sources' schemas by itself, with the usual variables
         "AWS_ACCESS_KEY_ID": settings.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),

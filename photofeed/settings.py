@@ -13,6 +13,7 @@ from photofeed.errors import InvalidError
 UploadFormat = Literal["jpeg", "png", "webp", "avif", "heif", "gif"]
 
 DEV_SECRET = "photofeed-dev"  # noqa: S105  refused outside env=dev
+DUCKDB_MEMORY_MB = 160
 STACK_ENV_FILE = "stack.env"
 
 
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     bucket_lake: str = "photofeed-lake"
     feature_repo: Path = Path("feature_repo")
     spark_master: str = Field(default="", description="Joins training sets on this Spark cluster; in-process without")
+    duckdb_memory_mb: int = Field(default=DUCKDB_MEMORY_MB, ge=128, description="Beyond it, joins spill to state_dir")
     compact_seconds: float = Field(default=600.0, gt=0, description="How often small parts of the lake are merged")
 
     # who may call: HS256 with a shared secret in dev, RS256 by JWKS in production

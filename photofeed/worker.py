@@ -1,7 +1,6 @@
 """The loop of every Kafka worker: poll, handle, commit; retry what may pass, put aside what never will."""
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import psycopg
+import redis
 import structlog
 from prometheus_client import Counter
 
@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 HANDLED = Counter("photofeed_worker_messages", "Messages by what became of them", ["group", "outcome"])
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
+
+# How clients say that a server is away; it will be back, and the work waits for it in the log.
+AWAY = (RetryableError, redis.ConnectionError, redis.TimeoutError, psycopg.OperationalError)
 
 Result = TypeVar("Result")
 Handler = Callable[[Sequence[Envelope]], None]
@@ -86,7 +89,7 @@ class Worker:
         if self.idle is not None:
             try:
                 self._aside(self.idle)
-            except away() as error:
+            except AWAY as error:
                 log.warning("what was left for later is left for later still", group=self.group, error=str(error))
 
     def _aside(self, work: Callable[[], Result]) -> Result:
@@ -112,7 +115,7 @@ class Worker:
             attempt += 1
             try:
                 self.handler([envelope for _, envelope in batch])
-            except away() as error:
+            except AWAY as error:
                 if self.max_attempts is not None and attempt >= self.max_attempts:
                     return self._give_up(batch, error)
                 log.warning("trying again", group=self.group, attempt=attempt, error=str(error))
@@ -138,15 +141,6 @@ class Worker:
         letter = DeadLetter.about(message, self.group, error)
         self.publisher.publish(dead_letters(message.topic, self.group), [letter.to_envelope()])
         HANDLED.labels(self.group, "dead").inc()
-
-
-def away() -> tuple[type[Exception], ...]:
-    """How clients say that a server is away; it will be back, and the work waits for it in the log.
-
-    Redis's client speaks only where it was imported: workers that hold pixels leave out its 7 MB.
-    """
-    redis = sys.modules.get("redis")
-    return RetryableError, psycopg.OperationalError, *((redis.ConnectionError, redis.TimeoutError) if redis else ())
 
 
 def stop_on_signals() -> threading.Event:

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from photofeed.events import Action
 from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
-from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from training.errors import EmptyWindowError, OneClassError
 from training.impressions import Impressions, read_impressions
 from training.labels import grades
-from training.point_in_time import EntityRows, features_known_at
+from training.point_in_time import EntityRows, pieces_known_at
 from training.sources import Sources
 from training.window import Window
 
 # The join's answer is wider than the matrix: it is made and thrown away in pieces of this many rows.
-JOIN_ROWS = 100_000
+JOIN_ROWS = 50_000
 
 Progress = Callable[[int, int], None]
 
@@ -131,8 +130,7 @@ def build(
     first_rows = np.flatnonzero(np.diff(shown.slates, prepend=-1))
     matrix = shown.served
     if not shown.complete.all():
-        others = shown.take(~shown.complete)
-        matrix[~shown.complete] = joined_matrix(sources, others, others.known_us, progress)
+        join_features(sources, shown, np.flatnonzero(~shown.complete), matrix, progress=progress)
     return Dataset(
         matrix=matrix,
         labels=labels,
@@ -141,7 +139,7 @@ def build(
         user_ids=shown.user_ids,
         post_ids=shown.post_ids,
         creator_ids=shown.creator_ids,
-        slate_start_us=shown.slate_start_us[first_rows],
+        slate_start_us=shown.slate_start_us[shown.slates[first_rows]],
         feature_names=FEATURE_NAMES,
         window=window,
         outcomes=shown.outcomes,
@@ -155,8 +153,7 @@ def impressions(sources: Sources, window: Window, origin: Origin) -> Impressions
         EmptyWindowError: there are none; with SERVED, none with features as served.
         RetryableError: object storage cannot be reached.
     """
-    done, pages = (sources.logs.parts(table, window) for table in (ENGAGEMENT, FEED_SERVED))
-    shown = read_impressions(done, pages, window, with_features=origin is not Origin.JOINED)
+    shown = read_impressions(sources.logs, window, with_features=origin is not Origin.JOINED)
     if origin is not Origin.SERVED:
         return shown
     if not shown.complete.any():
@@ -164,19 +161,40 @@ def impressions(sources: Sources, window: Window, origin: Origin) -> Impressions
     return shown.take(shown.complete)
 
 
-def joined_matrix(
-    sources: Sources, shown: Impressions, known_us: NDArray[np.int64], progress: Progress | None = None
-) -> NDArray[np.float32]:
-    """The ranking features at the moment of ranking, of what was known at `known_us`, (rows,), by Feast's join."""
+def joined_matrix(sources: Sources, shown: Impressions, *, offset_us: int = 0) -> NDArray[np.float32]:
+    """The ranking features of all impressions, (rows, features), by Feast's join; see `join_features`."""
     matrix = np.empty((len(shown), len(FEATURE_NAMES)), dtype=np.float32)
-    for first in range(0, len(shown), JOIN_ROWS):
-        rows = slice(first, first + JOIN_ROWS)
-        entities = EntityRows(
-            shown.user_ids[rows], shown.post_ids[rows], shown.creator_ids[rows], shown.topic_ids[rows], known_us[rows]
-        )
-        columns = features_known_at(sources.features, sources.manifest, entities)
-        stored = StoredFeatures(columns, sources.manifest, now=shown.known_us[rows] / MICROSECONDS)
-        matrix[rows] = ranking_matrix(stored, len(known_us[rows]))
-        if progress is not None:
-            progress(first + len(known_us[rows]), len(shown))
+    join_features(sources, shown, np.arange(len(shown)), matrix, offset_us=offset_us)
     return matrix
+
+
+def join_features(
+    sources: Sources,
+    shown: Impressions,
+    rows: NDArray[np.int64],
+    matrix: NDArray[np.float32],
+    *,
+    offset_us: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill these rows of the matrix, (all rows, features), by Feast's join.
+
+    The features are those of the moment of ranking, of what was known then or, with `offset_us`, so much later.
+    """
+    # by people: most of all history is about people with creators and topics, and each is read for one piece only
+    rows = rows[np.argsort(shown.user_ids[rows], kind="stable")]
+    for first in range(0, len(rows), JOIN_ROWS):
+        some = rows[first : first + JOIN_ROWS]
+        entities = EntityRows(
+            user_ids=shown.user_ids[some],
+            post_ids=shown.post_ids[some],
+            creator_ids=shown.creator_ids[some],
+            topic_ids=shown.topic_ids[some],
+            known_us=shown.known_us[some] + offset_us,
+        )
+        for piece, columns in pieces_known_at(sources.features, sources.manifest, entities):
+            at = some[piece]
+            stored = StoredFeatures(columns, sources.manifest, now=shown.known_us[at] / MICROSECONDS)
+            matrix[at] = ranking_matrix(stored, len(at))
+        if progress is not None:
+            progress(first + len(some), len(rows))

@@ -40,12 +40,10 @@ def read_explore_log(logs: RawLogs, window: Window) -> ExploreLog | None:
     Raises:
         RetryableError: object storage cannot be reached.
     """
-    import duckdb  # noqa: PLC0415
-
     tables = {name: [str(part) for part in logs.parts(name, window)] for name in (FEED_SERVED, ENGAGEMENT)}
     if not all(tables.values()):
         return None
-    with duckdb.connect() as connection:
+    with logs.duckdb() as connection:
         for name, parts in tables.items():
             connection.register(name, connection.read_parquet(parts, hive_partitioning=False, union_by_name=True))
         bounds: dict[str, datetime | int] = {

@@ -1,20 +1,18 @@
-"""What was shown, where, and what people did with it: engagement and served log as one row per impression."""
+"""What was shown, where, and what people did with it: the engagement log as one row per impression."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from photofeed.events import Action
-from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from training.errors import EmptyWindowError
 from training.labels import ACTION_VALUES
+from training.raw_logs import RawLogs
+from training.served_log import read_served
 from training.window import Window
 
 
@@ -22,21 +20,24 @@ from training.window import Window
 class Impressions:
     """One row per user, post and slate, ordered by the slates' start, then slate, then position. All arrays (rows,).
 
-    `slate_start_us` is the slate's earliest impression, `ranked_us` the moment that its features were read for, both
-    microseconds since 1970; the latter is 0 where the served log does not know the post in this slate. `topic_ids` is 0
-    where there is none; `outcomes` says of each labelled action whether the viewer did it to the post in this slate.
-    `served` holds the features as served, (rows, features) in the order of FEATURE_NAMES; a row of NaN where the log
-    lacks any of them, of which `complete`, (rows,) bool, tells.
+    But `slate_start_us`, by the number of the slate: its earliest impression, microseconds since 1970. `known_us` is
+    until when things were known to whoever ranked the slate: the moment that the features were read for or, where the
+    served log does not know the post in this slate, just before the slate's first impression. Not the impression's own
+    time: the like to be foretold may come before it.
+
+    `topic_ids` is 0 where there is none; `outcomes` says of each labelled action whether the viewer did it to the post
+    in this slate. `served` holds the features as served, (rows, features) in the order of FEATURE_NAMES; a row of NaN
+    where the log lacks any of them, of which `complete`, (rows,) bool, tells.
     """
 
-    slates: NDArray[np.int64]
+    slates: NDArray[np.int32]
     slate_start_us: NDArray[np.int64]
+    known_us: NDArray[np.int64]
     user_ids: NDArray[np.int64]
     post_ids: NDArray[np.int64]
     creator_ids: NDArray[np.int64]
     topic_ids: NDArray[np.int64]
     positions: NDArray[np.int32]
-    ranked_us: NDArray[np.int64]
     outcomes: dict[Action, NDArray[np.bool_]]
     served: NDArray[np.float32]
     complete: NDArray[np.bool_]
@@ -44,26 +45,15 @@ class Impressions:
     def __len__(self) -> int:
         return len(self.slates)
 
-    @property
-    def known_us(self) -> NDArray[np.int64]:
-        """Until when things were known to whoever ranked the slate, (rows,).
-
-        The moment of ranking or, where that is not known, just before the slate's first impression. Not the
-        impression's own time: the like to be foretold may come before it.
-        """
-        return np.where(self.ranked_us > 0, self.ranked_us, self.slate_start_us - 1)
-
     def take(self, rows: NDArray[np.bool_]) -> Self:
         """The impressions where the mask is true."""
-        columns = {one.name: getattr(self, one.name) for one in fields(self)}
-        outcomes = {action: done[rows] for action, done in self.outcomes.items()}
-        return type(self)(**{n: column[rows] for n, column in columns.items() if n != "outcomes"}, outcomes=outcomes)
+        by_row = (one.name for one in fields(self) if one.name not in ("slate_start_us", "outcomes"))
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in by_row}
+        return replace(self, **columns, outcomes={action: done[rows] for action, done in self.outcomes.items()})
 
 
-def read_impressions(
-    parts: Sequence[Path], served_parts: Sequence[Path], window: Window, *, with_features: bool = False
-) -> Impressions:
-    """The impressions of the slates that started in `window`, from Parquet parts of engagement and served log.
+def read_impressions(logs: RawLogs, window: Window, *, with_features: bool = False) -> Impressions:
+    """The impressions of the slates that started in `window`, from engagement and served log.
 
     The features as served are read only `with_features`; without, no row is `complete`.
 
@@ -72,57 +62,40 @@ def read_impressions(
 
     Raises:
         EmptyWindowError: there are none.
+        RetryableError: object storage cannot be reached.
     """
-    import duckdb  # noqa: PLC0415  only the commands that build datasets need it
-
+    parts, pages = (logs.parts(table, window) for table in (ENGAGEMENT, FEED_SERVED))
     if not parts:
         raise EmptyWindowError(f"the engagement log is empty for {window}")
-    with duckdb.connect() as connection:
-        bounds = {"first": _microseconds(window.start), "end": _microseconds(window.end)}
-        events = connection.read_parquet([str(part) for part in parts], hive_partitioning=False, union_by_name=True)
-        connection.register("log", events)
-        connection.register("no_pages", _SERVED.empty_table())
-        pages = [str(part) for part in served_parts]
-        if pages:
-            connection.register("pages", connection.read_parquet(pages, hive_partitioning=False, union_by_name=True))
-        served = "no_pages union all by name select * from pages" if pages else "no_pages"
-        nothing = "null::float[] as features, null::varchar as feature_names"
-        wanted = "features, feature_names" if with_features else nothing
-        query = _QUERY.format(served=served, wanted=wanted)
-        found: Any = connection.sql(query, params=bounds).to_arrow_table()
-    if not len(found):
-        raise EmptyWindowError(f"no slate was seen from {window}; the log holds impressions of other times only")
-    columns: dict[str, NDArray[Any]] = {
-        name: found[name].to_numpy() for name in found.column_names if name not in ("features", "feature_names")
-    }
-    matrix, complete = _served(found["feature_names"].combine_chunks(), found["features"].combine_chunks())
+    bounds = {"first": _microseconds(window.start), "end": _microseconds(window.end)}
+    with logs.duckdb() as connection:
+        log = connection.read_parquet([str(part) for part in parts], hive_partitioning=False, union_by_name=True)
+        connection.register("log", log)
+        connection.execute(_SLATES, bounds)
+        viewers = _columns(connection, "select user_id, slate_start_us from slates order by slate")
+        seen = _columns(connection, _SEEN)
+        slates, post_ids, started_us = seen["slate"], seen["post_id"], viewers["slate_start_us"]
+        if not len(slates):
+            raise EmptyWindowError(f"no slate was seen from {window}; the log holds impressions of other times only")
+        served = read_served(connection, pages, slates, post_ids, features=with_features)
     return Impressions(
-        slates=columns["slate"].astype(np.int64),
-        slate_start_us=columns["slate_start_us"],
-        user_ids=columns["user_id"],
-        post_ids=columns["post_id"],
-        creator_ids=columns["creator_id"],
-        topic_ids=columns["topic_id"],
-        positions=columns["position"].astype(np.int32),
-        ranked_us=columns["ranked_us"],
-        outcomes={action: columns[action.value].astype(np.bool_) for action in ACTION_VALUES},
-        served=matrix,
-        complete=complete,
+        slates=slates,
+        slate_start_us=started_us,
+        known_us=np.where(served.ranked_us > 0, served.ranked_us, started_us[slates] - 1),
+        user_ids=viewers["user_id"][slates],
+        post_ids=post_ids,
+        creator_ids=seen["creator_id"],
+        topic_ids=seen["topic_id"],
+        positions=seen["position"],
+        outcomes={action: seen[action.value] for action in ACTION_VALUES},
+        served=served.matrix,
+        complete=served.complete,
     )
 
 
-def _served(names: pa.Array, features: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The features in today's order, and which rows have all of them; those that were served besides are left out."""
-    matrix = np.full((len(names), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
-    complete = np.zeros(len(names), np.bool_)
-    for order in names.unique().drop_null().to_pylist():
-        served = order.split(",")
-        if set(served) >= set(FEATURE_NAMES):
-            rows = pc.equal(names, order).fill_null(False).to_numpy(zero_copy_only=False)
-            values = features.filter(pa.array(rows)).flatten().fill_null(np.nan).to_numpy(zero_copy_only=False)
-            matrix[rows] = values.reshape(-1, len(served))[:, [served.index(name) for name in FEATURE_NAMES]]
-            complete |= rows
-    return matrix, complete
+def _columns(connection: Any, query: str) -> dict[str, NDArray[Any]]:
+    found = connection.sql(query).to_arrow_table()
+    return {name: found[name].to_numpy() for name in found.column_names}
 
 
 def _microseconds(moment: datetime) -> int:
@@ -135,46 +108,36 @@ def outcome_sql(action: Action) -> str:
     if value.seconds:
         return f"coalesce(sum(dwell_ms) filter (action = '{action}'), 0) >= {value.seconds * 1000}"
     if value.undone_by:
-        both = f"action in ('{action}', '{value.undone_by}')"
-        return f"coalesce(arg_max(action, occurred_at) filter ({both}) = '{action}', false)"
-    return f"bool_or(action = '{action}')"
+        did, undid = (f"max(occurred_at) filter (action = '{each}')" for each in (action, value.undone_by))
+        return f"coalesce({did} > coalesce({undid}, '-infinity'::timestamptz), false)"
+    return f"coalesce(bool_or(action = '{action}'), false)"
 
 
 _OUTCOMES = ", ".join(f'{outcome_sql(action)} as "{action}"' for action in ACTION_VALUES)
-_DONE = ", ".join(f'coalesce("{action}", false) as "{action}"' for action in ACTION_VALUES)
+_SUMMED = ", ".join(f"'{action}'" for action, value in ACTION_VALUES.items() if value.seconds)
+_COLUMNS = "slate_id, user_id, post_id, creator_id, topic_id, action, position, dwell_ms, occurred_at"
+_SHOWN = f"filter (action = '{Action.IMPRESSION}')"
 
-_SERVED = pa.schema(
-    [
-        *[("slate_id", pa.string()), ("user_id", pa.int64()), ("post_id", pa.int64())],
-        *[(moment, pa.timestamp("us", tz="UTC")) for moment in ("served_at", "ranked_at")],
-        *[("feature_names", pa.list_(pa.string())), ("features", pa.list_(pa.float32()))],
-    ]
-)
+_SLATES = f"""
+create temp table slates as
+select (row_number() over (order by slate_start_us, slate_id, user_id) - 1)::integer as slate, *
+from (
+    select slate_id, user_id, epoch_us(min(occurred_at)) as slate_start_us from log
+    where action = '{Action.IMPRESSION}' and slate_id is not null and post_id is not null group by slate_id, user_id
+) where slate_start_us >= $first and slate_start_us < $end
+"""  # noqa: S608  made of our own names only
 
-_QUERY = f"""
+# An event that came twice changes nothing but a sum, so only of what is summed up the ids are compared.
+_SEEN = f"""
 with events as (
-    select distinct on (id) * from log where slate_id is not null and post_id is not null
-), seen as (
-    select slate_id, user_id, post_id, min(occurred_at) as seen_at, arg_min(position, occurred_at) as position,
-        any_value(creator_id) as creator_id, any_value(topic_id) as topic_id
-    from events where action = '{Action.IMPRESSION}' group by slate_id, user_id, post_id
-), slates as (
-    select slate_id, user_id, epoch_us(min(seen_at)) as slate_start_us from seen group by slate_id, user_id
-), done as (
-    select slate_id, user_id, post_id, {_OUTCOMES}
-    from events where action <> '{Action.IMPRESSION}' group by slate_id, user_id, post_id
+    select {_COLUMNS} from log where action not in ({_SUMMED})
+    union all select distinct on (id) {_COLUMNS} from log where action in ({_SUMMED})
 )
-, served as (
-    select distinct on (slate_id, user_id, post_id) slate_id, user_id, post_id, epoch_us(ranked_at) as ranked_us,
-        features,
-        case when len(features) = len(feature_names) then array_to_string(feature_names, ',') end as feature_names
-    from (select * from {{served}}) where ranked_at is not null order by served_at
-)
-select dense_rank() over (order by slate_start_us, slate_id, user_id) - 1 as slate, slate_start_us,
-    user_id, post_id, creator_id, coalesce(topic_id, 0) as topic_id, coalesce(position, 0) as position, {_DONE},
-    coalesce(ranked_us, 0) as ranked_us, {{wanted}}
-from seen join slates using (slate_id, user_id) left join done using (slate_id, user_id, post_id)
-    left join served using (slate_id, user_id, post_id)
-where slate_start_us >= $first and slate_start_us < $end
+select slate, post_id, any_value(creator_id) {_SHOWN} as creator_id,
+    coalesce(any_value(topic_id) {_SHOWN}, 0) as topic_id,
+    coalesce(arg_min(position, occurred_at) {_SHOWN}, 0)::integer as position, {_OUTCOMES}
+from events join slates using (slate_id, user_id)
+where post_id is not null
+group by slate, post_id having bool_or(action = '{Action.IMPRESSION}')
 order by slate, position, post_id
 """  # noqa: S608  made of our own names only

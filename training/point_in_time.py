@@ -1,5 +1,6 @@
 """Stored features as they were when a slate was ranked, by Feast's point-in-time join."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from photofeed.online_store.schema import FIXED_TYPES, FieldSpec
 from training.errors import FeaturesError
 
 ROW = "impression_row"  # carried through the join, which may reorder rows
+PIECE_ROWS = 10_000
 
 
 class HistoricalFeatures(Protocol):
@@ -45,6 +47,15 @@ def features_known_at(
     Raises:
         FeaturesError: a row or a feature of the manifest is missing from the answer.
     """
+    pieces = list(pieces_known_at(store, manifest, rows))
+    order = np.argsort(np.concatenate([at for at, _ in pieces]))
+    return {name: np.concatenate([columns[name] for _, columns in pieces])[order] for name in pieces[0][1]}
+
+
+def pieces_known_at(
+    store: HistoricalFeatures, manifest: FeatureManifest, rows: EntityRows
+) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.generic]]]]:
+    """What `features_known_at` returns, piece by piece: which of the rows, in any order, and their columns."""
     import pandas as pd  # noqa: PLC0415  half a second; Feast wants a frame
 
     count = len(rows.known_us)
@@ -60,14 +71,14 @@ def features_known_at(
     )
     service = store.get_feature_service(manifest.service)
     table = store.get_historical_features(entities, service, full_feature_names=True).to_arrow()
-    order = np.argsort(table[ROW].to_numpy())
-    if not np.array_equal(table[ROW].to_numpy()[order], np.arange(count)):
+    if not np.array_equal(np.sort(table[ROW].to_numpy()), np.arange(count)):
         raise FeaturesError(f"the feature store answered {len(table)} rows for {count}")
     fields = {f"{view.name}__{field.name}": field for view in manifest.views for field in view.schema.fixed_fields}
     missing = sorted(fields.keys() - set(table.column_names))
     if missing:
         raise FeaturesError(f"{manifest.service} has no {', '.join(missing)}: apply the feature repo again")
-    return {name: _filled(table[name], field)[order] for name, field in fields.items()}
+    for piece in table.to_batches(max_chunksize=PIECE_ROWS):
+        yield piece[ROW].to_numpy(), {name: _filled(piece[name], field) for name, field in fields.items()}
 
 
 def _filled(column: Any, field: FieldSpec) -> NDArray[np.generic]:
@@ -76,5 +87,6 @@ def _filled(column: Any, field: FieldSpec) -> NDArray[np.generic]:
 
     dtype = np.dtype(FIXED_TYPES[field.value_type])
     # the cast also gives a type to columns that hold nothing but nulls
-    values: NDArray[np.generic] = column.cast(pa.from_numpy_dtype(dtype)).fill_null(field.default).to_numpy()
+    known = column.cast(pa.from_numpy_dtype(dtype)).fill_null(field.default)
+    values: NDArray[np.generic] = known.to_numpy(zero_copy_only=False)
     return np.where(np.isnan(values), dtype.type(field.default or 0), values) if dtype.kind == "f" else values

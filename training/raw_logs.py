@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import Hours
+from photofeed.offline_store.spilling import spilling
+from photofeed.settings import DUCKDB_MEMORY_MB
 from training.window import Window
+
+if TYPE_CHECKING:
+    import duckdb
 
 # A slate that a window begins or ends in the middle of is read whole: people page on, and like late.
 MARGIN = timedelta(days=1)
@@ -18,6 +24,8 @@ class RawLogs:
 
     lake: Lake
     bucket: str
+    memory_mb: int = DUCKDB_MEMORY_MB
+    """How much DuckDB may hold while it reads them."""
 
     def parts(self, table: str, window: Window) -> list[Path]:
         """Local copies of the parts of `table` that can touch slates of `window`; only what is new is fetched.
@@ -27,3 +35,9 @@ class RawLogs:
         """
         hours = Hours(window.start - MARGIN, window.end + MARGIN)
         return self.lake.mirror(LakeFolder(self.bucket, table), hours)
+
+    def duckdb(self) -> "duckdb.DuckDBPyConnection":
+        """A new connection, that spills to the folder that parts are mirrored to."""
+        import duckdb  # noqa: PLC0415  only the commands that build datasets need it
+
+        return duckdb.connect(config=spilling(self.lake.cache_dir, self.memory_mb))

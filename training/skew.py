@@ -53,12 +53,12 @@ def measure_skew(sources: Sources, window: Window, most_rows: int, seed: int = 0
         drawn = np.zeros(len(shown), np.bool_)
         drawn[np.random.default_rng(seed).choice(len(shown), most_rows, replace=False)] = True
         shown = shown.take(drawn)
-    apart = differences(shown.served, joined_matrix(sources, shown, shown.known_us))
+    apart = differences(shown.served, joined_matrix(sources, shown))
     suspects = np.asarray((apart > LARGEST_DIFFERENCE).any(axis=1))
     in_flight = np.zeros_like(apart, np.bool_)
     if suspects.any():
         few = shown.take(suspects)
-        before, after = (joined_matrix(sources, few, few.known_us + offset) for offset in (-SETTLING_US, SETTLING_US))
+        before, after = (joined_matrix(sources, few, offset_us=offset) for offset in (-SETTLING_US, SETTLING_US))
         in_flight[suspects] = (differences(before, after) > 0) & (apart[suspects] > LARGEST_DIFFERENCE)
     largest = np.where(in_flight, 0.0, apart).max(axis=0)
     return Skew(len(shown), int(in_flight.sum()), dict(zip(FEATURE_NAMES, largest.tolist(), strict=True)))

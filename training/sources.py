@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from photofeed.allocator import return_freed_memory
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import require_stored
 from photofeed.offline_store.lake import open_lake
@@ -42,7 +43,10 @@ class Sources:
         """
         from photofeed.feature_store import load_manifest, open_feature_store  # noqa: PLC0415
 
+        return_freed_memory()  # else what joins have freed stays beside the matrix that they fill
         lake = open_lake(settings)
         manifest = load_manifest(settings, lake.objects)
         require_stored(manifest)
-        return Sources(RawLogs(lake, settings.bucket_lake), open_feature_store(settings), manifest)
+        return Sources(
+            RawLogs(lake, settings.bucket_lake, settings.duckdb_memory_mb), open_feature_store(settings), manifest
+        )

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
-from ingestion.photos.allocator import return_freed_memory
 from ingestion.photos.moderation import OpenNsfwModerator, Thresholds
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
@@ -17,6 +16,7 @@ from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.zoom import ZoomPipeline
 from photofeed import database, topics
+from photofeed.allocator import return_freed_memory
 from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
 

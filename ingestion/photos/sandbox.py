@@ -17,13 +17,13 @@ from typing import Self
 
 import orjson
 
-from ingestion.photos.allocator import MMAP_THRESHOLD_BYTES
 from ingestion.photos.process import ProcessedPhoto
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sizes import FEED_OUTPUTS, Outputs
 from ingestion.photos.steps import StepClock
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.wire import decode
+from photofeed.allocator import MMAP_THRESHOLD_BYTES
 from photofeed.errors import RetryableError
 
 # Address space. Resident peaks measured: 48-MP JPEG 0.16 GiB, 59-MP HEIC 0.25, in limited range 0.4; 59-MP PNG with

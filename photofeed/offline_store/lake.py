@@ -72,7 +72,7 @@ class Lake:
 
     def __init__(self, objects: ObjectStore, cache_dir: Path) -> None:
         self.objects = objects
-        self._cache_dir = cache_dir
+        self.cache_dir = cache_dir
         self._replaced: dict[Path, frozenset[str]] = {}
 
     def declare(self, folder: LakeFolder, schema: pa.Schema) -> None:
@@ -168,7 +168,7 @@ class Lake:
 
     def local(self, folder: LakeFolder, path: str) -> Path:
         """Where a file of the folder is mirrored to."""
-        return self._cache_dir / folder.bucket / folder.prefix / path
+        return self.cache_dir / folder.bucket / folder.prefix / path
 
     def fetch(self, folder: LakeFolder, paths: Iterable[str]) -> None:
         """Copy files that are not here yet, and note that they are in use.

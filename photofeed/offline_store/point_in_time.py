@@ -54,9 +54,10 @@ class History:
             lives=view.ttl,
         )
 
-    def as_it_became_known(self, hide_late: bool) -> Any:
-        """Keys, features, when it happened, and when it became known; at most one row for the same keys and that time.
+    def as_it_became_known(self, asked: Any, hide_late: bool) -> Any:
+        """Keys, features, when it happened, and when it became known, of whom the entity rows `asked` are about.
 
+        There is at most one row for the same keys and time of becoming known.
         A row that was outdated when it became known is never the newest, and left out; of rows about one event the one
         created last counts.
         """
@@ -68,6 +69,8 @@ class History:
             **moments,
             **{_KNOWN: ibis.greatest(*moments.values()) if hide_late else moments[_HAPPENED]},
         )
+        keys = [rows[_KEY.format(here)] == asked[there] for here, there in self.keys.items()]
+        rows = rows.semi_join(asked.select(*self.keys.values()), keys) if keys else rows
         # a row that lacks a time of which its place depends has none; `greatest` would pass over it
         rows = rows.drop_null([_HAPPENED, _CREATED] if hide_late else [_HAPPENED])
         order = {
@@ -92,7 +95,7 @@ def join_what_was_known(entity_rows: Any, moment: str, histories: Iterable[Histo
     """
     answer = entity_rows
     for history in histories:
-        rows = history.as_it_became_known(hide_late)
+        rows = history.as_it_became_known(entity_rows, hide_late)
         keys = [answer[there] == rows[_KEY.format(here)] for here, there in history.keys.items()]
         joined = answer.asof_join(rows, answer[moment] >= rows[_KNOWN], keys)
         features = {name: joined[_FEATURE.format(name)] for name in history.features}

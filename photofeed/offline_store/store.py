@@ -32,7 +32,8 @@ from photofeed.offline_store.lake import TRANSFERS, Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
 from photofeed.offline_store.point_in_time import History, join_what_was_known
 from photofeed.offline_store.quarantine import admit
-from photofeed.settings import Settings
+from photofeed.offline_store.spilling import spilling
+from photofeed.settings import DUCKDB_MEMORY_MB, Settings
 
 
 class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # feast has no types
@@ -47,6 +48,8 @@ class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # fea
     """Where parts are mirrored to; may be shared by processes, and removed at any time."""
     spark_master: StrictStr | None = None
     """Only SparkLakeOfflineStore asks for it; so one feature_store.yaml does for both."""
+    memory_mb: int = DUCKDB_MEMORY_MB
+    """How much DuckDB may hold while it joins; beyond that it spills to disk, beside the mirror."""
     filter_by_created_timestamp: bool = True
     """Leave out rows created after the moment asked for. Without it rows that came late leak into training."""
 
@@ -91,8 +94,9 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         # a listing and a schema from object storage each: of all views at once
         with ThreadPoolExecutor(TRANSFERS) as lookers:
             files = list(lookers.map(lambda view: _files(lake, view.batch_source, hours), feature_views))
+        duckdb = _connect(config)
         histories = [
-            History.of(view, _table(found), feature_refs, full_feature_names)
+            History.of(view, _table(duckdb, found), feature_refs, full_feature_names)
             for view, found in zip(feature_views, files, strict=True)
         ]
         hide_late = filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp
@@ -220,7 +224,13 @@ def hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
 
 
 def _reader(config: RepoConfig, hours: Hours) -> Callable[[DataSource, str], Any]:
-    return lambda data_source, _repo_path: _table(_files(lake_of(config), data_source, hours))
+    duckdb = _connect(config)
+    return lambda data_source, _repo_path: _table(duckdb, _files(lake_of(config), data_source, hours))
+
+
+def _connect(config: RepoConfig) -> Any:
+    """DuckDB by ibis, for one answer: what ibis lends a connection, as entity rows, it never takes back."""
+    return ibis.duckdb.connect(**spilling(config.offline_store.cache_dir, config.offline_store.memory_mb))
 
 
 def _files(lake: Lake, data_source: DataSource, hours: Hours) -> list[str]:
@@ -229,9 +239,9 @@ def _files(lake: Lake, data_source: DataSource, hours: Hours) -> list[str]:
     return [str(path) for path in (lake.mirror_schema(folder), *lake.mirror(folder, hours))]
 
 
-def _table(files: list[str]) -> Any:
+def _table(duckdb: Any, files: list[str]) -> Any:
     # no columns from folder names: `day` and `hour` may well be features
-    return ibis.read_parquet(files, union_by_name=True, hive_partitioning=False)
+    return duckdb.read_parquet(files, union_by_name=True, hive_partitioning=False)
 
 
 def _refuse_to_persist(*_: Any) -> None:

@@ -21,8 +21,7 @@ class NearDuplicates:
 
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking without them."""
-        stay = distinct(ranking.candidates.hashes[ranking.rows])
-        return ranking if stay.all() else ranking.take(np.flatnonzero(stay))
+        return ranking.take(np.flatnonzero(distinct(ranking.candidates.hashes[ranking.rows])))
 
 
 @compiled

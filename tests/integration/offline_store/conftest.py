@@ -13,7 +13,6 @@ from feast.types import Bool, Float32, Float64, Int64, String
 
 from photofeed.offline_store.lake import LakeFolder
 from photofeed.offline_store.store import LakeOfflineStore
-from photofeed.online_store.keys import scan_pattern
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -89,5 +88,4 @@ def features(stack: "EmbeddedStack", tmp_path: Path) -> Iterator[Features]:
     yield Features(store, folder)
     store.teardown()
     with redis.Redis.from_url(config.online_store.redis_url) as client:
-        for view in (post_stats, pair_stats):
-            assert not list(client.scan_iter(scan_pattern(project, view.name)))
+        assert not list(client.scan_iter(f"{project}:*"))

@@ -231,6 +231,22 @@ def test_what_was_not_served_with_todays_features_is_joined_as_of_the_ranking(wo
     assert told == [(3, 3)]
 
 
+def test_a_post_that_was_served_again_has_the_features_it_was_shown_with_first(world: World) -> None:
+    """Whatever the order of the log's parts; also if there were none then, or the other pages know more posts."""
+    _one_slate(world)
+    world.happened("impression", NOON + 4 * SECOND, post=12, position=2)
+    world.happened("save", NOON + 5 * SECOND, post=12)
+    world.history.push("post_content", {"post_id": 11}, NOON - 3 * SECOND, sharpness=1.0)
+    nothing: dict[str, Any] = {"post_id": 11, "feature_names": None, "features": []}
+    world.served(NOON, *(_page(post, FEATURE_NAMES, 8.0) for post in (10, 11, 12, 99)), name="part-0")
+    world.served(NOON - SECOND, _page(10, FEATURE_NAMES, 7.0), name="part-1")
+    world.served(NOON - 2 * SECOND, nothing, name="part-2")
+    world.served(NOON - 4 * SECOND, _page(10, FEATURE_NAMES, 6.0), slate="another")
+    world.write()
+    assert _column(build(world.sources, DAY), "sharpness") == [7.0, 1.0, 8.0]
+    assert _column(build(world.sources, DAY, origin=Origin.SERVED), "sharpness") == [7.0, 8.0]
+
+
 def test_a_log_without_any_features_of_today_is_no_training_set(world: World) -> None:
     _one_slate(world)
     world.served(NOON, _page(10, FEATURE_NAMES[1:], 7.0))
