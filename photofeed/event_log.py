@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from zlib import crc32
 
 import structlog
@@ -26,6 +26,10 @@ _BATCH_BYTES = 512 * 1024
 _FETCH_WAIT_MS, _STAY_POLL_MS = 100, 50
 _READ_PATIENCE_SECONDS = 10.0
 _HANDOVER_SECONDS = 5.0  # heartbeats stand still as long, so well below the session's end
+
+
+Offsets: TypeAlias = Mapping[tuple[str, int], int]
+"""Topic and partition to the next message to read there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ class EventConsumer(Protocol):
         done, or when waiting for it would hold up the others for long.
         """
 
-    def commit(self) -> None:
-        """Make the group go on behind everything polled so far."""
+    def commit(self, offsets: Offsets | None = None) -> None:
+        """Make the group go on behind everything polled so far, or at `offsets` in the partitions still held."""
 
     def close(self) -> None:
         """Leave the group."""
@@ -224,16 +228,21 @@ class KafkaGroupConsumer:
         if self._work is not None:
             wait([self._work], _HANDOVER_SECONDS)
 
-    def commit(self) -> None:
-        """Commit the positions reached by poll.
+    def commit(self, offsets: Offsets | None = None) -> None:
+        """Commit the positions reached by poll, or these.
 
         Raises:
             RetryableError: another member holds the partitions by now; what was done will be done again there.
         """
+        from kafka import OffsetAndMetadata  # noqa: PLC0415
         from kafka.errors import KafkaError  # noqa: PLC0415
 
+        held = {(each.topic, each.partition): each for each in self._consumer.assignment()}
+        places = offsets and {
+            held[place]: OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items() if place in held
+        }
         try:
-            self._consumer.commit()
+            self._consumer.commit(places)
         except KafkaError as error:
             raise RetryableError(f"the group did not take the commit: {error}") from error
 
@@ -332,10 +341,11 @@ class InMemoryConsumer:
         """Wait: the only member of a group cannot lose anything."""
         wait([work])
 
-    def commit(self) -> None:
-        """The group goes on behind everything polled so far."""
+    def commit(self, offsets: Offsets | None = None) -> None:
+        """The group goes on behind everything polled so far, or at these offsets."""
+        given = {(self._group, *place): offset for place, offset in (offsets or {}).items()}
         with self._log._lock:  # noqa: SLF001
-            self._log._committed.update(self._position)  # noqa: SLF001
+            self._log._committed.update(self._position if offsets is None else given)  # noqa: SLF001
 
     def close(self) -> None:
         """Forget what was polled but not committed."""

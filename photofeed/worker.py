@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import psycopg
@@ -35,10 +35,10 @@ Handler = Callable[[Sequence[Envelope]], None]
 class Worker:
     """Runs one handler over one group's messages, batch by batch.
 
-    The group commits only after the handler has returned, so a crash repeats work but loses none: handlers must be
-    idempotent. A RetryableError, or a server that is away, is retried with growing pauses, `max_attempts` times or for
-    ever if None; a batch with a message that can never succeed is halved until that message is alone, which then goes
-    to the dead letters with its reason and trace.
+    The group commits only after the handler has returned, and where that leaves something for later, after that is done
+    too: a crash repeats work but loses none, so handlers must be idempotent. A RetryableError, or a server that is
+    away, is retried with growing pauses, `max_attempts` times or for ever if None; a batch with a message that can
+    never succeed is halved until that message is alone, which then goes to the dead letters with its reason and trace.
     """
 
     group: str
@@ -51,6 +51,8 @@ class Worker:
     poll_seconds: float = 0.5
     linger_seconds: float = 0.0  # how long to gather a larger batch once the first message is there
     idle: Callable[[], None] | None = None  # called whenever no messages came, and before the group is left
+    settled: Callable[[], bool] | None = None  # whether nothing of what was handled is left for later
+    _handled: dict[tuple[str, int], int] = field(default_factory=dict)  # offsets not committed yet
 
     def run(self) -> None:
         """Work until `stop` is set, then leave the group; the batch in hand is finished first."""
@@ -69,11 +71,18 @@ class Worker:
             return 0
         if not self._aside(lambda: self._handle(messages)):
             return 0
-        try:
-            self.consumer.commit()
-        except RetryableError as error:
-            log.warning("commit refused; the batch will come again", group=self.group, error=str(error))
+        # in order per partition, so the last one counts
+        self._handled |= {(message.topic, message.partition): message.offset + 1 for message in messages}
+        self._commit()
         return len(messages)
+
+    def _commit(self) -> None:
+        if self._handled and (self.settled is None or self.settled()):
+            try:
+                self.consumer.commit(self._handled)
+            except RetryableError as error:
+                log.warning("commit refused; the messages will come again", group=self.group, error=str(error))
+            self._handled = {}
 
     def _gather(self) -> list[Message]:
         messages = self.consumer.poll(self.batch_size, self.poll_seconds)
@@ -91,6 +100,7 @@ class Worker:
                 self._aside(self.idle)
             except AWAY as error:
                 log.warning("what was left for later is left for later still", group=self.group, error=str(error))
+            self._commit()
 
     def _aside(self, work: Callable[[], Result]) -> Result:
         """Work in another thread, so that this one remains a member of the group however long it takes."""

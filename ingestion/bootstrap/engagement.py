@@ -66,6 +66,7 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
                         batch_size=_FEATURES_MESSAGES,
                         linger_seconds=_FEATURES_LINGER_SECONDS,
                         idle=lambda: _in_office(pipeline.settle, stop),
+                        settled=lambda: pipeline.settled,
                     ).run()
 
         yield run

@@ -21,6 +21,7 @@ def group_worker(
     max_attempts: int | None = None,
     linger_seconds: float = 0.0,
     idle: Callable[[], None] | None = None,
+    settled: Callable[[], bool] | None = None,
 ) -> Worker:
     """The worker of `group`, on the topics it subscribes to; `owned` closes what it holds."""
     publisher = KafkaPublisher(settings)
@@ -36,4 +37,5 @@ def group_worker(
         max_attempts=max_attempts,
         linger_seconds=linger_seconds,
         idle=idle,
+        settled=settled,
     )

@@ -59,6 +59,11 @@ class EngagementPipeline:
         self._recover()
         self._flush()
 
+    @property
+    def settled(self) -> bool:
+        """Whether history has all that was counted: until then its messages are to come again should Redis be lost."""
+        return not self._gathered
+
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Give every event of the batch its effect, once.
 
@@ -74,7 +79,7 @@ class EngagementPipeline:
             for start in range(0, len(events), MOST_EVENTS):
                 self._count(events.part(start, start + MOST_EVENTS))
         except EmptiedError:
-            # nowhere else any more, and their messages are done; those of this batch will come again
+            # they were online when Redis was lost; this batch's messages will come again
             self.sink.push_offline(self._gathered[:before])
             self._gathered = []
             raise
@@ -101,8 +106,8 @@ class EngagementPipeline:
         """Push gathered rows offline; nothing is pending then."""
         if self._gathered:
             self.sink.push_offline(self._gathered)
-            self.counted.pushed()
             self._gathered = []
+            self.counted.pushed()
 
     def _add_posts(self, posts: Sequence[PublishedPost]) -> None:
         if posts:

@@ -290,8 +290,9 @@ def test_of_several_workers_that_begin_at_once_the_last_to_lead_decides(store: A
     assert row.values["events_total"].tolist() == [30.0]
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["the worker notices", "the worker is killed with it"])
 def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
-    stack: "EmbeddedStack", settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack: "EmbeddedStack", settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     """What was counted and not yet history included: online features are those of all events, afterwards, too."""
     valkey = EmbeddedStack(tmp_path)
@@ -307,13 +308,17 @@ def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
             pipeline, consumer = engagement_pipeline(store, client), log.consumer("features", [ENGAGEMENT])
             pipeline.gather_seconds = 3600  # much is pending when it happens
             pipeline.lead()
-            for _ in range(3):
+            for batch in range(3):
                 pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
-                consumer.commit()
+                if batch == 0:
+                    pipeline.settle()
+                if pipeline.settled or not killed:
+                    consumer.commit()
             assert not is_emptied(store, lake, client)
             client.flushall()
-            with pytest.raises(EmptiedError):
-                pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
+            if not killed:
+                with pytest.raises(EmptiedError):
+                    pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
             assert is_emptied(store, lake, client)
             assert not list(client.scan_iter("*user_activity*"))
             told = CliRunner().invoke(feature_commands.app, ["rebuild"])

@@ -101,6 +101,18 @@ def test_a_group_goes_on_behind_what_it_committed_and_repeats_the_rest(event_log
     assert again == [2, 3]
 
 
+def test_a_group_goes_on_at_the_offsets_that_it_committed(event_log: EventLog) -> None:
+    event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
+    first = event_log.join("g")
+    messages = _read(first, 4)
+    first.commit({(messages[1].topic, messages[1].partition): messages[1].offset, ("of nobody here", 0): 7})
+    first.close()
+    second = event_log.join("g")
+    again = [Envelope.decode(message.value).payload["n"] for message in _read(second, 3)]
+    second.close()
+    assert again == [1, 2, 3]
+
+
 def test_groups_read_independently(event_log: EventLog) -> None:
     event_log.publisher.publish(event_log.topic.name, _envelopes("a", "b"))
     for group in ("one", "other"):

@@ -127,6 +127,30 @@ def test_what_was_left_for_later_is_done_when_nothing_comes_and_at_the_end() -> 
     assert calls == ["idle", "idle"]
 
 
+def test_nothing_is_committed_before_what_was_left_for_later_is_done() -> None:
+    log, left = _log("a", "b"), list[str]()
+    worker = _worker(log, Recorder())
+    worker.batch_size, worker.idle, worker.settled = 1, left.clear, lambda: not left
+    left.append("a")
+    assert worker.step() == 1
+    killed = Recorder()
+    _worker(log, killed).step()
+    assert killed.done == ["a", "b"]
+
+
+def test_what_failed_at_the_end_is_not_committed_with_what_was_done_before_it() -> None:
+    log, left = _log("a", "b"), ["a"]
+    worker = _worker(log, Recorder({"b": [RetryableError("away")]}))
+    worker.batch_size, worker.idle, worker.settled = 1, left.clear, lambda: not left
+    assert worker.step() == 1
+    worker.stop.set()
+    assert worker.step() == 0
+    worker.run()
+    again = Recorder()
+    _worker(log, again).step()
+    assert again.done == ["b"]
+
+
 def test_patience_ends_where_it_is_bounded() -> None:
     log = _log("a")
     handler = Recorder({"a": [RetryableError("away")] * 9})
@@ -148,7 +172,7 @@ def test_told_to_stop_while_waiting_it_commits_nothing() -> None:
 def test_a_refused_commit_means_the_batch_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     log, handler = _log("a"), Recorder()
 
-    def refuse(_: InMemoryConsumer) -> None:
+    def refuse(*_: object) -> None:
         raise RetryableError("rebalanced")
 
     with monkeypatch.context() as patched:
