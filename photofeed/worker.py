@@ -1,6 +1,7 @@
 """The loop of every Kafka worker: poll, handle, commit; retry what may pass, put aside what never will."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import psycopg
-import redis
 import structlog
 from prometheus_client import Counter
 
@@ -23,9 +23,6 @@ log = structlog.get_logger(__name__)
 
 HANDLED = Counter("photofeed_worker_messages", "Messages by what became of them", ["group", "outcome"])
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
-
-# How clients say that a server is away; it will be back, and the work waits for it in the log.
-AWAY = (RetryableError, redis.ConnectionError, redis.TimeoutError, psycopg.OperationalError)
 
 Result = TypeVar("Result")
 Handler = Callable[[Sequence[Envelope]], None]
@@ -98,7 +95,7 @@ class Worker:
         if self.idle is not None:
             try:
                 self._aside(self.idle)
-            except AWAY as error:
+            except away() as error:
                 log.warning("what was left for later is left for later still", group=self.group, error=str(error))
             self._commit()
 
@@ -125,7 +122,7 @@ class Worker:
             attempt += 1
             try:
                 self.handler([envelope for _, envelope in batch])
-            except AWAY as error:
+            except away() as error:
                 if self.max_attempts is not None and attempt >= self.max_attempts:
                     return self._give_up(batch, error)
                 log.warning("trying again", group=self.group, attempt=attempt, error=str(error))
@@ -151,6 +148,15 @@ class Worker:
         letter = DeadLetter.about(message, self.group, error)
         self.publisher.publish(dead_letters(message.topic, self.group), [letter.to_envelope()])
         HANDLED.labels(self.group, "dead").inc()
+
+
+def away() -> tuple[type[Exception], ...]:
+    """How clients say that a server is away; it will be back, and the work waits for it in the log.
+
+    Redis's client speaks only where it was imported: workers that hold pixels leave out its 7 MB.
+    """
+    redis = sys.modules.get("redis")
+    return RetryableError, psycopg.OperationalError, *((redis.ConnectionError, redis.TimeoutError) if redis else ())
 
 
 def stop_on_signals() -> threading.Event:

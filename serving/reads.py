@@ -5,6 +5,7 @@ processor time that it costs through psycopg and its pool (ADR 8). Whatever writ
 """
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +20,16 @@ Row = tuple[Any, ...]
 
 _NAMED = re.compile(r"%\((\w+)\)s")
 _SECONDS = 10.0  # that a statement may take
-_UNAVAILABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,  # the connection is closed
+# What a connection says that was closed at the other end, also while nobody looked.
+_LOST = (
+    ConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what came last was a farewell that nobody had asked for
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # stopping, starting, or it took too long
-    asyncpg.InsufficientResourcesError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
 )
+_UNAVAILABLE = (*_LOST, OSError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)
 
 
 class ReadError(RetryableError):
@@ -50,7 +53,10 @@ class Statement:
 
 
 class Reads:
-    """Up to `connections` connections, made when they are needed; one that fails is given up."""
+    """Up to `connections` connections, made when they are needed.
+
+    One that fails is given up; what was asked of one that had been kept for long is asked once more of a new one.
+    """
 
     def __init__(self, settings: Settings, connections: int = 10) -> None:
         self._url = settings.database_url.get_secret_value()
@@ -66,28 +72,37 @@ class Reads:
         values = [arguments[name] for name in statement.names]
         async with self._places:
             try:
-                connection = await self._connection()
-                try:
-                    rows: list[Row] = await connection.fetch(statement.text, *values)
-                except BaseException:
-                    connection.terminate()  # whoever gave up waiting must not leave an answer for the next
-                    raise
+                kept = self._kept()
+                if kept is not None:
+                    with contextlib.suppress(*_LOST):
+                        return await self._fetch(kept, statement, values)
+                return await self._fetch(await self._connect(), statement, values)
             except _UNAVAILABLE as error:
                 raise ReadError("Something this needs is not answering. Please try again in a moment.") from error
-            self._free.append(connection)
-        return rows
 
-    async def _connection(self) -> asyncpg.Connection:
+    def _kept(self) -> asyncpg.Connection | None:
         while self._free:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
+        return None
+
+    async def _connect(self) -> asyncpg.Connection:
         return await asyncpg.connect(
             self._url,
             timeout=WAIT_SECONDS,
             command_timeout=_SECONDS,
             server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
         )
+
+    async def _fetch(self, connection: asyncpg.Connection, statement: Statement, values: list[object]) -> list[Row]:
+        try:
+            rows: list[Row] = await connection.fetch(statement.text, *values)
+        except BaseException:
+            connection.terminate()  # whoever gave up waiting must not leave an answer for the next
+            raise
+        self._free.append(connection)
+        return rows
 
     async def aclose(self) -> None:
         """Close what is open."""

@@ -322,13 +322,13 @@ class FeedPipeline:
     ) -> SlateItems:
         """Order candidates into a slate by the rules."""
         by_score = best_first(scores)
-        rows = by_score[~chosen.seen[by_score]]
+        is_seen = chosen.seen[by_score]
         ranking = Ranking(
             candidates=chosen.candidates,
             scores=scores,
-            rows=rows,
-            propensities=np.ones(len(rows)),
-            repeats=by_score[chosen.seen[by_score]],
+            propensities=np.ones(len(scores)),
+            rows=by_score[~is_seen],
+            repeats=by_score[is_seen],
             exposures=chosen.exposures,
             seconds=query.seconds,
             shortest=shortest,
@@ -389,7 +389,7 @@ def _items(ranking: Ranking, features: FeatureMatrix | None, scores: Scores) -> 
         author_ids=candidates.author_ids[rows],
         sources=candidates.sources[rows],
         scores=scores[rows],
-        propensities=ranking.propensities,
+        propensities=ranking.propensities[rows],
         features=features.values[rows] if features else np.empty((len(rows), 0), np.float32),
     )
 

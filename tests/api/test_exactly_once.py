@@ -26,6 +26,7 @@ from photofeed.features.event_columns import EventColumns
 from photofeed.offline_store.lake import open_lake
 from photofeed.offline_store.rebuild import is_emptied
 from photofeed.online_store.feast_schema import row_schema
+from photofeed.online_store.keys import scan_pattern
 from photofeed.online_store.reader import PackedReader
 from photofeed.timelines import RedisClient, connect_redis
 from photofeed.topics import ENGAGEMENT
@@ -320,7 +321,7 @@ def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
                 with pytest.raises(EmptiedError):
                     pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
             assert is_emptied(store, lake, client)
-            assert not list(client.scan_iter("*user_activity*"))
+            assert not list(client.scan_iter(scan_pattern(store.project, "user_activity")))
             told = CliRunner().invoke(feature_commands.app, ["rebuild"])
             assert told.exit_code == 0, told.output
             assert not is_emptied(store, lake, client)

@@ -24,8 +24,8 @@ class Ranking:
     Attributes:
         candidates: the n posts there are.
         scores: float64 (n,), finite; soft rules change them.
+        propensities: float64 (n,), 1 but of what a rule drew: with which probability it came to stand in its place.
         rows: places among the candidates, in the order they are to be shown; hard rules change them.
-        propensities: float64, of each row: with which probability it came to stand there.
         repeats: places of posts seen lately, best first; not among the rows, and empty while there are others.
         exposures: int64 (n,), how many posts of its author the viewer was shown lately.
         seconds: the moment, since the epoch.
@@ -34,8 +34,8 @@ class Ranking:
 
     candidates: Candidates
     scores: Scores
-    rows: Rows
     propensities: NDArray[np.float64]
+    rows: Rows
     repeats: Rows
     exposures: NDArray[np.int64]
     seconds: float
@@ -43,19 +43,18 @@ class Ranking:
 
     def scored(self, scores: Scores) -> Self:
         """The same posts with other scores, best first again."""
-        order = best_first(scores[self.rows])
-        return replace(self, scores=scores, rows=self.rows[order], propensities=self.propensities[order])
+        return replace(self, scores=scores, rows=self.rows[best_first(scores[self.rows])])
 
     def take(self, places: Rows) -> Self:
         """The rows at these places of the order."""
-        return replace(self, rows=self.rows[places], propensities=self.propensities[places])
+        return replace(self, rows=self.rows[places])
 
 
 def best_first(scores: Scores) -> Rows:
     """Places by falling score; equal scores keep their order."""
     order = (-scores).argsort()  # not stable, and with vectors four times as fast
     ordered = scores[order]
-    if (ordered[1:] == ordered[:-1]).any():
+    if np.count_nonzero(ordered[1:] == ordered[:-1]):
         order = (-scores).argsort(kind="stable")
     return order
 
@@ -98,4 +97,4 @@ def warm(rules: Sequence[Reranker]) -> None:
     """Compile what the rules compile (seconds), or load it from numba's cache, so that no viewer waits for it."""
     none = Candidates.empty()
     rows = np.zeros(0, np.intp)
-    rerank(Ranking(none, np.zeros(0), rows, np.zeros(0), rows, np.zeros(0, np.int64), 0.0, 0), rules)
+    rerank(Ranking(none, np.zeros(0), np.zeros(0), rows, rows, np.zeros(0, np.int64), 0.0, 0), rules)

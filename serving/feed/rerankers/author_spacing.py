@@ -37,18 +37,16 @@ def space_authors(authors: Sequence[int], before: Sequence[int] = ()) -> list[in
     Returns:
         Places in `authors`, in their new order.
     """
-    shown = [*before, *authors]
-    if not any(one == two == three for one, two, three in zip(shown, shown[1:], shown[2:], strict=False)):
-        return list(range(len(authors)))
-    waiting = deque(range(len(authors)))
-    recent: deque[int] = deque(before, maxlen=MOST_IN_A_ROW)
+    earlier, last = (None, None, *before)[-MOST_IN_A_ROW:]
     order: list[int] = []
-    while waiting:
-        barred = recent[0] if len(recent) == MOST_IN_A_ROW and len(set(recent)) == 1 else None
-        chosen = next((place for place in waiting if authors[place] != barred), None)
-        if chosen is None:
-            break
-        waiting.remove(chosen)
-        order.append(chosen)
-        recent.append(authors[chosen])
+    held: deque[int] = deque()  # posts by the author of the last two, till somebody else's stands between
+    for place, author in enumerate(authors):
+        if author == earlier == last:
+            held.append(place)
+            continue
+        order.append(place)
+        earlier, last = last, author
+        while held and not authors[held[0]] == earlier == last:
+            order.append(held.popleft())
+            earlier, last = last, authors[order[-1]]
     return order

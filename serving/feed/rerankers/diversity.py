@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from photofeed.compiled import compiled
 from serving.feed.candidates import Candidates, Ids, Mask
-from serving.feed.rerankers import Ranking
+from serving.feed.rerankers import Ranking, Rows
 from serving.feed.scorers import Scores
 
 
@@ -40,10 +40,11 @@ class Diversity:
 
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking with repetitions lower; explore is drawn, so its posts do not count here."""
-        graph = ranking.rows[~ranking.candidates.explore[ranking.rows]]
-        groups = self.group(ranking.candidates).astype(np.int64)
-        shown = ranking.exposures if self.across_slates else np.zeros_like(ranking.exposures)
-        return ranking.scored(diversify(ranking.scores, graph, groups, shown, self.cost.step, self.cost.shrink))
+        explore = ranking.candidates.explore
+        groups = self.group(ranking.candidates).astype(np.int64, copy=False)
+        shown = ranking.exposures * self.across_slates
+        step, shrink = self.cost.step, self.cost.shrink
+        return ranking.scored(diversify(ranking.scores, ranking.rows, explore, groups, shown, step, shrink))
 
 
 AUTHORS = Diversity(lambda candidates: candidates.author_ids, SAME_AUTHOR, across_slates=True)
@@ -60,7 +61,8 @@ def shown_lately(authors: Ids, seen: Mask) -> NDArray[np.int64]:
 @compiled
 def diversify(
     scores: Scores,
-    rows: NDArray[np.intp],
+    rows: Rows,
+    explore: Mask,
     groups: NDArray[np.int64],
     shown: NDArray[np.int64],
     step: float,
@@ -72,12 +74,14 @@ def diversify(
 
     Args:
         scores: float64 (n,), finite.
-        rows: whose scores count and change, best first.
+        rows: places of posts, best first.
+        explore: bool (n,), which posts neither count nor lose.
         groups: int64 (n,), the author, topic or kind of each post.
         shown: int64 (n,), how many of the group were shown before this slate; they come before its best.
-        step: what the second post loses, in standard deviations of the scores of `rows`.
+        step: what the second post loses, in standard deviations of the scores of those that count.
         shrink: how much of the loss before it each further one adds.
     """
+    rows = rows[~explore[rows]]
     lowered, groups = scores.copy(), groups[rows]
     spread = np.std(scores[rows])
     for place in range(len(rows)):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from photofeed.compiled import compiled
 from serving.feed.candidates import Source
-from serving.feed.rerankers import Ranking
+from serving.feed.rerankers import Ranking, Rows
 
 TEMPERATURE = 1.0
 
@@ -49,13 +49,10 @@ class ExploreSlots:
         graph, explore = ranking.rows[~is_explore], ranking.rows[is_explore]
         from_graph, wanted = explore_count(len(graph), self._share, self._length, ranking.shortest)
         draw = draw_from_pools(ranking.scores[explore], ranking.candidates.sources[explore], wanted, self._rng)
-        slots = spread_explore(from_graph, len(draw.places), self._rng)
-        rows = np.empty(from_graph + len(slots), np.intp)
-        propensities = np.ones(len(rows))
-        in_slot = np.zeros(len(rows), np.bool_)
-        in_slot[slots] = True
-        rows[in_slot], propensities[in_slot] = explore[draw.places], draw.propensities
-        rows[~in_slot] = graph[:from_graph]
+        drawn = explore[draw.places]
+        propensities = ranking.propensities.copy()
+        propensities[drawn] = draw.propensities
+        rows = spread_explore(graph[:from_graph], drawn, self._rng.random(len(drawn)))
         return replace(ranking, rows=rows, propensities=propensities)
 
 
@@ -160,15 +157,22 @@ def explore_count(followed: int, share: float, length: int, shortest: int) -> tu
     return from_graph, max(explore, shortest - from_graph)
 
 
-def spread_explore(from_graph: int, explore: int, rng: np.random.Generator) -> list[int]:
-    """Where explore posts stand: one in each stretch of equal length, in its lower two thirds where it is long enough.
+@compiled
+def spread_explore(graph: Rows, explore: Rows, chances: NDArray[np.float64]) -> Rows:
+    """A slate of both in their order: an explore post in each stretch of equal length, the others around them.
 
-    Returns:
-        Sorted positions in the slate of `from_graph + explore` posts.
+    Each stands by chance, a number in [0, 1), in the lower two thirds of its stretch where that is long enough.
     """
-    length, slots = from_graph + explore, []
-    for stretch, chance in enumerate(rng.random(explore).tolist()):
-        low, high = stretch * length // explore, (stretch + 1) * length // explore
+    length = len(graph) + len(explore)
+    slate, place = np.empty(length, np.intp), 0
+    for stretch in range(len(explore)):
+        low, high = stretch * length // len(explore), (stretch + 1) * length // len(explore)
         first = min(low + (high - low) // 3, high - 1)
-        slots.append(first + int(chance * (high - first)))
-    return slots
+        slot = first + int(chances[stretch] * (high - first))
+        for between in range(place, slot):
+            slate[between] = graph[between - stretch]
+        slate[slot] = explore[stretch]
+        place = slot + 1
+    for after in range(place, length):
+        slate[after] = graph[after - len(explore)]
+    return slate

@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from photofeed.compiled import compiled
 from photofeed.ids import EPOCH_MS
+from serving.feed.candidates import Ids
 from serving.feed.rerankers import Ranking
+from serving.feed.scorers import Scores
 
 HALF_LIFE_MS = 6 * 3600 * 1000.0
 MOST_GAIN = 0.15  # standard deviations of the scores, for a post of this moment
@@ -17,8 +20,21 @@ class Freshness:
 
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking with fresh posts a little higher; posts dated ahead count as of this moment."""
-        if not len(ranking.rows):
-            return ranking
-        half_lives = ((ranking.candidates.post_ids >> _MS_SHIFT) - (ranking.seconds * 1000 - EPOCH_MS)) / HALF_LIFE_MS
-        gain = MOST_GAIN * float(ranking.scores.std()) * np.exp2(np.minimum(half_lives, 0.0))
-        return ranking.scored(ranking.scores + gain)
+        return ranking.scored(freshen(ranking.scores, ranking.candidates.post_ids, ranking.seconds * 1000 - EPOCH_MS))
+
+
+@compiled
+def freshen(scores: Scores, post_ids: Ids, now: float) -> Scores:
+    """Scores with their gain.
+
+    Args:
+        scores: float64 (n,), finite.
+        post_ids: int64 (n,), of the posts scored.
+        now: milliseconds since the epoch of ids.
+    """
+    most = MOST_GAIN * np.std(scores)
+    fresher = scores.copy()
+    for row in range(len(scores)):
+        age = max(now - (post_ids[row] >> _MS_SHIFT), 0.0)
+        fresher[row] += most * np.exp2(-age / HALF_LIFE_MS)
+    return fresher

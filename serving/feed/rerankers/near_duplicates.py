@@ -21,7 +21,8 @@ class NearDuplicates:
 
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking without them."""
-        return ranking.take(np.flatnonzero(distinct(ranking.candidates.hashes[ranking.rows])))
+        stay = distinct(ranking.candidates.hashes[ranking.rows])
+        return ranking if stay.all() else ranking.take(np.flatnonzero(stay))
 
 
 @compiled

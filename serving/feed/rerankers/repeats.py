@@ -20,8 +20,4 @@ class Repeats:
         both = np.concatenate([ranking.rows, ranking.repeats])
         stay = distinct(ranking.candidates.hashes[both])[len(ranking.rows) :]
         more = ranking.repeats[stay][: ranking.shortest - len(ranking.rows)]
-        return replace(
-            ranking,
-            rows=np.concatenate([ranking.rows, more]),
-            propensities=np.concatenate([ranking.propensities, np.ones(len(more))]),
-        )
+        return replace(ranking, rows=np.concatenate([ranking.rows, more]))

@@ -13,6 +13,7 @@ from feast.types import Bool, Float32, Float64, Int64, String
 
 from photofeed.offline_store.lake import LakeFolder
 from photofeed.offline_store.store import LakeOfflineStore
+from photofeed.online_store.keys import scan_pattern
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -88,4 +89,5 @@ def features(stack: "EmbeddedStack", tmp_path: Path) -> Iterator[Features]:
     yield Features(store, folder)
     store.teardown()
     with redis.Redis.from_url(config.online_store.redis_url) as client:
-        assert not list(client.scan_iter(f"{project}:*"))
+        for view in (post_stats, pair_stats):
+            assert not list(client.scan_iter(scan_pattern(project, view.name)))

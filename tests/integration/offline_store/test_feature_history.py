@@ -14,6 +14,7 @@ from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.quarantine import quarantined
 from photofeed.offline_store.rebuild import rebuild_online
 from photofeed.offline_store.store import LakeOfflineStore, lake_of
+from photofeed.online_store.keys import scan_pattern
 
 # ibis asks DuckDB by a name that DuckDB gave up
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -155,7 +156,8 @@ def test_online_features_are_rebuilt_from_history_to_the_bit(features: Features)
     with redis.Redis.from_url(store.config.online_store.redis_url) as client:
 
         def online() -> dict[bytes, Any]:
-            return {key: client.get(key) for key in client.scan_iter(f"{store.project}:*")}
+            patterns = [scan_pattern(store.project, view) for view in ("pair_stats", "post_stats")]
+            return {key: client.get(key) for pattern in patterns for key in client.scan_iter(pattern)}
 
         before = online()
         assert len(before) > 50

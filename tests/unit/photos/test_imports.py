@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize(
     ("module", "strangers"),
     [
-        ("ingestion.bootstrap.photos", {"feast", "mlflow", "pandas", "pyarrow", "onnxruntime"}),
+        ("ingestion.bootstrap.photos", {"feast", "mlflow", "pandas", "pyarrow", "redis", "onnxruntime"}),
         ("ingestion.photos.sandbox_child", {"pydantic", "psycopg", "boto3", "kafka", "structlog", "pyarrow"}),
     ],
 )

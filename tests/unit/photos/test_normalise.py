@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
@@ -79,6 +80,24 @@ def test_the_eight_turned_samples_are_one_picture(shape: str, samples: Path, lim
 def test_iphone_heic_is_upright_like_its_own_thumbnail(samples: Path, limits: PhotoLimits) -> None:
     header = validate((samples / "photos" / "heic" / "iphone_13_pro_max.heic").read_bytes(), limits)
     assert (header.width, header.height, header.orientation) == (3024, 4032, 1)
+
+
+def test_of_several_pictures_in_a_heic_the_primary_one_is_shown(picture: Image.Image, limits: PhotoLimits) -> None:
+    container = pillow_heif.HeifFile()
+    for one in (Image.new("RGB", (64, 48), "red"), picture.resize((320, 240)), Image.new("RGB", (99, 77), "blue")):
+        container.add_from_pillow(one)
+    file = io.BytesIO()
+    container.save(file, primary_index=1, quality=95)
+    assert difference(whole(file.getvalue(), limits), picture.resize((320, 240))) < 3
+
+
+@pytest.mark.parametrize("photo_format", ["MPO", "WEBP", "AVIF", "PNG", "GIF"])
+def test_of_several_pictures_in_other_files_the_first_one_is_shown(
+    photo_format: str, encode: Encode, limits: PhotoLimits
+) -> None:
+    others = [Image.new("RGB", (64, 48), colour) for colour in ("blue", "black")]
+    data = encode(Image.new("RGB", (64, 48), "red"), photo_format, save_all=True, append_images=others)
+    assert difference(whole(data, limits), Image.new("RGB", (64, 48), "red")) < 3
 
 
 def test_transparency_is_flattened_on_white(encode: Encode, limits: PhotoLimits) -> None:

@@ -11,7 +11,8 @@ POSTS = st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5)), max_size=60
 
 
 def _lowered(scores: Scores, groups: Ids, cost: Repetition) -> Scores:
-    return diversify(scores, best_first(scores), groups, np.zeros_like(groups), cost.step, cost.shrink)
+    none = np.zeros_like(groups)
+    return diversify(scores, best_first(scores), none > 0, groups, none, cost.step, cost.shrink)
 
 
 @given(POSTS)
@@ -50,12 +51,12 @@ def test_a_favourite_topic_leads_but_leaves_room_for_others() -> None:
     assert 5 <= (top == 1).sum() < 15
 
 
-def test_the_nth_post_of_a_group_loses_n_minus_one_terms_and_posts_shown_before_count() -> None:
-    scores, rows = np.array([4.0, 3.0, 2.0, 1.0, 9.0]), np.array([0, 1, 2, 3])
+def test_the_nth_post_of_a_group_loses_n_minus_one_terms_and_posts_shown_before_count_but_explore_does_not() -> None:
+    scores, explore = np.array([4.0, 3.0, 2.0, 1.0, 9.0]), np.array([False, False, False, False, True])
     groups, shown = np.array([7, 8, 7, 7, 7]), np.array([0, 2, 0, 0, 0])
     terms = np.array([0.0, 1 + 0.5, 1.0, 1 + 0.5, 0.0])
-    expected = scores - 0.1 * terms * np.std(scores[rows])
-    np.testing.assert_allclose(diversify(scores, rows, groups, shown, 0.1, 0.5), expected)
+    lowered = diversify(scores, best_first(scores), explore, groups, shown, 0.1, 0.5)
+    np.testing.assert_allclose(lowered, scores - 0.1 * terms * np.std(scores[~explore]))
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=60))

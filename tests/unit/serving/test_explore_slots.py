@@ -28,15 +28,22 @@ def test_explore_has_its_share_and_more_only_to_fill_a_short_slate(
         assert abs(explore / total - share) <= 0.5 / total + 0.01
 
 
-@given(st.integers(0, 150), st.integers(0, 30), st.integers(0, 2**32))
-def test_explore_posts_are_spread_over_the_slate(from_graph: int, explore: int, seed: int) -> None:
-    slots = spread_explore(from_graph, explore, np.random.default_rng(seed))
-    assert len(slots) == explore
-    assert slots == sorted(set(slots))
-    assert all(0 <= slot < from_graph + explore for slot in slots)
-    if explore >= 2 and from_graph >= 2 * explore:
-        assert slots[0] > 0
-        assert slots[0] < (from_graph + explore) / 2 <= slots[-1] + (from_graph + explore) / explore
+CHANCES = st.floats(0, 1, exclude_max=True)
+
+
+@given(st.integers(0, 150), st.lists(CHANCES, max_size=30))
+def test_explore_posts_are_spread_over_the_slate_and_nobody_changes_places(
+    from_graph: int, chances: list[float]
+) -> None:
+    graph, drawn = np.arange(from_graph), -1 - np.arange(len(chances))
+    slate = spread_explore(graph, drawn, np.array(chances))
+    assert slate[slate >= 0].tolist() == graph.tolist()
+    assert slate[slate < 0].tolist() == drawn.tolist()
+    if len(drawn):
+        stretches = np.flatnonzero(slate < 0) * len(drawn) / len(slate)
+        assert (np.abs(stretches - np.arange(len(drawn))) <= 1).all()
+    if len(drawn) and from_graph >= 2 * len(drawn):
+        assert slate[0] >= 0
 
 
 def test_a_full_page_has_one_in_ten() -> None:

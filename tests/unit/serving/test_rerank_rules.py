@@ -14,8 +14,8 @@ from serving.feed.candidates import Candidates, Source
 from serving.feed.rerankers import Ranking, best_first, rerank, warm
 from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW
 from serving.feed.rerankers.diversity import AUTHORS, KINDS, diversify
-from serving.feed.rerankers.explore_slots import pick_posts
-from serving.feed.rerankers.freshness import Freshness
+from serving.feed.rerankers.explore_slots import pick_posts, spread_explore
+from serving.feed.rerankers.freshness import Freshness, freshen
 from serving.feed.rerankers.near_duplicates import MOST_DIFFERENT_BITS, NearDuplicates, distinct
 
 # score, author, look, source; few authors and looks a bit apart make every rule have something to do
@@ -45,8 +45,8 @@ def _ranking(posts: list[Post], shortest: int = 30) -> Ranking:
             np.array([post[3] for post in posts], np.int8),
         ),
         scores,
+        np.ones(len(scores)),
         rows,
-        np.ones(len(rows)),
         order[seen[order]],
         np.zeros(len(posts), np.int64),
         2e9,
@@ -67,14 +67,14 @@ def _bits(one: int, other: int) -> int:
 def test_no_slate_breaks_a_hard_rule(posts: list[Post], seed: int, shortest: int) -> None:
     slate = _slate(posts, seed, shortest)
     rows = slate.rows.tolist()
-    assert len(set(rows)) == len(rows) == len(slate.propensities)
+    assert len(set(rows)) == len(rows)
     authors = [posts[row][1] for row in rows]
     assert max((len(list(run)) for _, run in groupby(authors)), default=0) <= MOST_IN_A_ROW
     looks = [posts[row][2] for row in rows if posts[row][2]]
     assert all(_bits(one, other) > MOST_DIFFERENT_BITS for one, other in combinations(looks, 2))
     assert ((slate.propensities > 0) & (slate.propensities <= 1 + 1e-12)).all()
-    for row, propensity in zip(rows, slate.propensities.tolist(), strict=True):
-        assert posts[row][3].is_explore or propensity == 1
+    for row in rows:
+        assert posts[row][3].is_explore or slate.propensities[row] == 1
 
 
 @given(POSTS, st.integers(0, 2**32))
@@ -120,8 +120,8 @@ def test_no_viewer_waits_for_a_compiler() -> None:
     rules = reranking_rules(0.1, np.random.default_rng(0))
     warm(rules)
     _slate([(float(n), n, n, Source(n % 8), n % 2 == 0, n % 5 == 0) for n in range(60)], 1, 60)
-    kernels: tuple[Any, ...] = (distinct, diversify, pick_posts)
-    assert [len(kernel.signatures) for kernel in kernels] == [1, 1, 1]
+    kernels: tuple[Any, ...] = (freshen, diversify, distinct, pick_posts, spread_explore)
+    assert [len(kernel.signatures) for kernel in kernels] == [1] * len(kernels)
 
 
 def test_the_better_scored_of_two_copies_is_shown() -> None:
@@ -142,8 +142,8 @@ def test_an_author_shown_a_lot_lately_steps_back() -> None:
     exposed = Ranking(
         ranking.candidates,
         ranking.scores,
-        ranking.rows,
         ranking.propensities,
+        ranking.rows,
         ranking.repeats,
         np.where(ranking.candidates.author_ids == 1, 6, 0),
         ranking.seconds,
@@ -177,7 +177,7 @@ def test_among_equals_what_was_posted_lately_comes_first_even_if_a_clock_is_ahea
         plain.candidates.sources,
     )
     ranking = Ranking(
-        dated, plain.scores, plain.rows, plain.propensities, plain.repeats, plain.exposures, seconds, plain.shortest
+        dated, plain.scores, plain.propensities, plain.rows, plain.repeats, plain.exposures, seconds, plain.shortest
     )
     assert Freshness().apply(ranking).rows.tolist() == [1, 2, 0, 3]
 
