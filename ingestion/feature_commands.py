@@ -12,15 +12,20 @@ app = typer.Typer(help="Features.")
 def rebuild() -> None:
     """Restore every online feature from its history, into a Redis that was emptied or lost rows.
 
-    The features worker has stopped by then, or is to be stopped: it would count from nothing for whom it finds no row.
+    Which events were counted is remembered again, too, from the event log. The features worker has stopped by then, or
+    is to be stopped: it would count from nothing for whom it finds no row.
     """
-    from photofeed import database  # noqa: PLC0415  `photofeed --help` stays fast
+    from ingestion.engagement.committed_log import remember_committed  # noqa: PLC0415  `photofeed --help` stays fast
+    from ingestion.engagement.counted_events import RedisCountedEvents  # noqa: PLC0415
+    from photofeed import database  # noqa: PLC0415
     from photofeed.errors import ConflictError  # noqa: PLC0415
+    from photofeed.event_log import KafkaReader  # noqa: PLC0415
     from photofeed.feature_store import close_feature_store, open_feature_store  # noqa: PLC0415
     from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
     from photofeed.offline_store.rebuild import rebuild_online  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
     from photofeed.timelines import connect_redis  # noqa: PLC0415
+    from photofeed.topics import FEATURES_GROUP  # noqa: PLC0415
 
     settings = load_settings()
     with database.connect(settings) as connection:
@@ -29,11 +34,13 @@ def rebuild() -> None:
         store = open_feature_store(settings)
         try:
             with connect_redis(settings) as client:
+                remembered = remember_committed(KafkaReader(settings), RedisCountedEvents(client, FEATURES_GROUP))
                 rebuilt = rebuild_online(store, open_lake(settings), client)
         finally:
             close_feature_store(store)
     for view, entities in rebuilt.items():
         typer.echo(f"{view}\t{entities}")
+    typer.echo(f"{remembered} events remembered as counted", err=True)
 
 
 @app.command("backfill")

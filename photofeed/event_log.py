@@ -70,6 +70,13 @@ class EventReader(Protocol):
             RetryableError: the log did not answer.
         """
 
+    def committed(self, group: str, topic: str) -> Offsets:
+        """Where a group goes on; partitions that it never committed are left out.
+
+        Raises:
+            RetryableError: the log did not answer.
+        """
+
 
 class EventConsumer(Protocol):
     """Reads as a member of a group; belongs to one thread."""
@@ -161,6 +168,21 @@ class KafkaReader:
                 yield from messages
         finally:
             consumer.close()
+
+    def committed(self, group: str, topic: str) -> Offsets:
+        """Where a group goes on, asked without becoming a member."""
+        from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
+        from kafka.errors import KafkaError  # noqa: PLC0415
+
+        consumer: Any = KafkaConsumer(bootstrap_servers=self._servers, group_id=group, enable_auto_commit=False)
+        try:
+            partitions = consumer.partitions_for_topic(topic) or ()
+            offsets = {(topic, number): consumer.committed(TopicPartition(topic, number)) for number in partitions}
+        except KafkaError as error:
+            raise RetryableError(f"the event log does not say where {group} goes on: {error}") from error
+        finally:
+            consumer.close(autocommit=False)
+        return {place: offset for place, offset in offsets.items() if offset is not None}
 
 
 def _unread(consumer: Any, partition: Any) -> bool:
@@ -301,6 +323,13 @@ class InMemoryEventLog:
         with self._lock:
             found = [message for lane in self._topics.get(topic, []) for message in lane]
         yield from found
+
+    def committed(self, group: str, topic: str) -> Offsets:
+        """Where a group goes on."""
+        with self._lock:
+            return {
+                (t, number): offset for (g, t, number), offset in self._committed.items() if (g, t) == (group, topic)
+            }
 
     def _append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
         with self._lock:

@@ -53,6 +53,9 @@ class CountedEvents(Protocol):
     def uncounted(self, events: EventColumns) -> EventColumns:
         """The events not counted before, each id once."""
 
+    def remember(self, events: EventColumns) -> None:
+        """Remember events as counted, whose rows are in both stores."""
+
     def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
         """Remember events as counted together with the rows they decided, at once or not at all.
 
@@ -108,12 +111,16 @@ class RedisCountedEvents:
         days = [datetime.strptime(key.decode(), f"{_COUNTED}%Y%m%d").replace(tzinfo=UTC) for key in keys]
         return {int(day.timestamp()) // _DAY_SECONDS: int(self._redis.scard(counted_key(day))) for day in days}
 
+    def remember(self, events: EventColumns) -> None:
+        """Remember events as counted."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            _remember(pipeline, events)
+            pipeline.execute()
+
     def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
         """Remember events and rows in one MULTI, which only happens in the term of this worker."""
         with self._transaction() as pipeline:
-            for key, places in _by_day(events).items():
-                pipeline.sadd(key, *events.id[places].tolist())
-                pipeline.expire(key, WINDOW_SECONDS)
+            _remember(pipeline, events)
             pipeline.rpush(self._pending_key, _encode(rows))
 
     def pending(self) -> list[CounterRows]:
@@ -159,9 +166,13 @@ class InMemoryCountedEvents:
         events = events.distinct()
         return events.take(np.array([name not in self._ids for name in events.id], np.bool_))
 
+    def remember(self, events: EventColumns) -> None:
+        """Remember events."""
+        self._ids.update(events.id.tolist())
+
     def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
         """Remember events and rows."""
-        self._ids.update(events.id.tolist())
+        self.remember(events)
         self._pending += rows
 
     def pending(self) -> list[CounterRows]:
@@ -176,6 +187,12 @@ class InMemoryCountedEvents:
 def counted_key(day: date) -> str:
     """The set of the ids of a day's events."""
     return f"{_COUNTED}{day:%Y%m%d}"
+
+
+def _remember(pipeline: Any, events: EventColumns) -> None:
+    for key, places in _by_day(events).items():
+        pipeline.sadd(key, *events.id[places].tolist())
+        pipeline.expire(key, WINDOW_SECONDS)
 
 
 def _by_day(events: EventColumns) -> dict[str, NDArray[np.intp]]:

@@ -33,6 +33,7 @@ class EventLog:
     reader: EventReader
     topic: Topic
     join: Callable[[str], EventConsumer]
+    group: Callable[[str], str] = str  # what the log calls a test's group
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -47,10 +48,13 @@ def event_log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
     create_topics(settings, [topic])
     publisher = KafkaPublisher(settings)
 
-    def join(group: str) -> EventConsumer:
-        return KafkaGroupConsumer(settings, f"{group}-{topic.name}", [topic])
+    def name(group: str) -> str:
+        return f"{group}-{topic.name}"
 
-    yield EventLog(publisher, KafkaReader(settings), topic, join)
+    def join(group: str) -> EventConsumer:
+        return KafkaGroupConsumer(settings, name(group), [topic])
+
+    yield EventLog(publisher, KafkaReader(settings), topic, join, name)
     publisher.close()
 
 
@@ -105,8 +109,11 @@ def test_a_group_goes_on_at_the_offsets_that_it_committed(event_log: EventLog) -
     event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
     first = event_log.join("g")
     messages = _read(first, 4)
-    first.commit({(messages[1].topic, messages[1].partition): messages[1].offset, ("of nobody here", 0): 7})
+    place, offset = (messages[1].topic, messages[1].partition), messages[1].offset
+    first.commit({place: offset, ("of nobody here", 0): 7})
     first.close()
+    assert event_log.reader.committed(event_log.group("g"), event_log.topic.name)[place] == offset
+    assert event_log.reader.committed("nobody", event_log.topic.name) == {}
     second = event_log.join("g")
     again = [Envelope.decode(message.value).payload["n"] for message in _read(second, 3)]
     second.close()
