@@ -12,16 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ingestion.archive import ENGAGEMENT_SCHEMA
+from ingestion.archive import ENGAGEMENT_SCHEMA, MOMENT
 from photofeed.events import Action
 from photofeed.features.counters import AS_OF_FIELD
 from photofeed.features.manifest import FeatureManifest, ManifestView
+from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.offline_store.lake import Lake, LakeFolder
-from photofeed.offline_store.tables import ENGAGEMENT, FEATURES
+from photofeed.offline_store.tables import ENGAGEMENT, FEATURES, FEED_SERVED
 from training.window import Window
 
 WEEK = Window(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
 HOUR_US = 3_600_000_000
+STEP_US = 2_000_000  # from one post of a slate to the next
 SLATE_LENGTHS = (10, 50)
 ROWS_A_PERSON, ROWS_A_POST, PEOPLE_A_CREATOR, TOPICS = 600, 100, 5, 50
 SNAPSHOTS = 4  # of every entity's features, at whole stretches of SNAPSHOT_HOURS
@@ -65,7 +67,7 @@ class World:
             users=(people * rng.random(len(lengths)) ** 1.5).astype(np.int64)[slates],
             posts=shown,
             positions=positions,
-            seen_us=began[slates] + positions * 2_000_000,
+            seen_us=began[slates] + positions * STEP_US,
             tastes=rng.normal(size=(people, TOPICS)),
             quality=rng.normal(size=posts),
             creators=max(people // PEOPLE_A_CREATOR, 20),
@@ -79,6 +81,34 @@ class World:
         for view in manifest.views:
             folder = LakeFolder(bucket, f"{FEATURES}/{view.name}")
             lake.append(folder, self._history(view, lake.schema(folder), rng), "event_timestamp")
+
+    def write_served(self, lake: Lake, bucket: str, matrix: NDArray[np.float32]) -> None:
+        """Write the served log, as if every slate had been ranked by these features just before it was seen.
+
+        `matrix`, (rows, features), is in the order of a dataset: by the slates' start, then slate, then position.
+        """
+        began_us = self.seen_us - self.positions * STEP_US
+        order = np.lexsort((self.positions, self.slates, began_us))
+        ends = np.flatnonzero(np.diff(began_us[order] // HOUR_US, append=-1)) + 1
+        for first, end in zip([0, *ends[:-1]], ends, strict=True):
+            rows, count = order[first:end], end - first
+            names = pa.DictionaryArray.from_arrays(np.tile(np.arange(len(FEATURE_NAMES)), count), FEATURE_NAMES)
+            bounds = np.arange(count + 1, dtype=np.int32) * len(FEATURE_NAMES)
+            ranked_at = pa.array(began_us[rows] - 1).cast(MOMENT)
+            columns = {
+                "slate_id": _slate_ids(self.slates[rows]),
+                "user_id": self.users[rows] + 1,
+                "post_id": self.posts[rows] + 1,
+                "creator_id": self.posts[rows] % self.creators + 1,
+                "position": self.positions[rows].astype(np.int32),
+                "ranking": pa.repeat("model", count),
+                "propensity": pa.repeat(1.0, count),
+                "served_at": ranked_at,
+                "ranked_at": ranked_at,
+                "feature_names": pa.ListArray.from_arrays(bounds, names),
+                "features": pa.ListArray.from_arrays(bounds, pa.array(matrix[first:end].ravel())),
+            }
+            lake.append(LakeFolder(bucket, FEED_SERVED), pa.table(columns), "served_at")
 
     def _engagement(self, rng: np.random.Generator) -> list[pa.Table]:
         utility = self.tastes[self.users, self.posts % TOPICS] + 0.7 * self.quality[self.posts]
@@ -97,7 +127,7 @@ class World:
             "post_id": self.posts[rows] + 1,
             "topic_id": self.posts[rows] % TOPICS + 1,
             "content_type": pa.repeat("photo", len(rows)),
-            "slate_id": pc.cast(pa.array(self.slates[rows]), pa.string()),
+            "slate_id": _slate_ids(self.slates[rows]),
             "position": self.positions[rows].astype(np.int32),
             "dwell_ms": pa.repeat(pa.scalar(5000 if action is Action.DWELL else None, pa.int32()), len(rows)),
             "source": pa.repeat("following", len(rows)),
@@ -151,6 +181,10 @@ class World:
         met = np.unique(self.users * self.creators + self.posts % self.creators)
         users, creators = np.divmod(rng.choice(met, len(met) // 4, replace=False), self.creators)
         return {"user_id": users + 1, "creator_id": creators + 1}, rng.normal(size=len(users))
+
+
+def _slate_ids(slates: Ints) -> pa.Array:
+    return pc.utf8_lpad(pc.cast(pa.array(slates), pa.string()), 8, "0")  # in the order of their numbers
 
 
 def _microseconds(window: Window) -> tuple[int, int]:

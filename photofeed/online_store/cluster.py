@@ -19,9 +19,8 @@ from redis.cluster import RedisCluster
 from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, MovedError, RedisClusterException, SlotNotCoveredError
 
-from photofeed.online_store.codec import StoredRows
+from photofeed.online_store.codec import MISSING, StoredRows
 from photofeed.online_store.exchange import receive, receive_async
-from photofeed.online_store.kernel import MISSING
 from photofeed.online_store.replies import RowReplies, RowShape
 
 ATTEMPTS: Final = 2

@@ -21,10 +21,11 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.online_store.kernel import MISSING, gather_rows
 from photofeed.online_store.schema import FLOAT_TYPES, RowSchema, SchemaMismatchError
 
 FORMAT: Final = 1
+MISSING: Final = -1
+"""The place of a row that there is not."""
 NO_TIMESTAMP: Final = np.iinfo(np.int64).min
 _BIAS: Final = np.uint64(1 << 63)
 _LENGTH: Final = struct.Struct("<I")
@@ -76,6 +77,9 @@ class RowCodec:
     """
 
     def __init__(self, schema: RowSchema, *, strict: bool = False) -> None:
+        from photofeed.online_store.kernel import gather_rows  # noqa: PLC0415  the compiler holds 60 MB
+
+        self._gather_rows = gather_rows
         self.schema = schema
         self._strict = strict
         self.dtype = np.dtype(
@@ -164,7 +168,7 @@ class RowCodec:
         count = len(which)
         values, event_us = np.empty(count, self.schema.values_dtype), np.empty(count, np.int64)
         found, flat = np.empty(count, np.bool_), values.view(np.uint8)
-        gather_rows(stored.data, stored.places, which, self._layout, self._default, flat, event_us, found)
+        self._gather_rows(stored.data, stored.places, which, self._layout, self._default, flat, event_us, found)
         return values, event_us, found
 
     def tails(self, stored: Iterable[bytes]) -> list[list[bytes]]:

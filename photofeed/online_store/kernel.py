@@ -5,14 +5,13 @@ In numpy they are some forty calls a view, each of which takes longer to begin t
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-MISSING: Final = -1
-"""The place of a row that there is not."""
+from photofeed.online_store.codec import MISSING
 
 _MISSING_REPLY = np.frombuffer(b"$-1\r\n", np.uint8)
 _ID_BYTES, _MOMENT_BYTES = 8, 8

@@ -16,7 +16,6 @@ import hiredis
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.online_store.kernel import write_keys
 from photofeed.online_store.schema import RowSchema
 
 INTEGER_TYPES = frozenset({"INT32", "INT64", "UNIX_TIMESTAMP"})
@@ -70,6 +69,9 @@ class KeyEncoder:
     """Makes the keys of one view from columns of join-key values."""
 
     def __init__(self, schema: RowSchema) -> None:
+        from photofeed.online_store.kernel import write_keys  # noqa: PLC0415  the compiler holds 60 MB
+
+        self._write_keys = write_keys
         self._schema = schema
         self._prefix = view_tag(schema.project, schema.view)
         self._integers = all(key.value_type in INTEGER_TYPES for key in schema.join_keys)
@@ -112,7 +114,7 @@ class KeyEncoder:
             return DistinctKeys(len(number), arguments, np.array(which, np.int64))
         ids = self._ids(columns)
         block, which_ids = np.empty(len(ids) * len(self._form), np.uint8), np.empty(len(ids), np.int64)
-        count = write_keys(ids, self._form, self._ids_at, block, which_ids)
+        count = self._write_keys(ids, self._form, self._ids_at, block, which_ids)
         return DistinctKeys(count, block[: count * len(self._form)].tobytes(), which_ids)
 
     def _ids(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> NDArray[np.int64]:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photofeed.online_store import FieldSpec, JoinKey, RowSchema, SchemaMismatchError
-from photofeed.online_store.codec import RowCodec, StoredRows
-from photofeed.online_store.kernel import MISSING
+from photofeed.online_store.codec import MISSING, RowCodec, StoredRows
 from photofeed.online_store.replies import RowReplies, RowShape
 
 KEYS = (JoinKey("id", "INT64"),)
