@@ -15,6 +15,7 @@ from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, Size
 from ingestion.photos.steps import StepClock
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.wire import encode_photo, encode_rejection
+from photofeed.allocator import return_free_memory_now
 
 
 def main(descriptor: int, memory_bytes: int, limits: PhotoLimits, outputs: Outputs) -> None:
@@ -30,6 +31,8 @@ def main(descriptor: int, memory_bytes: int, limits: PhotoLimits, outputs: Outpu
             except EOFError:
                 return
             pipe.send_bytes(answer(data, limits, outputs))
+            del data
+            return_free_memory_now()
 
 
 def answer(data: bytes, limits: PhotoLimits, outputs: Outputs = FEED_OUTPUTS) -> bytes:
