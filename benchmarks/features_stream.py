@@ -33,7 +33,7 @@ from ingestion.engagement.counted_events import counted_key
 from photofeed import database
 from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
 from photofeed.event_log import KafkaPublisher, KafkaReader
-from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, engagement_payloads
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, engagement_payloads, event_id
 from photofeed.feature_store import load_manifest
 from photofeed.ids import encode_id, topic_id
 from photofeed.object_store import S3ObjectStore
@@ -290,12 +290,13 @@ async def intake(lab: Lab, scale: Scale) -> tuple[float, float, float]:
 
     async def client(http: httpx2.AsyncClient, bodies: Sequence[dict[str, Any]]) -> None:
         for body in bodies:
-            token = mint_token(lab.settings, rng.randrange(1000) + 1)
+            user = rng.randrange(1000) + 1
+            token = mint_token(lab.settings, user)
             began = time.perf_counter()
             reply = await http.post("/v1/events", json=body, headers={"Authorization": f"Bearer {token}"})
             times.append((time.perf_counter() - began) * 1e3)
             reply.raise_for_status()
-            sent.update(event["id"] for event in body["events"])
+            sent.update(event_id(user, event["id"]) for event in body["events"])
             if reply.json()["accepted"] != BATCH:
                 raise RuntimeError(f"refused: {reply.text[:500]}")
 

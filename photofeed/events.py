@@ -1,5 +1,6 @@
 """The envelope of every Kafka message, and the engagement events inside."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +10,8 @@ import orjson
 
 from photofeed.errors import PoisonError
 from photofeed.ids import uuid7
+
+_EVENT_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,11 @@ def engagement_envelope(user_id: int, events: list[EngagementEvent]) -> Envelope
         payload={"events": [event.to_payload() for event in events]},
         occurred_at=events[-1].occurred_at,
     )
+
+
+def event_id(user_id: int, client_id: str) -> str:
+    """The id of an event of a person whose client calls it `client_id`: others' clients may well use the same."""
+    return hashlib.blake2b(f"{user_id}:{client_id}".encode(), digest_size=_EVENT_ID_BYTES).hexdigest()
 
 
 def engagement_payloads(envelope: Envelope) -> list[dict[str, Any]]:

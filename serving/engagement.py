@@ -18,7 +18,7 @@ from psycopg.rows import DictRow
 from photofeed.database import AsyncDatabase, write_outbox
 from photofeed.errors import InvalidError, NotFoundError
 from photofeed.event_log import EventPublisher
-from photofeed.events import PERSON_ACTIONS, Action, EngagementEvent, Envelope, engagement_envelope
+from photofeed.events import PERSON_ACTIONS, Action, EngagementEvent, Envelope, engagement_envelope, event_id
 from photofeed.ids import IdGenerator
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED, Topic
 from serving.visibility import VISIBLE_TO_VIEWER
@@ -30,7 +30,7 @@ IMPORT_PAST_LIMIT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class ClientAction:
-    """One thing one person did, as a client tells it."""
+    """One thing one person did, as a client tells it; `id` is the client's own, and names it among the person's."""
 
     id: str
     action: Action
@@ -130,18 +130,18 @@ select follower_id as user_id, followee_id as target_id from removed
 """
 _COMMENT = """
 with added as (
-    insert into comments (id, post_id, user_id, body, created_at)
+    insert into comments (id, post_id, user_id, body, created_at, event_id)
     select * from unnest(%(ids)s::bigint[], %(targets)s::bigint[], %(users)s::bigint[], %(texts)s::text[],
-                         %(moments)s::timestamptz[])
-    returning user_id, post_id
+                         %(moments)s::timestamptz[], %(events)s::text[])
+    on conflict (event_id) do nothing returning user_id, post_id, event_id
 ), counted as (
     update posts set comment_count = comment_count + n
     from (select post_id, count(*) as n from added group by post_id) a where id = a.post_id
 )
-select user_id, post_id as target_id from added
+select user_id, event_id as target_id from added
 """
 
-# What each action that has a state does to it; every statement returns the pairs it changed.
+# What each action that has a state does to it; a statement returns what it changed, as `_Accepted.change` names it.
 _STATE_CHANGES: dict[Action, str] = {
     Action.LIKE: _LIKE.format(table="likes", counter="like_count"),
     Action.UNLIKE: _UNLIKE.format(table="likes", counter="like_count"),
@@ -166,6 +166,11 @@ class _Accepted:
         """Actor and target, by which state changes are told apart."""
         target = self.told.person_id if self.told.action in PERSON_ACTIONS else self.told.post_id
         return self.told.actor_id, target or 0
+
+    @property
+    def change(self) -> tuple[int, int | str]:
+        """What changes if it is new: of comments a post may have several of one person, told apart by their events."""
+        return (self.told.actor_id, self.event.id) if self.told.action is Action.COMMENT else self.pair
 
 
 class EngagementRecorder:
@@ -236,12 +241,13 @@ class EngagementRecorder:
                 "targets": [one.pair[1] for one in group],
                 "moments": [one.told.occurred_at for one in group],
                 "texts": [one.told.text for one in group],
+                "events": [one.event.id for one in group],
             }
             cursor = await connection.execute(_STATE_CHANGES[action], arguments)
-            pairs = [(row["user_id"], row["target_id"]) async for row in cursor]
+            changes = [(row["user_id"], row["target_id"]) async for row in cursor]
             for one in group:
-                if one.pair in pairs:
-                    pairs.remove(one.pair)
+                if one.change in changes:
+                    changes.remove(one.change)
                     changed.append(one)
         return changed
 
@@ -291,7 +297,7 @@ def _refusal(
 def _event(told: ClientAction, posts: dict[int, DictRow], *, imported: bool) -> EngagementEvent:
     post = posts[told.post_id] if told.post_id is not None else None
     return EngagementEvent(
-        id=told.id,
+        id=event_id(told.actor_id, told.id),
         action=told.action,
         user_id=told.actor_id,
         creator_id=post["author_id"] if post else told.person_id or 0,

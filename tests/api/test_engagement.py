@@ -72,6 +72,33 @@ def test_saves_comments_shares_and_reports_make_events(
     assert sorted(_actions(app, published)) == ["comment", "report", "save", "share"]
 
 
+def test_a_comment_that_is_sent_again_is_the_same_comment(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    first, second = (_event("comment", postId=post_id, text=text) for text in ("Where is this?", "And when?"))
+    before = len(viewer.get(f"/v1/posts/{post_id}/comments")["items"])
+    for batch, accepted in (([first], 1), ([first, second], 1), ([second, first], 0)):
+        body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
+        assert (body["accepted"], body["unchanged"]) == (accepted, len(batch) - accepted)
+    assert len(viewer.get(f"/v1/posts/{post_id}/comments")["items"]) == before + 2
+    app.work()
+    events = [event for message in published.poll(9, 0) for event in engagement_events(Envelope.decode(message.value))]
+    assert len({event.id for event in events}) == len(events) == 2
+
+
+def test_people_whose_clients_use_the_same_ids_are_counted_each(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    same = _event("open", postId=post[1])
+    for person in (app.person(), app.person()):
+        for _ in range(2):
+            assert person.call("POST", "/v1/events", json={"events": [same]}).json()["accepted"] == 1
+    events = [event for message in published.poll(9, 0) for event in engagement_events(Envelope.decode(message.value))]
+    assert len(events) == 4
+    assert len({event.id for event in events}) == 2
+
+
 def test_following_changes_both_counts_and_the_relation(app: "App", published: InMemoryConsumer) -> None:
     one, other = app.person(), app.person()
     for _ in range(2):
