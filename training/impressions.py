@@ -72,17 +72,19 @@ def read_impressions(logs: RawLogs, window: Window, *, with_features: bool = Fal
         log = connection.read_parquet([str(part) for part in parts], hive_partitioning=False, union_by_name=True)
         connection.register("log", log)
         connection.execute(_SLATES, bounds)
-        viewers = _columns(connection, "select user_id, slate_start_us from slates order by slate")
-        seen = _columns(connection, _SEEN)
-        slates, post_ids, started_us = seen["slate"], seen["post_id"], viewers["slate_start_us"]
-        if not len(slates):
-            raise EmptyWindowError(f"no slate was seen from {window}; the log holds impressions of other times only")
-        served = read_served(connection, pages, slates, post_ids, features=with_features)
+        shown = connection.sql("select slate_id, user_id, slate_start_us from slates order by slate").to_arrow_table()
+        found = connection.sql(_SEEN).to_arrow_table()
+    if not len(found):
+        raise EmptyWindowError(f"no slate was seen from {window}; the log holds impressions of other times only")
+    seen: dict[str, NDArray[Any]] = {name: found[name].to_numpy() for name in found.column_names}
+    del found  # its memory, before that of the matrix
+    slates, post_ids, started_us = seen["slate"], seen["post_id"], shown["slate_start_us"].to_numpy()
+    served = read_served(pages, shown, slates, post_ids, features=with_features)
     return Impressions(
         slates=slates,
         slate_start_us=started_us,
         known_us=np.where(served.ranked_us > 0, served.ranked_us, started_us[slates] - 1),
-        user_ids=viewers["user_id"][slates],
+        user_ids=shown["user_id"].to_numpy()[slates],
         post_ids=post_ids,
         creator_ids=seen["creator_id"],
         topic_ids=seen["topic_id"],
@@ -91,11 +93,6 @@ def read_impressions(logs: RawLogs, window: Window, *, with_features: bool = Fal
         served=served.matrix,
         complete=served.complete,
     )
-
-
-def _columns(connection: Any, query: str) -> dict[str, NDArray[Any]]:
-    found = connection.sql(query).to_arrow_table()
-    return {name: found[name].to_numpy() for name in found.column_names}
 
 
 def _microseconds(moment: datetime) -> int:

@@ -1,6 +1,6 @@
 """The features that impressions were ranked by, as the served log has them: a stream into one matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -8,11 +8,13 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from photofeed.features.ranking import FEATURE_NAMES
 
 ROWS_AT_ONCE = 20_000
+FEATURE_COLUMNS = ("feature_names", "features")
 NEVER = np.iinfo(np.int64).max
 
 
@@ -36,67 +38,96 @@ class Served:
 
 
 def read_served(
-    connection: Any, parts: Sequence[Path], slates: NDArray[np.int32], post_ids: NDArray[np.int64], *, features: bool
+    parts: Sequence[Path], shown: pa.Table, slates: NDArray[np.int32], post_ids: NDArray[np.int64], *, features: bool
 ) -> Served:
     """What the served log tells of the impressions of `slates`, (rows,), and `post_ids`, (rows,).
 
     A post that was served more than once in a slate counts as it was first. The features are read only if asked for.
 
     Args:
-        connection: to DuckDB, with a table `slates` of the numbers that slates have.
         parts: Parquet parts of the log; those of old releases may lack columns.
+        shown: `slate_id` and `user_id` of every slate, by its number.
         slates: numbers of the impressions' slates.
         post_ids: the impressions' posts.
         features: whether to read them.
     """
     served = Served.nothing(len(slates))
-    if not parts:
-        return served
-    pages = connection.read_parquet([str(part) for part in parts], hive_partitioning=False, union_by_name=True)
-    connection.register("no_pages", _COLUMNS.empty_table())
-    connection.register("pages", pages)
-    names, values = (_NAMES, "features") if features else ("null", "null")
-    places, first_us = _Places(slates, post_ids), np.full(len(slates), NEVER)
-    found = connection.sql(_QUERY.format(names=names, values=values))
-    for batch in found.to_arrow_reader(ROWS_AT_ONCE):
-        rows = places.of(batch["slate"].to_numpy(), batch["post_id"].to_numpy())
-        served_us = batch["served_us"].to_numpy()
+    slate_ids, places = shown["slate_id"].unique(), _Places(slates, post_ids)
+    slate_numbers = _Places(_numbers(shown["slate_id"], slate_ids), shown["user_id"].to_numpy())
+    first_us = np.full(len(slates), NEVER)
+    for batch in _batches(parts, features=features):
+        slate = slate_numbers.of(_numbers(batch["slate_id"], slate_ids), batch["user_id"].to_numpy())
+        rows, served_us = places.of(slate, batch["post_id"].to_numpy()), _microseconds(batch["served_at"])
         # the latest first, so that of several the first is what stays
         order = np.argsort(-served_us, kind="stable")
         order = order[(rows[order] >= 0) & (served_us[order] < first_us[rows[order]])]
         at = rows[order]
         first_us[at] = served_us[order]
-        served.ranked_us[at] = batch["ranked_us"].to_numpy()[order]
+        served.ranked_us[at] = _microseconds(batch["ranked_at"])[order]
         if features:
-            served.matrix[at], served.complete[at] = _in_todays_order(batch.take(pa.array(order)))
+            matrix, complete = _in_todays_order(batch)
+            served.matrix[at], served.complete[at] = matrix[order], complete[order]
     return served
+
+
+def _batches(parts: Sequence[Path], *, features: bool) -> Iterator[pa.RecordBatch]:
+    """The rows that were ranked, a piece of a part at a time."""
+    wanted = [field for field in _COLUMNS if features or field.name not in FEATURE_COLUMNS]
+    for part in parts:
+        with pq.ParquetFile(part, read_dictionary=["feature_names.list.element"]) as file:
+            there = set(file.schema_arrow.names)
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=[f.name for f in wanted if f.name in there]):
+                columns = [
+                    batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+                    for field in wanted
+                ]
+                rows = pa.RecordBatch.from_arrays(columns, schema=pa.schema(wanted))
+                yield rows.filter(rows["ranked_at"].is_valid())
 
 
 def _in_todays_order(batch: pa.RecordBatch) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The features of a batch, and which rows have all of today's; those that were served besides are left out."""
-    names, features = batch["feature_names"], batch["features"]
-    matrix = np.full((len(names), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
-    complete = np.zeros(len(names), np.bool_)
-    for order in names.unique().drop_null().to_pylist():
-        served = order.split(",")
-        if set(served) >= set(FEATURE_NAMES):
-            rows = pc.equal(names, order).fill_null(False).to_numpy(zero_copy_only=False)
-            values = features.filter(pa.array(rows)).flatten().fill_null(np.nan).to_numpy(zero_copy_only=False)
-            matrix[rows] = values.reshape(-1, len(served))[:, [served.index(name) for name in FEATURE_NAMES]]
-            complete |= rows
+    names, features = (batch[name].fill_null([]) for name in FEATURE_COLUMNS)
+    matrix = np.full((len(batch), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+    complete = np.zeros(len(batch), np.bool_)
+    counts = names.value_lengths().to_numpy()
+    alike = counts == features.value_lengths().to_numpy()
+    for count in np.unique(counts[alike & (counts >= len(FEATURE_NAMES))]).tolist():
+        rows = np.flatnonzero(alike & (counts == count))
+        flat = names.take(pa.array(rows)).flatten()
+        codes = flat.indices.to_numpy().reshape(-1, count)
+        values = features.take(pa.array(rows)).flatten().fill_null(np.nan).to_numpy(zero_copy_only=False)
+        values = values.reshape(-1, count)
+        for order in np.unique(codes, axis=0):
+            served = [flat.dictionary[code].as_py() for code in order]
+            if set(served) >= set(FEATURE_NAMES):
+                same = (codes == order).all(axis=1)
+                matrix[rows[same]] = values[same][:, [served.index(name) for name in FEATURE_NAMES]]
+                complete[rows[same]] = True
     return matrix, complete
 
 
-class _Places:
-    """Finds the row of a post in a slate by binary search."""
+def _numbers(values: Any, among: pa.Array) -> NDArray[np.int64]:
+    """The place of each value among others, -1 for those that are not."""
+    numbers: NDArray[np.int64] = pc.index_in(values, value_set=among).fill_null(-1).cast(pa.int64()).to_numpy()
+    return numbers
 
-    def __init__(self, slates: NDArray[np.int32], post_ids: NDArray[np.int64]) -> None:
+
+def _microseconds(moments: pa.Array) -> NDArray[np.int64]:
+    microseconds: NDArray[np.int64] = moments.cast(pa.int64()).to_numpy()
+    return microseconds
+
+
+class _Places:
+    """Finds the row of two ids, as of a post in a slate, by binary search; the first are small and not negative."""
+
+    def __init__(self, slates: NDArray[Any], post_ids: NDArray[np.int64]) -> None:
         self._posts = np.unique(post_ids)
         keys = self._keys(slates, np.searchsorted(self._posts, post_ids))
         self._rows = np.argsort(keys)
         self._keys_in_order = keys[self._rows]
 
-    def of(self, slates: NDArray[np.int32], post_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    def of(self, slates: NDArray[Any], post_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each, -1 where there is none."""
         posts = np.minimum(np.searchsorted(self._posts, post_ids), len(self._posts) - 1)
         keys = self._keys(slates, posts)
@@ -104,23 +135,15 @@ class _Places:
         known = (self._posts[posts] == post_ids) & (self._keys_in_order[places] == keys)
         return np.where(known, self._rows[places], -1)
 
-    def _keys(self, slates: NDArray[np.int32], posts: NDArray[np.int64]) -> NDArray[np.int64]:
-        return slates * np.int64(len(self._posts)) + posts
+    def _keys(self, slates: NDArray[Any], posts: NDArray[np.int64]) -> NDArray[np.int64]:
+        return slates.astype(np.int64) * len(self._posts) + posts
 
 
 _COLUMNS = pa.schema(
     [
         *[("slate_id", pa.string()), ("user_id", pa.int64()), ("post_id", pa.int64())],
         *[(moment, pa.timestamp("us", tz="UTC")) for moment in ("served_at", "ranked_at")],
-        *[("feature_names", pa.list_(pa.string())), ("features", pa.list_(pa.float32()))],
+        ("feature_names", pa.list_(pa.dictionary(pa.int32(), pa.string()))),
+        ("features", pa.list_(pa.float32())),
     ]
 )
-
-_NAMES = "case when len(features) = len(feature_names) then array_to_string(feature_names, ',') end"
-
-_QUERY = """
-select slate, post_id, epoch_us(served_at) as served_us, epoch_us(ranked_at) as ranked_us,
-    {names} as feature_names, {values} as features
-from (select * from no_pages union all by name select * from pages) join slates using (slate_id, user_id)
-where ranked_at is not null
-"""
