@@ -80,10 +80,16 @@ class ServedLog:
                 self._pages.task_done()
 
     async def _send(self, pages: list[_Page]) -> None:
-        envelopes = await anyio.to_thread.run_sync(_envelopes, pages, self._shadow)
+        envelopes: list[Envelope] = []
+
+        def publish() -> None:
+            # made in the same thread, once: a feed that is being ranked waits for each change of threads
+            envelopes[:] = envelopes or _envelopes(pages, self._shadow)
+            self._publisher.publish(FEED_SERVED.name, envelopes)
+
         for attempt in range(_ATTEMPTS):
             try:
-                await anyio.to_thread.run_sync(self._publisher.publish, FEED_SERVED.name, envelopes)
+                await anyio.to_thread.run_sync(publish)
             except RetryableError as error:
                 log.warning("served log waits for the event log", pages=len(pages), error=str(error))
                 await asyncio.sleep(min(2.0**attempt, 10.0))

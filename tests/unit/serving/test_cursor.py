@@ -1,12 +1,15 @@
-import jwt
+import time
+from base64 import b64decode, urlsafe_b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from photofeed.errors import InvalidError
 from photofeed.settings import Settings
 from serving.feed.paging import Progress
-from serving.feed.slate import Cursor, CursorSigner
+from serving.feed.slate import KEPT_SECONDS, Cursor, CursorSigner
 
 SETTINGS = Settings()
 SIGNER = CursorSigner(SETTINGS)
@@ -34,8 +37,22 @@ def test_somebody_elses_cursor_is_refused() -> None:
 
 
 def test_an_old_cursor_says_so() -> None:
-    secret = SETTINGS.cursor_secret.get_secret_value()
-    old = jwt.encode({"s": "slate", "u": 1, "p": [0, 0, [], []], "exp": 1}, secret, algorithm="HS256")
+    then = CursorSigner(SETTINGS, clock=lambda: time.time() - KEPT_SECONDS - 1)
     with pytest.raises(InvalidError) as refusal:
-        SIGNER.read(old, 1)
+        SIGNER.read(then.sign(Cursor("slate", 1, Progress())), 1)
     assert refusal.value.code == "cursor_expired"
+
+
+@given(st.data())
+def test_a_cursor_that_was_changed_anywhere_is_refused(data: st.DataObject) -> None:
+    signed = bytearray(b64decode(SIGNER.sign(Cursor("slate", 1, Progress(30, 30))) + "==", altchars=b"-_"))
+    signed[data.draw(st.integers(0, len(signed) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(InvalidError) as refusal:
+        SIGNER.read(urlsafe_b64encode(signed).decode(), 1)
+    assert refusal.value.code == "cursor_invalid"
+
+
+def test_a_cursor_under_another_secret_is_refused() -> None:
+    other = CursorSigner(SETTINGS.model_copy(update={"cursor_secret": SecretStr("another secret of another server")}))
+    with pytest.raises(InvalidError):
+        SIGNER.read(other.sign(Cursor("slate", 1, Progress())), 1)
