@@ -16,7 +16,10 @@ _EVENT_ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One Kafka message: JSON with `id, type, version, occurredAt, key, payload` (payload in camelCase)."""
+    """One Kafka message: JSON with `id, type, version, occurredAt, key, payload` (payload in camelCase).
+
+    Arrays of numpy in the payload are written as lists of numbers, each as short as its type allows.
+    """
 
     type: str
     key: str
@@ -35,7 +38,8 @@ class Envelope:
                 "occurredAt": self.occurred_at.isoformat(),
                 "key": self.key,
                 "payload": self.payload,
-            }
+            },
+            option=orjson.OPT_SERIALIZE_NUMPY,
         )
 
     @staticmethod
