@@ -34,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 from training_world import WEEK, World
 
+from photofeed.allocator import return_freed_memory
 from training.dataset import Dataset
 from training.parameters import TrainingParameters
 from training.split import Split, temporal_split
@@ -135,6 +136,7 @@ def ours(folder: Path, parameters: TrainingParameters) -> Ours:
     from training.train import prepare_threads, train  # noqa: PLC0415
 
     prepare_threads()
+    return_freed_memory()  # as `photofeed train` does when it opens its sources
     import lightgbm  # noqa: F401, PLC0415
 
     dataset = read_dataset(folder)

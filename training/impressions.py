@@ -80,10 +80,12 @@ def read_impressions(logs: RawLogs, window: Window, *, with_features: bool = Fal
     del found  # its memory, before that of the matrix
     slates, post_ids, started_us = seen["slate"], seen["post_id"], shown["slate_start_us"].to_numpy()
     served = read_served(pages, shown, slates, post_ids, features=with_features)
+    known_us, unknown = served.ranked_us, np.flatnonzero(served.ranked_us == 0)
+    known_us[unknown] = started_us[slates[unknown]] - 1
     return Impressions(
         slates=slates,
         slate_start_us=started_us,
-        known_us=np.where(served.ranked_us > 0, served.ranked_us, started_us[slates] - 1),
+        known_us=known_us,
         user_ids=shown["user_id"].to_numpy()[slates],
         post_ids=post_ids,
         creator_ids=seen["creator_id"],

@@ -15,7 +15,6 @@ from photofeed.features.ranking import FEATURE_NAMES
 
 ROWS_AT_ONCE = 20_000
 FEATURE_COLUMNS = ("feature_names", "features")
-NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def read_served(
 ) -> Served:
     """What the served log tells of the impressions of `slates`, (rows,), and `post_ids`, (rows,).
 
-    A post that was served more than once in a slate counts as it was first. The features are read only if asked for.
+    A post that was ranked more than once in a slate counts as it was first. The features are read only if asked for.
 
     Args:
         parts: Parquet parts of the log; those of old releases may lack columns.
@@ -54,16 +53,16 @@ def read_served(
     served = Served.nothing(len(slates))
     slate_ids, places = shown["slate_id"].unique(), _Places(slates, post_ids)
     slate_numbers = _Places(_numbers(shown["slate_id"], slate_ids), shown["user_id"].to_numpy())
-    first_us = np.full(len(slates), NEVER)
     for batch in _batches(parts, features=features):
         slate = slate_numbers.of(_numbers(batch["slate_id"], slate_ids), batch["user_id"].to_numpy())
-        rows, served_us = places.of(slate, batch["post_id"].to_numpy()), _microseconds(batch["served_at"])
+        rows = places.of(slate, batch["post_id"].to_numpy())
+        ranked_us: NDArray[np.int64] = batch["ranked_at"].cast(pa.int64()).to_numpy()
+        before = served.ranked_us[rows]
+        new = np.flatnonzero((rows >= 0) & ((before == 0) | (ranked_us < before)))
         # the latest first, so that of several the first is what stays
-        order = np.argsort(-served_us, kind="stable")
-        order = order[(rows[order] >= 0) & (served_us[order] < first_us[rows[order]])]
+        order = new[np.argsort(-ranked_us[new], kind="stable")]
         at = rows[order]
-        first_us[at] = served_us[order]
-        served.ranked_us[at] = _microseconds(batch["ranked_at"])[order]
+        served.ranked_us[at] = ranked_us[order]
         if features:
             matrix, complete = _in_todays_order(batch)
             served.matrix[at], served.complete[at] = matrix[order], complete[order]
@@ -98,10 +97,13 @@ def _in_todays_order(batch: pa.RecordBatch) -> tuple[NDArray[np.float32], NDArra
         codes = flat.indices.to_numpy().reshape(-1, count)
         values = features.take(pa.array(rows)).flatten().fill_null(np.nan).to_numpy(zero_copy_only=False)
         values = values.reshape(-1, count)
-        for order in np.unique(codes, axis=0):
-            served = [flat.dictionary[code].as_py() for code in order]
+        left = np.ones(len(rows), np.bool_)
+        while left.any():  # once for each order of names, of which there is one as long as one release serves
+            order = codes[np.argmax(left)]
+            same = left & (codes == order).all(axis=1)
+            left &= ~same
+            served = flat.dictionary.take(pa.array(order)).to_pylist()
             if set(served) >= set(FEATURE_NAMES):
-                same = (codes == order).all(axis=1)
                 matrix[rows[same]] = values[same][:, [served.index(name) for name in FEATURE_NAMES]]
                 complete[rows[same]] = True
     return matrix, complete
@@ -113,18 +115,13 @@ def _numbers(values: Any, among: pa.Array) -> NDArray[np.int64]:
     return numbers
 
 
-def _microseconds(moments: pa.Array) -> NDArray[np.int64]:
-    microseconds: NDArray[np.int64] = moments.cast(pa.int64()).to_numpy()
-    return microseconds
-
-
 class _Places:
     """Finds the row of two ids, as of a post in a slate, by binary search; the first are small and not negative."""
 
     def __init__(self, slates: NDArray[Any], post_ids: NDArray[np.int64]) -> None:
         self._posts = np.unique(post_ids)
         keys = self._keys(slates, np.searchsorted(self._posts, post_ids))
-        self._rows = np.argsort(keys)
+        self._rows = np.argsort(keys).astype(np.int32)
         self._keys_in_order = keys[self._rows]
 
     def of(self, slates: NDArray[Any], post_ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -142,7 +139,7 @@ class _Places:
 _COLUMNS = pa.schema(
     [
         *[("slate_id", pa.string()), ("user_id", pa.int64()), ("post_id", pa.int64())],
-        *[(moment, pa.timestamp("us", tz="UTC")) for moment in ("served_at", "ranked_at")],
+        ("ranked_at", pa.timestamp("us", tz="UTC")),
         ("feature_names", pa.list_(pa.dictionary(pa.int32(), pa.string()))),
         ("features", pa.list_(pa.float32())),
     ]

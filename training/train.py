@@ -84,9 +84,26 @@ def train(
         if on_iteration is not None:
             on_iteration(env.iteration + 1, metrics)
 
+    booster = _stopped_early(part, validation, parameters, record)
+    iterations = best_iteration(history[VALIDATION_NDCG])
+    if parameters.refit:
+        del booster  # and its binned rows, before there are others
+        words = parameters.for_lightgbm(part.feature_names)
+        both = _graded(part.followed_by(validation), words, parameters)
+        booster = lightgbm.train(words, both, num_boost_round=iterations)
+    text = booster.model_to_string(num_iteration=iterations)
+    return TrainedRanker(text, part.feature_names, parameters, iterations, history)
+
+
+def _stopped_early(
+    part: Dataset, validation: Dataset, parameters: TrainingParameters, record: Callable[[Any], None]
+) -> Any:
+    """The booster of `part`, trained until the validation part has not gained for a while."""
+    import lightgbm  # noqa: PLC0415
+
     words = parameters.for_lightgbm(part.feature_names)
     learned = _graded(part, words, parameters)
-    booster = lightgbm.train(
+    return lightgbm.train(
         words,
         learned,
         num_boost_round=parameters.rounds,
@@ -94,12 +111,6 @@ def train(
         valid_names=["validation"],
         callbacks=[record, lightgbm.early_stopping(parameters.early_stopping_rounds, verbose=False)],
     )
-    iterations = best_iteration(history[VALIDATION_NDCG])
-    if parameters.refit:
-        both = _graded(part.followed_by(validation), words, parameters)
-        booster = lightgbm.train(words, both, num_boost_round=iterations)
-    text = booster.model_to_string(num_iteration=iterations)
-    return TrainedRanker(text, part.feature_names, parameters, iterations, history)
 
 
 def prepare_threads() -> None:
