@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a ranker on what people did, and register it in MLflow."""
     from photofeed.settings import load_settings  # noqa: PLC0415
-    from training.parameters import TrainingParameters  # noqa: PLC0415
+    from training.parameters import DEBIASED_LEARNING_RATE, DEFAULTS, TrainingParameters  # noqa: PLC0415
     from training.pipeline import train_and_register  # noqa: PLC0415
     from training.sources import Sources  # noqa: PLC0415
     from training.terminal import ProgressBars, evaluation_table, explore_line, show  # noqa: PLC0415
@@ -48,7 +48,8 @@ def train(
 
     settings = load_settings()
     window = Window.last(days, until.replace(tzinfo=UTC) if until else None)
-    parameters = TrainingParameters(rounds=rounds, seed=seed, debias_position=debias_position)
+    rate = DEBIASED_LEARNING_RATE if debias_position else DEFAULTS.learning_rate
+    parameters = TrainingParameters(rounds=rounds, seed=seed, debias_position=debias_position, learning_rate=rate)
     with ProgressBars() as bars, _trainer(dask) as trainer:
         bars.stage("feature store")
         with Sources.open(settings) as sources:

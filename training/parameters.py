@@ -6,6 +6,8 @@ from typing import Any
 from photofeed.features.ranking import RANKING_FEATURES
 from training.labels import LABEL_GAIN
 
+# LightGBM steps towards the bias of positions at the learning rate too, and at 0.03 training ends before it is there.
+DEBIASED_LEARNING_RATE = 0.1
 VALIDATION_CUTOFF = 10  # of the NDCG that decides on the number of trees
 
 
@@ -18,7 +20,8 @@ class TrainingParameters:
         early_stopping_rounds: stop after as many without a new best on the validation part.
         refit: train once more, on the training and validation parts, with the number of trees that was found. The
             newest slates are the most telling ones; it costs a second training.
-        debias_position: learn what the position alone does to the labels, and leave it out of the scores.
+        debias_position: learn what the position alone does to the labels, and leave it out of the scores; with
+            DEBIASED_LEARNING_RATE.
         monotone: hold the model to the directions that RANKING_FEATURES declares.
         threads: 0 is as many as there are cores.
     """

@@ -9,7 +9,7 @@ from sklearn.datasets import load_svmlight_file
 from photofeed.features.ranking import FEATURE_NAMES
 from training.dataset import Dataset
 from training.metrics import ndcg, rank_slates
-from training.parameters import TrainingParameters
+from training.parameters import DEBIASED_LEARNING_RATE, TrainingParameters
 from training.plots import importance, learning_curve
 from training.split import temporal_split
 from training.train import FEWEST_ROUNDS, best_iteration, train
@@ -111,14 +111,16 @@ def test_lightgbm_ranking_example_is_learned_as_well_as_published(samples: Path)
 def test_debiased_training_sees_through_clicks_on_what_stood_on_top(samples: Path) -> None:
     """LightGBM's example, shown ten times in the order of one feature (noise added) and clicked: judged by true labels.
 
-    Like LightGBM's own test of positions, which asks for a gain of .03 in NDCG@3 too.
+    Like LightGBM's own test of positions, which asks for a gain of .03 in NDCG@3 too. Decision 32 has ten seeds.
     """
     learned, unseen = (_example(samples / "lambdarank", part) for part in ("train", "test"))
     quality: dict[bool, list[float]] = {False: [], True: []}
-    for seed in (0, 1):
+    for seed in (0, 1, 2):
         clicked = [_clicked(learned.between(*bounds), seed) for bounds in ((0, 160), (160, learned.slates))]
         for debias, found in quality.items():
-            parameters = TrainingParameters(rounds=60, threads=1, debias_position=debias)
+            parameters = TrainingParameters(
+                rounds=60, threads=1, debias_position=debias, learning_rate=DEBIASED_LEARNING_RATE
+            )
             ranker = train(clicked[0], clicked[1], parameters)
             found.append(_mean_ndcg(unseen, ranker.score(unseen.matrix), 3))
     assert np.mean(quality[True]) >= np.mean(quality[False]) + 0.03
