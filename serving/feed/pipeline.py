@@ -144,8 +144,8 @@ class FeedPipeline:
         slate = await self._rank(gathered, surface, explanation, by)
         slate = replace(slate, assignment=assignment)
         RANKED.labels(slate.ranking).inc()
-        # beside each other: neither needs the other, and both wait for another server
-        kept, page = await asyncio.gather(self._keep_slate(slate, gathered), self._page(slate, Progress(), limit))
+        # beside each other: the slate is packed while PostgreSQL looks up the page
+        page, kept = await asyncio.gather(self._page(slate, Progress(), limit), self._keep_slate(slate, gathered))
         page = replace(page, explanation=explanation)
         return replace(page, etag=f'W/"{slate.id}"') if kept else replace(page, next_cursor=None)
 
@@ -365,8 +365,10 @@ def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanat
 
 def _outside_graph(candidates: Candidates) -> Candidates:
     """Explore is for strangers: posts of authors whom the other sources bring are left out of it."""
-    explore = candidates.explore
-    return candidates.take(~(explore & among(candidates.author_ids, candidates.author_ids[~explore])))
+    stays = ~candidates.explore
+    explore = np.flatnonzero(~stays)
+    stays[explore] = ~among(candidates.author_ids[explore], candidates.author_ids[stays])
+    return candidates.take(stays)
 
 
 def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -42,6 +43,8 @@ from serving.app import create_app
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
+
+SERVED_WITHIN_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +126,18 @@ class App:
         consumer = self.log.consumer(uuid.uuid4().hex, (topics.PHOTO_PROCESSED, topics.PHOTO_ZOOM))
         envelopes = [Envelope.decode(message.value) for message in consumer.poll(1_000_000, 0)]
         return [(one.type, one.id) for one in envelopes if one.key == str(decode_id(photo_id))]
+
+    def served(self, slate_id: str) -> dict[str, Any]:
+        """What the served log says of the first page of a slate; it comes a moment after the reply."""
+        consumer = self.log.consumer(uuid.uuid4().hex, (topics.FEED_SERVED,))
+        until = time.monotonic() + SERVED_WITHIN_SECONDS
+        while time.monotonic() < until:
+            for message in consumer.poll(1_000_000, 0):
+                payload = Envelope.decode(message.value).payload
+                if payload["slateId"] == slate_id:
+                    return payload
+            self.http.get("/healthz")
+        pytest.fail("the served log has no such slate")
 
     def repeat(self, kind: str, photo_id: str) -> None:
         """Deliver the first message of a kind about a photo once more."""

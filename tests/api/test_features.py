@@ -9,7 +9,6 @@ import pytest
 
 from ingestion.bootstrap.engagement import engagement_pipeline
 from photofeed import topics
-from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, open_feature_store
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import decode_id
@@ -44,18 +43,11 @@ def features(app: "App", settings: "Settings", store: Any) -> Iterator[Worker]:
 @pytest.fixture
 def seen_by_model(app: "App") -> Any:
     """What the model would see of each post of a page: the features in its served log."""
-    reader = app.log.consumer(uuid.uuid4().hex, [topics.FEED_SERVED])
 
     def features_of(viewer: "Person", post_id: str) -> dict[str, float]:
-        slate_id = viewer.get("/v1/feed")["slateId"]
-        for _ in range(500):
-            for message in reader.poll(100, 0):
-                payload = Envelope.decode(message.value).payload
-                if payload["slateId"] == slate_id:
-                    (item,) = [item for item in payload["items"] if item["postId"] == decode_id(post_id)]
-                    return dict(zip(FEATURE_NAMES, item["features"], strict=True))
-            viewer.get("/v1/me")
-        pytest.fail("the served log has no such slate")
+        items = app.served(viewer.get("/v1/feed")["slateId"])["items"]
+        (item,) = [item for item in items if item["postId"] == decode_id(post_id)]
+        return dict(zip(FEATURE_NAMES, item["features"], strict=True))
 
     return features_of
 

@@ -3,8 +3,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photofeed.events import Envelope
-from photofeed.topics import FEED_SERVED
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -115,14 +113,7 @@ def test_what_was_served_is_logged_as_it_was_shown(app: "App", creators: list["P
     viewer = app.person()
     _follow(app, viewer, creators[:2])
     page = viewer.get("/v1/feed?limit=5")
-    reader = app.log.consumer("served-test", [FEED_SERVED])
-    envelopes: list[Envelope] = []
-    for _ in range(200):
-        envelopes += [Envelope.decode(message.value) for message in reader.poll(100, 0)]
-        if any(envelope.payload["slateId"] == page["slateId"] for envelope in envelopes):
-            break
-        viewer.get("/v1/me")
-    (served,) = [e.payload for e in envelopes if e.payload["slateId"] == page["slateId"]]
+    served = app.served(page["slateId"])
     assert [item["position"] for item in served["items"]] == [0, 1, 2, 3, 4]
     assert [item["score"] for item in served["items"]] == [item["score"] for item in page["items"]]
     for item in served["items"]:
