@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
+import pyarrow as pa
+
 from photofeed.allocator import return_freed_memory
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import require_stored
@@ -43,7 +45,9 @@ class Sources:
         """
         from photofeed.feature_store import load_manifest, open_feature_store  # noqa: PLC0415
 
-        return_freed_memory()  # else what joins have freed stays beside the matrix that they fill
+        # else what reads and joins have freed stays beside the matrix that they fill
+        return_freed_memory()
+        pa.set_memory_pool(pa.system_memory_pool())
         lake = open_lake(settings)
         manifest = load_manifest(settings, lake.objects)
         require_stored(manifest)
