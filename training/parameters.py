@@ -8,8 +8,6 @@ from training.labels import LABEL_GAIN
 
 # LightGBM steps towards the bias of positions at the learning rate too, and at 0.03 training ends before it is there.
 DEBIASED_LEARNING_RATE = 0.1
-# Enough for 255 bins; LightGBM's 200,000 rows, sampled as doubles, would be the peak of a training's memory.
-BIN_SAMPLE_ROWS = 50_000
 VALIDATION_CUTOFF = 10  # of the NDCG that decides on the number of trees
 
 
@@ -63,7 +61,6 @@ class TrainingParameters:
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "bin_construct_sample_cnt": BIN_SAMPLE_ROWS,
             "num_threads": self.threads,
             "verbosity": -1,
         }
