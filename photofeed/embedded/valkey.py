@@ -42,7 +42,8 @@ class Valkey:
             "appendfsync": "everysec",
             "save": '""',
             "maxmemory": "1gb",
-            "maxmemory-policy": "noeviction",
+            # when it is full, what would soon be gone anyway goes first: slates, never features or timelines
+            "maxmemory-policy": "volatile-ttl",
         }
         self._state.save("valkey.conf", "".join(f"{name} {value}\n" for name, value in options.items()))
 

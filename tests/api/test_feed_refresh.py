@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from photofeed.ids import encode_id
+from photofeed.timelines import connect_redis
 from photofeed.tokens import mint_token
 from tests.api.conftest import Person
 from tests.api.feed_world import FeedWorld
@@ -68,3 +69,13 @@ def test_the_slate_of_somebody_else_or_of_nobody_is_too_old(reader: Reader, app:
 @pytest.mark.parametrize("tag", ["*", '"none"', 'W/"', "x" * 200])
 def test_a_tag_that_is_not_ours_gets_the_feed(reader: Reader, tag: str) -> None:
     assert reader.first(tag).status_code == 200
+
+
+def test_a_slate_that_is_scrolled_through_is_kept_on(app: "App") -> None:
+    reader = Reader(app).person
+    page = reader.get("/v1/feed?limit=2")
+    with connect_redis(app.settings) as client:
+        (key,) = client.keys(f"slate:*{page['slateId']}")
+        client.expire(key, 30)
+        assert reader.get("/v1/feed?limit=2&cursor=" + page["nextCursor"])["items"]
+        assert client.ttl(key) > 30
