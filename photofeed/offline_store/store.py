@@ -22,6 +22,7 @@ from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
+from ibis.backends.duckdb import Backend  # a quarter of a second, which ibis would take at the first join
 from pydantic import StrictStr
 
 from photofeed.errors import PermanentError
@@ -86,8 +87,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         filter_by_created_timestamp: bool = False,
     ) -> RetrievalJob:
         """Point-in-time join: for each entity row what was known of it at its time; rows without history are kept."""
-        moment = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
-        moments = pd.to_datetime(entity_df[moment], utc=True)
+        moment, moments = moments_of(entity_df)
         if not pd.api.types.is_datetime64_any_dtype(entity_df[moment]):
             entity_df = entity_df.assign(**{moment: moments})
         hours, lake = hours_before(entity_df, feature_views), lake_of(config)
@@ -213,9 +213,18 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         return names_and_types(lake_of(config).schema(LakeFolder.from_uri(data_source.path)))
 
 
+def moments_of(entity_df: Any) -> tuple[str, Any]:
+    """The column of entity rows that says when each asks, and its times in UTC."""
+    name = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
+    column = entity_df[name]
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return name, column.dt.tz_convert("UTC")
+    return name, pd.to_datetime(column, utc=True)
+
+
 def hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
     """The hours that can hold the answer: to the last moment asked for, from as long before the first as rows live."""
-    moments = pd.to_datetime(entity_df[infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))], utc=True)
+    _, moments = moments_of(entity_df)
     if moments.empty:
         return ALWAYS
     lives = [view.ttl for view in feature_views]
@@ -230,7 +239,7 @@ def _reader(config: RepoConfig, hours: Hours) -> Callable[[DataSource, str], Any
 
 def _connect(config: RepoConfig) -> Any:
     """DuckDB by ibis, for one answer: what ibis lends a connection, as entity rows, it never takes back."""
-    return ibis.duckdb.connect(**spilling(config.offline_store.cache_dir, config.offline_store.memory_mb))
+    return Backend().connect(**spilling(config.offline_store.cache_dir, config.offline_store.memory_mb))
 
 
 def _files(lake: Lake, data_source: DataSource, hours: Hours) -> list[str]:
