@@ -179,7 +179,7 @@ def app(settings: Settings) -> Iterator[App]:
             return Worker(group, log.consumer(group, topics.SUBSCRIPTIONS[group]), log, handler, stop, batch_size=50)
 
         make_services = partial(bootstrap.services, connect_publisher=lambda _: log)
-        live = settings.model_copy(update={"celebrity_followers": 3, "explore_pools_seconds": 0.0})
+        live = settings.model_copy(update={"explore_pools_seconds": 0.0})
         http = owned.enter_context(TestClient(create_app(live, make_services)))
         token = mint_token(settings, 0, frozenset({SERVICE}))
         yield App(

@@ -87,7 +87,6 @@ def frail(app: "App", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frai
             update={
                 "redis_url": stacks["valkey"].settings().redis_url,
                 "database_url": stacks["postgres"].settings().database_url,
-                "celebrity_followers": 10_000,
             }
         )
         database.migrate(settings)
