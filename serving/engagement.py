@@ -5,7 +5,7 @@ event in one transaction, through the outbox. Pure behaviour (impressions, dwell
 durable before the call returns. An action that changes nothing, such as liking what is liked already, makes no event.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,6 +44,12 @@ class ClientAction:
     source: str | None = None
     text: str | None = None
 
+    @property
+    def pair(self) -> tuple[int, int]:
+        """Actor and target, by which state changes are told apart."""
+        target = self.person_id if self.action in PERSON_ACTIONS else self.post_id
+        return self.actor_id, target or 0
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -81,6 +87,11 @@ from posts p join users u on u.id = p.author_id
 where p.id = any(%(posts)s) and {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
 _POSTS_OF_SERVICE = "select id, author_id, topic_id, content_type from posts where id = any(%(posts)s) and visible"
+
+_KEPT_APART = """
+select follower, followee from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee)
+where exists (select 1 from blocks where (blocker_id, blocked_id) in ((follower, followee), (followee, follower)))
+"""
 
 _LIKE = """
 with added as (
@@ -162,15 +173,18 @@ class _Accepted:
     event: EngagementEvent
 
     @property
-    def pair(self) -> tuple[int, int]:
-        """Actor and target, by which state changes are told apart."""
-        target = self.told.person_id if self.told.action in PERSON_ACTIONS else self.told.post_id
-        return self.told.actor_id, target or 0
-
-    @property
     def change(self) -> tuple[int, int | str]:
         """What changes if it is new: of comments a post may have several of one person, told apart by their events."""
-        return (self.told.actor_id, self.event.id) if self.told.action is Action.COMMENT else self.pair
+        return (self.told.actor_id, self.event.id) if self.told.action is Action.COMMENT else self.told.pair
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says of the posts and people in a call."""
+
+    posts: dict[int, DictRow]  # that the actor may see
+    people: set[int]
+    kept_apart: set[tuple[int, int]]  # who wants to follow whom against a block
 
 
 class EngagementRecorder:
@@ -213,32 +227,38 @@ class EngagementRecorder:
         as_service: bool,
     ) -> list[_Accepted]:
         """Pair each possible action with its event; say of the others why not."""
-        posts = await _visible_posts(connection, actions, as_service=as_service)
-        people = await _existing_people(connection, actions)
+        known = _Known(
+            await _visible_posts(connection, actions, as_service=as_service),
+            await _existing_people(connection, actions),
+            await _kept_apart(connection, actions),
+        )
         now = datetime.now(UTC)
         earliest = now - (IMPORT_PAST_LIMIT if as_service else PAST_LIMIT)
         accepted = []
         for index, told in enumerate(actions):
-            refusal = _refusal(told, posts, people, earliest, now + FUTURE_LIMIT)
+            refusal = _refusal(told, known, earliest, now + FUTURE_LIMIT)
             if refusal is not None:
                 outcome.refused.append(Refusal(index, told.id, *refusal))
                 continue
-            accepted.append(_Accepted(told, _event(told, posts, imported=as_service)))
+            accepted.append(_Accepted(told, _event(told, known.posts, imported=as_service)))
         return accepted
 
     async def _change_state(
         self, connection: AsyncConnection[DictRow], accepted: Sequence[_Accepted]
     ) -> list[_Accepted]:
-        """Write the state; return the actions that changed it, in order."""
+        """Write the state; return the actions that changed it, what happened to one thing in its order."""
         changed: list[_Accepted] = []
-        by_action: dict[Action, list[_Accepted]] = defaultdict(list)
+        by_turn: dict[tuple[int, Action], list[_Accepted]] = defaultdict(list)
+        turns: Counter[tuple[int, int | str]] = Counter()
         for one in accepted:
-            by_action[one.told.action].append(one)
-        for action, group in by_action.items():
+            # like, unlike, like of one post: one statement takes many posts, but a post only once
+            by_turn[turns[one.change], one.told.action].append(one)
+            turns[one.change] += 1
+        for (_, action), group in sorted(by_turn.items(), key=lambda turn: turn[0][0]):
             arguments: dict[str, Any] = {
                 "ids": [self._ids.at(one.told.occurred_at) for one in group],
-                "users": [one.pair[0] for one in group],
-                "targets": [one.pair[1] for one in group],
+                "users": [one.told.pair[0] for one in group],
+                "targets": [one.told.pair[1] for one in group],
                 "moments": [one.told.occurred_at for one in group],
                 "texts": [one.told.text for one in group],
                 "events": [one.event.id for one in group],
@@ -274,18 +294,28 @@ async def _existing_people(connection: AsyncConnection[DictRow], actions: Sequen
     return {row["id"] async for row in rows}
 
 
-def _refusal(
-    told: ClientAction, posts: dict[int, DictRow], people: set[int], earliest: datetime, latest: datetime
-) -> tuple[str, str] | None:
+async def _kept_apart(connection: AsyncConnection[DictRow], actions: Sequence[ClientAction]) -> set[tuple[int, int]]:
+    """Who wants to follow whom though one of the two has blocked the other."""
+    wanted = [told.pair for told in actions if told.action is Action.FOLLOW]
+    if not wanted:
+        return set()
+    followers, followees = zip(*wanted, strict=True)
+    rows = await connection.execute(_KEPT_APART, {"followers": list(followers), "followees": list(followees)})
+    return {(row["follower"], row["followee"]) async for row in rows}
+
+
+def _refusal(told: ClientAction, known: _Known, earliest: datetime, latest: datetime) -> tuple[str, str] | None:
     """Code and reason why an action cannot be; None if it can."""
     on_person = told.action in PERSON_ACTIONS
-    if told.actor_id not in people:
+    if told.actor_id not in known.people:
         return "actor_not_found", "There is nobody with the actor's id."
-    if on_person and told.person_id not in people:
+    if on_person and told.person_id not in known.people:
         return "user_not_found", "There is nobody with this id."
     if on_person and told.person_id == told.actor_id:
         return "self", "Nobody can do this with themselves."
-    if not on_person and told.post_id not in posts:
+    if told.pair in known.kept_apart and told.action is Action.FOLLOW:
+        return "blocked", "Nobody follows whom they have blocked, or who has blocked them."
+    if not on_person and told.post_id not in known.posts:
         return "post_not_found", "There is no such post for you."
     if told.occurred_at > latest:
         return "in_the_future", "It says it happened in the future."
@@ -327,6 +357,6 @@ def _messages(changed: Sequence[_Accepted]) -> list[tuple[Topic, Envelope]]:
     kinds = {Action.FOLLOW: "followed", Action.UNFOLLOW: "unfollowed"}
     for one in changed:
         if one.told.action in kinds:
-            payload = {"userId": one.pair[0], "followeeId": one.pair[1]}
-            messages.append((GRAPH_CHANGED, Envelope(kinds[one.told.action], str(one.pair[0]), payload)))
+            payload = {"userId": one.told.pair[0], "followeeId": one.told.pair[1]}
+            messages.append((GRAPH_CHANGED, Envelope(kinds[one.told.action], str(one.told.pair[0]), payload)))
     return messages

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from photofeed.errors import NotFoundError
 from photofeed.events import Action
 from photofeed.ids import decode_id, encode_id, uuid7
+from serving.api.fields import Moment, Text
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["engagement"])
 MOST_EVENTS = 500
 
 Id = Annotated[str, Field(min_length=11, max_length=11)]
-SlateId = Annotated[str, Field(min_length=1, max_length=64)]
+SlateId = Annotated[Text, Field(min_length=1, max_length=64)]
 Position = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -30,17 +31,17 @@ class ClientEvent(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    id: Annotated[str, Field(min_length=8, max_length=64, description="The client's own id; counted once")]
+    id: Annotated[Text, Field(min_length=8, max_length=64, description="The client's own id; counted once")]
     type: Action
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     post_id: Id | None = None
     person_id: Id | None = None
     actor_id: Annotated[Id | None, Field(description="Services only: who did it")] = None
     slate_id: SlateId | None = None
     position: Position | None = None
     dwell_ms: Annotated[int | None, Field(ge=0, le=3_600_000)] = None
-    source: Annotated[str | None, Field(max_length=32)] = None
-    text: Annotated[str | None, Field(min_length=1, max_length=2200, description="Of a comment")] = None
+    source: Annotated[Text | None, Field(max_length=32)] = None
+    text: Annotated[Text | None, Field(min_length=1, max_length=2200, description="Of a comment")] = None
 
 
 class EventBatch(BaseModel):
@@ -58,7 +59,7 @@ async def post_events(body: EventBatch, services: ServicesDep, caller: CallerDep
             id=event.id,
             action=event.type,
             actor_id=_id_or_nobody(event.actor_id) if caller.is_service else caller.user_id,
-            occurred_at=(event.occurred_at or now).astimezone(UTC),
+            occurred_at=event.occurred_at or now,
             post_id=_id_or_nobody(event.post_id) if event.post_id else None,
             person_id=_id_or_nobody(event.person_id) if event.person_id else None,
             slate_id=event.slate_id,
@@ -96,7 +97,7 @@ class Where(BaseModel):
 class NewComment(Where):
     """A comment."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2200)]
+    text: Annotated[Text, Field(min_length=1, max_length=2200)]
 
 
 _STATE = """

@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from photofeed.database import write_outbox
@@ -24,6 +24,7 @@ from photofeed.ids import decode_id, encode_id, topic_id
 from photofeed.object_store import UploadConditions
 from photofeed.publication import PUBLICATION, withdrawal
 from photofeed.topics import PHOTO_UPLOADED
+from serving.api.fields import CreationMoment, Text
 from serving.api.replies import no_content, reply, timestamp
 from serving.posts import images_json
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
@@ -45,10 +46,10 @@ class Initiate(BaseModel):
     media_type: MEDIA_TYPES | None = None
     byte_size: Annotated[int | None, Field(ge=1)] = None
     sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$", description="Hexadecimal")] = None
-    created_at: Annotated[AwareDatetime | None, Field(description="Services only: date the photo back")] = None
+    created_at: Annotated[CreationMoment | None, Field(description="Services only: date the photo back")] = None
 
 
-Tag = Annotated[str, Field(min_length=1, max_length=50)]
+Tag = Annotated[Text, Field(min_length=1, max_length=50)]
 
 
 class Complete(BaseModel):
@@ -56,7 +57,7 @@ class Complete(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    caption: Annotated[str, Field(max_length=2200)] = ""
+    caption: Annotated[Text, Field(max_length=2200)] = ""
     tags: Annotated[list[Tag], Field(max_length=30)] = []
     content_type: Literal["photo", "reel"] = "photo"
 
@@ -83,7 +84,7 @@ async def initiate(services: ServicesDep, caller: CallerDep, actor: ActorDep, bo
     if body.byte_size is not None and body.byte_size > services.settings.upload_max_bytes:
         raise InvalidError(f"Photos may have at most {services.settings.upload_max_bytes:,} bytes.", code="too_large")
     _check_format(body.media_type, services.settings.upload_formats)
-    created_at = (body.created_at or datetime.now(UTC)).astimezone(UTC)
+    created_at = body.created_at or datetime.now(UTC)
     photo_id = services.ids.at(created_at) if body.created_at else services.ids.next()
     key = f"{actor}/{photo_id}"
     async with services.database.connection() as connection:

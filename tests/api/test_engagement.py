@@ -7,6 +7,7 @@ import pytest
 from photofeed.errors import RetryableError
 from photofeed.event_log import InMemoryConsumer
 from photofeed.events import Envelope, engagement_events
+from photofeed.ids import decode_id
 from photofeed.topics import ENGAGEMENT
 from tests.api.pictures import picture
 
@@ -240,3 +241,31 @@ def test_blocking_hides_each_from_the_other(app: "App") -> None:
     assert viewer.call("GET", f"/v1/photos/{post_id}").status_code == 404
     assert post_id not in [item["post"]["id"] for item in viewer.get("/v1/feed")["items"]]
     assert not viewer.get(f"/v1/users/{author.id}")["followedByMe"]
+    for one, other in ((viewer, author), (author, viewer)):
+        refused = one.call("PUT", f"/v1/users/{other.id}/follow")
+        assert (refused.status_code, refused.json()["code"]) == (422, "blocked")
+    author.call("DELETE", f"/v1/users/{viewer.id}/block")
+    assert viewer.call("PUT", f"/v1/users/{author.id}/follow").status_code == 204
+
+
+def test_who_changes_their_mind_within_a_batch_ends_where_they_ended(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (author, post_id) = app.person(), post
+    other = author.upload(picture(23))
+    app.work()
+    batch = [
+        *(_event(kind, postId=post_id) for kind in ("like", "unlike", "like")),
+        *(_event(kind, postId=other) for kind in ("unsave", "save", "unsave")),
+        *(_event(kind, personId=author.id) for kind in ("unfollow", "follow", "unfollow")),
+        _event("unlike", postId=other),
+        _event("like", postId=other),
+    ]
+    body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
+    assert (body["accepted"], body["unchanged"]) == (8, 3)
+    posts = {item["id"]: item for item in viewer.get(f"/v1/users/{author.id}/posts")["items"]}
+    assert [(posts[one]["likedByMe"], posts[one]["savedByMe"]) for one in (post_id, other)] == [(True, False)] * 2
+    assert not viewer.get(f"/v1/users/{author.id}")["followedByMe"]
+    app.work()
+    events = [event for message in published.poll(9, 0) for event in engagement_events(Envelope.decode(message.value))]
+    assert [event.action.value for event in events if event.post_id == decode_id(post_id)] == ["like", "unlike", "like"]
