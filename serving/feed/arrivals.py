@@ -34,6 +34,14 @@ class Arrivals:
         kept = np.concatenate([[query.user_id], newest(query.viewer, candidates)]).astype(np.int64)
         await self._redis.ask(("SET", _key(slate_id), kept.tobytes(), "EX", KEPT_SECONDS))
 
+    async def keep_on(self, slate_id: str) -> None:
+        """Keep what was noted on for as long as its slate, a page of which was turned.
+
+        Raises:
+            redis.RedisError: it could not be kept.
+        """
+        await self._redis.ask(("EXPIRE", _key(slate_id), KEPT_SECONDS))
+
     async def since(self, slate_id: str, request: FeedRequest) -> int | None:
         """How many posts are new since the viewer's slate, at most DEPTH a source; None if it is no longer kept.
 

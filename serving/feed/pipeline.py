@@ -85,6 +85,7 @@ class Page:
     slate: Slate
     items: list[dict[str, Any]]
     next_cursor: str | None
+    withheld: frozenset[int] = frozenset()  # posts in their place that may not be seen any more
     etag: str | None = None  # of the first page: changes when there are new posts
     explanation: Explanation | None = None  # of the first page only: later pages decide nothing
 
@@ -146,6 +147,7 @@ class FeedPipeline:
         RANKED.labels(slate.ranking).inc()
         # beside each other: the slate is packed while PostgreSQL looks up the page
         page, kept = await asyncio.gather(self._page(slate, Progress(), limit), self._keep_slate(slate, gathered))
+        explanation.withheld = page.withheld
         page = replace(page, explanation=explanation)
         return replace(page, etag=f'W/"{slate.id}"') if kept else replace(page, next_cursor=None)
 
@@ -165,7 +167,8 @@ class FeedPipeline:
             InvalidError: the cursor is forged, somebody else's, or too old.
         """
         cursor = self.cursors.read(cursor_text, user_id)
-        return await self._page(await self.slates.load(cursor.slate_id), cursor.progress, limit)
+        slate, _ = await asyncio.gather(self.slates.load(cursor.slate_id), self.arrivals.keep_on(cursor.slate_id))
+        return await self._page(slate, cursor.progress, limit)
 
     def _ask(self, user_id: int) -> FeedRequest:
         """A request of now, about whose asker the database is being asked."""
@@ -334,7 +337,7 @@ class FeedPipeline:
             seconds=query.seconds,
             shortest=shortest,
         )
-        ranking, explanation.left_out = rerank(ranking, self.rules)
+        ranking, explanation.steps = rerank(ranking, self.rules)
         explanation.repeats = int(np.count_nonzero(chosen.seen[ranking.rows]))
         return _items(ranking, features, scores)
 
@@ -350,8 +353,8 @@ class FeedPipeline:
             shown = list(enumerate(order, progress.shown))
             items = _items_json(progress.shown, slate.items.take(order), posts)
         self.served_log.add(slate, progress.offset, shown)
-        over = after.is_over(authors)
-        return Page(slate, items, None if over else self.cursors.sign(Cursor(slate.id, slate.user_id, after)))
+        cursor = None if after.is_over(authors) else self.cursors.sign(Cursor(slate.id, slate.user_id, after))
+        return Page(slate, items, cursor, frozenset(post_ids) - posts.keys())
 
 
 def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanation) -> Candidates:

@@ -3,6 +3,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photofeed import database
+from photofeed.ids import decode_id, encode_id
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -164,6 +166,34 @@ def test_a_feed_explains_itself(app: "App", creators: list["Person"]) -> None:
     assert len(muted) == 12
     assert all(len(one["features"]) == len(page["explanation"]["featureNames"]) for one in in_slate)
     assert "explanation" not in viewer.get("/v1/feed")
+
+
+def test_a_feed_explains_what_moved_a_post_and_what_withholds_it(app: "App", creators: list["Person"]) -> None:
+    viewer = app.person()
+    _follow(app, viewer, creators[:3])
+    page = viewer.get("/v1/feed?limit=100&explain=true")
+    why = [one for one in page["explanation"]["candidates"] if "rank" in one]
+    assert sorted(one["rank"] for one in why) == list(range(len(why)))
+    assert [one["score"] for one in sorted(why, key=lambda one: one["rank"])] == sorted(
+        (one["score"] for one in why), reverse=True
+    )
+    for one in why:
+        place = one["rank"]
+        for move in one["moves"]:
+            assert move["from"] == place != move["to"]
+            place = move["to"]
+        assert one["place"] in {place, None}
+    assert {move["rule"] for one in why for move in one["moves"]} >= {"explore slots"}
+    hidden = decode_id(page["items"][0]["post"]["id"])
+    with database.connect(app.settings) as connection:
+        connection.execute("update posts set visible = false where id = %s", (hidden,))
+        try:
+            page = viewer.get("/v1/feed?limit=100&explain=true")
+        finally:
+            connection.execute("update posts set visible = true where id = %s", (hidden,))
+    withheld = [one for one in page["explanation"]["candidates"] if one["outcome"].startswith("withheld")]
+    assert [one["postId"] for one in withheld] == [encode_id(hidden)]
+    assert encode_id(hidden) not in [item["post"]["id"] for item in page["items"]]
 
 
 def test_explore_shows_nobody_one_follows(app: "App", creators: list["Person"]) -> None:

@@ -59,6 +59,20 @@ def test_somebody_who_follows_thousands_gets_a_full_feed_of_them(app: "App", wor
     assert body["skippedSources"] == []
 
 
+def test_of_more_celebrities_than_a_feed_has_room_for_the_newest_posts_are_there(app: "App", world: FeedWorld) -> None:
+    viewer, *stars = world.people(601)
+    world.follow(viewer, stars)
+    with database.connect(app.settings) as connection:
+        connection.execute("update users set pulled = true where id = any(%s)", (stars,))
+    world.deliver(world.posts(stars[:-50], age=timedelta(hours=3)), [])
+    newest = world.posts(stars[-50:], age=timedelta(minutes=3))
+    world.deliver(newest, [])
+    why = _feed(app, viewer, "/v1/feed?limit=30&explain=true")["explanation"]["candidates"]
+    pulled = {one["postId"] for one in why if one["source"] == "celebrity"}
+    assert len(pulled) == 400
+    assert {encode_id(post.post_id) for post in newest} <= pulled
+
+
 def test_followed_posts_whose_timeline_is_lost_come_from_the_archive(app: "App", world: FeedWorld) -> None:
     viewer, *followed = world.people(5_001)
     world.follow(viewer, followed)

@@ -63,6 +63,10 @@ class Reranker(Protocol):
     """One rule."""
 
     @property
+    def name(self) -> str:
+        """What explanations call it."""
+
+    @property
     def reason(self) -> str:
         """Why it leaves posts out."""
 
@@ -71,26 +75,33 @@ class Reranker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What a rule left out: found when somebody asks, which is seldom."""
+class Step:
+    """What one rule did to the order: found when somebody asks, which is seldom."""
 
-    reason: str
+    rule: Reranker
     before: Rows
     after: Rows
 
     @property
-    def rows(self) -> Rows:
-        """Places of candidates that stood in the ranking before the rule and not after it."""
+    def left_out(self) -> Rows:
+        """Candidates that stood in the ranking before the rule and not after it."""
         return self.before[~np.isin(self.before, self.after)]
 
+    @property
+    def moves(self) -> dict[int, tuple[int | None, int]]:
+        """Candidate -> where it stood before and after, of those that changed places; None: it was not there."""
+        places = {row: place for place, row in enumerate(self.before.tolist())}
+        now = enumerate(self.after.tolist())
+        return {row: (places.get(row), place) for place, row in now if places.get(row) != place}
 
-def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[LeftOut]]:
-    """The ranking after all rules, and what each of them left out."""
-    left_out = []
+
+def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[Step]]:
+    """The ranking after all rules, and what each of them did."""
+    steps = []
     for rule in rules:
         before, ranking = ranking.rows, rule.apply(ranking)
-        left_out.append(LeftOut(rule.reason, before, ranking.rows))
-    return ranking, left_out
+        steps.append(Step(rule, before, ranking.rows))
+    return ranking, steps
 
 
 def warm(rules: Sequence[Reranker]) -> None:

@@ -13,6 +13,7 @@ MOST_IN_A_ROW = 2
 class AuthorSpacing:
     """Moves posts apart, and leaves out those that would stand third because nobody else has posts left."""
 
+    name = "author spacing"
     reason = "only posts of its author were left"
 
     def apply(self, ranking: Ranking) -> Ranking:

@@ -33,6 +33,7 @@ SAME_KIND = Repetition(step=0.03, shrink=0.97)
 class Diversity:
     """Lowers what repeats a group. With `across_slates`, posts of it that were shown lately count as repeated too."""
 
+    name: str
     group: Callable[[Candidates], NDArray[np.generic]]
     cost: Repetition
     across_slates: bool = False
@@ -47,9 +48,9 @@ class Diversity:
         return ranking.scored(diversify(ranking.scores, ranking.rows, explore, groups, shown, step, shrink))
 
 
-AUTHORS = Diversity(lambda candidates: candidates.author_ids, SAME_AUTHOR, across_slates=True)
-TOPICS = Diversity(lambda candidates: candidates.topic_ids, SAME_TOPIC)
-KINDS = Diversity(lambda candidates: candidates.reels, SAME_KIND)
+AUTHORS = Diversity("author diversity", lambda candidates: candidates.author_ids, SAME_AUTHOR, across_slates=True)
+TOPICS = Diversity("topic diversity", lambda candidates: candidates.topic_ids, SAME_TOPIC)
+KINDS = Diversity("kind diversity", lambda candidates: candidates.reels, SAME_KIND)
 
 
 def shown_lately(authors: Ids, seen: Mask) -> NDArray[np.int64]:

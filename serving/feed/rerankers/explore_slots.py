@@ -36,6 +36,7 @@ class Draw:
 class ExploreSlots:
     """Fills a slate of `length`: the best of the follow graph, and drawn explore posts spread over it."""
 
+    name = "explore slots"
     reason = "ranked too low"
 
     def __init__(self, share: float, length: int, rng: np.random.Generator) -> None:

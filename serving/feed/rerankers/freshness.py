@@ -16,6 +16,7 @@ _MS_SHIFT = 22  # of an id: what stands above is the time it was made
 class Freshness:
     """Adds up to MOST_GAIN, halved with every HALF_LIFE_MS of age."""
 
+    name = "freshness"
     reason = "older"
 
     def apply(self, ranking: Ranking) -> Ranking:

@@ -17,6 +17,7 @@ _PAIRS, _FOURS, _EIGHTS, _ONES = (
 class NearDuplicates:
     """Leaves out posts that look like one that stands before them."""
 
+    name = "near duplicates"
     reason = "looks like another post"
 
     def apply(self, ranking: Ranking) -> Ranking:

@@ -11,6 +11,7 @@ from serving.feed.rerankers.near_duplicates import distinct
 class Repeats:
     """Fills a slate up to its shortest length with posts seen lately, all of them after the last new one."""
 
+    name = "repeats"
     reason = "repeated"
 
     def apply(self, ranking: Ranking) -> Ranking:

@@ -108,8 +108,8 @@ def test_best_first_keeps_the_order_of_equals(scores: list[float]) -> None:
 @given(POSTS, st.integers(0, 2**32))
 def test_each_post_that_is_not_shown_is_left_out_once_and_has_its_reason(posts: list[Post], seed: int) -> None:
     ranking = _ranking(posts)
-    slate, left_out = rerank(ranking, reranking_rules(0.1, np.random.default_rng(seed)))
-    gone = Counter(row for one in left_out for row in one.rows.tolist())
+    slate, steps = rerank(ranking, reranking_rules(0.1, np.random.default_rng(seed)))
+    gone = Counter(row for step in steps for row in step.left_out.tolist())
     assert set(gone.values()) <= {1}
     assert gone.keys().isdisjoint(slate.rows.tolist())
     assert gone.keys() | set(slate.rows.tolist()) >= set(ranking.rows.tolist())
