@@ -20,7 +20,7 @@ OUTBOX_CHANNEL = "outbox"
 WAIT_SECONDS = 3.0  # of a request for a connection: without PostgreSQL there is nothing to answer but that
 
 # Numbers of the advisory locks.
-MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER = 73012, 73013, 73014
+MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER, TIMELINES = 73012, 73013, 73014, 73015
 MODEL_MOVES, RETRAINING = 73021, 73022  # one each for every model
 
 
@@ -74,6 +74,12 @@ def wait_to_lead(connection: Connection[DictRow], role: int, stop: threading.Eve
 def try_to_lead(connection: Connection[DictRow], role: int) -> bool:
     """Take a role if nobody holds it, for as long as the connection stays open; whether it is held now."""
     row = connection.execute("select pg_try_advisory_lock(%s) as won", (role,)).fetchone()
+    return row is not None and bool(row["won"])
+
+
+def try_to_lead_now(connection: Connection[DictRow], role: int) -> bool:
+    """Take a role if nobody holds it, until the transaction ends; whether it is held now."""
+    row = connection.execute("select pg_try_advisory_xact_lock(%s) as won", (role,)).fetchone()
     return row is not None and bool(row["won"])
 
 

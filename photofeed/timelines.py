@@ -7,8 +7,10 @@
     seen:<user>      posts lately shown to the user, by when
     hidden:<user>    posts the user never wants to see again
     active           people by when they last looked at posts: they are delivered to first
+    timelines:whole  in which layout all timelines were written; gone with them where Redis is emptied
 
-All of it may be lost: it is rebuilt from PostgreSQL and the event log.
+All of it may be lost: timelines, authors' posts and the fresh pool are made again from PostgreSQL, the others from
+engagement.
 """
 
 import math
@@ -22,6 +24,7 @@ from photofeed.posts import PostRef, author_of, decode_members
 from photofeed.settings import Settings
 
 FRESH_POOL, TRENDING_POOL = "pool:fresh", "pool:trending"
+TIMELINES_WHOLE_KEY = "timelines:whole"
 POOL_LENGTH = 5_000
 AUTHOR_LENGTH = 500
 SEEN_LENGTH = 2_000

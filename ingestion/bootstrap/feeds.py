@@ -1,7 +1,7 @@
 """The workers that make what feeds are drawn from: timelines and the pools of explore."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ingestion.bootstrap import Run
@@ -13,7 +13,9 @@ from ingestion.pools.new_creators import NewCreators
 from ingestion.pools.topics import Topics
 from ingestion.pools.trending import Trending
 from ingestion.pools.worker import PoolsWorker
+from ingestion.timeline_rebuild import TimelineRebuild
 from photofeed import database, topics
+from photofeed.events import Envelope
 from photofeed.settings import Settings
 from photofeed.timelines import TimelineWriter, connect_redis
 
@@ -27,7 +29,13 @@ def fanout(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         owned.callback(client.close)
         timelines = TimelineWriter(client, settings.timeline_length)
         handler = Fanout(pool, timelines, Celebrities(pool, timelines, settings.celebrity_followers))
-        yield group_worker(owned, settings, topics.FANOUT_GROUP, handler.handle, stop).run
+        rebuild = TimelineRebuild(pool, client, settings.timeline_length)
+
+        def handle(envelopes: Sequence[Envelope]) -> None:
+            rebuild.ensure()
+            handler.handle(envelopes)
+
+        yield group_worker(owned, settings, topics.FANOUT_GROUP, handle, stop, idle=rebuild.ensure).run
 
 
 @contextmanager
