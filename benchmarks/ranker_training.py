@@ -5,9 +5,10 @@ One process builds the dataset by Feast's point-in-time join, as for slates from
 keeps it. Those features become the served log, and another builds the dataset as `photofeed train` does of slates that
 were served; it must be the same one. Then two kinds of processes take turns on that matrix, each new and alone:
 
-- ours: the checks for leaks, the temporal split, the lineage's digest and training.train.train, then the evaluation
-  with all its baselines, segments and intervals;
-- bare: `lightgbm.train` as one writes it, with the same parameters, on the same rows, stopped by the same rows.
+- ours, on a matrix on disk as a dataset has it: the checks for leaks, the temporal split, the lineage's digest and
+  training.train.train, then the evaluation with all its baselines, segments and intervals;
+- bare: `lightgbm.train` as one writes it, with the same parameters, on the same rows in memory, stopped by the same
+  rows.
 
 Both fit as many trees, all of `--rounds`. `photofeed train` then fits once more with the validation rows included, as
 bare lightgbm.train does not: `refit` is that, by itself. Neither counts the time of imports or of reading the file. The
@@ -30,14 +31,16 @@ from typing import Annotated, TypeVar
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from training_world import WEEK, World
 
 from photofeed.allocator import return_freed_memory
 from training.dataset import Dataset
+from training.matrix_on_disk import let_go, matrix_on_disk
 from training.parameters import TrainingParameters
-from training.split import Split, temporal_split
+from training.split import temporal_split
 
 SERVERS = ("postgres", "valkey", "seaweedfs")
 ARRAYS = ("labels", "group_sizes", "positions", "user_ids", "post_ids", "creator_ids", "slate_start_us")
@@ -121,12 +124,12 @@ def build_dataset(folder: Path, origin: str) -> tuple[Cost, str]:
         return cost, dataset.digest
 
 
-def read_dataset(folder: Path) -> Dataset:
-    """The dataset that was kept."""
+def read_dataset(folder: Path, matrix: NDArray[np.float32]) -> Dataset:
+    """The dataset that was kept, of this matrix."""
     with np.load(folder / "rest.npz") as rest:
         arrays = {name: rest[name] for name in ARRAYS}
         names = tuple(rest["names"].tolist())
-    return Dataset(matrix=np.load(folder / "matrix.npy"), feature_names=names, window=WEEK, **arrays)
+    return Dataset(matrix=matrix, feature_names=names, window=WEEK, **arrays)
 
 
 def ours(folder: Path, parameters: TrainingParameters) -> Ours:
@@ -139,7 +142,11 @@ def ours(folder: Path, parameters: TrainingParameters) -> Ours:
     return_freed_memory()  # as `photofeed train` does when it opens its sources
     import lightgbm  # noqa: F401, PLC0415
 
-    dataset = read_dataset(folder)
+    kept = np.load(folder / "matrix.npy", mmap_mode="r")
+    dataset = read_dataset(folder, matrix_on_disk(*kept.shape, folder))
+    dataset.matrix[:] = kept
+    del kept
+    let_go(dataset.matrix)  # as training.dataset.build leaves it
     with measured() as training:
         check_features(dataset)
         parts = temporal_split(dataset)
@@ -162,7 +169,7 @@ def bare(folder: Path, parameters: TrainingParameters) -> Cost:
     prepare_threads()
     import lightgbm  # noqa: PLC0415
 
-    parts = _parts(folder)
+    parts = temporal_split(read_dataset(folder, np.load(folder / "matrix.npy")))
     words = parameters.for_lightgbm(parts.train.feature_names)
     with measured() as cost:
         learned, validation = (
@@ -178,10 +185,6 @@ def bare(folder: Path, parameters: TrainingParameters) -> Cost:
             callbacks=[lightgbm.early_stopping(parameters.early_stopping_rounds, verbose=False)],
         )
     return cost
-
-
-def _parts(folder: Path) -> Split:
-    return temporal_split(read_dataset(folder))
 
 
 def main(

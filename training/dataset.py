@@ -14,6 +14,7 @@ from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatur
 from training.errors import EmptyWindowError, OneClassError
 from training.impressions import Impressions, read_impressions
 from training.labels import grades
+from training.matrix_on_disk import let_go, pieces
 from training.point_in_time import EntityRows, pieces_known_at
 from training.sources import Sources
 from training.window import Window
@@ -29,7 +30,7 @@ class Dataset:
     """Impressions grouped by slate, slates in the order of time.
 
     Attributes:
-        matrix: (rows, features) float32, C-contiguous.
+        matrix: (rows, features) float32, C-contiguous; an array like any other, that `build` keeps on disk.
         labels: (rows,) int32, grades of training.labels.
         group_sizes: (slates,) int32, how many rows each slate has; they add up to the rows.
         positions: (rows,) int32, the place in the slate.
@@ -64,7 +65,8 @@ class Dataset:
     def digest(self) -> str:
         """Changes whenever a feature value, a label or a group does."""
         digest = hashlib.blake2b(digest_size=8)
-        digest.update(self.matrix.data)
+        for piece in pieces(self.matrix):
+            digest.update(piece.data)
         digest.update(self.labels.data)
         digest.update(self.group_sizes.data)
         return digest.hexdigest()
@@ -163,7 +165,7 @@ def impressions(sources: Sources, window: Window, origin: Origin) -> Impressions
 
 def joined_matrix(sources: Sources, shown: Impressions, *, offset_us: int = 0) -> NDArray[np.float32]:
     """The ranking features of all impressions, (rows, features), by Feast's join; see `join_features`."""
-    matrix = np.empty((len(shown), len(FEATURE_NAMES)), dtype=np.float32)
+    matrix = sources.logs.matrix(len(shown))
     join_features(sources, shown, np.arange(len(shown)), matrix, offset_us=offset_us)
     return matrix
 
@@ -196,5 +198,6 @@ def join_features(
             at = some[piece]
             stored = StoredFeatures(columns, sources.manifest, now=shown.known_us[at] / MICROSECONDS)
             matrix[at] = ranking_matrix(stored, len(at))
+            let_go(matrix)
         if progress is not None:
             progress(first + len(some), len(rows))

@@ -79,7 +79,7 @@ def read_impressions(logs: RawLogs, window: Window, *, with_features: bool = Fal
     seen: dict[str, NDArray[Any]] = {name: found[name].to_numpy() for name in found.column_names}
     del found  # its memory, before that of the matrix
     slates, post_ids, started_us = seen["slate"], seen["post_id"], shown["slate_start_us"].to_numpy()
-    served = read_served(pages, shown, slates, post_ids, features=with_features)
+    served = read_served(pages, shown, slates, post_ids, logs.matrix(len(slates)), features=with_features)
     known_us, unknown = served.ranked_us, np.flatnonzero(served.ranked_us == 0)
     known_us[unknown] = started_us[slates[unknown]] - 1
     return Impressions(

@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 from training.dataset import Dataset
 from training.errors import FeaturesError, LeakError
+from training.matrix_on_disk import pieces
 from training.metrics import auc
 
 # No honest feature tells by itself who will engage in 97 of 100 pairs; a copy of what happened does.
 MOST_TELLING = 0.97
 FEWEST_OF_A_KIND = 20  # fewer engagements are told apart by chance
 MOST_ROWS = 50_000
-ROWS_AT_ONCE = 100_000
 
 
 def check_features(dataset: Dataset) -> None:
@@ -22,8 +22,8 @@ def check_features(dataset: Dataset) -> None:
         LeakError: a feature alone tells what was engaged with; the message names every such feature.
     """
     infinite = np.zeros(len(dataset.feature_names), dtype=np.int64)
-    for first in range(0, len(dataset), ROWS_AT_ONCE):
-        infinite += np.isinf(dataset.matrix[first : first + ROWS_AT_ONCE]).sum(axis=0)
+    for piece in pieces(dataset.matrix):
+        infinite += np.isinf(piece).sum(axis=0)
     if infinite.any():
         found = ", ".join(f"{dataset.feature_names[i]} in {infinite[i]} rows" for i in np.flatnonzero(infinite))
         raise FeaturesError(f"infinite values: {found}")

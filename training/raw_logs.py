@@ -5,10 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from photofeed.errors import RetryableError
+from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import Hours
 from photofeed.offline_store.spilling import spilling
 from photofeed.settings import DUCKDB_MEMORY_MB
+from training.matrix_on_disk import matrix_on_disk
 from training.window import Window
 
 if TYPE_CHECKING:
@@ -41,3 +47,14 @@ class RawLogs:
         import duckdb  # noqa: PLC0415  only the commands that build datasets need it
 
         return duckdb.connect(config=spilling(self.lake.cache_dir, self.memory_mb))
+
+    def matrix(self, rows: int) -> NDArray[np.float32]:
+        """Room for the ranking features of so many impressions, (rows, features), in that folder too.
+
+        Raises:
+            RetryableError: the disk is full.
+        """
+        try:
+            return matrix_on_disk(rows, len(FEATURE_NAMES), self.lake.cache_dir)
+        except OSError as error:
+            raise RetryableError(f"no room for the features of {rows} impressions: {error}") from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from photofeed.features.ranking import FEATURE_NAMES
+from training.matrix_on_disk import let_go, pieces
 
 ROWS_AT_ONCE = 20_000
 FEATURE_COLUMNS = ("feature_names", "features")
@@ -29,15 +30,15 @@ class Served:
     matrix: NDArray[np.float32]
     complete: NDArray[np.bool_]
 
-    @classmethod
-    def nothing(cls, rows: int) -> Self:
-        """Of impressions that the log does not know."""
-        matrix = np.full((rows, len(FEATURE_NAMES)), np.nan, dtype=np.float32)
-        return cls(np.zeros(rows, np.int64), matrix, np.zeros(rows, np.bool_))
-
 
 def read_served(
-    parts: Sequence[Path], shown: pa.Table, slates: NDArray[np.int32], post_ids: NDArray[np.int64], *, features: bool
+    parts: Sequence[Path],
+    shown: pa.Table,
+    slates: NDArray[np.int32],
+    post_ids: NDArray[np.int64],
+    matrix: NDArray[np.float32],
+    *,
+    features: bool,
 ) -> Served:
     """What the served log tells of the impressions of `slates`, (rows,), and `post_ids`, (rows,).
 
@@ -48,9 +49,12 @@ def read_served(
         shown: `slate_id` and `user_id` of every slate, by its number.
         slates: numbers of the impressions' slates.
         post_ids: the impressions' posts.
+        matrix: what is filled, (rows, features); let go after every piece of the log, if it is on disk.
         features: whether to read them.
     """
-    served = Served.nothing(len(slates))
+    for piece in pieces(matrix):
+        piece.fill(np.nan)
+    served = Served(np.zeros(len(slates), np.int64), matrix, np.zeros(len(slates), np.bool_))
     slate_ids, places = shown["slate_id"].unique(), _Places(slates, post_ids)
     slate_numbers = _Places(_numbers(shown["slate_id"], slate_ids), shown["user_id"].to_numpy())
     for batch in _batches(parts, features=features):
@@ -64,8 +68,9 @@ def read_served(
         at = rows[order]
         served.ranked_us[at] = ranked_us[order]
         if features:
-            matrix, complete = _in_todays_order(batch)
-            served.matrix[at], served.complete[at] = matrix[order], complete[order]
+            values, complete = _in_todays_order(batch)
+            matrix[at], served.complete[at] = values[order], complete[order]
+            let_go(matrix)
     return served
 
 

@@ -1,8 +1,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from photofeed.features.ranking import FEATURE_NAMES
 from training.dataset import Dataset
@@ -37,3 +39,21 @@ def dataset() -> Dataset:
 @pytest.fixture
 def make_dataset() -> Callable[..., Dataset]:
     return _make_dataset
+
+
+@pytest.fixture
+def resident() -> Callable[[NDArray[np.float32]], int]:
+    """How many bytes of an array's mapping are in this process' memory."""
+
+    def of(array: NDArray[np.float32]) -> int:
+        inside = False
+        for line in Path("/proc/self/smaps").read_text().splitlines():
+            name, *values = line.split()
+            if "-" in name:
+                first, end = (int(bound, 16) for bound in name.split("-"))
+                inside = first <= array.ctypes.data < end
+            elif inside and name == "Rss:":
+                return int(values[0]) * 1024
+        raise AssertionError("the array is in no mapping")
+
+    return of

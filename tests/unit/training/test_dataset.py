@@ -1,5 +1,5 @@
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
@@ -245,6 +246,16 @@ def test_a_post_that_was_served_again_has_the_features_it_was_shown_with_first(w
     world.write()
     assert _column(build(world.sources, DAY), "sharpness") == [7.0, 1.0, 8.0]
     assert _column(build(world.sources, DAY, origin=Origin.SERVED), "sharpness") == [7.0, 8.0]
+
+
+@pytest.mark.parametrize("origin", [Origin.JOINED, Origin.EITHER])
+def test_a_training_set_is_not_held_in_memory(
+    world: World, resident: Callable[[NDArray[np.float32]], int], origin: Origin
+) -> None:
+    _one_slate(world)
+    world.served(NOON, _page(10, FEATURE_NAMES, 7.0), _page(11, FEATURE_NAMES, 8.0))
+    world.write()
+    assert resident(build(world.sources, DAY, origin=origin).matrix) == 0
 
 
 def test_a_log_without_any_features_of_today_is_no_training_set(world: World) -> None:
