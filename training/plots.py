@@ -124,7 +124,8 @@ def _axes(title: str, across: str, up: str, *, width: float = 8, height: float =
 
 
 def _finished(axes: "Axes") -> "Figure":
-    axes.legend(frameon=False)
+    # beside the picture: to look for the best place within takes seconds where there are many points
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return _figure_of(axes)
 
 
