@@ -57,7 +57,7 @@ def test_pieces_are_all_rows_and_few_of_them_in_memory(tmp_path: Path, resident:
 def test_a_matrix_on_disk_makes_the_same_model_bit_for_bit_and_is_let_go(
     dataset: Dataset, tmp_path: Path, resident: Resident, *, refit: bool
 ) -> None:
-    on_disk = matrix_on_disk(*dataset.matrix.shape, tmp_path)
+    on_disk = matrix_on_disk(len(dataset), len(dataset.feature_names), tmp_path)
     on_disk[:] = dataset.matrix
     rankers = []
     for each in (dataset, replace(dataset, matrix=on_disk)):
