@@ -58,7 +58,9 @@ def load_database(world: World, connection: psycopg.Connection[Any], celebrity_f
     )
     _copy(connection, photos, _photos(world))
     posts = "posts (id, author_id, caption, tags, topic, topic_id, content_type, posted_at, visible, like_count)"
+    connection.execute("alter table posts enable always trigger post_takes_picture")
     _copy(connection, posts, _posts(world))
+    connection.execute("alter table posts enable trigger post_takes_picture")
     connection.commit()
     connection.autocommit = True
     connection.execute("vacuum analyze")

@@ -16,12 +16,11 @@ from serving.visibility import VISIBLE_TO_VIEWER
 # First what is the same for every viewer, in the order of `_card`; then what is the viewer's own, or changes often.
 _VIEW = f"""
 select p.id, u.id, u.handle, u.display_name, p.caption, to_json(p.tags)::text, p.topic, p.content_type, p.posted_at,
-       ph.width, ph.height, ph.blurhash, ph.dominant_color, ph.image_sizes::text,
-       p.like_count, p.comment_count, p.save_count,
+       p.picture, p.like_count, p.comment_count, p.save_count,
        exists (select 1 from likes l where l.user_id = %(viewer)s and l.post_id = p.id),
        exists (select 1 from saves s where s.user_id = %(viewer)s and s.post_id = p.id),
        exists (select 1 from follows f where f.follower_id = %(viewer)s and f.followee_id = u.id)
-from posts p join photos ph on ph.id = p.id join users u on u.id = p.author_id
+from posts p join users u on u.id = p.author_id
 where {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
 _OLDER = "and p.id < %(before)s order by p.id desc limit %(limit)s"
@@ -92,14 +91,12 @@ def _card(
     topic: str,
     content_type: str,
     posted_at: datetime,
-    width: int,
-    height: int,
-    blurhash: str,
-    dominant_color: str,
-    sizes: str,
+    picture: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What every viewer is shown of a post, and of its author; all that it depends on is in the arguments."""
     spelt = encode_id(post_id)
+    shown = orjson.loads(picture)
+    images = images_json(public_url, spelt, shown.pop("images"))
     card = {
         "id": spelt,
         "author": None,
@@ -108,11 +105,8 @@ def _card(
         "topic": topic,
         "contentType": content_type,
         "postedAt": timestamp(posted_at),
-        "width": width,
-        "height": height,
-        "blurhash": blurhash,
-        "dominantColor": dominant_color,
-        "images": orjson.Fragment(orjson.dumps(images_json(public_url, spelt, orjson.loads(sizes)))),
+        **shown,
+        "images": orjson.Fragment(orjson.dumps(images)),
     }
     return card, {"id": encode_id(author_id), "handle": handle, "displayName": display_name}
 

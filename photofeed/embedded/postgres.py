@@ -47,7 +47,8 @@ class Postgres:
 
     def launch(self) -> Launch:
         """Loopback TCP only, passwords by SCRAM; SIGINT is the fast stop (SIGTERM waits for every client)."""
-        options = {"shared_buffers": "128MB", "max_connections": "100", "timezone": "UTC", "log_timezone": "UTC"}
+        # no more of the buffers is taken than has been read
+        options = {"shared_buffers": "512MB", "max_connections": "100", "timezone": "UTC", "log_timezone": "UTC"}
         argv = [
             str(self._binaries / "postgres"),
             "-D",

@@ -29,8 +29,11 @@ def test_a_photo_goes_from_upload_to_the_feed_of_followers(app: "App") -> None:
         (size, kind) for size in (150, 640, 1080, 3840) for kind in ("jpeg", "webp")
     }
     items = {item["post"]["id"]: item for item in follower.get("/v1/feed")["items"]}
-    assert items[photo_id]["post"]["topic"] == "lake"
+    post = items[photo_id]["post"]
+    assert post["topic"] == "lake"
     assert items[photo_id]["source"] == "following"
+    shown = ("width", "height", "blurhash", "dominantColor", "images")  # images with the zoom size, which came later
+    assert {name: post[name] for name in shown} == {name: photo[name] for name in shown}
     assert author.get(f"/v1/users/{author.id}/posts")["items"][0]["id"] == photo_id
 
 
