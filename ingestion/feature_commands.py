@@ -12,11 +12,14 @@ app = typer.Typer(help="Features.")
 def rebuild() -> None:
     """Restore every online feature from its history, into a Redis that was emptied or lost rows.
 
-    Which events were counted is remembered again, too, from the event log. The features worker has stopped by then, or
-    is to be stopped: it would count from nothing for whom it finds no row.
+    Which events were counted is remembered again, too, from the event log, and from the lake what people hid, liked and
+    saw. The features worker has stopped by then, or is to be stopped: it would count from nothing for whom it finds no
+    row.
     """
     from ingestion.engagement.committed_log import remember_committed  # noqa: PLC0415  `photofeed --help` stays fast
     from ingestion.engagement.counted_events import RedisCountedEvents  # noqa: PLC0415
+    from ingestion.engagement.feed_memory import RedisFeedMemory  # noqa: PLC0415
+    from ingestion.engagement.remembered_people import remember_people  # noqa: PLC0415
     from photofeed import database  # noqa: PLC0415
     from photofeed.errors import ConflictError  # noqa: PLC0415
     from photofeed.event_log import KafkaReader  # noqa: PLC0415
@@ -35,12 +38,14 @@ def rebuild() -> None:
         try:
             with connect_redis(settings) as client:
                 remembered = remember_committed(KafkaReader(settings), RedisCountedEvents(client, FEATURES_GROUP))
-                rebuilt = rebuild_online(store, open_lake(settings), client)
+                lake, memory = open_lake(settings), RedisFeedMemory(client)
+                people = remember_people(lake, settings.bucket_lake, memory, datetime.now(UTC))
+                rebuilt = rebuild_online(store, lake, client)
         finally:
             close_feature_store(store)
     for view, entities in rebuilt.items():
         typer.echo(f"{view}\t{entities}")
-    typer.echo(f"{remembered} events remembered as counted", err=True)
+    typer.echo(f"{remembered} events remembered as counted, {people} as hidden, liked or seen", err=True)
 
 
 @app.command("backfill")

@@ -15,6 +15,7 @@ engagement.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +29,7 @@ TIMELINES_WHOLE_KEY = "timelines:whole"
 POOL_LENGTH = 5_000
 AUTHOR_LENGTH = 500
 SEEN_LENGTH = 2_000
+SEEN_FOR = timedelta(hours=24)  # a post that was shown is not shown again
 TRENDING_HALF_LIFE_SECONDS = 86_400.0
 ACTIVE_PEOPLE = "active"
 MOST_ACTIVE_PEOPLE = 1_000_000

@@ -1,7 +1,6 @@
-"""The engagement log in the lake, as far as the features worker has counted it."""
+"""The engagement log in the lake: all of it, or as far as the features worker has counted it."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -16,7 +15,7 @@ from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.tables import ENGAGEMENT
 
 _EVENTS_AT_ONCE = 10_000
-_EVENTS = "select distinct on (id) * from log order by occurred_at, id"
+_EVENTS = "select distinct on (id) * from log where {where} order by occurred_at, id"
 _ACTIONS = pa.array([action.value for action in ACTIONS])
 
 
@@ -30,26 +29,31 @@ def counted_log(lake: Lake, bucket: str, counted: RedisCountedEvents) -> Iterato
         ConflictError: events were counted that are not in the lake yet: the archive must catch up.
         RetryableError: object storage cannot be reached.
     """
-    files = lake.mirror(LakeFolder(bucket, ENGAGEMENT))
     remembered, found, awaited = counted.days(), 0, set[str]()
-    for events in _read(files):
+    for events in read_log(lake, bucket):
         known = counted.known(events)
         found += int(known.sum())
         awaited |= set(events.id[~known & np.isin(events.day, list(remembered))].tolist())
     if (missing := sum(remembered.values()) - found) > 0:
         raise ConflictError(f"{missing} events were counted and are not in the lake yet: let the archive catch up")
-    for events in _read(files):
+    for events in read_log(lake, bucket):
         yield events.take(np.array([name not in awaited for name in events.id], np.bool_)) if awaited else events
 
 
-def _read(files: Sequence[Path]) -> Iterator[EventColumns]:
+def read_log(lake: Lake, bucket: str, where: str = "true") -> Iterator[EventColumns]:
+    """Every event of the log that meets a condition in DuckDB's SQL, once each, in order of time, in pieces.
+
+    Raises:
+        RetryableError: object storage cannot be reached.
+    """
+    files = lake.mirror(LakeFolder(bucket, ENGAGEMENT))
     if not files:
         return
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         names = [str(file) for file in files]
         connection.register("log", connection.read_parquet(names, hive_partitioning=False, union_by_name=True))
-        yield from map(_columns, connection.sql(_EVENTS).to_arrow_reader(_EVENTS_AT_ONCE))
+        yield from map(_columns, connection.sql(_EVENTS.format(where=where)).to_arrow_reader(_EVENTS_AT_ONCE))
 
 
 def _columns(batch: Any) -> EventColumns:

@@ -1,15 +1,12 @@
 """What Redis remembers of a viewer: posts shown lately, and posts never to be shown again."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import numpy as np
 
-from photofeed.timelines import hidden_key, seen_key
+from photofeed.timelines import SEEN_FOR, hidden_key, seen_key
 from serving.feed.candidates import Ids
 from serving.pipelined_redis import PipelinedRedis
-
-SEEN_FOR = timedelta(hours=24)
 
 
 def _none() -> Ids:

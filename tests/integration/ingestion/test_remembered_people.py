@@ -1,0 +1,75 @@
+"""Redis was emptied: what somebody hid for good stays hidden, and what they saw a moment ago does not come again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+import pytest
+from pydantic import SecretStr
+
+from ingestion.archive import Archive
+from ingestion.engagement.feed_memory import RedisFeedMemory
+from ingestion.engagement.remembered_people import remember_people
+from photofeed.events import Action, EngagementEvent, engagement_envelope
+from photofeed.explore_pools import liked_key
+from photofeed.offline_store.lake import open_lake
+from photofeed.timelines import connect_redis, hidden_key, seen_key
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+    from photofeed.settings import Settings
+
+NOW = datetime.now(UTC)
+VIEWER = 11
+
+
+@pytest.fixture
+def settings(stack: "EmbeddedStack") -> "Settings":
+    """The stack with a Redis and a lake that nobody else uses."""
+    settings = stack.settings()
+    redis_url = settings.redis_url.get_secret_value().rsplit("/", 1)[0] + "/8"
+    settings = settings.model_copy(update={"redis_url": SecretStr(redis_url), "bucket_lake": f"people-{uuid4().hex}"})
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint_url,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+    )
+    s3.create_bucket(Bucket=settings.bucket_lake)
+    s3.close()
+    return settings
+
+
+def _did(action: Action, post: int, age: timedelta) -> EngagementEvent:
+    return EngagementEvent(uuid4().hex, action, VIEWER, 9, NOW - age, post_id=post, topic_id=7, content_type="photo")
+
+
+def test_what_people_did_is_known_again_for_as_long_as_it_was_to_be_known(settings: "Settings") -> None:
+    day, hour = timedelta(days=1), timedelta(hours=1)
+    events = [
+        _did(Action.HIDE, 1, 300 * day),
+        _did(Action.REPORT, 2, 20 * day),
+        _did(Action.LIKE, 3, 30 * day),
+        _did(Action.SAVE, 4, 200 * day),
+        _did(Action.IMPRESSION, 5, 3 * day),
+        _did(Action.IMPRESSION, 6, 2 * hour),
+        _did(Action.OPEN, 7, hour),
+    ]
+    lake = open_lake(settings)
+    archive = Archive(lake, settings.bucket_lake)
+    archive.handle([engagement_envelope(VIEWER, events)])
+    archive.handle([engagement_envelope(VIEWER, events[:2])])  # the log may hold an event twice
+    with connect_redis(settings) as client:
+        for _ in range(2):  # it may be repeated
+            assert remember_people(lake, settings.bucket_lake, RedisFeedMemory(client), NOW) == 4
+        assert client.smembers(hidden_key(VIEWER)) == {b"1", b"2"}
+        assert client.zrange(seen_key(VIEWER), 0, -1) == [b"6"]
+        assert [int.from_bytes(liked[:8]) for liked in client.zrange(liked_key(VIEWER), 0, -1)] == [3]
+        client.flushdb()
+
+
+def test_an_empty_lake_has_nothing_to_remember(settings: "Settings") -> None:
+    with connect_redis(settings) as client:
+        assert remember_people(open_lake(settings), settings.bucket_lake, RedisFeedMemory(client), NOW) == 0
