@@ -5,7 +5,6 @@ import io
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,6 @@ def open_feature_store(settings: Settings) -> Any:
     os.environ.update(feast_environment(settings))
     from feast import FeatureStore  # noqa: PLC0415
 
-    # on import, Feast has everybody's deprecations shown; what ibis calls of DuckDB is nothing that we could change
-    warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
     return FeatureStore(repo_path=str(settings.feature_repo.absolute()))
 
 

@@ -19,8 +19,6 @@ _REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_configure(config: pytest.Config) -> None:
     # kafka-python reads its schemas by a function that Python 3.11 and 3.12 call deprecated, on import.
     config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
-    # ibis still calls a method that DuckDB has renamed.
-    config.addinivalue_line("filterwarnings", "ignore:fetch_arrow_table:DeprecationWarning")
     # The machines tests run on are shared: how long an example took says nothing.
     hypothesis.settings.register_profile("photofeed", deadline=None)
     hypothesis.settings.load_profile("photofeed")

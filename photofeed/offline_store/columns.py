@@ -54,5 +54,10 @@ def names_and_types(schema: pa.Schema) -> list[tuple[str, str]]:
     return [(field.name, str(field.type)) for field in schema]
 
 
+def quoted(*columns: str) -> str:
+    """The columns as SQL lists them, whatever their names."""
+    return ", ".join('"{}"'.format(column.replace('"', '""')) for column in columns)
+
+
 def _cast(column: Any, target: pa.DataType) -> Any:
     return pc.cast(column, options=pc.CastOptions(target_type=target, allow_time_truncate=True))

@@ -8,25 +8,24 @@ became known, and every entity row looks up one place in it (DuckDB's ASOF join)
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import ibis
-from ibis.expr.datatypes import Timestamp
+from photofeed.offline_store.columns import quoted
 
 if TYPE_CHECKING:
     from feast import FeatureView
 
-# columns of a history while it is joined, named so that none is mistaken for one of the entity rows
+# columns of a history while it is joined, named so that none is mistaken for one that it came with
 _KEY, _FEATURE = "key: {}", "feature: {}"
-_HAPPENED, _CREATED, _KNOWN = "time: happened", "time: created", "time: known"
+_HAPPENED, _CREATED, _KNOWN = '"time: happened"', '"time: created"', '"time: known"'
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """What happened to the entities of one view, and what is asked of it."""
 
-    rows: Any
-    """An ibis table."""
+    rows: str
+    """What SQL selects from: a table, or a call that reads one."""
     happened: str
     """The column with the time of the event."""
     created: str | None
@@ -39,68 +38,74 @@ class History:
     """How old a row may be; forever if None or zero."""
 
     @classmethod
-    def of(cls, view: "FeatureView", rows: Any, feature_refs: Iterable[str], full_names: bool) -> Self:
+    def of(cls, view: "FeatureView", rows: str, feature_refs: Iterable[str], full_names: bool) -> Self:
         """The features of one view among all that were asked for; named as Feast names them."""
         source, projection = view.batch_source, view.projection
         asked = [ref.split(":")[1] for ref in feature_refs if ref.startswith(f"{projection.name_to_use()}:")]
         prefix = f"{projection.name_alias or view.name}__" if full_names else ""
-        mapping = {new: old for old, new in source.field_mapping.items() if old in rows.columns}
+        renamed = {new: old for old, new in source.field_mapping.items()}
+        keys = projection.join_key_map or {column.name: column.name for column in view.entity_columns}
         return cls(
-            rows=rows.rename(mapping),
+            rows=rows,
             happened=source.timestamp_field,
             created=source.created_timestamp_column or None,
-            keys=projection.join_key_map or {column.name: column.name for column in view.entity_columns},
-            features={f"{prefix}{name}": name for name in asked},
+            keys={renamed.get(here, here): there for here, there in keys.items()},
+            features={f"{prefix}{name}": renamed.get(name, name) for name in asked},
             lives=view.ttl,
         )
 
-    def as_it_became_known(self, asked: Any, hide_late: bool) -> Any:
-        """Keys, features, when it happened, and when it became known, of whom the entity rows `asked` are about.
+    def as_it_became_known(self, entity_rows: str, hide_late: bool) -> str:
+        """Keys, features, when it happened, and when it became known, of whom the entity rows are about.
 
         There is at most one row for the same keys and time of becoming known.
         A row that was outdated when it became known is never the newest, and left out; of rows about one event the one
         created last counts.
         """
-        moments = {_HAPPENED: self.happened, _CREATED: self.created or self.happened}
-        moments = {name: self.rows[column].cast(Timestamp(timezone="UTC")) for name, column in moments.items()}
-        rows = self.rows.select(
-            **{_KEY.format(column): self.rows[column] for column in self.keys},
-            **{_FEATURE.format(name): self.rows[column] for name, column in self.features.items()},
-            **moments,
-            **{_KNOWN: ibis.greatest(*moments.values()) if hide_late else moments[_HAPPENED]},
-        )
-        keys = [rows[_KEY.format(here)] == asked[there] for here, there in self.keys.items()]
-        rows = rows.semi_join(asked.select(*self.keys.values()), keys) if keys else rows
+        columns = {_KEY.format(column): column for column in self.keys}
+        columns |= {_FEATURE.format(name): column for name, column in self.features.items()}
+        rows = ", ".join(f"{quoted(column)} as {quoted(name)}" for name, column in columns.items())
+        happened, created = (f"{quoted(name)}::timestamptz" for name in (self.happened, self.created or self.happened))
+        known = f"greatest({happened}, {created})" if hide_late else happened
         # a row that lacks a time of which its place depends has none; `greatest` would pass over it
-        rows = rows.drop_null([_HAPPENED, _CREATED] if hide_late else [_HAPPENED])
-        order = {
-            "group_by": [_KEY.format(column) for column in self.keys],
-            "order_by": [_KNOWN, _HAPPENED, ibis.asc(_CREATED, nulls_first=True)],
-        }
-        newest = rows[_HAPPENED].max().over(ibis.cumulative_window(**order))
-        known_next = rows[_KNOWN].lead().over(ibis.window(**order))
-        return rows.filter(rows[_HAPPENED] == newest, ~known_next.identical_to(rows[_KNOWN]))
+        kept = [f"{happened} is not null"] + [f"{created} is not null"] * hide_late
+        if self.keys:
+            equal = (f"{entity_rows}.{quoted(there)} = history.{quoted(here)}" for here, there in self.keys.items())
+            kept.append(f"exists (from {entity_rows} where {' and '.join(equal)})")
+        keys = f"partition by {quoted(*map(_KEY.format, self.keys))} " if self.keys else ""
+        order = f"{keys}order by {_KNOWN}, {_HAPPENED}, {_CREATED} nulls first"
+        return f"""
+            from (
+                select {rows}, {happened} as {_HAPPENED}, {created} as {_CREATED}, {known} as {_KNOWN}
+                from {self.rows} as history where {" and ".join(kept)})
+            qualify {_HAPPENED} = max({_HAPPENED}) over ({order} rows unbounded preceding)
+                and lead({_KNOWN}) over ({order}) is distinct from {_KNOWN}"""  # noqa: S608  names are quoted
 
 
-def join_what_was_known(entity_rows: Any, moment: str, histories: Iterable[History], hide_late: bool) -> Any:
-    """The entity rows, in any order, with the features of every history as they stood at each row's moment.
+def join_what_was_known(entity_rows: str, moment: str, histories: Iterable[History], hide_late: bool) -> str:
+    """SQL for the entity rows, in any order, with the features of every history as they stood at each row's moment.
 
     Rows without history, without a key or with one that outlived its time have nulls.
 
     Args:
-        entity_rows: an ibis table.
+        entity_rows: a table's name.
         moment: its column with the time that is asked about.
         histories: one of each view.
         hide_late: leave out rows created after the moment, though what they tell of happened before.
     """
-    answer = entity_rows
-    for history in histories:
-        rows = history.as_it_became_known(entity_rows, hide_late)
-        keys = [answer[there] == rows[_KEY.format(here)] for here, there in history.keys.items()]
-        joined = answer.asof_join(rows, answer[moment] >= rows[_KNOWN], keys)
-        features = {name: joined[_FEATURE.format(name)] for name in history.features}
+    now = f"{entity_rows}.{quoted(moment)}::timestamptz"  # nanoseconds do not compare with microseconds
+    columns, joins = [f"{entity_rows}.*"], ""
+    for number, history in enumerate(histories):
+        one = f"history_{number}"
+        place = [f"{now} >= {one}.{_KNOWN}"]
+        place += [
+            f"{entity_rows}.{quoted(there)} = {one}.{quoted(_KEY.format(here))}" for here, there in history.keys.items()
+        ]
+        joins += (
+            f" asof left join ({history.as_it_became_known(entity_rows, hide_late)}) {one} on {' and '.join(place)}"
+        )
+        features = {name: f"{one}.{quoted(_FEATURE.format(name))}" for name in history.features}
         if history.lives:
-            lives = joined[_HAPPENED] + ibis.literal(history.lives) >= joined[moment]
-            features = {name: lives.ifelse(column, ibis.null(column.type())) for name, column in features.items()}
-        answer = joined.select(*answer.columns, *(column.name(name) for name, column in features.items()))
-    return answer
+            alive = f"{one}.{_HAPPENED} + to_microseconds({history.lives // timedelta(microseconds=1)}) >= {now}"
+            features = {name: f"case when {alive} then {column} end" for name, column in features.items()}
+        columns += [f"{column} as {quoted(name)}" for name, column in features.items()]
+    return f"select {', '.join(columns)} from {entity_rows}{joins}"  # noqa: S608  names are quoted

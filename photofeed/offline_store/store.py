@@ -7,25 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import ibis
+import duckdb
 import pandas as pd
 import pyarrow as pa
 from feast import Entity, FeatureView, RepoConfig
 from feast.data_source import DataSource
-from feast.infra.offline_stores.ibis import (
-    IbisRetrievalJob,
-    pull_all_from_table_or_query_ibis,
-    pull_latest_from_table_or_query_ibis,
-)
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
-from ibis.backends.duckdb import Backend  # a quarter of a second, which ibis would take at the first join
 from pydantic import StrictStr
 
-from photofeed.errors import PermanentError
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.columns import conform, history_schema, names_and_types
 from photofeed.offline_store.contracts import feature_contract
@@ -33,8 +26,11 @@ from photofeed.offline_store.lake import TRANSFERS, Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
 from photofeed.offline_store.point_in_time import History, join_what_was_known
 from photofeed.offline_store.quarantine import admit
+from photofeed.offline_store.retrieval import DuckDBRetrievalJob, newest, rows_between
 from photofeed.offline_store.spilling import spilling
 from photofeed.settings import DUCKDB_MEMORY_MB, Settings
+
+_ASKED = "asked"
 
 
 class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # feast has no types
@@ -93,32 +89,25 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         hours, lake = hours_before(entity_df, feature_views), lake_of(config)
         # a listing and a schema from object storage each: of all views at once
         with ThreadPoolExecutor(TRANSFERS) as lookers:
-            files = list(lookers.map(lambda view: _files(lake, view.batch_source, hours), feature_views))
-        duckdb = _connect(config)
-        histories = [
-            History.of(view, _table(duckdb, found), feature_refs, full_feature_names)
-            for view, found in zip(feature_views, files, strict=True)
-        ]
+            looked = lookers.map(lambda view: _parts(lake, view.batch_source, hours), feature_views)
+            connection = _connect(config)  # meanwhile
+            connection.register(_ASKED, pa.Table.from_pandas(entity_df, preserve_index=False))
+            histories = [
+                History.of(view, rows, feature_refs, full_feature_names)
+                for view, rows in zip(feature_views, looked, strict=True)
+            ]
         hide_late = filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp
-        answer = join_what_was_known(ibis.memtable(entity_df), moment, histories, hide_late)
-        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
-        for view in on_demand:
-            if view.mode == "substrait":
-                answer = view.transform_ibis(answer, full_feature_names)
-        return IbisRetrievalJob(
-            answer,
-            [view for view in on_demand if view.mode != "substrait"],
+        return DuckDBRetrievalJob(
+            connection,
+            join_what_was_known(_ASKED, moment, histories, hide_late),
+            OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
             full_feature_names,
-            metadata=RetrievalMetadata(
+            RetrievalMetadata(
                 features=feature_refs,
                 keys=[column for column in entity_df.columns if column != moment],
                 min_event_timestamp=moments.min().to_pydatetime(),
                 max_event_timestamp=moments.max().to_pydatetime(),
             ),
-            data_source_writer=_refuse_to_persist,
-            staging_location=None,
-            staging_location_endpoint_override=None,
-            repo_path=str(config.repo_path),
         )
 
     @staticmethod
@@ -133,18 +122,10 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         end_date: datetime,
     ) -> RetrievalJob:
         """The newest row of each entity within a time range: what `feast materialize` writes online."""
-        return pull_latest_from_table_or_query_ibis(
-            config=config,
-            data_source=data_source,
-            join_key_columns=join_key_columns,
-            feature_name_columns=feature_name_columns,
-            timestamp_field=timestamp_field,
-            created_timestamp_column=created_timestamp_column,
-            start_date=start_date,
-            end_date=end_date,
-            data_source_reader=_reader(config, Hours(start_date, end_date)),
-            data_source_writer=_refuse_to_persist,
-        )
+        moments = [name for name in (timestamp_field, created_timestamp_column) if name]
+        columns = [*join_key_columns, *feature_name_columns, *moments]
+        rows = _rows(config, data_source, columns, timestamp_field, Hours(start_date, end_date))
+        return DuckDBRetrievalJob(_connect(config), newest(rows, join_key_columns, moments))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -158,18 +139,10 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Every row within a time range."""
-        return pull_all_from_table_or_query_ibis(
-            config=config,
-            data_source=data_source,
-            join_key_columns=join_key_columns,
-            feature_name_columns=feature_name_columns,
-            timestamp_field=timestamp_field,
-            created_timestamp_column=created_timestamp_column,
-            start_date=start_date,
-            end_date=end_date,
-            data_source_reader=_reader(config, Hours(start_date, end_date)),
-            data_source_writer=_refuse_to_persist,
-        )
+        moments = [name for name in (timestamp_field, created_timestamp_column) if name]
+        columns = [*join_key_columns, *feature_name_columns, *moments]
+        rows = _rows(config, data_source, columns, timestamp_field, Hours(start_date, end_date))
+        return DuckDBRetrievalJob(_connect(config), rows)
 
     @staticmethod
     def offline_write_batch(
@@ -232,29 +205,25 @@ def hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
     return Hours(first, moments.max().to_pydatetime())
 
 
-def _reader(config: RepoConfig, hours: Hours) -> Callable[[DataSource, str], Any]:
-    duckdb = _connect(config)
-    return lambda data_source, _repo_path: _table(duckdb, _files(lake_of(config), data_source, hours))
+def _connect(config: RepoConfig) -> duckdb.DuckDBPyConnection:
+    """DuckDB for one answer; it is closed when its job is forgotten."""
+    store = config.offline_store
+    connection = duckdb.connect(config=spilling(store.cache_dir, store.memory_mb))
+    return connection.execute("set TimeZone = 'UTC'")
 
 
-def _connect(config: RepoConfig) -> Any:
-    """DuckDB by ibis, for one answer: what ibis lends a connection, as entity rows, it never takes back."""
-    return Backend().connect(**spilling(config.offline_store.cache_dir, config.offline_store.memory_mb))
+def _rows(config: RepoConfig, data_source: DataSource, columns: list[str], happened: str, hours: Hours) -> str:
+    """SQL for a source's rows of a time range."""
+    return rows_between(_parts(lake_of(config), data_source, hours), columns, happened, hours.first, hours.last)
 
 
-def _files(lake: Lake, data_source: DataSource, hours: Hours) -> list[str]:
-    """Local copies of a source's columns and parts."""
+def _parts(lake: Lake, data_source: DataSource, hours: Hours) -> str:
+    """What SQL selects from to read a source: local copies of its columns and parts."""
     folder = LakeFolder.from_uri(data_source.path)
-    return [str(path) for path in (lake.mirror_schema(folder), *lake.mirror(folder, hours))]
-
-
-def _table(duckdb: Any, files: list[str]) -> Any:
+    files = (lake.mirror_schema(folder), *lake.mirror(folder, hours))
+    paths = ", ".join("'{}'".format(str(file).replace("'", "''")) for file in files)
     # no columns from folder names: `day` and `hour` may well be features
-    return duckdb.read_parquet(files, union_by_name=True, hive_partitioning=False)
-
-
-def _refuse_to_persist(*_: Any) -> None:
-    raise PermanentError("saved datasets are not kept in the lake: write the job's to_arrow() where you want it")
+    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
 
 
 def lake_of(config: RepoConfig) -> Lake:

@@ -9,15 +9,12 @@ import pytest
 import redis
 from feast.data_source import PushMode
 
-from photofeed.errors import NotFoundError
+from photofeed.errors import NotFoundError, PermanentError
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.quarantine import quarantined
 from photofeed.offline_store.rebuild import rebuild_online
 from photofeed.offline_store.store import LakeOfflineStore, lake_of
 from photofeed.online_store.keys import scan_pattern
-
-# ibis asks DuckDB by a name that DuckDB gave up
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Features = Any  # tests/integration/offline_store/conftest.py
@@ -119,6 +116,14 @@ def test_times_in_any_zone_or_none_mean_the_same_moment(features: Features) -> N
         asked = pd.DataFrame({"post_id": [1, 2], "event_timestamp": [asked_at] * 2})
         answer = features.store.get_historical_features(asked, ["post_stats:likes"]).to_df().sort_values("post_id")
         assert [None if pd.isna(value) else value for value in answer["likes"]] == expected
+
+
+def test_a_join_says_its_query_and_writes_nothing_into_the_lake(features: Features) -> None:
+    asked = pd.DataFrame({"post_id": [1], "event_timestamp": [NOON]})
+    job = features.store.get_historical_features(asked, ["post_stats:likes"])
+    assert "asof left join" in job.to_sql()
+    with pytest.raises(PermanentError, match="not kept in the lake"):
+        job.persist(features.store.get_feature_view("post_stats").batch_source)
 
 
 def test_nothing_was_pushed_yet_and_training_rows_are_kept_without_values(features: Features) -> None:

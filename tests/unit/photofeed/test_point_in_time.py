@@ -3,17 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import ibis
+import duckdb
 import numpy as np
 import pandas as pd
-import pytest
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photofeed.offline_store.point_in_time import History, join_what_was_known
-
-# ibis asks DuckDB by a name that DuckDB gave up
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIVES = timedelta(minutes=6)
@@ -35,12 +32,20 @@ def frame(rows: list[Any], *columns: str) -> pd.DataFrame:
     return table
 
 
+def answer(query: str, **tables: pd.DataFrame) -> pa.Table:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for name, table in tables.items():
+            connection.register(name, table)
+        return connection.sql(query).to_arrow_table()
+
+
 def join(asked: pd.DataFrame, rows: pd.DataFrame, lives: timedelta | None, hide_late: bool = True) -> list[int | None]:
     """The value that each of the rows asked for sees, in their order."""
     keys = {column: f"of_{column}" for column in ("user", "post") if column in rows}
-    history = History(ibis.memtable(rows), "at", "born", keys, {"seen": "value"}, lives)
-    answer = join_what_was_known(ibis.memtable(asked.rename_axis("row").reset_index()), "at", [history], hide_late)
-    found = answer.to_pyarrow().sort_by("row")
+    history = History("rows", "at", "born", keys, {"seen": "value"}, lives)
+    query = join_what_was_known("asked", "at", [history], hide_late)
+    found = answer(query, asked=asked.rename_axis("row").reset_index(), rows=rows).sort_by("row")
     assert found.column_names == ["row", *asked.columns, "seen"]
     assert found["row"].to_pylist() == list(range(len(asked)))
     values: list[int | None] = found["seen"].to_pylist()
@@ -123,10 +128,11 @@ def test_views_are_joined_beside_each_other_and_columns_of_one_name_stay_apart()
     rows = frame([(1, at(1), at(1), 7)], "user", "at", "born", "value")
     keys = {"user": "of_user"}
     histories = [
-        History(ibis.memtable(rows), "at", "born", keys, {"first__value": "value"}),
-        History(ibis.memtable(rows), "at", None, keys, {"second__value": "value"}, timedelta(minutes=2)),
+        History("rows", "at", "born", keys, {"first__value": "value"}),
+        History("rows", "at", None, keys, {"second__value": "value"}, timedelta(minutes=2)),
     ]
-    found = join_what_was_known(ibis.memtable(asked), "at", histories, hide_late=True).to_pyarrow().sort_by("of_user")
+    query = join_what_was_known("asked", "at", histories, hide_late=True)
+    found = answer(query, asked=asked, rows=rows).sort_by("of_user")
     assert found.drop_columns(["at"]).to_pylist() == [
         {"of_user": 1, "known": "a", "first__value": 7, "second__value": None},
         {"of_user": 2, "known": "b", "first__value": None, "second__value": None},
