@@ -28,7 +28,7 @@ def main() -> None:
         typer.echo(f"photofeed: {error}", err=True)
         sys.exit(1)
     except Exception as error:
-        reason = _unreachable(error)
+        reason = _beyond_us(error)
         if reason is None:
             raise
         typer.echo(f"photofeed: {reason}", err=True)
@@ -47,8 +47,10 @@ def add_service(root: typer.Typer, service: typer.Typer) -> None:
             there.registered_commands.extend(group.typer_instance.registered_commands)
 
 
-def _unreachable(error: Exception) -> str | None:
-    """A sentence for systems that do not answer; None for anything that is a fault of ours."""
+def _beyond_us(error: Exception) -> str | None:
+    """A sentence for systems that do not answer and files that cannot be had; None for a fault of ours."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     module = type(error).__module__.partition(".")[0]
     systems = {
         "psycopg": "PostgreSQL",

@@ -63,6 +63,8 @@ def preview(settings: Settings, handle: str, models: Sequence[str], shown: int =
         InvalidError: a model reads features that the API does not compute, or there are none to rank by.
         RetryableError: the API, MLflow or object storage does not answer.
     """
+    if not models:
+        raise InvalidError("say which models are to rank: --models champion,5")
     with database.connect(settings) as connection:
         person = connection.execute("select id from users where handle = %s", (handle.lower(),)).fetchone()
     if person is None:

@@ -1,6 +1,7 @@
 """The command line as a user meets it: fast help, one-line errors, exit codes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_without_a_stack_a_command_says_so_in_one_line(tmp_path: Path, arguments
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("photofeed: "), done.stderr
+
+
+def test_a_file_that_cannot_be_had_is_named_in_one_line(tmp_path: Path) -> None:
+    repo = shutil.copytree(Path("feature_repo"), tmp_path / "repo", ignore=shutil.ignore_patterns("served"))
+    promises = repo / "served"
+    promises.touch()
+    done = _run(tmp_path, "features", "check", "--write", PHOTOFEED_FEATURE_REPO=str(repo))
+    assert (done.returncode, done.stderr) == (1, f"photofeed: {promises}: File exists\n")
+
+
+def test_a_preview_asks_which_models(tmp_path: Path) -> None:
+    done = _run(tmp_path, "preview", "--user", "anybody", "--models", " , ")
+    assert (done.returncode, done.stderr) == (1, "photofeed: say which models are to rank: --models champion,5\n")
 
 
 @pytest.mark.parametrize(
