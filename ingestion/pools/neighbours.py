@@ -1,4 +1,4 @@
-"""Neighbours of posts: liked by the people who liked this one, found among factors of who liked and saved what."""
+"""Neighbours of posts: what they take to who took to this one, by factors of who liked, saved and commented."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.pools.engagement_weights import COMMENT, LIKE, SAVE
 from ingestion.pools.public_posts import members_of
 from photofeed.database import Database
 from photofeed.explore_pools import join_members, neighbours_key
 
 LIKED_FOR = timedelta(days=60)
 MOST_PAIRS = 5_000_000
-FEWEST_LIKES = 2  # of a post that has neighbours: one like says who, not what like
+FEWEST_PEOPLE = 2  # who took to a post that has neighbours: one says who, not what like
 NEIGHBOURS = 20
 FACTORS, ITERATIONS, REGULARIZATION = 32, 10, 0.05
 
 _PAIRS = """
 select user_id, post_id, sum(weight)::real as weight from (
-    select user_id, post_id, 1 as weight from likes where created_at > %(since)s
-    union all select user_id, post_id, 2 from saves where created_at > %(since)s) taken
+    select user_id, post_id, %(like)s::real as weight from likes where created_at > %(since)s
+    union all select user_id, post_id, %(save)s from saves where created_at > %(since)s
+    union all select distinct user_id, post_id, %(comment)s::real from comments where created_at > %(since)s) taken
 group by 1, 2 order by post_id desc limit %(limit)s
 """
 
@@ -35,12 +37,12 @@ class Neighbours:
     every_seconds: float = 60.0
 
     def build(self, now: datetime) -> Mapping[str, bytes]:
-        """One pool a post that at least FEWEST_LIKES people took to."""
+        """One pool a post that at least FEWEST_PEOPLE took to."""
         users, posts, weights = self._pairs(now)
         distinct, row, counts = np.unique(posts, return_inverse=True, return_counts=True)
-        enough = counts[row] >= FEWEST_LIKES
+        enough = counts[row] >= FEWEST_PEOPLE
         users, posts, weights = users[enough], posts[enough], weights[enough]
-        if len(distinct[counts >= FEWEST_LIKES]) < 2:  # noqa: PLR2004  one post has no neighbour
+        if len(distinct[counts >= FEWEST_PEOPLE]) < 2:  # noqa: PLR2004  one post has no neighbour
             return {}
         ids, factors = post_factors(users, posts, weights)
         near = nearest(factors, NEIGHBOURS)
@@ -53,8 +55,10 @@ class Neighbours:
         }
 
     def _pairs(self, now: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """People, the posts they took to, and how much."""
+        arguments = {"since": now - LIKED_FOR, "limit": MOST_PAIRS, "like": LIKE, "comment": COMMENT, "save": SAVE}
         with self.database.connection() as connection:
-            rows = connection.execute(_PAIRS, {"since": now - LIKED_FOR, "limit": MOST_PAIRS}).fetchall()
+            rows = connection.execute(_PAIRS, arguments).fetchall()
         return (
             np.array([row["user_id"] for row in rows], np.int64),
             np.array([row["post_id"] for row in rows], np.int64),

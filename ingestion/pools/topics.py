@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from ingestion.pools.engagement_weights import COMMENT, LIKE, SAVE
 from ingestion.pools.public_posts import PUBLIC_POSTS, member_of
 from photofeed.database import Database
 from photofeed.explore_pools import join_members, topic_key
@@ -12,10 +13,11 @@ from photofeed.explore_pools import join_members, topic_key
 LATEST_FOR = timedelta(days=14)
 LENGTH = 50
 
+_POPULARITY = f"{LIKE} * p.like_count + {COMMENT} * p.comment_count + {SAVE} * p.save_count"
 _BEST = f"""
 select * from (
     select latest.*, row_number() over (partition by topic_id order by popularity desc, id desc) as place
-    from ({PUBLIC_POSTS.replace("select", "select p.like_count + 2 * p.save_count + p.comment_count as popularity,")}
+    from ({PUBLIC_POSTS.replace("select", f"select {_POPULARITY} as popularity,")}
           and p.topic <> '' and p.posted_at > %(since)s) latest) ranked
 where place <= %(limit)s order by topic_id, place
 """  # noqa: S608  constants

@@ -83,6 +83,22 @@ def test_liking_brings_what_others_who_liked_it_like(app: "App", pools: PoolsWor
     assert "neighbours" in pools_of.values()
 
 
+def test_what_the_same_people_comment_on_are_neighbours_too(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    author, *fans = world.people(9)
+    one, other, apart = world.posts([author] * 3)
+    said = [(fan, post) for fan in fans[:4] for post in (one, other, one)] + [(fan, apart) for fan in fans[4:]]
+    with database.connect(app.settings) as connection:
+        for fan, post in said:
+            connection.execute(
+                "insert into comments (id, post_id, user_id, body, created_at) values (%s, %s, %s, 'ah', now())",
+                (uuid.uuid4().int >> 65, post.post_id, fan),
+            )
+    pools.build(datetime.now(UTC))
+    assert _posts_in(pools, neighbours_key(one.post_id))[0] == other.post_id
+    assert _posts_in(pools, neighbours_key(other.post_id))[0] == one.post_id
+
+
 def test_a_private_post_stands_in_no_pool(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     author, *fans = world.people(6)
