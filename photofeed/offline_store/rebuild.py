@@ -1,6 +1,7 @@
 """Every online feature restored from its history in the lake."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -16,13 +17,14 @@ from photofeed.timelines import RedisClient, features_term_key
 
 log = structlog.get_logger(__name__)
 
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE, _KEYS_AT_ONCE = 50_000, 1_000
 
 
 def rebuild_online(store: FeatureStore, lake: Lake, client: RedisClient) -> dict[str, int]:
     """Write the newest row of each entity of every view; returns how many entities each view has.
 
-    Rows that are online already stay where they are as new or newer, so it may be repeated, and interrupted.
+    Rows that are online already stay where they are as new or newer, so it may be repeated, and interrupted. Rows under
+    keys of the layout before are removed.
 
     Raises:
         NotFoundError: a view's source was never declared.
@@ -30,8 +32,9 @@ def rebuild_online(store: FeatureStore, lake: Lake, client: RedisClient) -> dict
         redis.RedisError: Redis cannot be reached.
     """
     rebuilt = {view.name: _rebuild(store, lake, client, view) for view in store.list_feature_views()}
+    swept = _sweep(client, store.project, list(rebuilt))
     client.set(features_term_key(), 0, nx=True)
-    log.info("online features rebuilt", **rebuilt)
+    log.info("online features rebuilt", unreadable_rows_removed=swept, **rebuilt)
     return rebuilt
 
 
@@ -64,6 +67,15 @@ def _rebuild(store: FeatureStore, lake: Lake, client: RedisClient, view: Feature
         pipeline.execute()
         count += len(table)
     return count
+
+
+def _sweep(client: RedisClient, project: str, views: Sequence[str]) -> int:
+    """Remove the rows whose keys spell project and view, as they did before tags (ADR 26): nobody finds them."""
+    spelt, swept = tuple(f"{project}:{view}:".encode() for view in views), 0
+    former = (key for key in client.scan_iter(f"{project}:*", count=_KEYS_AT_ONCE) if key.startswith(spelt))
+    while keys := list(islice(former, _KEYS_AT_ONCE)):
+        swept += client.unlink(*keys)
+    return swept
 
 
 def _newest(lake: Lake, view: FeatureView) -> Iterator[pa.Table]:

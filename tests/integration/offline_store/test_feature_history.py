@@ -167,8 +167,13 @@ def test_online_features_are_rebuilt_from_history_to_the_bit(features: Features)
         before = online()
         assert len(before) > 50
         client.delete(*before)
+        unreadable = [f"{store.project}:pair_stats:".encode() + bytes([n] * 16) for n in range(5)]
+        others = [f"{store.project}:locks", f"{store.project}s:pair_stats:"]
+        client.mset(dict.fromkeys([*unreadable, *others], b"x"))
         assert rebuild_online(store, lake, client) == {"pair_stats": len(before) - 2, "post_stats": 2}
         assert online() == before
+        assert client.exists(*unreadable) == 0
+        assert client.delete(*others) == 2
         newer = pairs.tail(1).assign(event_timestamp=NOON + timedelta(days=1), affinity=7.0)
         store.push("pair_stats", newer.reset_index(drop=True), to=PushMode.ONLINE)
         present = online()
