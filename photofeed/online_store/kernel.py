@@ -12,9 +12,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from photofeed.online_store.codec import MISSING
+from photofeed.online_store.raw_memory import copy_bytes, load_big_endian
 
 _MISSING_REPLY = np.frombuffer(b"$-1\r\n", np.uint8)
-_ID_BYTES, _MOMENT_BYTES = 8, 8
+_ID_BYTES = 8
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplier for 64 bits: 2^64 by the golden ratio
 _MOMENT_SIGN = np.uint64(1 << 63)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -47,7 +48,7 @@ def write_keys(
     """Write the keys of distinct entities one after the other, in the order in which they are first met.
 
     Args:
-        ids: (n, join keys) of the entities.
+        ids: (n, join keys) of the entities, C-contiguous, little-endian.
         form: one argument, with room for ids.
         ids_at: where in it.
         arguments: written to; has room for n forms.
@@ -62,22 +63,18 @@ def write_keys(
     shift, last = np.uint64(64 - bits), (1 << bits) - 1
     table = np.full(1 << bits, MISSING)
     first = np.empty(len(ids), np.int64)
-    count = 0
+    count, ids_bytes = 0, ids.shape[1] * _ID_BYTES
     for entity in range(len(ids)):
         mixed = np.uint64(0)
         for key in range(ids.shape[1]):
             mixed = (mixed ^ np.uint64(ids[entity, key])) * _MIX
         slot = np.int64(mixed >> shift)
-        while table[slot] != MISSING and not _equal(ids[first[table[slot]]], ids[entity]):
+        while table[slot] != MISSING and not _same(ids, first[table[slot]], entity):
             slot = (slot + 1) & last
         if table[slot] == MISSING:
             table[slot], first[count] = count, entity
-            argument = arguments[count * len(form) :]
-            _copy(form, argument, len(form))
-            for key in range(ids.shape[1]):
-                id_, place = np.uint64(ids[entity, key]), argument[ids_at + _ID_BYTES * key :]
-                for byte in range(_ID_BYTES):
-                    place[byte] = np.uint8(id_ >> np.uint64(8 * byte))
+            copy_bytes(arguments, count * len(form), form, 0, len(form))
+            copy_bytes(arguments, count * len(form) + ids_at, ids, entity * ids_bytes, ids_bytes)
             count += 1
         which[entity] = table[slot]
     return count
@@ -146,35 +143,34 @@ def gather_rows(
     width, event_at, nulls_at = len(default), layout[0, 0], layout[0, 1]
     null_bytes = (len(layout) - 1 + 7) // 8
     for row in range(len(which)):
-        place, target = places[which[row]], values[row * width :]
+        place, target = places[which[row]], row * width
         found[row] = place != MISSING
         if place == MISSING:
             event_us[row] = 0
-            _copy(default, target, width)
+            copy_bytes(values, target, default, 0, width)
             continue
-        event, nulls = stored[place + event_at :], stored[place + nulls_at :]
-        moment = np.uint64(0)
-        for byte in range(_MOMENT_BYTES):
-            moment = moment << np.uint64(8) | np.uint64(event[byte])
-        event_us[row] = np.int64(moment ^ _MOMENT_SIGN)
-        _copy(nulls[null_bytes:], target, width)
+        event_us[row] = np.int64(load_big_endian(stored, place + event_at) ^ _MOMENT_SIGN)
+        nulls = stored[place + nulls_at :]
+        copy_bytes(values, target, stored, place + nulls_at + null_bytes, width)
         for group in range(null_bytes):
             if nulls[group]:
                 for field in range(8 * group, min(8 * group + 8, len(layout) - 1)):
                     if nulls[group] >> (field - 8 * group) & 1:
                         at, size = layout[field + 1]
-                        _copy(default[at:], target[at:], size)
-
-
-@_compiled
-def _copy(source: NDArray[np.uint8], target: NDArray[np.uint8], count: int) -> None:
-    for byte in range(count):
-        target[byte] = source[byte]
+                        copy_bytes(values, target + at, default, at, size)
 
 
 @_compiled
 def _equal(one: Any, other: Any) -> bool:
     for place in range(len(one)):  # noqa: SIM110  numba compiles no generators
         if one[place] != other[place]:
+            return False
+    return True
+
+
+@_compiled
+def _same(ids: NDArray[np.int64], one: int, other: int) -> bool:
+    for key in range(ids.shape[1]):  # noqa: SIM110  numba compiles no generators
+        if ids[one, key] != ids[other, key]:
             return False
     return True

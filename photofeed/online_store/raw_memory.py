@@ -1,0 +1,41 @@
+"""Bytes moved between arrays in compiled code, a stretch at a time.
+
+A loop over bytes stays one: the compiler cannot know that two arrays do not overlap. Nothing here checks bounds.
+"""
+
+from typing import Any
+
+import numba.types
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_BYTE, _WORD = ir.IntType(8), ir.IntType(64)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_bytes(_: Any, target: Any, target_at: Any, source: Any, source_at: Any, count: Any) -> Any:
+    """Copy `count` bytes from byte `source_at` of one contiguous array to byte `target_at` of another."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        places = [_address(context, builder, signature.args[n], arguments[n], arguments[n + 1]) for n in (0, 2)]
+        cgutils.raw_memcpy(builder, *places, arguments[4], 1)
+        return context.get_dummy_value()
+
+    return numba.types.void(target, target_at, source, source_at, count), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_big_endian(_: Any, source: Any, at: Any) -> Any:
+    """The 8 bytes from byte `at` of a contiguous array as an unsigned number, the first the highest."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.bitcast(_address(context, builder, signature.args[0], *arguments), _WORD.as_pointer())
+        return builder.bswap(builder.load(place, align=1))
+
+    return numba.types.uint64(source, at), generate
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.gep(builder.bitcast(data, _BYTE.as_pointer()), [at])
