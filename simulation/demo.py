@@ -42,7 +42,7 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
         journal = Journal(state_dir / JOURNAL_FILE, seed=SEED, scale=DEMO, now=datetime.now(UTC))
         living = bring_to_life(running, journal, photos, stages, Patience())
         for failure in () if living.seeded is None else living.seeded.failures:
-            console.print(f"not in the feed: {failure}", style="yellow", highlight=False)
+            console.print(f"not in the feed: {failure}", style="yellow", highlight=False, markup=False)
         console.print(summary(_look(running, living.world, stages)), highlight=False)
         show_feed(running, living.world, console)
         show_addresses(running, console)

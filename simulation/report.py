@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from simulation.replies import Feed, FeedItem
 
@@ -12,7 +14,7 @@ _CAPTION_CHARACTERS = 46
 def feed_table(name: str, feed: Feed, now: datetime) -> Table:
     """The feed as people would compare it: who, what, how old, from where, and why it stands where it stands."""
     ranked_by = f"model {feed.model_version}" if feed.model_version else feed.ranking
-    table = Table(title=f"The feed of {name}, ranked by {ranked_by}", title_justify="left")
+    table = Table(title=escape(f"The feed of {name}, ranked by {ranked_by}"), title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("author", no_wrap=True)
     table.add_column("caption")
@@ -21,7 +23,7 @@ def feed_table(name: str, feed: Feed, now: datetime) -> Table:
     table.add_column("score", justify="right")
     table.add_column("why")
     for number, item in enumerate(feed.items, start=1):
-        table.add_row(str(number), *_cells(item, now))
+        table.add_row(str(number), *map(Text, _cells(item, now)))  # words, whatever brackets are in them
     return table
 
 

@@ -219,6 +219,8 @@ def _trainer(dask: str) -> "AbstractContextManager[Trainer]":
 def _promote(
     settings: "Settings", version: str, force: str, *, now: datetime | None = None, report: Path | None = None
 ) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
     from training.errors import RefusedError  # noqa: PLC0415
     from training.gate_report import as_markdown  # noqa: PLC0415
     from training.promote import promote  # noqa: PLC0415
@@ -231,5 +233,5 @@ def _promote(
     if not promotion.moved:
         champion = f"version {promotion.former}" if promotion.former else "nobody"
         raise RefusedError(f"version {promotion.version} failed its gates; the champion is still {champion}")
-    forced = "" if promotion.passed else f", forced: {promotion.forced}"
+    forced = "" if promotion.passed else f", forced: {escape(str(promotion.forced))}"
     show(f"{settings.model_name}: champion is version [bold]{promotion.version}[/]{forced}")

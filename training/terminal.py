@@ -1,11 +1,13 @@
 """Trainings and promotions as people see them in a terminal: progress bars and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from photofeed.model_history import Move
 from training.evaluate import MODEL, Evaluation
@@ -68,12 +70,11 @@ TABLE_METRICS = ("ndcg_5", "ndcg_10", "ndcg_30", "map", "auc", "log_loss", "cove
 
 
 def evaluation_table(evaluation: Evaluation, title: str = "The test part") -> Table:
-    """A row for each ranker, a column for each metric, and how far the model is ahead of it."""
-    table = Table("ranker", *TABLE_METRICS, "model ahead, NDCG@10", title=title)
-    for ranker, values in evaluation.rankers.items():
-        ahead = "" if ranker == MODEL else _bounds(evaluation.difference(ranker, "ndcg_10"))
-        table.add_row(ranker, *(f"{values[metric]:.4f}" for metric in TABLE_METRICS), ahead)
-    return table
+    """A column for each ranker, a row for each metric, and how far the model is ahead of it."""
+    rankers = evaluation.rankers
+    rows = [[metric, *(f"{values[metric]:.4f}" for values in rankers.values())] for metric in TABLE_METRICS]
+    ahead = ["" if one == MODEL else _bounds(evaluation.difference(one, "ndcg_10")) for one in rankers]
+    return _table(title, ["", *rankers], [*rows, ["model ahead, NDCG@10", *ahead]])
 
 
 def explore_line(values: Mapping[str, PolicyValue] | None) -> str:
@@ -94,17 +95,15 @@ def _bounds(difference: Interval) -> str:
 
 def gates_table(promotion: Promotion) -> Table:
     """A row for each gate."""
-    table = Table("gate", "", "found", title=f"Gates of version {promotion.version}")
-    for finding in promotion.findings:
-        table.add_row(finding.gate, "[green]passed[/]" if finding.passed else "[red]failed[/]", finding.detail)
-    return table
+    passed, failed = Text("passed", "green"), Text("failed", "red")
+    rows = [(one.gate, passed if one.passed else failed, one.detail) for one in promotion.findings]
+    return _table(f"Gates of version {promotion.version}", ["gate", "", "found"], rows)
 
 
 def versions_table(name: str, versions: list[RegisteredVersion]) -> Table:
     """A row for each registered version of the model `name`."""
-    table = Table("version", "aliases", "registered", "NDCG@10", "gates", "features", "run", title=name)
-    for version in versions:
-        table.add_row(
+    rows = [
+        (
             version.version,
             ", ".join(version.aliases),
             f"{version.registered_at:%Y-%m-%d %H:%M}",
@@ -113,29 +112,48 @@ def versions_table(name: str, versions: list[RegisteredVersion]) -> Table:
             version.feature_service,
             version.run_id,
         )
-    return table
+        for version in versions
+    ]
+    return _table(name, ["version", "aliases", "registered", "NDCG@10", "gates", "features", "run"], rows)
 
 
 def history_table(name: str, moves: list[Move]) -> Table:
     """A row for each move of an alias of the model `name`."""
-    table = Table("when", "alias", "version", "instead of", "who", "why", title=f"Who moved {name}")
-    for move in moves:
-        moment = f"{move.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(moment, move.alias, move.version or "none", move.former or "", move.actor, move.reason)
-    return table
+    rows = [
+        (
+            f"{move.at:%Y-%m-%d %H:%M:%S}",
+            move.alias,
+            move.version or "none",
+            move.former or "",
+            move.actor,
+            move.reason,
+        )
+        for move in moves
+    ]
+    return _table(f"Who moved {name}", ["when", "alias", "version", "instead of", "who", "why"], rows)
 
 
 def experiment_table(report: ExperimentReport) -> Table:
     """A row for each arm."""
     cuped = f"CUPED takes out {report.variance_removed:.0%} of the variance"
-    table = Table(
-        "arm", "people", "slates", "engagement per slate", "lift", "lift, CUPED", "relative", title=report.experiment
-    )
+    headers = ["arm", "people", "slates", "engagement per slate", "lift", "lift, CUPED", "relative"]
+    rows = []
     for arm in report.arms:
         lifts = ("" if lift is None else interval_text(lift, signed=True) for lift in (arm.lift, arm.adjusted_lift))
         relative = "" if arm.relative_lift is None else f"{arm.relative_lift:+.1%}"
-        table.add_row(arm.arm, str(arm.people), str(arm.slates), interval_text(arm.engagement), *lifts, relative)
+        rows.append((arm.arm, str(arm.people), str(arm.slates), interval_text(arm.engagement), *lifts, relative))
+    table = _table(report.experiment, headers, rows)
     table.caption = f"{cuped}; sizes of the arms: p = {report.sample_ratio_p:.3f}"
+    return table
+
+
+def _table(title: str, headers: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """A table of which a narrow terminal cuts nothing, and whose words are words, whatever brackets are in them."""
+    table = Table(title=escape(title))
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return table
 
 

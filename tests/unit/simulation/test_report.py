@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -59,3 +60,7 @@ def test_ages_read_as_people_say_them(age: timedelta, shown: str) -> None:
 
 def test_a_feed_that_no_model_ranked_says_so() -> None:
     assert "ranked by recency" in _printed(_feed(_item("mei"), version=""))
+
+
+def test_a_caption_with_brackets_is_shown_as_it_was_written() -> None:
+    assert "[b]bold[/x] harbour" in _printed(_feed(replace(_item("mei"), caption="[b]bold[/x] harbour")))
