@@ -65,7 +65,11 @@ class CountedEvents(Protocol):
         """
 
     def pending(self) -> list[CounterRows]:
-        """Rows that were decided but not yet reported as pushed, in the order they were decided."""
+        """Rows that were decided but not yet reported as pushed, in the order they were decided.
+
+        Raises:
+            EmptiedError: Redis has lost them.
+        """
 
     def pushed(self) -> None:
         """Forget the pending rows: they are in the feature store.
@@ -125,7 +129,13 @@ class RedisCountedEvents:
 
     def pending(self) -> list[CounterRows]:
         """Rows decided but perhaps not pushed."""
-        return [rows for batch in self._redis.lrange(self._pending_key, 0, -1) for rows in _decode(batch)]
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.exists(self._term_key)
+            pipeline.lrange(self._pending_key, 0, -1)
+            in_office, batches = pipeline.execute()
+        if self._term and not in_office:
+            raise EmptiedError
+        return [rows for batch in batches for rows in _decode(batch)]
 
     def pushed(self) -> None:
         """Forget the pending rows."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -80,8 +81,8 @@ class EngagementPipeline:
                 self._count(events.part(start, start + MOST_EVENTS))
         except EmptiedError:
             # they were online when Redis was lost; this batch's messages will come again
-            self.sink.push_offline(self._gathered[:before])
-            self._gathered = []
+            self._gathered = self._gathered[:before]
+            self._flush()
             raise
         if time.monotonic() - self._gathering_since >= self.gather_seconds:
             self._flush()
@@ -107,7 +108,8 @@ class EngagementPipeline:
         if self._gathered:
             self.sink.push_offline(self._gathered)
             self._gathered = []
-            self.counted.pushed()
+            with suppress(EmptiedError):  # history has them: their messages are done, and the next batch will notice
+                self.counted.pushed()
 
     def _add_posts(self, posts: Sequence[PublishedPost]) -> None:
         if posts:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
-from ingestion.engagement.counted_events import InMemoryCountedEvents
+from ingestion.engagement.counted_events import EmptiedError, InMemoryCountedEvents
 from ingestion.engagement.feature_sink import InMemoryFeatureSink
 from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from photofeed.errors import PoisonError, RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.features.counters import counter_view
+from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef, PublishedPost
 
 NEVER = {"half_life_seconds": "inf"}
@@ -46,6 +47,30 @@ class DyingSink(InMemoryFeatureSink):
         raise Killed
 
 
+class Emptied(InMemoryCountedEvents):
+    """A memory that is lost while rows are on their way into history."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = False
+
+    def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
+        self._check()
+        super().mark(events, rows)
+
+    def pending(self) -> list[CounterRows]:
+        self._check()
+        return super().pending()
+
+    def pushed(self) -> None:
+        self.lost = True
+        self._check()
+
+    def _check(self) -> None:
+        if self.lost:
+            raise EmptiedError
+
+
 def _batch(count: int) -> Envelope:
     events = [
         EngagementEvent(f"event-{n}", Action.LIKE, 1, 9, START + timedelta(seconds=n), post_id=5, topic_id=7)
@@ -69,6 +94,35 @@ def test_a_kill_around_the_push_neither_loses_nor_doubles(after_push: bool) -> N
         _pipeline(counted, sink).handle([_batch(3)])
     _pipeline(counted, sink).handle([_batch(3)])
     assert _totals(sink) == (3, 3)
+
+
+def test_what_history_has_is_done_though_redis_is_lost_before_it_is_told_so() -> None:
+    sink = InMemoryFeatureSink()
+    pipeline = _pipeline(Emptied(), sink)
+    pipeline.handle([_batch(3)])  # the worker commits
+    assert pipeline.settled
+    history = list(sink.history)
+    assert {each.view for each in history} == {view.name for view in VIEWS}
+    with pytest.raises(EmptiedError):
+        pipeline.handle([_batch(4)])
+    assert sink.history == history
+
+
+def test_where_redis_is_lost_while_history_is_away_nothing_is_taken_for_done() -> None:
+    class Away(InMemoryFeatureSink):
+        def push_offline(self, rows: Sequence[CounterRows]) -> None:
+            raise RetryableError(f"{len(rows)} rows have nowhere to go")
+
+    counted = Emptied()
+    pipeline = _pipeline(counted, Away())
+    with pytest.raises(RetryableError, match="nowhere"):
+        pipeline.handle([_batch(3)])
+    counted.lost = True
+    with pytest.raises(EmptiedError):
+        pipeline.handle([_batch(3)])
+    with pytest.raises(EmptiedError):
+        pipeline.settle()
+    assert not pipeline.settled
 
 
 def test_a_view_that_was_changed_after_a_kill_is_counted_anew_and_the_others_go_on() -> None:
