@@ -195,11 +195,10 @@ class ModelRegistry:
             RetryableError: MLflow does not answer.
         """
         try:
-            reply = self._get("/api/2.0/mlflow/registered-models/alias", {"name": self._name, "alias": alias})
+            found = self._ask("registered-models/alias", "model_version", name=self._name, alias=alias)
         except NotFoundError:
             return None
-        version: str = orjson.loads(reply)["model_version"]["version"]
-        return version
+        return str(found["version"])
 
     def aliases(self) -> dict[str, str]:
         """Every alias and the version it stands for; none where nothing was ever registered.
@@ -208,11 +207,10 @@ class ModelRegistry:
             RetryableError: MLflow does not answer.
         """
         try:
-            reply = self._get("/api/2.0/mlflow/registered-models/get", {"name": self._name})
+            registered = self._ask("registered-models/get", "registered_model", name=self._name)
         except NotFoundError:
             return {}
-        registered = orjson.loads(reply)["registered_model"].get("aliases", ())
-        return {one["alias"]: one["version"] for one in registered}
+        return {one["alias"]: one["version"] for one in registered.get("aliases", ())}
 
     def fetch(self, alias_or_version: str, folder: Path) -> ModelBundle:
         """Download a version into a folder of its own in `folder`, unless it is there already, and check it.
@@ -225,8 +223,7 @@ class ModelRegistry:
         version = alias_or_version if alias_or_version.isdigit() else self.current_version(alias_or_version)
         if version is None:
             raise NotFoundError(f"{self._name} has no version with the alias {alias_or_version!r}")
-        reply = self._get("/api/2.0/mlflow/model-versions/get", {"name": self._name, "version": version})
-        registered = orjson.loads(reply)["model_version"]
+        registered = self._ask("model-versions/get", "model_version", name=self._name, version=version)
         run_id, source = registered.get("run_id", ""), registered.get("source", "")
         # by where its files lie, not by its number: numbers start again in another registry
         local = folder / hashlib.blake2b(f"{run_id} {source}".encode(), digest_size=16).hexdigest()
@@ -257,6 +254,14 @@ class ModelRegistry:
 
     def _artifact(self, version: str, path: str) -> bytes:
         return self._get("/model-versions/get-artifact", {"name": self._name, "version": version, "path": path})
+
+    def _ask(self, call: str, wanted: str, **query: str) -> dict[str, Any]:
+        """What a call of MLflow's API says of `wanted`."""
+        reply = self._get(f"/api/2.0/mlflow/{call}", query)
+        try:
+            return dict(orjson.loads(reply)[wanted])
+        except (ValueError, KeyError, TypeError) as error:  # a proxy's page, perhaps: it may pass
+            raise RetryableError(f"not MLflow answers at {self._client.base_url}: {reply[:80]!r}") from error
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes:
         import httpx  # noqa: PLC0415

@@ -15,7 +15,7 @@ from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelContract, ModelRegistry
 from photofeed.model_history import note_outside_moves
 from photofeed.online_store.reader import PackedReader
-from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
+from photofeed.scorer import Scorer, ScoringTables, make_scorer
 from photofeed.settings import Settings
 from serving.feed.features import FeatureReader
 from serving.feed.scorers.ladder import LoadedModel
@@ -98,11 +98,11 @@ class ModelSlot:
             self._refuse(None)
             return
         try:
-            model = held[version] if version in held else await anyio.to_thread.run_sync(self._load, version)
+            model = await self._model(version, held)
         except RetryableError as error:
             REFUSED_VERSION.set(int(version))  # the alarm for now: it is tried again
             log.warning("model not fetched yet", version=version, error=str(error))
-        except (PhotofeedError, ScorerError) as error:
+        except PhotofeedError as error:
             self._refuse(version)
             LOADS.labels("refused").inc()
             log.error("model refused; the one before it keeps ranking", version=version, error=str(error))
@@ -122,10 +122,10 @@ class ModelSlot:
         if version == self._refused_beside.get(alias) or (there and there.version == version):
             return
         try:
-            model = held[version] if version in held else await anyio.to_thread.run_sync(self._load, version)
+            model = await self._model(version, held)
         except RetryableError as error:
             log.warning("model not fetched yet", alias=alias, version=version, error=str(error))
-        except (PhotofeedError, ScorerError) as error:
+        except PhotofeedError as error:
             self._refused_beside[alias] = version
             LOADS.labels("refused").inc()
             log.error("model refused", alias=alias, version=version, error=str(error))
@@ -153,6 +153,24 @@ class ModelSlot:
             self._noted = aliases
         if noted:
             log.warning("aliases were moved outside photofeed", aliases=noted)
+
+    async def _model(self, version: str, held: dict[str, LoadedModel]) -> LoadedModel:
+        """A version that is at hand, or loaded beside the traffic.
+
+        Raises:
+            RetryableError: it cannot be had now.
+            PhotofeedError: it must not rank.
+        """
+        if version in held:
+            return held[version]
+        try:
+            return await anyio.to_thread.run_sync(self._load, version)
+        except PhotofeedError:
+            raise
+        except OSError as error:
+            raise RetryableError(f"version {version} cannot be kept here: {error}") from error
+        except Exception as error:  # whatever is in its files, aliases are to be followed on
+            raise UnfitModelError(f"version {version} cannot be loaded: {error!r}") from error
 
     def _load(self, version: str) -> LoadedModel:
         bundle = self._registry.fetch(version, self._models_folder)

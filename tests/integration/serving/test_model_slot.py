@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import httpx
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
@@ -32,6 +33,12 @@ def _other_scores(contract: ModelContract) -> ModelContract:
     assert contract.samples is not None
     rows, scores = contract.samples.arrays()
     return replace(contract, samples=ScoredSamples.of(rows, np.nextafter(scores, np.inf)))
+
+
+def _narrow_samples(contract: ModelContract) -> ModelContract:
+    assert contract.samples is not None
+    rows, scores = contract.samples.arrays()
+    return replace(contract, samples=ScoredSamples.of(rows[:, 1:], scores))
 
 
 def _other_file(contract: ModelContract) -> ModelContract:
@@ -90,9 +97,10 @@ def test_the_former_champion_stays_at_hand_and_a_rollback_loads_nothing(models: 
         (_other_service, "trained on 'feed_ranker_v9', this server reads 'feed_ranker_v1'"),
         (_other_features, "phase_of_the_moon"),
         (_other_scores, "8 of 8 sample rows score otherwise than by Booster.predict"),
+        (_narrow_samples, "cannot be loaded: ValueError('matrix of shape (8, "),
         (_other_file, "is not the one registered"),
     ],
-    ids=["service", "features", "scores", "file"],
+    ids=["service", "features", "scores", "samples", "file"],
 )
 def test_a_model_that_fails_the_checks_is_refused_alarmed_and_the_old_one_ranks_on(
     models: "Models", spoil: Callable[[ModelContract], ModelContract], reason: str
@@ -158,5 +166,25 @@ def test_without_mlflow_the_live_model_stays(models: "Models") -> None:
             assert await _live(slot) == "1"
             slot._registry = down
             assert await _live(slot) == "1"
+
+        asyncio.run(follow())
+
+
+def test_a_stranger_in_place_of_mlflow_changes_nothing_and_the_aliases_are_followed_on(models: "Models") -> None:
+    models.point(CHAMPION, models.register())
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>Please log in</html>"))
+    with (
+        ModelRegistry.connect(models.settings) as registry,
+        httpx.Client(transport=page, base_url="http://x") as client,
+    ):
+        slot = ModelSlot(models.settings, registry)
+
+        async def follow() -> None:
+            assert await _live(slot) == "1"
+            slot._registry = ModelRegistry(stranger, models.settings.model_name)
+            assert await _live(slot) == "1"
+            slot._registry = registry
+            models.point(CHAMPION, models.register(seed=1))
+            assert await _live(slot) == "2"
 
         asyncio.run(follow())
