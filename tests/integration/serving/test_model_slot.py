@@ -173,10 +173,8 @@ def test_without_mlflow_the_live_model_stays(models: "Models") -> None:
 def test_a_stranger_in_place_of_mlflow_changes_nothing_and_the_aliases_are_followed_on(models: "Models") -> None:
     models.point(CHAMPION, models.register())
     page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>Please log in</html>"))
-    with (
-        ModelRegistry.connect(models.settings) as registry,
-        httpx.Client(transport=page, base_url="http://x") as client,
-    ):
+    stranger = httpx.Client(transport=page, base_url="http://stranger")
+    with ModelRegistry.connect(models.settings) as registry, stranger:
         slot = ModelSlot(models.settings, registry)
 
         async def follow() -> None:
