@@ -262,9 +262,13 @@ class FeedPipeline:
             async with asyncio.timeout(seconds):
                 return await fetching
         except (RedisError, ReadError, TimeoutError) as error:
-            SKIPPED.labels(name).inc()
             log.warning("source skipped", source=name, error=repr(error))
-            return None
+        except NotFoundError:
+            raise  # of the viewer
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a source, there is a feed without it
+            log.error("source skipped: it is broken", source=name, error=repr(error))
+        SKIPPED.labels(name).inc()
+        return None
 
     async def _keep_slate(self, slate: Slate, gathered: _Gathered) -> bool:
         with _timed("slate"):
@@ -313,7 +317,9 @@ class FeedPipeline:
             return await reader.read(query, candidates)
         except (RedisError, TimeoutError) as error:
             log.warning("features unavailable", error=repr(error))
-            return None
+        except Exception as error:  # noqa: BLE001  whatever stands in the store, there are rankings that need nothing of it
+            log.error("features cannot be read", error=repr(error))
+        return None
 
     def _rerank(
         self,

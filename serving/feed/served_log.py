@@ -20,7 +20,8 @@ from serving.feed.slate import Slate
 log = structlog.get_logger(__name__)
 
 SERVED = Counter("photofeed_served_log_pages", "Pages of feeds by what became of their log", ["outcome"])
-_BUFFER_PAGES, _BATCH_PAGES, _ATTEMPTS = 10_000, 200, 5
+MOST_PAGES = 10_000  # that wait
+_BATCH_PAGES, _ATTEMPTS = 200, 5
 _GATHER_SECONDS = 0.5  # a message costs little, sending one much: pages of a moment travel together
 
 
@@ -46,21 +47,28 @@ class ServedLog:
     def __init__(self, publisher: EventPublisher, shadow: ShadowScorer | None = None) -> None:
         self._publisher = publisher
         self._shadow = shadow
-        self._pages: asyncio.Queue[_Page] = asyncio.Queue(_BUFFER_PAGES)
+        self._pages: asyncio.Queue[_Page] = asyncio.Queue(MOST_PAGES)
         self._task: asyncio.Task[None] | None = None
+        self._unsettled = 0  # pages neither published nor given up
 
     def start(self) -> None:
         """Begin to publish; call inside the event loop."""
         self._task = asyncio.create_task(self._publish())
 
-    async def stop(self) -> None:
-        """Publish what is buffered, then end."""
+    async def flushed(self) -> None:
+        """Wait until all that is buffered was published or given up."""
+        await self._pages.join()
+
+    async def stop(self, seconds: float = 10) -> None:
+        """Publish what is buffered, as far as that goes in so many seconds, then end."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pages.join(), timeout=10)
+            await asyncio.wait_for(self.flushed(), timeout=seconds)
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._unsettled:
+            _drop(self._unsettled, "the server ends")
 
     def add(self, slate: Slate, offset: int, shown: list[tuple[int, int]]) -> None:
         """Note one page: `shown` are (position, place in the slate) of its posts."""
@@ -68,6 +76,8 @@ class ServedLog:
             self._pages.put_nowait(_Page(slate, offset, shown, datetime.now(UTC)))
         except asyncio.QueueFull:
             SERVED.labels("dropped").inc()
+        else:
+            self._unsettled += 1
 
     async def _publish(self) -> None:
         while True:
@@ -75,7 +85,11 @@ class ServedLog:
             await asyncio.sleep(_GATHER_SECONDS)
             while len(pages) < _BATCH_PAGES and not self._pages.empty():
                 pages.append(self._pages.get_nowait())
-            await self._send(pages)
+            try:
+                await self._send(pages)
+            except Exception as error:  # noqa: BLE001  pages that cannot be written must not end the log
+                _drop(len(pages), repr(error))
+            self._unsettled -= len(pages)
             for _ in pages:
                 self._pages.task_done()
 
@@ -91,13 +105,18 @@ class ServedLog:
             try:
                 await anyio.to_thread.run_sync(publish)
             except RetryableError as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise
                 log.warning("served log waits for the event log", pages=len(pages), error=str(error))
                 await asyncio.sleep(min(2.0**attempt, 10.0))
             else:
                 SERVED.labels("published").inc(len(pages))
                 return
-        SERVED.labels("dropped").inc(len(pages))
-        log.error("served log pages dropped", pages=len(pages))
+
+
+def _drop(pages: int, reason: str) -> None:
+    SERVED.labels("dropped").inc(pages)
+    log.error("served log pages dropped", pages=pages, reason=reason)
 
 
 def _envelopes(pages: list[_Page], shadow: ShadowScorer | None) -> list[Envelope]:

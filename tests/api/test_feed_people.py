@@ -13,6 +13,9 @@ from photofeed.tokens import mint_token
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
+    from serving.feed.candidates import Candidates
+    from serving.feed.features import FeatureMatrix
+    from serving.feed.query import FeedQuery, FeedRequest
     from tests.api.conftest import App
 
 
@@ -132,6 +135,34 @@ def test_a_post_deleted_between_two_pages_is_gone_and_no_other_is_lost(app: "App
     authors = [item["post"]["author"]["id"] for item in items]
     assert max(len(list(run)) for _, run in groupby(authors)) <= 2
     assert [item["position"] for item in items] == list(range(len(items)))
+
+
+class Broken:
+    """A source, and a reader of features, with a bug."""
+
+    name = "broken"
+
+    async def fetch(self, request: "FeedRequest", limit: int) -> "Candidates":
+        raise ValueError(f"{limit} candidates for {request.user_id}")
+
+    async def read(self, query: "FeedQuery", candidates: "Candidates") -> "FeatureMatrix":
+        raise ValueError(f"features of {len(candidates)} posts for {query.user_id}")
+
+
+def test_a_source_and_a_store_that_say_nonsense_cost_nobody_the_feed(app: "App", world: FeedWorld) -> None:
+    viewer, author = world.people(2)
+    world.follow(viewer, [author])
+    world.deliver(world.posts([author], 5), [viewer])
+    feed = app.http.app_state["services"].feed
+    right = feed.explore, feed.features
+    feed.explore, feed.features = [*feed.explore, Broken()], Broken()
+    try:
+        body = _feed(app, viewer)
+    finally:
+        feed.explore, feed.features = right
+    assert body["skippedSources"] == ["broken"]
+    assert body["ranking"] == "recency"
+    assert sum(item["source"] == "following" for item in body["items"]) == 5
 
 
 def test_somebody_who_was_deleted_is_told_so(app: "App", world: FeedWorld) -> None:
