@@ -16,9 +16,8 @@ def rebuild() -> None:
     saw. The features worker has stopped by then, or is to be stopped: it would count from nothing for whom it finds no
     row.
     """
-    from ingestion.engagement.committed_log import remember_committed  # noqa: PLC0415  `photofeed --help` stays fast
-    from ingestion.engagement.counted_events import RedisCountedEvents  # noqa: PLC0415
-    from ingestion.engagement.feed_memory import RedisFeedMemory  # noqa: PLC0415
+    from ingestion.bootstrap.engagement import engagement_pipeline  # noqa: PLC0415  `photofeed --help` stays fast
+    from ingestion.engagement.committed_log import remember_committed  # noqa: PLC0415
     from ingestion.engagement.remembered_people import remember_people  # noqa: PLC0415
     from photofeed import database  # noqa: PLC0415
     from photofeed.errors import ConflictError  # noqa: PLC0415
@@ -28,7 +27,6 @@ def rebuild() -> None:
     from photofeed.offline_store.rebuild import rebuild_online  # noqa: PLC0415
     from photofeed.settings import load_settings  # noqa: PLC0415
     from photofeed.timelines import connect_redis  # noqa: PLC0415
-    from photofeed.topics import FEATURES_GROUP  # noqa: PLC0415
 
     settings = load_settings()
     with database.connect(settings) as connection:
@@ -37,9 +35,9 @@ def rebuild() -> None:
         store = open_feature_store(settings)
         try:
             with connect_redis(settings) as client:
-                remembered = remember_committed(KafkaReader(settings), RedisCountedEvents(client, FEATURES_GROUP))
-                lake, memory = open_lake(settings), RedisFeedMemory(client)
-                people = remember_people(lake, settings.bucket_lake, memory, datetime.now(UTC))
+                lake, pipeline = open_lake(settings), engagement_pipeline(settings, store, client)
+                remembered = remember_committed(KafkaReader(settings), pipeline.counted) + pipeline.finish_push()
+                people = remember_people(lake, settings.bucket_lake, pipeline.memory, datetime.now(UTC))
                 rebuilt = rebuild_online(store, lake, client)
         finally:
             close_feature_store(store)

@@ -13,9 +13,11 @@ from ingestion.engagement.counted_events import DeposedError, EmptiedError, Redi
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
+from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed import database, topics
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
+from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import open_lake
 from photofeed.settings import Settings
 from photofeed.timelines import RedisClient, connect_redis
@@ -30,14 +32,15 @@ _FEATURES = "features"  # whose memory of counted events it is
 _FEATURES_MESSAGES, _FEATURES_LINGER_SECONDS, _HISTORY_SECONDS = 2_000, 0.05, 2.0
 
 
-def engagement_pipeline(store: Any, client: RedisClient) -> EngagementPipeline:
-    """The engagement path on a Feast feature store and Redis."""
+def engagement_pipeline(settings: Settings, store: Any, client: RedisClient) -> EngagementPipeline:
+    """The engagement path on a Feast feature store, Redis and object storage."""
     views = load_counter_views(store)
     return EngagementPipeline(
         views,
         RedisCountedEvents(client, worker=_FEATURES),
         FeastSink(store, client, views),
         RedisFeedMemory(client),
+        StoredPushJournal(S3ObjectStore.connect(settings), settings.bucket_lake),
     )
 
 
@@ -49,7 +52,7 @@ def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
         owned.callback(client.close)
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
-        pipeline = engagement_pipeline(store, client)
+        pipeline = engagement_pipeline(settings, store, client)
         pipeline.gather_seconds = _HISTORY_SECONDS
 
         def run() -> None:
@@ -94,7 +97,7 @@ def backfill_view(settings: Settings, name: str) -> "Backfilled":
         if name not in views:
             raise NotFoundError(f"there is no view of counters {name!r}; there are {', '.join(views)}")
         # what a worker that died had decided belongs to the other views
-        _lead(engagement_pipeline(store, client), settings, store, client)
+        _lead(engagement_pipeline(settings, store, client), settings, store, client)
         lake, counted = open_lake(settings), RedisCountedEvents(client, worker=_FEATURES)
         return backfill(store, lake, client, views[name], counted_log(lake, settings.bucket_lake, counted))
 

@@ -6,8 +6,9 @@ pushes them; rows are absolute values, so pushing them twice changes nothing. So
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import orjson
@@ -20,7 +21,7 @@ from photofeed.features.event_columns import EventColumns
 from photofeed.timelines import RedisClient, features_term_key
 
 WINDOW_SECONDS = 8 * 86_400  # how long an event id is remembered: longer than the event log keeps events
-_PENDING = "features:pending"
+_PENDING = "features:decided"
 _COUNTED = "counted:"
 _SCANNED_AT_ONCE = 1_000
 _DAY_SECONDS = 86_400
@@ -44,6 +45,52 @@ class EmptiedError(RetryableError):
         )
 
 
+class EventIds(Protocol):
+    """What events are remembered by: their ids, and the days since 1970 on which they occurred."""
+
+    @property
+    def id(self) -> NDArray[np.object_]:
+        """(n,) object."""
+
+    @property
+    def day(self) -> NDArray[np.int64]:
+        """(n,) int64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a batch of events came to: by what they are remembered, and their rows in all views."""
+
+    id: NDArray[np.object_]
+    day: NDArray[np.int64]
+    rows: Sequence[CounterRows]
+
+    def encode(self) -> bytes:
+        """As one line."""
+        rows = [[r.view, r.counters, r.keys, r.as_of_us, r.created_us, r.values] for r in self.rows]
+        return orjson.dumps([self.id.tolist(), self.day, rows], option=orjson.OPT_SERIALIZE_NUMPY)
+
+    @classmethod
+    def decode(cls, line: bytes) -> Self:
+        """What was encoded."""
+        ids, days, rows = orjson.loads(line)
+        return cls(
+            np.array(ids, np.object_),
+            np.array(days, np.int64),
+            [
+                CounterRows(
+                    view,
+                    tuple(counters),
+                    np.array(keys, np.int64),
+                    np.array(as_of, np.int64),
+                    np.array(created, np.int64),
+                    np.array(values, np.float64),
+                )
+                for view, counters, keys, as_of, created, values in rows
+            ],
+        )
+
+
 class CountedEvents(Protocol):
     """The memory of what was counted."""
 
@@ -53,7 +100,10 @@ class CountedEvents(Protocol):
     def uncounted(self, events: EventColumns) -> EventColumns:
         """The events not counted before, each id once."""
 
-    def remember(self, events: EventColumns) -> None:
+    def known(self, events: EventIds) -> NDArray[np.bool_]:
+        """Which of the events were counted before."""
+
+    def remember(self, events: EventIds) -> None:
         """Remember events as counted, whose rows are in both stores."""
 
     def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
@@ -64,8 +114,8 @@ class CountedEvents(Protocol):
             EmptiedError: Redis has lost what was counted; nothing was written.
         """
 
-    def pending(self) -> list[CounterRows]:
-        """Rows that were decided but not yet reported as pushed, in the order they were decided.
+    def pending(self) -> list[Decided]:
+        """Batches that were decided but not yet reported as pushed, in the order they were decided.
 
         Raises:
             EmptiedError: Redis has lost them.
@@ -93,18 +143,18 @@ class RedisCountedEvents:
         self._term = int(self._redis.incr(self._term_key))
 
     def uncounted(self, events: EventColumns) -> EventColumns:
-        """The events not counted before, asked in one round trip."""
+        """The events not counted before."""
         events = events.distinct()
         known = self.known(events)
         return events.take(~known) if known.any() else events
 
-    def known(self, events: EventColumns) -> NDArray[np.bool_]:
-        """Which of the events were counted before."""
+    def known(self, events: EventIds) -> NDArray[np.bool_]:
+        """Which of the events were counted before, asked in one round trip."""
         days = _by_day(events)
         pipeline: Any = self._redis.pipeline(transaction=False)
         for key, places in days.items():
             pipeline.smismember(key, events.id[places].tolist())
-        known = np.zeros(len(events), np.bool_)
+        known = np.zeros(len(events.id), np.bool_)
         for places, answers in zip(days.values(), pipeline.execute(), strict=True):
             known[places] = answers
         return known
@@ -115,7 +165,7 @@ class RedisCountedEvents:
         days = [datetime.strptime(key.decode(), f"{_COUNTED}%Y%m%d").replace(tzinfo=UTC) for key in keys]
         return {int(day.timestamp()) // _DAY_SECONDS: int(self._redis.scard(counted_key(day))) for day in days}
 
-    def remember(self, events: EventColumns) -> None:
+    def remember(self, events: EventIds) -> None:
         """Remember events as counted."""
         with self._redis.pipeline(transaction=False) as pipeline:
             _remember(pipeline, events)
@@ -125,17 +175,17 @@ class RedisCountedEvents:
         """Remember events and rows in one MULTI, which only happens in the term of this worker."""
         with self._transaction() as pipeline:
             _remember(pipeline, events)
-            pipeline.rpush(self._pending_key, _encode(rows))
+            pipeline.rpush(self._pending_key, Decided(events.id, events.day, rows).encode())
 
-    def pending(self) -> list[CounterRows]:
-        """Rows decided but perhaps not pushed."""
+    def pending(self) -> list[Decided]:
+        """Batches decided but perhaps not pushed."""
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.exists(self._term_key)
             pipeline.lrange(self._pending_key, 0, -1)
             in_office, batches = pipeline.execute()
         if self._term and not in_office:
             raise EmptiedError
-        return [rows for batch in batches for rows in _decode(batch)]
+        return [Decided.decode(batch) for batch in batches]
 
     def pushed(self) -> None:
         """Forget the pending rows."""
@@ -166,7 +216,7 @@ class InMemoryCountedEvents:
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
-        self._pending: list[CounterRows] = []
+        self._pending: list[Decided] = []
 
     def lead(self) -> None:
         """Nobody else can."""
@@ -174,19 +224,23 @@ class InMemoryCountedEvents:
     def uncounted(self, events: EventColumns) -> EventColumns:
         """The events not counted before."""
         events = events.distinct()
-        return events.take(np.array([name not in self._ids for name in events.id], np.bool_))
+        return events.take(~self.known(events))
 
-    def remember(self, events: EventColumns) -> None:
+    def known(self, events: EventIds) -> NDArray[np.bool_]:
+        """Which of the events were counted before."""
+        return np.array([name in self._ids for name in events.id], np.bool_)
+
+    def remember(self, events: EventIds) -> None:
         """Remember events."""
         self._ids.update(events.id.tolist())
 
     def mark(self, events: EventColumns, rows: Sequence[CounterRows]) -> None:
         """Remember events and rows."""
         self.remember(events)
-        self._pending += rows
+        self._pending.append(Decided(events.id, events.day, rows))
 
-    def pending(self) -> list[CounterRows]:
-        """Rows decided but not reported as pushed."""
+    def pending(self) -> list[Decided]:
+        """Batches decided but not reported as pushed."""
         return list(self._pending)
 
     def pushed(self) -> None:
@@ -199,34 +253,13 @@ def counted_key(day: date) -> str:
     return f"{_COUNTED}{day:%Y%m%d}"
 
 
-def _remember(pipeline: Any, events: EventColumns) -> None:
+def _remember(pipeline: Any, events: EventIds) -> None:
     for key, places in _by_day(events).items():
         pipeline.sadd(key, *events.id[places].tolist())
         pipeline.expire(key, WINDOW_SECONDS)
 
 
-def _by_day(events: EventColumns) -> dict[str, NDArray[np.intp]]:
+def _by_day(events: EventIds) -> dict[str, NDArray[np.intp]]:
     """Keys of the sets of ids, each with the places of its events."""
     days = events.day
     return {counted_key(np.datetime64(int(day), "D").item()): np.flatnonzero(days == day) for day in np.unique(days)}
-
-
-def _encode(rows: Sequence[CounterRows]) -> bytes:
-    return orjson.dumps(
-        [[r.view, r.counters, r.keys, r.as_of_us, r.created_us, r.values] for r in rows],
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
-
-
-def _decode(batch: bytes) -> list[CounterRows]:
-    return [
-        CounterRows(
-            view,
-            tuple(counters),
-            np.array(keys, np.int64),
-            np.array(as_of, np.int64),
-            np.array(created, np.int64),
-            np.array(values, np.float64),
-        )
-        for view, counters, keys, as_of, created, values in orjson.loads(batch)
-    ]

@@ -11,10 +11,11 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from ingestion.engagement.accumulate import CounterRows, accumulate, touch
-from ingestion.engagement.counted_events import CountedEvents, EmptiedError
+from ingestion.engagement.counted_events import CountedEvents, Decided, EmptiedError
 from ingestion.engagement.feature_sink import FeatureSink
 from ingestion.engagement.feed_memory import FeedMemory, likes_of
 from ingestion.engagement.post_content import post_content_columns
+from ingestion.engagement.push_journal import PushJournal
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope, engagement_payloads
 from photofeed.features.counters import CounterView
@@ -45,8 +46,9 @@ class EngagementPipeline:
     counted: CountedEvents
     sink: FeatureSink
     memory: FeedMemory
+    journal: PushJournal
     gather_seconds: float = 0.0
-    _gathered: list[CounterRows] = field(default_factory=list)
+    _gathered: list[Decided] = field(default_factory=list)
     _gathering_since: float = 0.0
     _certain: bool = False  # whether what is pending is online, and gathered here
 
@@ -59,6 +61,20 @@ class EngagementPipeline:
         """Leave nothing pending."""
         self._recover()
         self._flush()
+
+    def finish_push(self) -> int:
+        """After Redis was lost: let history have all of what was on its way there, and remember that it was counted.
+
+        What is remembered already was committed: history has it, and a backfill may have replaced it since.
+
+        Returns:
+            How many events that were.
+        """
+        left = [batch for batch in self.journal.last() if not self.counted.known(batch).all()]
+        self.sink.push_offline(self._rows(left))
+        for batch in left:
+            self.counted.remember(batch)
+        return sum(len(batch.id) for batch in left)
 
     @property
     def settled(self) -> bool:
@@ -89,27 +105,29 @@ class EngagementPipeline:
         self._certain = True
 
     def _recover(self) -> None:
-        """Push rows that were decided before a crash, or before something failed.
-
-        Those of a view that was changed since have no place any more: such a view is counted anew.
-        """
+        """Push what was decided before a crash, or before something failed."""
         if self._certain:
             return
-        declared = {view.name: view.counter_names for view in self.views}
-        self._gathered = [rows for rows in self.counted.pending() if declared.get(rows.view) == rows.counters]
-        if self._gathered:
-            log.warning("pushing rows that were left behind", rows=sum(len(each.keys) for each in self._gathered))
-            self.sink.push_online(self._gathered)
+        self._gathered = self.counted.pending()
+        if rows := self._rows(self._gathered):
+            log.warning("pushing rows that were left behind", rows=sum(len(each.keys) for each in rows))
+            self.sink.push_online(rows)
         self._flush()
         self._certain = True
 
     def _flush(self) -> None:
         """Push gathered rows offline; nothing is pending then."""
         if self._gathered:
-            self.sink.push_offline(self._gathered)
+            self.journal.write(self._gathered)
+            self.sink.push_offline(self._rows(self._gathered))
             self._gathered = []
             with suppress(EmptiedError):  # history has them: their messages are done, and the next batch will notice
                 self.counted.pushed()
+
+    def _rows(self, batches: Sequence[Decided]) -> list[CounterRows]:
+        """Those of a view that was changed since have no place any more: such a view is counted anew."""
+        declared = {view.name: view.counter_names for view in self.views}
+        return [rows for batch in batches for rows in batch.rows if declared.get(rows.view) == rows.counters]
 
     def _add_posts(self, posts: Sequence[PublishedPost]) -> None:
         if posts:
@@ -128,7 +146,7 @@ class EngagementPipeline:
         self.sink.push_online(rows)
         if not self._gathered:
             self._gathering_since = time.monotonic()
-        self._gathered += rows
+        self._gathered.append(Decided(fresh.id, fresh.day, rows))
         COUNTED.labels("counted").inc(len(fresh))
         live = fresh.occurred_us[~fresh.imported]
         if len(live):

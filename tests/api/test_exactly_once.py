@@ -229,14 +229,14 @@ def _check(store: Any, client: RedisClient, events: list[dict[str, Any]]) -> int
 
 
 def test_features_equal_brute_force_though_workers_die_at_every_step_and_the_log_is_read_again(
-    store: Any, client: RedisClient
+    settings: "Settings", store: Any, client: RedisClient
 ) -> None:
     first_id = uuid.uuid4().int % 2**40 + 2**50
     log, worker = _log(first_id), uuid.uuid4().hex
     fate = Fate()
 
     def new_process() -> EngagementPipeline:
-        pipeline = engagement_pipeline(store, client)
+        pipeline = engagement_pipeline(settings, store, client)
         pipeline.counted = MortalCounted(client, worker, fate)
         pipeline.sink = MortalSink(pipeline.sink, fate)
         pipeline.gather_seconds = 0.5
@@ -267,7 +267,9 @@ def test_features_equal_brute_force_though_workers_die_at_every_step_and_the_log
     assert _check(store, client, events) > 10_000
 
 
-def test_of_several_workers_that_begin_at_once_the_last_to_lead_decides(store: Any, client: RedisClient) -> None:
+def test_of_several_workers_that_begin_at_once_the_last_to_lead_decides(
+    settings: "Settings", store: Any, client: RedisClient
+) -> None:
     first_id, worker = uuid.uuid4().int % 2**40 + 2**51, uuid.uuid4().hex
     events = [
         EngagementEvent(
@@ -276,7 +278,7 @@ def test_of_several_workers_that_begin_at_once_the_last_to_lead_decides(store: A
         for n in range(30)
     ]
     messages = [engagement_envelope(first_id, events[start : start + 10]) for start in (0, 10, 20)]
-    workers = [engagement_pipeline(store, client) for _ in range(3)]
+    workers = [engagement_pipeline(settings, store, client) for _ in range(3)]
     for each in workers:
         each.counted = RedisCountedEvents(client, worker)
         each.lead()
@@ -291,9 +293,17 @@ def test_of_several_workers_that_begin_at_once_the_last_to_lead_decides(store: A
     assert row.values["events_total"].tolist() == [30.0]
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["the worker notices", "the worker is killed with it"])
+class HalfWritten(MortalSink):
+    """The feature store of a process that dies while it writes history."""
+
+    def push_offline(self, rows: Sequence[CounterRows]) -> None:
+        self._sink.push_offline(rows[: len(rows) // 2])
+        raise Killed
+
+
+@pytest.mark.parametrize("how", ["the worker notices", "killed with it", "killed while it writes history"])
 def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
-    stack: "EmbeddedStack", settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+    stack: "EmbeddedStack", settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """What was counted and not yet history included: online features are those of all events, afterwards, too."""
     valkey = EmbeddedStack(tmp_path)
@@ -306,18 +316,22 @@ def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
     store, lake = open_feature_store(settings), open_lake(settings)
     try:
         with connect_redis(settings) as client:
-            pipeline, consumer = engagement_pipeline(store, client), log.consumer("features", [ENGAGEMENT])
+            pipeline, consumer = engagement_pipeline(settings, store, client), log.consumer("features", [ENGAGEMENT])
             pipeline.gather_seconds = 3600  # much is pending when it happens
             pipeline.lead()
             for batch in range(3):
                 pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
                 if batch == 0:
                     pipeline.settle()
-                if pipeline.settled or not killed:
+                if pipeline.settled or how == "the worker notices":
                     consumer.commit()
+            if how == "killed while it writes history":
+                pipeline.sink = HalfWritten(pipeline.sink, Fate())
+                with pytest.raises(Killed):
+                    pipeline.settle()
             assert not is_emptied(store, lake, client)
             client.flushall()
-            if not killed:
+            if how == "the worker notices":
                 with pytest.raises(EmptiedError):
                     pipeline.handle([Envelope.decode(message.value) for message in consumer.poll(100, 0)])
             assert is_emptied(store, lake, client)
@@ -325,7 +339,7 @@ def test_where_redis_is_emptied_counting_waits_for_its_features_to_be_restored(
             told = CliRunner().invoke(feature_commands.app, ["rebuild"])
             assert told.exit_code == 0, told.output
             assert not is_emptied(store, lake, client)
-            pipeline, consumer = engagement_pipeline(store, client), log.consumer("features", [ENGAGEMENT])
+            pipeline, consumer = engagement_pipeline(settings, store, client), log.consumer("features", [ENGAGEMENT])
             pipeline.lead()
             while messages := consumer.poll(100, 0):
                 pipeline.handle([Envelope.decode(message.value) for message in messages])

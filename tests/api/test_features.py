@@ -36,7 +36,7 @@ def features(app: "App", settings: "Settings", store: Any) -> Iterator[Worker]:
         consumer = app.log.consumer("features-test", topics.SUBSCRIPTIONS[topics.FEATURES_GROUP])
         while consumer.poll(1000, 0):
             pass
-        handler = engagement_pipeline(store, client).handle
+        handler = engagement_pipeline(settings, store, client).handle
         yield Worker("features-test", consumer, app.log, handler, threading.Event())
 
 

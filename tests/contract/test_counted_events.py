@@ -63,13 +63,17 @@ def test_an_event_counts_once_within_a_batch_and_between_batches(counted: Counte
 
 def test_rows_of_all_batches_are_kept_exactly_until_they_are_pushed(counted: CountedEvents) -> None:
     assert counted.pending() == []
-    for _ in range(2):
-        counted.mark(_events(uuid.uuid4().hex), [ROWS])
-    for kept in counted.pending():
+    batches = [_events(uuid.uuid4().hex), _events(uuid.uuid4().hex)]
+    for events in batches:
+        counted.mark(events, [ROWS])
+    pending = counted.pending()
+    assert [(each.id.tolist(), each.day.tolist()) for each in pending] == [
+        (events.id.tolist(), events.day.tolist()) for events in batches
+    ]
+    for (kept,) in (each.rows for each in pending):
         assert (kept.view, kept.counters) == (ROWS.view, ROWS.counters)
         for name in ("keys", "as_of_us", "created_us", "values"):
             np.testing.assert_array_equal(getattr(kept, name), getattr(ROWS, name))
-    assert len(counted.pending()) == 2
     counted.pushed()
     assert counted.pending() == []
 

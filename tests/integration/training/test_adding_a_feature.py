@@ -144,7 +144,7 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
     archive = Archive(open_lake(world.settings), world.settings.bucket_lake)
     store = open_feature_store(world.settings)
     try:
-        pipeline = engagement_pipeline(store, world.client)
+        pipeline = engagement_pipeline(world.settings, store, world.client)
         pipeline.lead()
         pipeline.handle(since)
         for part in (before, coming):

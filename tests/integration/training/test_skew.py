@@ -18,6 +18,7 @@ from ingestion.engagement.counted_events import InMemoryCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
+from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed.errors import ConflictError
 from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
@@ -76,7 +77,8 @@ def served(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) -> 
     with connect_redis(settings) as client:
         views = load_counter_views(store)
         sink = FeastSink(store, client, views)
-        features = EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory())
+        journal = StoredPushJournal(lake.objects, settings.bucket_lake)
+        features = EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory(), journal)
         features.handle([Envelope("photo.processed", str(post.ref.post_id), post.to_payload()) for post in posts])
         for _ in range(ROUNDS):
             slates = asyncio.run(_serve(settings, manifest, posts, rng))

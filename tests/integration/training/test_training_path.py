@@ -20,6 +20,7 @@ from ingestion.engagement.counted_events import InMemoryCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
+from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed import database
 from photofeed.errors import RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
@@ -92,7 +93,8 @@ def history(stack: "EmbeddedStack", tmp_path_factory: pytest.TempPathFactory) ->
         store = open_feature_store(settings)
         views = load_counter_views(store)
         sink = FeastSink(store, client, views)
-        EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory()).handle(envelopes)
+        journal = StoredPushJournal(objects, settings.bucket_lake)
+        EngagementPipeline(views, InMemoryCountedEvents(), sink, NoFeedMemory(), journal).handle(envelopes)
         archive = Archive(open_lake(settings), settings.bucket_lake)
         archive.handle(envelopes)
         archive.handle(envelopes[-3:])  # the log may hold an event twice

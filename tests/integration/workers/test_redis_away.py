@@ -11,10 +11,12 @@ from ingestion.engagement.counted_events import RedisCountedEvents
 from ingestion.engagement.feature_sink import InMemoryFeatureSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
+from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.features.counters import counter_view
+from photofeed.object_store import InMemoryObjectStore
 from photofeed.timelines import connect_redis
 from photofeed.topics import ENGAGEMENT, dead_letters
 from photofeed.worker import Worker
@@ -47,8 +49,8 @@ class BackSoon(threading.Event):
 def test_events_wait_while_redis_is_away_and_each_counts_once_when_it_is_back(valkey: EmbeddedStack) -> None:
     log, sink, back_soon = InMemoryEventLog(), InMemoryFeatureSink(), BackSoon(valkey)
     with connect_redis(valkey.settings()) as client:
-        memory = RedisFeedMemory(client)
-        pipeline = EngagementPipeline([VIEW], RedisCountedEvents(client, "features"), sink, memory)
+        memory, journal = RedisFeedMemory(client), StoredPushJournal(InMemoryObjectStore(), "lake")
+        pipeline = EngagementPipeline([VIEW], RedisCountedEvents(client, "features"), sink, memory, journal)
         consumer = log.consumer("features", [ENGAGEMENT])
         worker = Worker("features", consumer, log, pipeline.handle, back_soon)
         for batch in range(2):

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
-from ingestion.engagement.counted_events import EmptiedError, InMemoryCountedEvents
+from ingestion.engagement.counted_events import Decided, EmptiedError, InMemoryCountedEvents
 from ingestion.engagement.feature_sink import InMemoryFeatureSink
 from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
+from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed.errors import PoisonError, RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.features.counters import counter_view
 from photofeed.features.event_columns import EventColumns
+from photofeed.object_store import InMemoryObjectStore
 from photofeed.posts import PostRef, PublishedPost
 
 NEVER = {"half_life_seconds": "inf"}
@@ -58,7 +60,7 @@ class Emptied(InMemoryCountedEvents):
         self._check()
         super().mark(events, rows)
 
-    def pending(self) -> list[CounterRows]:
+    def pending(self) -> list[Decided]:
         self._check()
         return super().pending()
 
@@ -79,8 +81,12 @@ def _batch(count: int) -> Envelope:
     return engagement_envelope(1, events)
 
 
+def _journal() -> StoredPushJournal:
+    return StoredPushJournal(InMemoryObjectStore(), "lake")
+
+
 def _pipeline(counted: InMemoryCountedEvents, sink: InMemoryFeatureSink) -> EngagementPipeline:
-    return EngagementPipeline(VIEWS, counted, sink, NoFeedMemory())
+    return EngagementPipeline(VIEWS, counted, sink, NoFeedMemory(), _journal())
 
 
 def _totals(sink: InMemoryFeatureSink) -> tuple[float, float]:
@@ -108,6 +114,24 @@ def test_what_history_has_is_done_though_redis_is_lost_before_it_is_told_so() ->
     assert sink.history == history
 
 
+def test_a_push_that_was_cut_off_is_finished_once_and_what_was_committed_is_left_as_it_is() -> None:
+    class CutOff(InMemoryFeatureSink):
+        def push_offline(self, rows: Sequence[CounterRows]) -> None:
+            super().push_offline(rows[:1])
+            raise Killed
+
+    journal, cut_off, rebuilt = _journal(), CutOff(), InMemoryFeatureSink()
+    with pytest.raises(Killed):
+        EngagementPipeline(VIEWS, InMemoryCountedEvents(), cut_off, NoFeedMemory(), journal).handle([_batch(3)])
+    assert len(cut_off.history) == 1
+    after = EngagementPipeline(VIEWS, InMemoryCountedEvents(), rebuilt, NoFeedMemory(), journal)  # Redis was emptied
+    assert after.finish_push() == 3
+    assert [each.view for each in rebuilt.history] == [view.name for view in VIEWS]
+    after.handle([_batch(3)])  # the messages come again
+    assert after.finish_push() == 0
+    assert len(rebuilt.history) == len(VIEWS)
+
+
 def test_where_redis_is_lost_while_history_is_away_nothing_is_taken_for_done() -> None:
     class Away(InMemoryFeatureSink):
         def push_offline(self, rows: Sequence[CounterRows]) -> None:
@@ -131,7 +155,7 @@ def test_a_view_that_was_changed_after_a_kill_is_counted_anew_and_the_others_go_
         _pipeline(counted, DyingSink(after_push=False)).handle([_batch(3)])
     changed = counter_view("post_engagement", ["post_id"], [("likes_7d", {"counts": "like=1"} | NEVER), LIKES])
     sink = InMemoryFeatureSink()
-    EngagementPipeline([changed, VIEWS[1]], counted, sink, NoFeedMemory()).handle([_batch(4)])
+    EngagementPipeline([changed, VIEWS[1]], counted, sink, NoFeedMemory(), _journal()).handle([_batch(4)])
     assert _totals(sink) == (1, 4)
 
 
