@@ -19,8 +19,8 @@ Database: TypeAlias = ConnectionPool[Connection[DictRow]]
 OUTBOX_CHANNEL = "outbox"
 WAIT_SECONDS = 3.0  # of a request for a connection: without PostgreSQL there is nothing to answer but that
 
-# Numbers of the advisory locks.
-MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER, TIMELINES = 73012, 73013, 73014, 73015
+# Numbers of the advisory locks, all of them, so that no two are the same.
+MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER, TIMELINES, REPLAY = 73012, 73013, 73014, 73015, 73016
 MODEL_MOVES, RETRAINING = 73021, 73022  # one each for every model
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Dead letters: what workers could not do, and why.", no_args_is_help=True)
 
-_REPLAY_LOCK = 73014
 _LONGEST_REASON = 100
 
 Group = Annotated[str | None, typer.Option(help="Only letters of this consumer group.")]
@@ -20,12 +19,15 @@ Group = Annotated[str | None, typer.Option(help="Only letters of this consumer g
 @app.command("list")
 def list_letters(group: Group = None) -> None:
     """Show every letter that nobody has replayed: id, time, group, topic, key, code, reason; tab-separated."""
+    shown = 0
     with _dead_letters(group) as letters:
         for letter in letters.waiting(group):
             reason = " ".join(letter.reason.split())[:_LONGEST_REASON]
             moment = f"{letter.occurred_at:%Y-%m-%dT%H:%M:%SZ}"
             about = f"{letter.group}\t{letter.message.topic}\t{letter.message.key}"
             typer.echo(f"{letter.id}\t{moment}\t{about}\t{letter.code}\t{reason}")
+            shown += 1
+    typer.echo(f"{shown} dead letters", err=True)
 
 
 @app.command("replay")
@@ -40,7 +42,7 @@ def replay(
 
     with _dead_letters(group) as letters, database.connect(load_settings()) as connection:
         # held until the connection closes: of two that replay at once, the second finds the markers of the first
-        connection.execute("select pg_advisory_lock(%s)", (_REPLAY_LOCK,))
+        connection.execute("select pg_advisory_lock(%s)", (database.REPLAY,))
         chosen = [letter for letter in letters.waiting(group) if letter_id in (None, letter.id)]
         if letter_id is not None and not chosen:
             raise NotFoundError(f"no letter {letter_id!r} is waiting")

@@ -317,6 +317,8 @@ def _refusal(told: ClientAction, known: _Known, earliest: datetime, latest: date
         return "blocked", "Nobody follows whom they have blocked, or who has blocked them."
     if not on_person and told.post_id not in known.posts:
         return "post_not_found", "There is no such post for you."
+    if told.action is Action.DWELL and told.dwell_ms is None:
+        return "no_dwell", "A dwell says for how long: dwellMs."
     if told.occurred_at > latest:
         return "in_the_future", "It says it happened in the future."
     if told.occurred_at < earliest:

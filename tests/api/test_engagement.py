@@ -131,6 +131,7 @@ def test_a_batch_takes_what_can_be_and_says_of_the_rest_why_not(
         _event("follow", personId="zzzzzzzzzzz"),
         _event("open", postId=post_id, occurredAt=(now + timedelta(hours=1)).isoformat()),
         _event("open", postId=post_id, occurredAt=(now - timedelta(days=30)).isoformat()),
+        _event("dwell", postId=post_id),
     ]
     reply = viewer.call("POST", "/v1/events", json={"events": batch})
     assert reply.status_code == 202
@@ -142,6 +143,7 @@ def test_a_batch_takes_what_can_be_and_says_of_the_rest_why_not(
         (7, "user_not_found"),
         (8, "in_the_future"),
         (9, "too_old"),
+        (10, "no_dwell"),
     ]
     assert sorted(_actions(app, published)) == ["dwell", "impression", "like", "profile_visit"]
 
