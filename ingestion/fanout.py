@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 DELIVERED = Counter("photofeed_fanout_deliveries", "Timeline entries written")
 
 _FOLLOWERS = "select follower_id from follows where followee_id = %s"
+_FOLLOWS = "select 1 from follows where follower_id = %s and followee_id = %s"
+_IS_PUBLIC = "select 1 from users where id = %s and not is_private"
 _LATEST = f"""
 select id, author_id, topic_id, posted_at, content_type, coalesce(phash, 0) as phash
 from posts left join photo_metadata on photo_id = id
@@ -28,7 +30,11 @@ where author_id = %s and visible order by id desc limit {AUTHOR_LENGTH}
 
 @dataclass(slots=True)
 class Fanout:
-    """Writes timelines. Posts of celebrities are not delivered: their followers pull them when they look."""
+    """Writes timelines. Posts of celebrities are not delivered: their followers pull them when they look.
+
+    Of follows and privacy a message only says that they changed; how they are now is read, so that one that comes again
+    late brings nothing back.
+    """
 
     database: Database
     timelines: TimelineWriter
@@ -65,7 +71,9 @@ class Fanout:
             follower_id, followee_id = int(envelope.payload["userId"]), int(envelope.payload["followeeId"])
         except (KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not a change of the graph: {error!r}") from error
-        if envelope.type == "unfollowed":
+        with self.database.connection() as connection:
+            follows = connection.execute(_FOLLOWS, (follower_id, followee_id)).fetchone()
+        if follows is None:
             self.timelines.unfollow(follower_id, followee_id)
             self.celebrities.pulled(followee_id)  # who falls below the line is delivered again from now on
         elif not self.celebrities.pulled(followee_id):
@@ -78,8 +86,9 @@ class Fanout:
         except (KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not a change of privacy: {error!r}") from error
         with self.database.connection() as connection:
+            public = connection.execute(_IS_PUBLIC, (user_id,)).fetchone()
             posts = [ref_of(row) for row in connection.execute(_LATEST.encode(), (user_id,))]
-        if envelope.type == "made_private":
+        if public is None:
             self.timelines.keep_from_strangers(posts)
             return
         for post in posts:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from photofeed import database
+from photofeed.events import Envelope
 from photofeed.ids import decode_id
 from photofeed.timelines import FRESH_POOL, author_key, connect_redis, timeline_key
 from tests.api.pictures import picture
@@ -115,3 +116,21 @@ def test_a_block_a_deletion_and_privacy_leave_no_post_where_it_may_not_be(star: 
         assert client.zcard(timeline_key(reader)) == 0
         assert connection.execute("select 1 from follows where follower_id = %s", (reader,)).fetchone() is None
     assert star.sources() == {}
+
+
+def test_a_change_of_the_graph_that_comes_again_late_brings_nothing_back(star: Star) -> None:
+    star.post(1)
+    author, reader = decode_id(star.account.id), decode_id(star.reader.id)
+    fanout = star.app.workers[1].handler
+    with connect_redis(star.app.settings) as client:
+        (post,) = client.zrange(author_key(author), 0, -1)
+        star.leave(star.reader)
+        fanout([Envelope("followed", star.reader.id, {"userId": reader, "followeeId": author})])
+        assert client.zcard(timeline_key(reader)) == 0
+        star.follow(star.reader)
+        fanout([Envelope("unfollowed", star.reader.id, {"userId": reader, "followeeId": author})])
+        assert client.zrange(timeline_key(reader), 0, -1) == [post]
+        star.account.call("PATCH", "/v1/me", json={"isPrivate": True})
+        star.app.work()
+        fanout([Envelope("made_public", star.account.id, {"userId": author})])
+        assert client.zscore(FRESH_POOL, post) is None
