@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.allocator import return_free_memory_now
 from photofeed.events import Action
 from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
 from training.errors import EmptyWindowError, OneClassError
@@ -133,6 +134,7 @@ def build(
     matrix = shown.served
     if not shown.complete.all():
         join_features(sources, shown, np.flatnonzero(~shown.complete), matrix, progress=progress)
+    return_free_memory_now()  # else what reading and joining have freed lies beside what training needs
     return Dataset(
         matrix=matrix,
         labels=labels,
