@@ -86,6 +86,20 @@ async def _actor(
 ActorDep = Annotated[int, Depends(_actor)]
 
 
+async def _viewer(
+    request: Request,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    act_as: Annotated[str | None, Header()] = None,
+) -> int:
+    """Whose feed a request is for: as `_actor` has it, but an admin may look at anybody's."""
+    if act_as is not None and (await _caller(request, authorization)).is_admin:
+        return decode_id(act_as)
+    return await _actor(request, authorization, act_as)
+
+
+ViewerDep = Annotated[int, Depends(_viewer)]
+
+
 async def _service_caller(caller: CallerDep) -> Caller:
     if not caller.is_service:
         raise ForbiddenError("This call is for services.")

@@ -15,7 +15,7 @@ from serving.api.fields import Text
 from serving.api.replies import reply
 from serving.api.users import find_user
 from serving.feed.pipeline import STAGE_SECONDS, Page, Surface
-from serving.services import ActorDep, CallerDep, Services, ServicesDep
+from serving.services import ActorDep, CallerDep, Services, ServicesDep, ViewerDep
 
 router = APIRouter(prefix="/v1", tags=["feed"])
 
@@ -27,11 +27,13 @@ CursorText = Annotated[str | None, Query(max_length=1000, alias="cursor")]
 async def feed(
     services: ServicesDep,
     caller: CallerDep,
-    actor: ActorDep,
+    actor: ViewerDep,
     limit: Limit = 30,
     cursor: CursorText = None,
     if_none_match: Annotated[str | None, Header(max_length=200, description="ETag of one's last first page")] = None,
-    explain: Annotated[bool, Query(description="Admins, or one's own feed in development: why it looks so")] = False,
+    explain: Annotated[
+        bool, Query(description="Why it looks so: admins, Act-As whom they name; or in development")
+    ] = False,
     ranker: Annotated[Ranker | None, Query(description="Services only: rank by this, whatever experiments say")] = None,
 ) -> Response:
     """One's ranked feed: a new slate, or with a cursor the next page of one.

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -5,6 +6,7 @@ import pytest
 
 from photofeed import database
 from photofeed.ids import decode_id, encode_id
+from photofeed.tokens import ADMIN, USER, mint_token
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -166,6 +168,35 @@ def test_a_feed_explains_itself(app: "App", creators: list["Person"]) -> None:
     assert len(muted) == 12
     assert all(len(one["features"]) == len(page["explanation"]["featureNames"]) for one in in_slate)
     assert "explanation" not in viewer.get("/v1/feed")
+
+
+def test_an_admin_may_look_behind_anybodys_feed_and_touch_nothing_else_of_theirs(
+    app: "App", creators: list["Person"]
+) -> None:
+    viewer, curious = app.person(), app.person()
+    _follow(app, viewer, creators[:2])
+    admin = app.person()
+    admin.headers["Authorization"] = f"Bearer {mint_token(app.settings, decode_id(admin.id), frozenset({USER, ADMIN}))}"
+    theirs = {"Act-As": viewer.id}
+    page = admin.get("/v1/feed?explain=true", headers=theirs)
+    assert {item["post"]["author"]["id"] for item in page["items"] if item["source"] != "explore"} == {
+        creator.id for creator in creators[:2]
+    }
+    assert page["explanation"]["candidates"]
+    assert curious.call("GET", "/v1/feed?explain=true", headers=theirs).status_code == 403
+    for method, path in (("GET", "/v1/me"), ("PUT", f"/v1/users/{creators[3].id}/follow")):
+        assert admin.call(method, path, headers=theirs).status_code == 403
+
+
+def test_outside_development_people_cannot_look_behind_their_feeds(app: "App") -> None:
+    viewer, state = app.person(), app.http.app_state
+    services = state["services"]
+    state["services"] = replace(services, settings=app.settings.model_copy(update={"env": "production"}))
+    try:
+        reply = viewer.call("GET", "/v1/feed?explain=true")
+    finally:
+        state["services"] = services
+    assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
 
 
 def test_a_feed_explains_what_moved_a_post_and_what_withholds_it(app: "App", creators: list["Person"]) -> None:
