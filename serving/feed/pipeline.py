@@ -324,7 +324,7 @@ class FeedPipeline:
     def _rerank(
         self,
         query: FeedQuery,
-        chosen: "_Chosen",
+        chosen: _Chosen,
         features: FeatureMatrix | None,
         scores: Scores,
         shortest: int,
