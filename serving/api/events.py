@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from photofeed.errors import NotFoundError
 from photofeed.events import Action
 from photofeed.ids import decode_id, encode_id, uuid7
-from serving.api.fields import Moment, Text
+from serving.api.fields import STORABLE, Moment
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["engagement"])
 MOST_EVENTS = 500
 
 Id = Annotated[str, Field(min_length=11, max_length=11)]
-SlateId = Annotated[Text, Field(min_length=1, max_length=64)]
+SlateId = Annotated[str, Field(min_length=1, max_length=64), STORABLE]
 Position = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -31,7 +31,7 @@ class ClientEvent(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    id: Annotated[Text, Field(min_length=8, max_length=64, description="The client's own id; counted once")]
+    id: Annotated[str, Field(min_length=8, max_length=64, description="The client's own id; counted once"), STORABLE]
     type: Action
     occurred_at: Moment | None = None
     post_id: Id | None = None
@@ -40,8 +40,8 @@ class ClientEvent(BaseModel):
     slate_id: SlateId | None = None
     position: Position | None = None
     dwell_ms: Annotated[int | None, Field(ge=0, le=3_600_000)] = None
-    source: Annotated[Text | None, Field(max_length=32)] = None
-    text: Annotated[Text | None, Field(min_length=1, max_length=2200, description="Of a comment")] = None
+    source: Annotated[str | None, Field(max_length=32), STORABLE] = None
+    text: Annotated[str | None, Field(min_length=1, max_length=2200, description="Of a comment"), STORABLE] = None
 
 
 class EventBatch(BaseModel):
@@ -97,7 +97,7 @@ class Where(BaseModel):
 class NewComment(Where):
     """A comment."""
 
-    text: Annotated[Text, Field(min_length=1, max_length=2200)]
+    text: Annotated[str, Field(min_length=1, max_length=2200), STORABLE]
 
 
 _STATE = """

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
 from photofeed.experiments import Ranker
 from photofeed.ids import decode_id
-from serving.api.fields import Text
+from serving.api.fields import STORABLE
 from serving.api.replies import reply
 from serving.api.users import find_user
 from serving.feed.pipeline import STAGE_SECONDS, Page, Surface
@@ -126,7 +126,7 @@ async def explore(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cur
 async def search(
     services: ServicesDep,
     actor: ActorDep,
-    q: Annotated[Text, Query(min_length=1, max_length=200, description="Words of caption and tags")],
+    q: Annotated[str, Query(min_length=1, max_length=200, description="Words of caption and tags"), STORABLE],
     limit: Limit = 30,
     cursor: CursorText = None,
 ) -> Response:

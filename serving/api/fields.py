@@ -11,8 +11,8 @@ _IDS_BEGIN = datetime.fromtimestamp(EPOCH_MS / 1000, UTC)
 _AHEAD = timedelta(minutes=5)  # clocks of others are a little wrong
 
 
-def _storable(text: str) -> str:
-    if "\0" in text:
+def _storable(text: str | None) -> str | None:
+    if text and "\0" in text:
         raise ValueError("may have no NUL character")  # PostgreSQL keeps none
     return text
 
@@ -30,7 +30,8 @@ def _of_our_time(moment: datetime) -> datetime:
     return moment
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+STORABLE = AfterValidator(_storable)
+"""Stands last among the annotations of a text, so that its length is judged, and refused, as a text's."""
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment with its offset, turned to UTC."""
 CreationMoment = Annotated[Moment, AfterValidator(_of_our_time)]

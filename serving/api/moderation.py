@@ -15,7 +15,7 @@ from photofeed.errors import ConflictError, ForbiddenError, NotFoundError
 from photofeed.ids import decode_id, encode_id
 from photofeed.publication import HIDE, PUBLICATION, REFUSED_CODE, REFUSED_REASON, SHOW, announcement, withdrawal
 from photofeed.tokens import MODERATOR, Caller
-from serving.api.fields import Text
+from serving.api.fields import STORABLE
 from serving.api.replies import reply, timestamp
 from serving.services import CallerDep, ServicesDep
 
@@ -39,7 +39,7 @@ class Ruling(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["approve", "reject"]
-    reason: Annotated[Text, Field(min_length=1, max_length=1000)]
+    reason: Annotated[str, Field(min_length=1, max_length=1000), STORABLE]
 
 
 # Photos wait because a model was in doubt, which its last decision says, or because people reported their posts; those

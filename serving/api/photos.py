@@ -24,7 +24,7 @@ from photofeed.ids import decode_id, encode_id, topic_id
 from photofeed.object_store import UploadConditions
 from photofeed.publication import PUBLICATION, withdrawal
 from photofeed.topics import PHOTO_UPLOADED
-from serving.api.fields import CreationMoment, Text
+from serving.api.fields import STORABLE, CreationMoment
 from serving.api.replies import no_content, reply, timestamp
 from serving.posts import images_json
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
@@ -49,7 +49,7 @@ class Initiate(BaseModel):
     created_at: Annotated[CreationMoment | None, Field(description="Services only: date the photo back")] = None
 
 
-Tag = Annotated[Text, Field(min_length=1, max_length=50)]
+Tag = Annotated[str, Field(min_length=1, max_length=50), STORABLE]
 
 
 class Complete(BaseModel):
@@ -57,7 +57,7 @@ class Complete(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    caption: Annotated[Text, Field(max_length=2200)] = ""
+    caption: Annotated[str, Field(max_length=2200), STORABLE] = ""
     tags: Annotated[list[Tag], Field(max_length=30)] = []
     content_type: Literal["photo", "reel"] = "photo"
 

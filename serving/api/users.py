@@ -17,7 +17,7 @@ from photofeed.errors import ConflictError, InvalidError, NotFoundError
 from photofeed.events import Action, Envelope
 from photofeed.ids import decode_id, encode_id, uuid7
 from photofeed.topics import GRAPH_CHANGED
-from serving.api.fields import CreationMoment, Text
+from serving.api.fields import STORABLE, CreationMoment
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, ServiceCallerDep, ServicesDep
@@ -31,7 +31,7 @@ class NewUser(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     handle: Annotated[str, Field(pattern=r"^[a-z0-9_.]{2,30}$", description="Unique, lower case")]
-    display_name: Annotated[Text, Field(min_length=1, max_length=80)]
+    display_name: Annotated[str, Field(min_length=1, max_length=80), STORABLE]
     is_private: bool = False
     created_at: CreationMoment | None = None
 

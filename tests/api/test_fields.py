@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photofeed.ids import encode_id
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ def test_a_nul_character_is_refused_wherever_there_is_text(app: "App") -> None:
     ruling = {"decision": "approve", "reason": NUL}
     _is_refused(moderator.call("POST", f"/v1/moderation/{photo}/decisions", json=ruling), "reason")
     _is_refused(app.service.call("POST", "/v1/users", json={"handle": "nul", "displayName": NUL}), "displayName")
+
+
+def test_a_text_that_is_empty_or_too_long_is_told_so_in_characters(app: "App") -> None:
+    person = app.person()
+    for text, said in (("", "at least 1 character"), ("x" * 2201, "at most 2200 characters")):
+        reply = person.call("POST", f"/v1/posts/{encode_id(1)}/comments", json={"text": text})
+        assert said in reply.json()["detail"]
 
 
 @pytest.mark.parametrize("moment", BEYOND)
