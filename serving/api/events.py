@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from photofeed.errors import NotFoundError
@@ -24,6 +24,7 @@ MOST_EVENTS = 500
 Id = Annotated[str, Field(min_length=11, max_length=11)]
 SlateId = Annotated[str, Field(min_length=1, max_length=64), STORABLE]
 Position = Annotated[int, Field(ge=0, le=10_000)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2200), STORABLE]
 
 
 class ClientEvent(BaseModel):
@@ -41,7 +42,7 @@ class ClientEvent(BaseModel):
     position: Position | None = None
     dwell_ms: Annotated[int | None, Field(ge=0, le=3_600_000)] = None
     source: Annotated[str | None, Field(max_length=32), STORABLE] = None
-    text: Annotated[str | None, Field(min_length=1, max_length=2200, description="Of a comment"), STORABLE] = None
+    text: Annotated[Words | None, Field(description="Of a comment")] = None
 
 
 class EventBatch(BaseModel):
@@ -97,7 +98,7 @@ class Where(BaseModel):
 class NewComment(Where):
     """A comment."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2200), STORABLE]
+    text: Words
 
 
 _STATE = """

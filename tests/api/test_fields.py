@@ -42,7 +42,7 @@ def test_a_nul_character_is_refused_wherever_there_is_text(app: "App") -> None:
 
 def test_a_text_that_is_empty_or_too_long_is_told_so_in_characters(app: "App") -> None:
     person = app.person()
-    for text, said in (("", "at least 1 character"), ("x" * 2201, "at most 2200 characters")):
+    for text, said in ((" \n", "at least 1 character"), ("x" * 2201, "at most 2200 characters")):
         reply = person.call("POST", f"/v1/posts/{encode_id(1)}/comments", json={"text": text})
         assert said in reply.json()["detail"]
 
