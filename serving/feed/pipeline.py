@@ -348,19 +348,27 @@ class FeedPipeline:
         return _items(ranking, features, scores)
 
     async def _page(self, slate: Slate, progress: Progress, limit: int) -> Page:
-        """The next page; posts that may no longer be seen are gone, and no author gains a third in a row."""
+        """The next page; posts that may no longer be seen are gone, and no author gains a third in a row.
+
+        It is empty only at the end of the slate: where all posts of a page are gone, it is the page after that.
+        """
         with _timed("page"):
-            authors = slate.items.author_ids.tolist()
-            window = progress.window(limit, len(authors))
-            post_ids = slate.items.post_ids[window].tolist()
-            posts = await self.posts.by_ids(slate.user_id, post_ids)
-            visible = {place for place, post_id in zip(window, post_ids, strict=True) if post_id in posts}
-            order, after = turn_page(authors, visible, progress, limit)
+            authors, withheld = slate.items.author_ids.tolist(), frozenset[int]()
+            while True:
+                window = progress.window(limit, len(authors))
+                post_ids = slate.items.post_ids[window].tolist()
+                posts = await self.posts.by_ids(slate.user_id, post_ids)
+                withheld |= set(post_ids) - posts.keys()
+                visible = {place for place, post_id in zip(window, post_ids, strict=True) if post_id in posts}
+                order, after = turn_page(authors, visible, progress, limit)
+                over = after.is_over(authors)
+                if order or over:
+                    break
+                progress = after
             shown = list(enumerate(order, progress.shown))
             items = _items_json(progress.shown, slate.items.take(order), posts)
         self.served_log.add(slate, progress.offset, shown)
-        cursor = None if after.is_over(authors) else self.cursors.sign(Cursor(slate.id, slate.user_id, after))
-        return Page(slate, items, cursor, frozenset(post_ids) - posts.keys())
+        return Page(slate, items, None if over else self.cursors.sign(Cursor(slate.id, slate.user_id, after)), withheld)
 
 
 def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanation) -> Candidates:

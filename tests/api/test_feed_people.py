@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from photofeed import database
-from photofeed.ids import encode_id
+from photofeed.ids import decode_id, encode_id
 from photofeed.timelines import connect_redis, seen_key
 from photofeed.tokens import mint_token
 from tests.api.feed_world import FeedWorld
@@ -135,6 +135,24 @@ def test_a_post_deleted_between_two_pages_is_gone_and_no_other_is_lost(app: "App
     authors = [item["post"]["author"]["id"] for item in items]
     assert max(len(list(run)) for _, run in groupby(authors)) <= 2
     assert [item["position"] for item in items] == list(range(len(items)))
+
+
+def test_where_a_whole_page_is_gone_the_next_one_comes_instead_of_an_end(app: "App", world: FeedWorld) -> None:
+    viewer, *followed = world.people(11)
+    world.follow(viewer, followed)
+    world.deliver(world.posts(followed, 4), [viewer])
+    first = _feed(app, viewer, "/v1/feed?limit=3&explain=true")
+    slate = [one["postId"] for one in first["explanation"]["candidates"] if one["place"] is not None]
+    with database.connect(app.settings) as connection:
+        gone = [decode_id(post) for post in slate[3:9]]
+        connection.execute("update posts set visible = false where id = any(%s)", (gone,))
+    page = _feed(app, viewer, f"/v1/feed?limit=3&cursor={first['nextCursor']}")
+    assert [item["post"]["id"] for item in page["items"]] == slate[9:12]
+    assert [item["position"] for item in page["items"]] == [3, 4, 5]
+    with database.connect(app.settings) as connection:
+        connection.execute("update posts set visible = false where id = any(%s)", ([*map(decode_id, slate)],))
+    end = _feed(app, viewer, f"/v1/feed?limit=3&cursor={page['nextCursor']}")
+    assert (end["items"], end["nextCursor"]) == ([], None)
 
 
 class Broken:
