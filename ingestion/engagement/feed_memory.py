@@ -51,7 +51,10 @@ class RedisFeedMemory:
             pipeline.zadd(seen_key(user), posts, gt=True)
             pipeline.zremrangebyrank(seen_key(user), 0, -SEEN_LENGTH - 1)
         for user, liked in _liked(events).items():
-            pipeline.zadd(liked_key(user), liked, gt=True)
+            if taken := {post: moment for post, moment in liked.items() if moment is not None}:
+                pipeline.zadd(liked_key(user), taken, gt=True)
+            if given_back := liked.keys() - taken.keys():
+                pipeline.zrem(liked_key(user), *given_back)
             pipeline.zremrangebyrank(liked_key(user), 0, -LIKED_LENGTH - 1)
             pipeline.expire(liked_key(user), LIKED_SECONDS)
         unwelcome = events.did(Action.HIDE) | events.did(Action.REPORT)
@@ -95,14 +98,18 @@ def _seen(events: EventColumns) -> dict[int, dict[int, float]]:
     return seen
 
 
-def _liked(events: EventColumns) -> dict[int, dict[bytes, float]]:
-    """User -> posts they liked or saved, with their topics -> when last."""
-    taken = events.take((events.did(Action.LIKE) | events.did(Action.SAVE)) & (events.post_id != 0))
-    taken = taken.take(np.argsort(taken.occurred_us, kind="stable"))
-    liked: dict[int, dict[bytes, float]] = defaultdict(dict)
-    moments = (taken.occurred_us / MICROSECONDS).tolist()
-    for (user, post), topic, moment in zip(_pairs(taken), taken.topic_id.tolist(), moments, strict=True):
-        liked[user][struct.pack(LIKED_LAYOUT, post, topic)] = moment
+def _liked(events: EventColumns) -> dict[int, dict[bytes, float | None]]:
+    """User -> posts they liked or saved, with their topics -> when last; None where they have taken it back since."""
+    taken = events.did(Action.LIKE) | events.did(Action.SAVE)
+    given_back = events.did(Action.UNLIKE) | events.did(Action.UNSAVE)
+    places = np.flatnonzero((taken | given_back) & (events.post_id != 0))
+    places = places[np.argsort(events.occurred_us[places], kind="stable")]
+    told, moments = events.take(places), (events.occurred_us[places] / MICROSECONDS).tolist()
+    liked: dict[int, dict[bytes, float | None]] = defaultdict(dict)
+    for (user, post), topic, moment, is_taken in zip(
+        _pairs(told), told.topic_id.tolist(), moments, taken[places].tolist(), strict=True
+    ):
+        liked[user][struct.pack(LIKED_LAYOUT, post, topic)] = moment if is_taken else None
     return liked
 
 

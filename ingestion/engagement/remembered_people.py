@@ -20,9 +20,10 @@ def remember_people(lake: Lake, bucket: str, memory: FeedMemory, now: datetime) 
         RetryableError: object storage cannot be reached.
     """
     liked_since, seen_since = now - timedelta(seconds=LIKED_SECONDS), now - SEEN_FOR
+    liking = _is(Action.LIKE, Action.SAVE, Action.UNLIKE, Action.UNSAVE)
     lasting = f"""
         {_is(Action.HIDE, Action.REPORT)}
-        or {_is(Action.LIKE, Action.SAVE)} and occurred_at > timestamptz '{liked_since.isoformat()}'
+        or {liking} and occurred_at > timestamptz '{liked_since.isoformat()}'
         or {_is(Action.IMPRESSION)} and occurred_at > timestamptz '{seen_since.isoformat()}'
     """
     remembered = 0

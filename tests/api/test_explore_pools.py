@@ -16,7 +16,7 @@ from ingestion.pools.trending import Trending
 from ingestion.pools.worker import PoolsWorker
 from photofeed import database
 from photofeed.events import Action, EngagementEvent, engagement_envelope
-from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, neighbours_key, posts_of_pool
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pool
 from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef
 from photofeed.tokens import mint_token
@@ -81,6 +81,28 @@ def test_liking_brings_what_others_who_liked_it_like(app: "App", pools: PoolsWor
     body = app.http.get("/v1/feed?explain=true&limit=100", headers={"Authorization": f"Bearer {token}"}).json()
     pools_of = {one["postId"]: one["pool"] for one in body["explanation"]["candidates"]}
     assert "neighbours" in pools_of.values()
+
+
+def test_what_was_unliked_guides_explore_no_more(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    author, viewer = world.people(2)
+    kept, unliked, again = world.posts([author] * 3)
+
+    def told(*actions: tuple[Action, PostRef]) -> list[EngagementEvent]:
+        began = datetime.now(UTC)
+        return [
+            EngagementEvent(
+                uuid.uuid4().hex, action, viewer, author, began + timedelta(seconds=n), post_id=post.post_id, topic_id=7
+            )
+            for n, (action, post) in enumerate(actions)
+        ]
+
+    _remember(
+        pools, told((Action.LIKE, kept), (Action.LIKE, unliked), (Action.LIKE, again), (Action.UNLIKE, again)), {}
+    )
+    _remember(pools, told((Action.UNLIKE, unliked), (Action.SAVE, again)), {})
+    liked = pools.redis.zrange(liked_key(viewer), 0, -1)
+    assert {int.from_bytes(one[:8]) for one in liked} == {kept.post_id, again.post_id}
 
 
 def test_what_the_same_people_comment_on_are_neighbours_too(app: "App", pools: PoolsWorker) -> None:

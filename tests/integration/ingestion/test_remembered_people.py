@@ -56,6 +56,8 @@ def test_what_people_did_is_known_again_for_as_long_as_it_was_to_be_known(settin
         _did(Action.IMPRESSION, 5, 3 * day),
         _did(Action.IMPRESSION, 6, 2 * hour),
         _did(Action.OPEN, 7, hour),
+        _did(Action.LIKE, 8, 20 * day),
+        _did(Action.UNLIKE, 8, 19 * day),
     ]
     lake = open_lake(settings)
     archive = Archive(lake, settings.bucket_lake)
@@ -63,7 +65,7 @@ def test_what_people_did_is_known_again_for_as_long_as_it_was_to_be_known(settin
     archive.handle([engagement_envelope(VIEWER, events[:2])])  # the log may hold an event twice
     with connect_redis(settings) as client:
         for _ in range(2):  # it may be repeated
-            assert remember_people(lake, settings.bucket_lake, RedisFeedMemory(client), NOW) == 4
+            assert remember_people(lake, settings.bucket_lake, RedisFeedMemory(client), NOW) == 6
         assert client.smembers(hidden_key(VIEWER)) == {b"1", b"2"}
         assert client.zrange(seen_key(VIEWER), 0, -1) == [b"6"]
         assert [int.from_bytes(liked[:8]) for liked in client.zrange(liked_key(VIEWER), 0, -1)] == [3]
