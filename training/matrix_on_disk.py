@@ -4,13 +4,16 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 ROWS_AT_ONCE = 50_000
+SWEEP_SECONDS = 0.02  # in which LightGBM reads some 50 MB
 
 
 class _File(mmap.mmap):
@@ -35,11 +38,31 @@ def matrix_on_disk(rows: int, columns: int, folder: Path) -> NDArray[np.float32]
 
 def let_go(matrix: NDArray[np.float32]) -> None:
     """Take the whole matrix that this one is, or is a part of, out of memory; nothing if it is in no file."""
-    base: Any = matrix
-    while base is not None and not isinstance(base, _File):
-        base = getattr(base, "base", None)
-    if base is not None:
-        base.madvise(mmap.MADV_DONTNEED)
+    file = _file_of(matrix)
+    if file is not None:
+        file.madvise(mmap.MADV_DONTNEED)
+
+
+@contextmanager
+def letting_go(matrix: NDArray[np.float32]) -> Iterator[None]:
+    """Let go of it many times a second while the block runs, for code that reads all of it by itself; and then at last.
+
+    The code has to release the interpreter's lock, as what is called through ctypes does.
+    """
+    ended = Event()
+
+    def sweep() -> None:
+        while not ended.wait(SWEEP_SECONDS):
+            let_go(matrix)
+
+    sweeper = Thread(target=sweep, name="letting-go")
+    sweeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        sweeper.join()
+        let_go(matrix)
 
 
 def pieces(matrix: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -47,3 +70,10 @@ def pieces(matrix: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     for first in range(0, len(matrix), ROWS_AT_ONCE):
         yield matrix[first : first + ROWS_AT_ONCE]
         let_go(matrix)
+
+
+def _file_of(matrix: NDArray[np.float32]) -> _File | None:
+    base: Any = matrix
+    while base is not None and not isinstance(base, _File):
+        base = getattr(base, "base", None)
+    return base

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.dataset import Dataset
 from training.intervals import FloatArray
-from training.matrix_on_disk import let_go
+from training.matrix_on_disk import letting_go
 from training.parameters import DEFAULTS, VALIDATION_CUTOFF, TrainingParameters
 
 # The number of trees is where NDCG@10 on the validation part is highest after smoothing over iterations. Of a few dozen
@@ -135,7 +135,7 @@ def lightgbm_dataset(
     """The part as a lightgbm.Dataset with these labels; of `reference`'s bins, if it is given."""
     import lightgbm  # noqa: PLC0415
 
-    binned = lightgbm.Dataset(
+    dataset = lightgbm.Dataset(
         part.matrix,
         label=labels,
         group=part.group_sizes if grouped else None,
@@ -143,9 +143,9 @@ def lightgbm_dataset(
         feature_name=list(part.feature_names),
         params=words,
         reference=reference,
-    ).construct()
-    let_go(part.matrix)  # trees are grown from the bins
-    return binned
+    )
+    with letting_go(part.matrix):  # trees are grown from the bins
+        return dataset.construct()
 
 
 def _graded(part: Dataset, words: dict[str, Any], parameters: TrainingParameters, reference: Any = None) -> Any:
