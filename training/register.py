@@ -15,7 +15,6 @@ from photofeed.scorer.model_text import parse_model
 from photofeed.scorer.verify import hard_rows
 from photofeed.settings import Settings
 from training.dataset import Dataset
-from training.matrix_on_disk import letting_go
 from training.sources import Sources
 from training.tracking import git_commit
 from training.train import TrainedRanker
@@ -39,8 +38,6 @@ def log_model(
     from mlflow.models import infer_signature  # noqa: PLC0415
 
     example = pd.DataFrame(dataset.matrix[:EXAMPLE_ROWS], columns=list(dataset.feature_names))
-    with letting_go(dataset.matrix):
-        profile = FeatureProfile.of(dataset.matrix[: len(dataset) - len(test)])
     with tempfile.TemporaryDirectory() as folder:
         contract_path, tables_path = (Path(folder) / Path(name).name for name in (CONTRACT_FILE, TABLES_FILE))
         contract = ModelContract(
@@ -55,7 +52,7 @@ def log_model(
             tables_sha256=_write_tables(ranker.text, tables_path),
             unseen_from=datetime.fromtimestamp(int(test.slate_start_us[0]) / MICROSECONDS, UTC),
             samples=_samples(ranker, dataset),
-            profile=profile,
+            profile=FeatureProfile.of(dataset.matrix[: len(dataset) - len(test)]),
         )
         contract_path.write_bytes(contract.to_json())
         info = mlflow.lightgbm.log_model(
