@@ -15,6 +15,7 @@ from photofeed.scorer.model_text import parse_model
 from photofeed.scorer.verify import hard_rows
 from photofeed.settings import Settings
 from training.dataset import Dataset
+from training.matrix_on_disk import columns
 from training.sources import Sources
 from training.tracking import git_commit
 from training.train import TrainedRanker
@@ -52,7 +53,7 @@ def log_model(
             tables_sha256=_write_tables(ranker.text, tables_path),
             unseen_from=datetime.fromtimestamp(int(test.slate_start_us[0]) / MICROSECONDS, UTC),
             samples=_samples(ranker, dataset),
-            profile=FeatureProfile.of(dataset.matrix[: len(dataset) - len(test)]),
+            profile=FeatureProfile.of_columns(columns(dataset.matrix[: len(dataset) - len(test)])),
         )
         contract_path.write_bytes(contract.to_json())
         info = mlflow.lightgbm.log_model(

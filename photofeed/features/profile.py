@@ -1,6 +1,6 @@
 """What the inputs of a model looked like when it learned, so that drift can be measured later without that data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,16 @@ class FeatureProfile:
     @classmethod
     def of(cls, matrix: NDArray[np.float32]) -> "FeatureProfile":
         """The profile of (rows, features); there must be rows."""
-        edges = tuple(_edges(column) for column in matrix.T)
-        return cls(edges, tuple(_shares(column, its) for column, its in zip(matrix.T, edges, strict=True)))
+        return cls.of_columns(matrix.T)
+
+    @classmethod
+    def of_columns(cls, columns: Iterable[NDArray[np.float32]]) -> "FeatureProfile":
+        """`of`, for a matrix that is not all in memory: each column is looked at once, one after the other."""
+        edges, shares = [], []
+        for column in columns:
+            edges.append(_edges(column))
+            shares.append(_shares(column, edges[-1]))
+        return cls(tuple(edges), tuple(shares))
 
     def psi(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Population stability index of each feature, (features,): 0 is unchanged, 0.1 warns, 0.25 alarms.

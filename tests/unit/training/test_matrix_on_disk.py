@@ -11,7 +11,7 @@ from photofeed.errors import RetryableError
 from photofeed.object_store import InMemoryObjectStore
 from photofeed.offline_store.lake import Lake
 from training.dataset import Dataset
-from training.matrix_on_disk import ROWS_AT_ONCE, let_go, letting_go, matrix_on_disk, pieces
+from training.matrix_on_disk import ROWS_AT_ONCE, columns, let_go, letting_go, matrix_on_disk, pieces
 from training.parameters import TrainingParameters
 from training.raw_logs import RawLogs
 from training.split import temporal_split
@@ -53,11 +53,21 @@ def test_pieces_are_all_rows_and_few_of_them_in_memory(tmp_path: Path, resident:
     assert np.array_equal(np.unique(matrix[:, 0], return_counts=True)[1], lengths)
 
 
+def test_columns_are_all_columns_and_little_of_the_matrix_in_memory(tmp_path: Path, resident: Resident) -> None:
+    matrix = matrix_on_disk(ROWS_AT_ONCE + 5, 11, tmp_path)
+    matrix[:] = np.arange(matrix.size, dtype=np.float32).reshape(matrix.shape)
+    expected = matrix.copy()
+    for number, column in enumerate(columns(matrix)):
+        assert np.array_equal(column, expected[:, number])
+        assert resident(matrix) == 0
+    assert number == 10
+
+
 def test_a_matrix_that_others_read_is_let_go_while_they_do(tmp_path: Path, resident: Resident) -> None:
     matrix = matrix_on_disk(10_000, 8, tmp_path)
     with letting_go(matrix):
         matrix[:] = 7
-        assert any(resident(matrix) == 0 for _ in range(5000))
+        assert any(resident(matrix) == 0 for _ in range(100_000))
         assert (matrix == 7).all()
     assert resident(matrix) == 0
 
