@@ -45,6 +45,8 @@ class Valkey:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
+            # slates are most of what is written and soon gone; a rewrite takes a core for seconds, and feeds wait
+            "auto-aof-rewrite-percentage": 400,
             "maxmemory": "1gb",
             # when it is full, what would soon be gone anyway goes first: slates, never features or timelines
             "maxmemory-policy": "volatile-ttl",
