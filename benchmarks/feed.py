@@ -55,7 +55,7 @@ from photofeed.timelines import FRESH_POOL, connect_redis, timeline_key
 
 STAGES = ("query", "candidates", "filters", "features", "score", "rerank", "slate", "page", "serialize")
 PHOTOFEED, STOCK = Path(sys.executable).with_name("photofeed"), Path(__file__).with_name("feed_stock.py")
-LOADER = Path(__file__).with_name("feed_load.py")
+WORLD_FILES = [Path(__file__).with_name(name) for name in ("feed_world.py", "feed_load.py")]
 MIGRATIONS = Path(database.__file__).parent / "migrations" / "versions"
 STOCK_VIEWERS = 10
 TRAINING_VIEWERS = 30
@@ -86,7 +86,7 @@ def bench(state: Path, people: int, posts: int) -> Iterator[Bench]:
         kept = json.loads(marker.read_text()) if marker.is_file() else {}
         known = {"nowMs": kept.get("nowMs", int(time.time() * 1000)), "features": len(FEATURE_NAMES)}
         migrations = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
-        known |= {"postBytes": POST_DTYPE.itemsize, "schema": migrations[-1], "loader": _digest(LOADER)}
+        known |= {"postBytes": POST_DTYPE.itemsize, "schema": migrations[-1], "loader": _digest(WORLD_FILES)}
         ready = Bench(settings, folder, draw_world(people, posts, known["nowMs"]))
         if known != kept:  # none yet, or one that this code could not read
             folder.mkdir(exist_ok=True)
@@ -95,8 +95,8 @@ def bench(state: Path, people: int, posts: int) -> Iterator[Bench]:
         yield ready
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _digest(paths: list[Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def _build(made: Bench) -> None:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-FOLLOWS_EDGES = (10, 30, 100, 300, 1_000, 5_001)
+FOLLOWS_EDGES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 FEWEST_VIEWERS = 3
 
 

@@ -17,6 +17,7 @@ FOLLOWS_MEDIAN, FOLLOWS_SIGMA, MOST_FOLLOWS = 25, 1.0, 5_000
 POPULARITY_DECAY, PRODUCTIVITY_DECAY = 0.8, 0.5  # Zipf exponents: who is followed, who posts
 DAYS = 30.0
 VIEWERS, FEWEST_FOLLOWS = 1_000, 10  # whose feeds are asked for, and how many accounts each follows at least
+EAGER_FOLLOWS = (2_000, 2_000, 2_000, 5_000, 5_000, 5_000)  # as many of the viewers follow about as many accounts
 PAIR_SHARE = 0.5  # of the accounts a viewer follows they have some history with
 ID_BITS = 22  # below the milliseconds of an id
 DAY_MS = 86_400_000
@@ -50,8 +51,12 @@ class World:
     @cached_property
     def viewers(self) -> Ids:
         """Places of the people whose feeds are asked for."""
-        likely = np.flatnonzero(self.following_counts >= FEWEST_FOLLOWS)
-        return np.random.default_rng(self.seed).choice(likely, min(VIEWERS, len(likely)), replace=False)
+        random = np.random.default_rng(self.seed)
+        by_follows = np.argsort(self.following_counts, kind="stable")
+        likely, eager = by_follows[: -len(EAGER_FOLLOWS)], by_follows[-len(EAGER_FOLLOWS) :]
+        likely = likely[self.following_counts[likely] >= FEWEST_FOLLOWS]
+        some = random.choice(likely, min(VIEWERS - len(eager), len(likely)), replace=False)
+        return random.permutation(np.concatenate([some, eager]))
 
     @cached_property
     def posted_ms(self) -> Ids:
@@ -89,6 +94,8 @@ def draw_world(people: int, posts: int, now_ms: int, seed: int = 7) -> World:
     creators = random.permutation(people)[: max(1, round(people * CREATOR_SHARE))]
     wanted = random.lognormal(np.log(FOLLOWS_MEDIAN), FOLLOWS_SIGMA, people)
     wanted = np.minimum(wanted, min(MOST_FOLLOWS, len(creators) / 2)).astype(np.int64) + 1
+    # drawn three times as often, since the popular are drawn again and again
+    wanted[-len(EAGER_FOLLOWS) :] = np.minimum(3 * np.array(EAGER_FOLLOWS), 3 * len(creators) // 2)
     followers = np.repeat(np.arange(people), wanted)
     followees = creators[_zipf(len(creators), POPULARITY_DECAY, len(followers), random)]
     others = followers != followees
