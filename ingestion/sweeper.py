@@ -23,7 +23,7 @@ SWEPT = Counter("photofeed_swept", "What the sweeper has put in order", ["kind"]
 
 _BATCH = 100
 _MOST_REQUEUES = 5
-_KEPT_UPLOAD_DAYS = 7
+_KEPT_UPLOAD_DAYS, _KEPT_CHANGES_DAYS = 7, 8
 
 # Rows stay locked until their objects are gone: `complete` waits, and then finds the upload expired.
 _EXPIRED = """
@@ -46,6 +46,7 @@ update photos set status = 'failed', failure_code = 'unprocessable',
 where id = any(%s)
 """
 _FORGET_DAYS = "delete from upload_days where day < %s"
+_FORGET_CHANGES = "delete from told_changes where told_at < %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Sweeper:
             requeued, given_up = requeued + counts[0], given_up + counts[1]
         with self.database.connection() as connection:
             connection.execute(_FORGET_DAYS, ((now - timedelta(days=_KEPT_UPLOAD_DAYS)).date(),))
+            connection.execute(_FORGET_CHANGES, (now - timedelta(days=_KEPT_CHANGES_DAYS),))
         swept = Swept(expired, multipart, requeued, given_up, self.removal.purge(now))
         for kind, count in asdict(swept).items():
             SWEPT.labels(kind).inc(count)

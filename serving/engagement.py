@@ -152,6 +152,12 @@ with added as (
 select user_id, event_id as target_id from added
 """
 
+# In the order of ids, so that two calls with the same ones do not wait for each other.
+_TOLD_FIRST = """
+insert into told_changes (event_id) select id from unnest(%s::text[]) id order by id
+on conflict do nothing returning event_id
+"""
+
 # What each action that has a state does to it; a statement returns what it changed, as `_Accepted.change` names it.
 _STATE_CHANGES: dict[Action, str] = {
     Action.LIKE: _LIKE.format(table="likes", counter="like_count"),
@@ -246,11 +252,15 @@ class EngagementRecorder:
     async def _change_state(
         self, connection: AsyncConnection[DictRow], accepted: Sequence[_Accepted]
     ) -> list[_Accepted]:
-        """Write the state; return the actions that changed it, what happened to one thing in its order."""
+        """Write the state; return the actions that changed it, what happened to one thing in its order.
+
+        What was told before is left alone, whatever has become of it since: a like that comes again may have been taken
+        back.
+        """
         changed: list[_Accepted] = []
         by_turn: dict[tuple[int, Action], list[_Accepted]] = defaultdict(list)
         turns: Counter[tuple[int, int | str]] = Counter()
-        for one in accepted:
+        for one in await _told_first(connection, accepted):
             # like, unlike, like of one post: one statement takes many posts, but a post only once
             by_turn[turns[one.change], one.told.action].append(one)
             turns[one.change] += 1
@@ -270,6 +280,14 @@ class EngagementRecorder:
                     changes.remove(one.change)
                     changed.append(one)
         return changed
+
+
+async def _told_first(connection: AsyncConnection[DictRow], accepted: Sequence[_Accepted]) -> list[_Accepted]:
+    """Those among the actions whose ids nobody has told before, each id once."""
+    by_id = {one.event.id: one for one in reversed(accepted)}
+    rows = await connection.execute(_TOLD_FIRST, (list(by_id),))
+    new = {row["event_id"] async for row in rows}
+    return [one for one in accepted if one.event.id in new and by_id[one.event.id] is one]
 
 
 def _has_state(told: ClientAction) -> bool:

@@ -59,6 +59,26 @@ def test_a_like_is_there_at_once_and_counted_once(
     assert _actions(app, published) == []
 
 
+def test_a_like_that_is_sent_again_after_it_was_taken_back_stays_taken_back(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    """A phone that heard no answer sends it again, and its owner has thought better of it meanwhile."""
+    viewer, (author, post_id) = app.person(), post
+
+    def tell(*events: dict[str, Any]) -> tuple[int, int]:
+        body = viewer.call("POST", "/v1/events", json={"events": events}).json()
+        return body["accepted"], body["unchanged"]
+
+    liked = _event("like", postId=post_id)
+    assert tell(liked, liked) == (1, 1)
+    assert tell(_event("unlike", postId=post_id)) == (1, 0)
+    assert tell(liked) == (0, 1)
+    assert not viewer.get(f"/v1/users/{author.id}/posts")["items"][0]["likedByMe"]
+    assert _actions(app, published) == ["like", "unlike"]
+    assert tell(_event("like", postId=post_id)) == (1, 0)
+    assert _actions(app, published) == ["like"]
+
+
 def test_saves_comments_shares_and_reports_make_events(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:

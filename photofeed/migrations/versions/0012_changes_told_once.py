@@ -1,0 +1,27 @@
+"""A like that a phone sends again after it was taken back stays taken back."""
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+
+UPGRADE = """
+-- Events that changed what can be looked up, or would have; the sweeper forgets them.
+create table told_changes (
+    event_id  text primary key,
+    told_at   timestamptz not null default now()
+);
+create index told_changes_by_time on told_changes using brin (told_at);
+"""
+
+DOWNGRADE = """
+drop table told_changes;
+"""
+
+
+def upgrade() -> None:
+    op.execute(UPGRADE)
+
+
+def downgrade() -> None:
+    op.execute(DOWNGRADE)
