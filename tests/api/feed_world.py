@@ -1,6 +1,7 @@
 """A small world written straight into the databases: people, posts and follows by SQL, timelines by their writer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -29,6 +30,7 @@ _METADATA = """
 insert into photo_metadata (photo_id, width, height, phash, sharpness, brightness, entropy, aspect)
 select *, 1, 1, 1, 1 from (select id, 8, 8, phash from unnest(%s::bigint[], %s::bigint[]) as p(id, phash)) looks
 """
+_SHOWN = "update posts set visible = %s where id = any(%s)"
 _FOLLOW = """
 with added as (
     insert into follows (follower_id, followee_id, created_at) select %s, id, now() from unnest(%s::bigint[]) id
@@ -78,6 +80,16 @@ class FeedWorld:
         """Somebody follows authors; timelines stay as they are."""
         with database.connect(self._settings) as connection:
             connection.execute(_FOLLOW, (follower, list(authors), follower))
+
+    @contextmanager
+    def hidden(self, post_ids: Sequence[int]) -> Iterator[None]:
+        """Nobody may see these posts for a while; pools know nothing of it."""
+        with database.connect(self._settings) as connection:
+            connection.execute(_SHOWN, (False, list(post_ids)))
+            try:
+                yield
+            finally:
+                connection.execute(_SHOWN, (True, list(post_ids)))
 
     def deliver(self, posts: Sequence[PostRef], followers: Sequence[int]) -> None:
         """What fan-out does when posts are published."""

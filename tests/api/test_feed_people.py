@@ -120,13 +120,12 @@ def test_a_post_deleted_between_two_pages_is_gone_and_no_other_is_lost(app: "App
     first = _feed(app, viewer, "/v1/feed?limit=10")
     shown = [item["post"]["id"] for item in first["items"]]
     gone = next(post for post in posts if encode_id(post.post_id) not in shown)
-    with database.connect(app.settings) as connection:
-        connection.execute("update posts set visible = false where id = %s", (gone.post_id,))
     cursor, items = first["nextCursor"], first["items"]
-    while cursor:
-        page = _feed(app, viewer, f"/v1/feed?limit=10&cursor={cursor}")
-        items += page["items"]
-        cursor = page["nextCursor"]
+    with world.hidden([gone.post_id]):
+        while cursor:
+            page = _feed(app, viewer, f"/v1/feed?limit=10&cursor={cursor}")
+            items += page["items"]
+            cursor = page["nextCursor"]
     ids = [item["post"]["id"] for item in items]
     assert len(set(ids)) == len(ids)
     expected = {encode_id(post.post_id) for post in posts if post is not gone}
@@ -143,15 +142,12 @@ def test_where_a_whole_page_is_gone_the_next_one_comes_instead_of_an_end(app: "A
     world.deliver(world.posts(followed, 4), [viewer])
     first = _feed(app, viewer, "/v1/feed?limit=3&explain=true")
     slate = [one["postId"] for one in first["explanation"]["candidates"] if one["place"] is not None]
-    with database.connect(app.settings) as connection:
-        gone = [decode_id(post) for post in slate[3:9]]
-        connection.execute("update posts set visible = false where id = any(%s)", (gone,))
-    page = _feed(app, viewer, f"/v1/feed?limit=3&cursor={first['nextCursor']}")
+    with world.hidden([decode_id(post) for post in slate[3:9]]):
+        page = _feed(app, viewer, f"/v1/feed?limit=3&cursor={first['nextCursor']}")
     assert [item["post"]["id"] for item in page["items"]] == slate[9:12]
     assert [item["position"] for item in page["items"]] == [3, 4, 5]
-    with database.connect(app.settings) as connection:
-        connection.execute("update posts set visible = false where id = any(%s)", ([*map(decode_id, slate)],))
-    end = _feed(app, viewer, f"/v1/feed?limit=3&cursor={page['nextCursor']}")
+    with world.hidden([decode_id(post) for post in slate]):
+        end = _feed(app, viewer, f"/v1/feed?limit=3&cursor={page['nextCursor']}")
     assert (end["items"], end["nextCursor"]) == ([], None)
 
 
