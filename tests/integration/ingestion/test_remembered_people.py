@@ -1,12 +1,11 @@
 """Redis was emptied: what somebody hid for good stays hidden, and what they saw a moment ago does not come again."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import boto3
 import pytest
-from pydantic import SecretStr
 
 from ingestion.archive import Archive
 from ingestion.engagement.feed_memory import RedisFeedMemory
@@ -17,7 +16,6 @@ from photofeed.offline_store.lake import open_lake
 from photofeed.timelines import connect_redis, hidden_key, seen_key
 
 if TYPE_CHECKING:
-    from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
 
 NOW = datetime.now(UTC)
@@ -25,21 +23,8 @@ VIEWER = 11
 
 
 @pytest.fixture
-def settings(stack: "EmbeddedStack") -> "Settings":
-    """The stack with a Redis and a lake that nobody else uses."""
-    settings = stack.settings()
-    redis_url = settings.redis_url.get_secret_value().rsplit("/", 1)[0] + "/8"
-    settings = settings.model_copy(update={"redis_url": SecretStr(redis_url), "bucket_lake": f"people-{uuid4().hex}"})
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint_url,
-        region_name=settings.s3_region,
-        aws_access_key_id=settings.s3_access_key,
-        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
-    )
-    s3.create_bucket(Bucket=settings.bucket_lake)
-    s3.close()
-    return settings
+def settings(settings_apart: Callable[[int], "Settings"]) -> "Settings":
+    return settings_apart(8)
 
 
 def _did(action: Action, post: int, age: timedelta) -> EngagementEvent:

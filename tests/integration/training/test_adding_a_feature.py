@@ -4,16 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import numpy as np
 import pytest
-from pydantic import SecretStr
 
 from ingestion.archive import Archive
 from ingestion.bootstrap.engagement import backfill_view, engagement_pipeline
@@ -28,9 +26,6 @@ from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
 from photofeed.timelines import RedisClient, connect_redis
 from training.point_in_time import EntityRows, features_known_at
-
-if TYPE_CHECKING:
-    from photofeed.embedded.stack import EmbeddedStack
 
 PHOTOFEED = Path(sys.executable).with_name("photofeed")
 DECLARED = """
@@ -65,23 +60,12 @@ class World:
 
 
 @pytest.fixture
-def world(stack: "EmbeddedStack", tmp_path: Path) -> Iterator[World]:
-    settings = stack.settings()
+def world(settings_apart: Callable[[int], Settings], tmp_path: Path) -> Iterator[World]:
+    settings = settings_apart(9)
     repo = shutil.copytree(settings.feature_repo, tmp_path / "feature_repo")
     configuration = repo / "feature_store.yaml"
     configuration.write_text(configuration.read_text().replace("project: photofeed", "project: adding"))
-    redis_url = settings.redis_url.get_secret_value().rsplit("/", 1)[0] + "/9"
-    lake = {"feature_repo": repo, "redis_url": SecretStr(redis_url), "bucket_lake": "adding-a-feature"}
-    settings = settings.model_copy(update=lake)
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint_url,
-        region_name=settings.s3_region,
-        aws_access_key_id=settings.s3_access_key,
-        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
-    )
-    s3.create_bucket(Bucket=settings.bucket_lake)
-    s3.close()
+    settings = settings.model_copy(update={"feature_repo": repo})
     with connect_redis(settings) as client:
         yield World(settings, client)
         client.flushdb()
