@@ -284,6 +284,7 @@ async def intake(lab: Lab, scale: Scale) -> tuple[float, float, float]:
                 "position": place % 30,
                 "occurredAt": datetime.now(UTC).isoformat(),
             }
+            | ({"dwellMs": 1500} if action is Action.DWELL else {})
             for place, action in enumerate(rng.choices(behaviour, weights, k=BATCH))
         ]
         return {"events": events}

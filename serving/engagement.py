@@ -284,6 +284,8 @@ class EngagementRecorder:
 
 async def _told_first(connection: AsyncConnection[DictRow], accepted: Sequence[_Accepted]) -> list[_Accepted]:
     """Those among the actions whose ids nobody has told before, each id once."""
+    if not accepted:  # as in most calls
+        return []
     by_id = {one.event.id: one for one in reversed(accepted)}
     rows = await connection.execute(_TOLD_FIRST, (list(by_id),))
     new = {row["event_id"] async for row in rows}
