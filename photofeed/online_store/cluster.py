@@ -113,7 +113,7 @@ def _shards(read: ClusterRead, node_of_slot: Callable[[int], Any]) -> list[_Shar
             nodes[name],
             [keys[place] for keys, mine in zip(read.keys, by_view, strict=True) for place in mine],
             [np.array(mine, np.intp) for mine in by_view],
-            RowReplies([(shape, len(mine)) for shape, mine in zip(read.shapes, by_view, strict=True)], array=False),
+            RowReplies([(shape, len(mine)) for shape, mine in zip(read.shapes, by_view, strict=True)], array_rows=0),
         )
         for name, by_view in places.items()
     ]

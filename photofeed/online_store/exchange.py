@@ -1,4 +1,4 @@
-"""Requests on their way to Redis and back: one write and one reply per connection, by redis-py's own connections.
+"""Requests on their way to Redis and back: one write per connection, by redis-py's own connections.
 
 redis-py keeps the pools, authentication, TLS, time-outs and reconnects; the bytes are ours, because packing and parsing
 800 keys one by one is most of what a read costs.
@@ -6,26 +6,30 @@ redis-py keeps the pools, authentication, TLS, time-outs and reconnects; the byt
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import redis
 import redis.asyncio
 
 from photofeed.online_store.replies import RowReplies, RowShape
 
+MGET_KEYS: Final = 128
+"""Keys of one command. Valkey looks commands that are sent together up together, keys of a longer one after each other:
+a feed's 1,400 in one MGET take it a fifth to a third longer."""
+
 _CHUNK = 1 << 18
 
 Asked = Sequence[tuple[RowShape, int]]
 
 
-def exchange(client: redis.Redis, command: bytes, asked: Asked) -> RowReplies:
-    """Send an MGET and take its reply; a failed exchange is repeated as the client's retries say."""
+def exchange(client: redis.Redis, commands: bytes, asked: Asked) -> RowReplies:
+    """Send MGETs of MGET_KEYS keys, take their replies; a failed exchange is repeated as the client's retries say."""
     pool: Any = client.connection_pool
     connection = pool.get_connection()
 
     def once() -> RowReplies:
-        connection.send_packed_command([command])
-        return receive(connection, RowReplies(asked, array=True))
+        connection.send_packed_command([commands])
+        return receive(connection, RowReplies(asked, array_rows=MGET_KEYS))
 
     try:
         replies: RowReplies = connection.retry.call_with_retry(once, lambda _: connection.disconnect())
@@ -34,14 +38,14 @@ def exchange(client: redis.Redis, command: bytes, asked: Asked) -> RowReplies:
         pool.release(connection)
 
 
-async def exchange_async(client: redis.asyncio.Redis, command: bytes, asked: Asked) -> RowReplies:
+async def exchange_async(client: redis.asyncio.Redis, commands: bytes, asked: Asked) -> RowReplies:
     """`exchange`, without blocking the event loop."""
     pool: Any = client.connection_pool
     connection = await pool.get_connection()
 
     async def once() -> RowReplies:
-        await connection.send_packed_command([command])
-        return await receive_async(connection, RowReplies(asked, array=True))
+        await connection.send_packed_command([commands])
+        return await receive_async(connection, RowReplies(asked, array_rows=MGET_KEYS))
 
     try:
         replies: RowReplies = await connection.retry.call_with_retry(once, lambda _: connection.disconnect())

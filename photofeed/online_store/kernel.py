@@ -33,7 +33,7 @@ def warm() -> None:
     """Compile the loops, or load what was compiled before, so that no read has to wait for it."""
     data, places, ids = np.empty(0, np.uint8), np.empty(0, np.int64), np.empty((0, 1), np.int64)
     write_keys(ids, data, 0, data, places)
-    cut_rows(data, 0, 0, data, 0, 0, places)
+    cut_rows(data, 0, data, 0, 0, 0, places, 0)
     gather_rows(data, places, places, np.zeros((1, 2), np.int64), data, data, places, np.empty(0, np.bool_))
 
 
@@ -84,36 +84,60 @@ def write_keys(
 def cut_rows(
     reply: NDArray[np.uint8],
     begin: int,
-    end: int,
     signature: NDArray[np.uint8],
     head: int,
     stride: int,
+    array_rows: int,
     places: NDArray[np.int64],
+    row: int,
 ) -> tuple[int, int]:
     """Find where rows lie in a reply: those that begin with `signature`, each of `stride` bytes, and missing ones.
 
     Args:
-        reply: as it comes from the wire.
-        begin: where the first row begins.
-        end: of what has come so far.
+        reply: as far as it has come from the wire.
+        begin: where the next row begins, with the array's head if it is the first of one.
         signature: what each present row begins with.
         head: bytes of it that come before the row's value.
         stride: bytes from one present row to the next.
+        array_rows: of how many rows each array is, and the last of what is left; 0 where there are none.
         places: (n,) written to: where each row's value begins, or MISSING.
+        row: the next one.
 
     Returns:
-        How many rows were found until one was not whole, or something else; and where that begins.
+        The next row when one was not whole, or something else, n if there was none; and where that begins.
     """
-    for row in range(len(places)):
-        if begin + stride <= end and _equal(reply[begin : begin + len(signature)], signature):
-            places[row] = begin + head
-            begin += stride
-        elif begin + len(_MISSING_REPLY) <= end and _equal(reply[begin : begin + len(_MISSING_REPLY)], _MISSING_REPLY):
+    while row < len(places):
+        at = begin
+        if array_rows and row % array_rows == 0:
+            at = _after_head(reply, begin, min(array_rows, len(places) - row))
+        if at == MISSING:
+            break
+        if at + stride <= len(reply) and _equal(reply[at : at + len(signature)], signature):
+            places[row] = at + head
+            begin = at + stride
+        elif at + len(_MISSING_REPLY) <= len(reply) and _equal(reply[at : at + len(_MISSING_REPLY)], _MISSING_REPLY):
             places[row] = MISSING
-            begin += len(_MISSING_REPLY)
+            begin = at + len(_MISSING_REPLY)
         else:
-            return row, begin
-    return len(places), begin
+            break
+        row += 1
+    return row, begin
+
+
+@_compiled
+def _after_head(reply: NDArray[np.uint8], begin: int, count: int) -> int:
+    r"""Where the head of an array of so many ends, `*<count>\r\n`; MISSING if there is none."""
+    digits = 1
+    while count >= 10**digits:
+        digits += 1
+    end = begin + 1 + digits + 2
+    if end > len(reply) or reply[begin] != ord("*") or reply[end - 2] != ord("\r") or reply[end - 1] != ord("\n"):
+        return MISSING
+    for place in range(end - 3, begin, -1):
+        if reply[place] != ord("0") + count % 10:
+            return MISSING
+        count //= 10
+    return end
 
 
 @_compiled

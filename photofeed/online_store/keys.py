@@ -8,7 +8,7 @@ join key, so no two entities share a key.
 import base64
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +50,27 @@ class DistinctKeys:
     Attributes:
         count: how many there are.
         arguments: the keys as RESP bulk strings, ready to be sent.
+        stride: bytes of each of these; 0 where they differ in length.
         which: (n,) which of them is each entity's.
     """
 
     count: int
     arguments: bytes
+    stride: int
     which: NDArray[np.int64]
+
+    def commands(self, most: int) -> bytes:
+        """All keys as MGETs of so many keys each, and the last of what is left."""
+        begins = range(0, self.count, most)
+        if self.stride:
+            pieces = [self.arguments[begin * self.stride : (begin + most) * self.stride] for begin in begins]
+        else:
+            keys = self.split()
+            pieces = [_arguments(keys[begin : begin + most]) for begin in begins]
+        counts = [min(most, self.count - begin) for begin in begins]
+        return b"".join(
+            [b"*%d\r\n$4\r\nMGET\r\n%b" % (count + 1, piece) for count, piece in zip(counts, pieces, strict=True)]
+        )
 
     def split(self) -> list[bytes]:
         """The keys one by one."""
@@ -110,12 +125,11 @@ class KeyEncoder:
             wide = np.broadcast_arrays(*(columns[name] for name in names))
             number: dict[bytes, int] = {}
             which = [number.setdefault(key, len(number)) for key in self.encode(dict(zip(names, wide, strict=True)))]
-            arguments = b"".join([b"$%d\r\n%b\r\n" % (len(key), key) for key in number])
-            return DistinctKeys(len(number), arguments, np.array(which, np.int64))
+            return DistinctKeys(len(number), _arguments(number), 0, np.array(which, np.int64))
         ids = self._ids(columns)
         block, which_ids = np.empty(len(ids) * len(self._form), np.uint8), np.empty(len(ids), np.int64)
         count = self._write_keys(ids, self._form, self._ids_at, block, which_ids)
-        return DistinctKeys(count, block[: count * len(self._form)].tobytes(), which_ids)
+        return DistinctKeys(count, block[: count * len(self._form)].tobytes(), len(self._form), which_ids)
 
     def _ids(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> NDArray[np.int64]:
         """(n, join keys) little-endian; one row of a view without join keys."""
@@ -125,6 +139,10 @@ class KeyEncoder:
         for place, column in enumerate(integers):
             ids[:, place] = column
         return ids
+
+
+def _arguments(keys: Iterable[bytes]) -> bytes:
+    return b"".join([b"$%d\r\n%b\r\n" % (len(key), key) for key in keys])
 
 
 def _integers(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:

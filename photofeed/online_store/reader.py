@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from photofeed.online_store.cluster import ClusterRead, read_cluster, read_cluster_async
 from photofeed.online_store.codec import RowCodec, StoredRows
-from photofeed.online_store.exchange import exchange, exchange_async
+from photofeed.online_store.exchange import MGET_KEYS, exchange, exchange_async
 from photofeed.online_store.kernel import warm
 from photofeed.online_store.keys import KeyEncoder
 from photofeed.online_store.replies import RowShape
@@ -113,7 +113,7 @@ class PackedReader:
             return request.nothing()
         if isinstance(self._client, RedisCluster):
             return request.columns(read_cluster(self._client, request.cluster_read))
-        return request.columns(exchange(self._client, request.command, request.asked).rows())
+        return request.columns(exchange(self._client, request.commands, request.asked).rows())
 
     async def read_async(
         self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None = None
@@ -126,7 +126,7 @@ class PackedReader:
             return request.nothing()
         if isinstance(self._async_client, AsyncRedisCluster):
             return request.columns(await read_cluster_async(self._async_client, request.cluster_read))
-        return request.columns((await exchange_async(self._async_client, request.command, request.asked)).rows())
+        return request.columns((await exchange_async(self._async_client, request.commands, request.asked)).rows())
 
     def close(self) -> None:
         """Close the sync client's connections."""
@@ -148,7 +148,7 @@ class PackedReader:
 
 
 class _Request:
-    """One MGET command for the distinct entities of all views."""
+    """The commands for the distinct entities of all views."""
 
     def __init__(self, views: Sequence["_View"], entities: Mapping[str, NDArray[Any]]) -> None:
         self._views = views
@@ -157,9 +157,9 @@ class _Request:
         self.keys = sum(keys.count for keys in self._distinct)
 
     @property
-    def command(self) -> bytes:
-        """The command as bytes."""
-        return b"".join([b"*%d\r\n$4\r\nMGET\r\n" % (self.keys + 1), *(keys.arguments for keys in self._distinct)])
+    def commands(self) -> bytes:
+        """The commands as bytes."""
+        return b"".join([keys.commands(MGET_KEYS) for keys in self._distinct])
 
     @property
     def cluster_read(self) -> ClusterRead:

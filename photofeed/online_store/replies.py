@@ -11,7 +11,6 @@ from typing import Any, Final
 import hiredis
 import numpy as np
 import redis
-from numpy.typing import NDArray
 from redis.connection import DefaultParser
 from redis.exceptions import AskError, TryAgainError
 
@@ -35,9 +34,10 @@ class RowShape:
         self.head = len(head)
         self.stride = len(head) + size + 2
 
-    def may_begin(self, tail: NDArray[np.uint8]) -> bool:
-        """Whether these bytes, fewer than a row, can be the beginning of a row or of a missing one."""
-        return any(np.array_equal(tail[: len(begin)], begin[: len(tail)]) for begin in (self.signature, _MISSING))
+    def may_begin(self, tail: bytes, head: bytes) -> bool:
+        """Whether these bytes, fewer than a row with its head, can be the beginning of a row or of a missing one."""
+        whole = [head + begin.tobytes() for begin in (self.signature, _MISSING)]
+        return any(tail[: len(begin)] == begin[: len(tail)] for begin in whole)
 
 
 class RowReplies:
@@ -45,15 +45,20 @@ class RowReplies:
 
     Args:
         asked: for each view, in the order of the request, its shape and how many rows were asked for.
-        array: whether the reply is one array, as MGET's, or a row after the other, as a pipeline's of GETs.
+        array_rows: of how many rows of one view each array of the reply is, as MGET's are, and the last of what is
+            left; 0 where one row comes after the other, as a pipeline's of GETs do.
     """
 
-    def __init__(self, asked: Sequence[tuple[RowShape, int]], *, array: bool) -> None:
+    def __init__(self, asked: Sequence[tuple[RowShape, int]], *, array_rows: int) -> None:
         self._asked = asked
-        self._array = array
+        self._array_rows = array_rows
         self._count = sum(count for _, count in asked)
-        self._head = b"*%d\r\n" % self._count if array else b""
-        self._buffer = np.empty(len(self._head) + sum(shape.stride * count for shape, count in asked), np.uint8)
+        heads: list[bytes] = []
+        if array_rows:
+            heads = [_array_head(row, count, array_rows) for _, count in asked for row in range(0, count, array_rows)]
+        self._expected = len(heads) if array_rows else self._count
+        space = sum(map(len, heads)) + sum(shape.stride * count for shape, count in asked)
+        self._buffer = np.empty(space, np.uint8)
         self._got = 0
         self._places = [np.empty(count, np.int64) for _, count in asked]
         self._at, self._view, self._cut_rows = 0, 0, 0  # how far the reply is cut: bytes, views, rows of the next view
@@ -127,24 +132,27 @@ class RowReplies:
 
     def values(self) -> list[Any]:
         """Of a reply that did not fit: what came for each key, a value, None or an exception. Else nothing."""
-        if not self._array:
+        if not self._array_rows:
             return self._replies
-        reply = self._replies[0] if self._replies else []
-        return reply if isinstance(reply, list) else [reply]
+        return [value for reply in self._replies for value in (reply if isinstance(reply, list) else [reply])]
 
     def _cut(self) -> bool | None:
         """Find the rows in what came. True: all are there; False: more must come; None: it does not fit."""
-        if not self._at:
-            if self._buffer[: min(self._got, len(self._head))].tobytes() != self._head[: self._got]:
-                return None
-            self._at = len(self._head)
         while self._view < len(self._asked):
-            shape, places = self._asked[self._view][0], self._places[self._view]
-            rest = places[self._cut_rows :]
-            cut, self._at = cut_rows(self._buffer, self._at, self._got, shape.signature, shape.head, shape.stride, rest)
-            self._cut_rows += cut
-            if cut < len(rest):
-                return False if shape.may_begin(self._buffer[self._at : self._got]) else None
+            (shape, count), places = self._asked[self._view], self._places[self._view]
+            self._cut_rows, self._at = cut_rows(
+                self._buffer[: self._got],
+                self._at,
+                shape.signature,
+                shape.head,
+                shape.stride,
+                self._array_rows,
+                places,
+                self._cut_rows,
+            )
+            if self._cut_rows < count:
+                head = _array_head(self._cut_rows, count, self._array_rows)
+                return False if shape.may_begin(self._buffer[self._at : self._got].tobytes(), head) else None
             self._view, self._cut_rows = self._view + 1, 0
         return True if self._at == self._got else None
 
@@ -157,10 +165,14 @@ class RowReplies:
         assert self._parser is not None  # noqa: S101  for the type checker
         self._parser.feed(self._buffer[: self._got].tobytes())
         self._got = 0
-        expected = 1 if self._array else self._count
-        while len(self._replies) < expected:
+        while len(self._replies) < self._expected:
             reply = self._parser.gets()
             if reply is False:
                 return False
             self._replies.append(reply)
         return True
+
+
+def _array_head(row: int, count: int, array_rows: int) -> bytes:
+    """The head of the array that begins with a row of `count`, where one does; else nothing."""
+    return b"*%d\r\n" % min(array_rows, count - row) if array_rows and row % array_rows == 0 else b""

@@ -35,6 +35,14 @@ def bulk(value: bytes | None) -> bytes:
     return b"$-1\r\n" if value is None else b"$%d\r\n%b\r\n" % (len(value), value)
 
 
+def reply(values: list[bytes | None], array_rows: int) -> bytes:
+    """As to MGETs of so many keys; as to GETs where it is 0."""
+    if not array_rows:
+        return b"".join(map(bulk, values))
+    arrays = [values[begin : begin + array_rows] for begin in range(0, len(values), array_rows)]
+    return b"".join(b"*%d\r\n%b" % (len(array), b"".join(map(bulk, array))) for array in arrays)
+
+
 def value_at(codec: RowCodec, rows: StoredRows, place: int) -> bytes | None:
     return None if place == MISSING else rows.data[place : place + codec.dtype.itemsize].tobytes()
 
@@ -52,25 +60,29 @@ def received(replies: RowReplies, data: bytes, sizes: list[int]) -> RowReplies:
     return replies
 
 
-@given(rows, rows, st.booleans(), st.lists(st.integers(0, 60), max_size=20))
+@given(rows, rows, st.sampled_from([0, 1, 5, 11, 128]), st.lists(st.integers(0, 60), max_size=20))
 def test_whatever_is_missing_and_however_it_arrives_the_rows_are_right(
-    posts: list[int | None], pairs: list[int | None], array: bool, sizes: list[int]
+    posts: list[int | None], pairs: list[int | None], array_rows: int, sizes: list[int]
 ) -> None:
     values = [[stored(POST, number) for number in posts], [stored(PAIR, number) for number in pairs]]
     if not posts and not pairs:
         return
-    data = (b"*%d\r\n" % (len(posts) + len(pairs)) if array else b"") + b"".join(map(bulk, [*values[0], *values[1]]))
-    replies = RowReplies([(RowShape(POST), len(posts)), (RowShape(PAIR), len(pairs))], array=array)
+    data = b"".join(reply(mine, array_rows) for mine in values)
+    replies = RowReplies([(RowShape(POST), len(posts)), (RowShape(PAIR), len(pairs))], array_rows=array_rows)
     for codec, mine, answer in zip((POST, PAIR), values, received(replies, data, sizes).rows(), strict=True):
         assert [value_at(codec, answer, place) for place in answer.places] == mine
         assert answer.stale == 0
 
 
-@given(st.lists(st.sampled_from(["new", "old", "none"]), min_size=1, max_size=9), st.lists(st.integers(1, 40)))
-def test_rows_of_another_length_are_found_among_the_others(kinds: list[str], sizes: list[int]) -> None:
+@given(
+    st.lists(st.sampled_from(["new", "old", "none"]), min_size=1, max_size=9),
+    st.sampled_from([1, 4, 128]),
+    st.lists(st.integers(1, 40)),
+)
+def test_rows_of_another_length_are_found_among_the_others(kinds: list[str], array_rows: int, sizes: list[int]) -> None:
     values = [{"new": stored(POST, 1), "old": stored(OLDER, 1), "none": None}[kind] for kind in kinds]
-    data = b"*%d\r\n" % len(values) + b"".join(map(bulk, values))
-    [answer] = received(RowReplies([(RowShape(POST), len(values))], array=True), data, sizes).rows()
+    replies = RowReplies([(RowShape(POST), len(values))], array_rows=array_rows)
+    [answer] = received(replies, reply(values, array_rows), sizes).rows()
     found = [value_at(POST, answer, place) for place in answer.places]
     assert found == [stored(POST, 1) if kind == "new" else None for kind in kinds]
     assert answer.stale == kinds.count("old")
@@ -78,7 +90,7 @@ def test_rows_of_another_length_are_found_among_the_others(kinds: list[str], siz
 
 def test_strict_refuses_rows_of_another_schema() -> None:
     strict = RowCodec(POST.schema, strict=True)
-    replies = RowReplies([(RowShape(strict), 1)], array=True)
+    replies = RowReplies([(RowShape(strict), 1)], array_rows=128)
     assert replies.feed(b"*1\r\n" + bulk(stored(OLDER, 1)))
     with pytest.raises(SchemaMismatchError, match="materialize"):
         replies.rows()
@@ -90,11 +102,12 @@ def test_strict_refuses_rows_of_another_schema() -> None:
         (b"-NOAUTH Authentication required.\r\n", redis.AuthenticationError),
         (b"-ERR unknown command\r\n", redis.ResponseError),
         (b"*1\r\n$-1\r\n", redis.RedisError),
+        (b"*3\r\n$-1\r\n$-1\r\n$-1\r\n", redis.RedisError),
         (b"+OK\r\n", redis.RedisError),
     ],
 )
 def test_errors_and_wrong_counts_are_raised_not_decoded(data: bytes, error: type[Exception]) -> None:
-    replies = RowReplies([(RowShape(POST), 2)], array=True)
+    replies = RowReplies([(RowShape(POST), 2)], array_rows=128)
     assert replies.feed(data)
     with pytest.raises(error):
         replies.rows()
@@ -104,7 +117,7 @@ def test_nulls_survive() -> None:
     values = np.zeros(1, POST.schema.values_dtype)
     values["likes"] = math.nan
     [row] = POST.encode(values, np.array([0]))
-    replies = RowReplies([(RowShape(POST), 1)], array=False)
+    replies = RowReplies([(RowShape(POST), 1)], array_rows=0)
     assert replies.feed(bulk(row))
     [rows] = replies.rows()
     found, _, _ = POST.gather(rows, np.zeros(1, np.int64))
