@@ -112,7 +112,7 @@ class DeadLetters:
         message, which workers bear, and never loses it.
         """
         message = letter.message
-        self.publisher.republish(message.topic, [message])
+        self.publisher.publish_encoded(message.topic, [(message.key, message.value)])
         marker = Envelope(_MARKER, message.key, {"letterId": letter.id})
         self.publisher.publish(dead_letters(message.topic, letter.group), [marker])
         log.info("dead letter replayed", id=letter.id, group=letter.group, topic=message.topic)

@@ -53,8 +53,8 @@ class EventPublisher(Protocol):
             RetryableError: the log did not take them all; some may have been written.
         """
 
-    def republish(self, topic: str, messages: Sequence[Message]) -> None:
-        """Write keys and values of `messages` to `topic` as they are, whatever they are; raises as `publish` does."""
+    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
+        """Write keys and values as they are, whatever they are; raises as `publish` does."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -117,13 +117,10 @@ class KafkaPublisher:
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Write envelopes; returns once the broker has acknowledged each."""
-        self._send(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
+        self.publish_encoded(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
 
-    def republish(self, topic: str, messages: Sequence[Message]) -> None:
+    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
         """Write keys and values as they are; returns once the broker has acknowledged each."""
-        self._send(topic, [(message.key, message.value) for message in messages])
-
-    def _send(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
         from kafka.errors import KafkaError  # noqa: PLC0415
 
         try:
@@ -312,11 +309,11 @@ class InMemoryEventLog:
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Write envelopes; they are durable as long as this object lives."""
-        self._append(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
+        self.publish_encoded(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
 
-    def republish(self, topic: str, messages: Sequence[Message]) -> None:
+    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
         """Write keys and values as they are."""
-        self._append(topic, [(message.key, message.value) for message in messages])
+        self._append(topic, records)
 
     def read(self, topic: str) -> Iterator[Message]:
         """All that is in a topic."""

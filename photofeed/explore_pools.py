@@ -42,8 +42,10 @@ def join_members(members: Iterable[bytes]) -> bytes:
     return b"".join(members)
 
 
-def posts_of_pool(pool: bytes | None) -> NDArray[np.void]:
-    """The posts of a stored pool as rows of POST_DTYPE; none of a pool that is not there, or of an older layout."""
-    if pool is None or len(pool) % POST_DTYPE.itemsize:
-        return np.empty(0, POST_DTYPE)
-    return np.frombuffer(pool, POST_DTYPE)
+def posts_of_pools(*pools: bytes | None) -> NDArray[np.void]:
+    """The posts of stored pools, one pool after the other, as rows of POST_DTYPE.
+
+    There are none of a pool that is not there, or of an older layout.
+    """
+    kept = [pool for pool in pools if pool is not None and len(pool) % POST_DTYPE.itemsize == 0]
+    return np.frombuffer(b"".join(kept), POST_DTYPE)

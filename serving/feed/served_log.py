@@ -81,50 +81,65 @@ class ServedLog:
 
     async def _publish(self) -> None:
         while True:
-            pages = [await self._pages.get()]
-            await asyncio.sleep(_GATHER_SECONDS)
-            while len(pages) < _BATCH_PAGES and not self._pages.empty():
-                pages.append(self._pages.get_nowait())
+            records = await self._gather()
             try:
-                await self._send(pages)
+                await self._send(records)
             except Exception as error:  # noqa: BLE001  pages that cannot be written must not end the log
-                _drop(len(pages), repr(error))
-            self._unsettled -= len(pages)
-            for _ in pages:
-                self._pages.task_done()
+                _drop(len(records), repr(error))
+            self._settle(len(records))
 
-    async def _send(self, pages: list[_Page]) -> None:
-        envelopes: list[Envelope] = []
+    async def _gather(self) -> list[tuple[str, bytes]]:
+        """The pages of a moment as messages, keys and values.
 
-        def publish() -> None:
-            # made in the same thread, once: a feed that is being ranked waits for each change of threads
-            envelopes[:] = envelopes or _envelopes(pages, self._shadow)
-            self._publisher.publish(FEED_SERVED.name, envelopes)
+        Each is made as its page comes: made all at once they would hold up feeds for ten milliseconds, in a thread of
+        their own too.
+        """
+        records: list[tuple[str, bytes]] = []
+        page = await self._pages.get()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER_SECONDS):
+                while True:
+                    records += self._encoded(page)
+                    if len(records) == _BATCH_PAGES:
+                        break
+                    await asyncio.sleep(0)  # where many have waited, requests have their turn between them
+                    page = await self._pages.get()
+        return records
 
+    def _encoded(self, page: _Page) -> list[tuple[str, bytes]]:
+        """The message of one page; none if it cannot be made."""
+        try:
+            envelope = _envelope(page)
+            if self._shadow is not None:
+                _score_in_shadow(self._shadow, envelope)
+            return [(envelope.key, envelope.encode())]
+        except Exception as error:  # noqa: BLE001  one page must not take others with it
+            _drop(1, repr(error))
+            self._settle(1)
+            return []
+
+    async def _send(self, records: list[tuple[str, bytes]]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                await anyio.to_thread.run_sync(publish)
+                await anyio.to_thread.run_sync(self._publisher.publish_encoded, FEED_SERVED.name, records)
             except RetryableError as error:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                log.warning("served log waits for the event log", pages=len(pages), error=str(error))
+                log.warning("served log waits for the event log", pages=len(records), error=str(error))
                 await asyncio.sleep(min(2.0**attempt, 10.0))
             else:
-                SERVED.labels("published").inc(len(pages))
+                SERVED.labels("published").inc(len(records))
                 return
+
+    def _settle(self, pages: int) -> None:
+        self._unsettled -= pages
+        for _ in range(pages):
+            self._pages.task_done()
 
 
 def _drop(pages: int, reason: str) -> None:
     SERVED.labels("dropped").inc(pages)
     log.error("served log pages dropped", pages=pages, reason=reason)
-
-
-def _envelopes(pages: list[_Page], shadow: ShadowScorer | None) -> list[Envelope]:
-    envelopes = [_envelope(page) for page in pages]
-    if shadow is not None:
-        for envelope in envelopes:
-            _score_in_shadow(shadow, envelope)
-    return envelopes
 
 
 def _score_in_shadow(shadow: ShadowScorer, envelope: Envelope) -> None:

@@ -16,7 +16,7 @@ from ingestion.pools.trending import Trending
 from ingestion.pools.worker import PoolsWorker
 from photofeed import database
 from photofeed.events import Action, EngagementEvent, engagement_envelope
-from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pool
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pools
 from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef
 from photofeed.tokens import mint_token
@@ -46,7 +46,7 @@ def _remember(pools: PoolsWorker, events: list[EngagementEvent], likes: dict[int
 
 
 def _posts_in(pools: PoolsWorker, key: str) -> list[int]:
-    ids: list[int] = posts_of_pool(pools.redis.get(key))["post_id"].tolist()
+    ids: list[int] = posts_of_pools(pools.redis.get(key))["post_id"].tolist()
     return ids
 
 

@@ -18,7 +18,6 @@ from photofeed.event_log import (
     KafkaGroupConsumer,
     KafkaPublisher,
     KafkaReader,
-    Message,
     create_topics,
 )
 from photofeed.events import Envelope
@@ -117,7 +116,7 @@ def test_what_fails_again_is_a_new_letter(desk: Desk) -> None:
 
 def test_bytes_that_are_no_text_come_back_as_they_were(desk: Desk) -> None:
     poison = b"\xff\xfe\x00 nothing anybody can read"
-    desk.publisher.republish(desk.topic.name, [Message("", 0, 0, "k", poison)])
+    desk.publisher.publish_encoded(desk.topic.name, [("k", poison)])
     desk.work(Refusing(set()), 1)
     (letter,) = desk.letters.waiting()
     assert letter.code == "poison"

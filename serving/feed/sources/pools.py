@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, posts_of_pool
+from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, posts_of_pools
 from photofeed.posts import decode_members
 from photofeed.timelines import FRESH_POOL
 from serving.feed.candidates import Candidates, Source
@@ -55,7 +55,7 @@ class PoolSource:
             pools = self._kept = await self._read()
         parts, left = [], limit
         for pool, share in ((pools.trending, limit // 3), (pools.new_creators, limit // 3), (pools.fresh, limit)):
-            drawn = draw(pool, min(share, left), self._rng)
+            drawn = pool.take(draw(len(pool), min(share, left), self._rng))
             left -= len(drawn)
             parts.append(drawn)
         return Candidates.together(parts)
@@ -66,8 +66,8 @@ class PoolSource:
             ("GET", TRENDING_POOL_KEY), ("GET", NEW_CREATORS_KEY), ("ZREVRANGE", FRESH_POOL, 0, FRESH_DEPTH - 1)
         )
         return _Pools(
-            Candidates.from_posts(posts_of_pool(trending), Source.TRENDING),
-            Candidates.from_posts(posts_of_pool(new_creators), Source.NEW_CREATORS),
+            Candidates.from_posts(posts_of_pools(trending), Source.TRENDING),
+            Candidates.from_posts(posts_of_pools(new_creators), Source.NEW_CREATORS),
             Candidates.from_posts(decode_members(fresh), Source.FRESH),
             read_at,
         )

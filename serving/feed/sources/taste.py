@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from photofeed.explore_pools import LIKED_LAYOUT, liked_key, neighbours_key, posts_of_pool, topic_key
+from photofeed.explore_pools import LIKED_LAYOUT, liked_key, neighbours_key, posts_of_pools, topic_key
 from serving.feed.candidates import Candidates, Source
 from serving.feed.query import FeedRequest
 from serving.feed.sources.draw import draw
@@ -33,6 +33,6 @@ class TasteSource:
         (found,) = await self._redis.ask(("MGET", *keys))
         parts = []
         for pools, source in ((found[: len(posts)], Source.NEIGHBOURS), (found[len(posts) :], Source.TOPICS)):
-            near = np.concatenate([posts_of_pool(pool) for pool in pools])
-            parts.append(draw(Candidates.from_posts(near, source), limit // 2, self._rng))
+            near = posts_of_pools(*pools)
+            parts.append(Candidates.from_posts(near[draw(len(near), limit // 2, self._rng)], source))
         return Candidates.together(parts)

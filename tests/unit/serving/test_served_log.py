@@ -27,10 +27,10 @@ class FailingLog(InMemoryEventLog):
         super().__init__()
         self._failures: Iterator[Exception] = iter(failures)
 
-    def publish(self, topic: str, envelopes: "Sequence[Envelope]") -> None:
+    def publish_encoded(self, topic: str, records: "Sequence[tuple[str, bytes]]") -> None:
         for failure in self._failures:
             raise failure
-        super().publish(topic, envelopes)
+        super().publish_encoded(topic, records)
 
 
 @asynccontextmanager
@@ -76,6 +76,19 @@ def test_a_page_that_cannot_be_written_is_counted_and_does_not_end_the_log() -> 
     log, before = FailingLog(ValueError("too large")), _dropped()
     asyncio.run(serve(log))
     assert _logged(log) == ["next"]
+    assert _dropped() == before + 1
+
+
+def test_a_page_of_which_no_message_can_be_made_is_counted_and_takes_no_other_with_it() -> None:
+    async def serve(log: InMemoryEventLog) -> None:
+        async with _running(log) as served_log:
+            served_log.add(_slate("one"), 0, [(0, 0)])
+            served_log.add(_slate("spoiled"), 0, [(0, 99)])  # it has no such place
+            served_log.add(_slate("next"), 0, [(0, 0)])
+
+    log, before = InMemoryEventLog(), _dropped()
+    asyncio.run(serve(log))
+    assert _logged(log) == ["one", "next"]
     assert _dropped() == before + 1
 
 
