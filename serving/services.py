@@ -37,8 +37,8 @@ class Services:
 
 
 # Dependencies are coroutines although most wait for nothing: FastAPI hands plain functions to threads, one after the
-# other, which costs a request more than what they do. Nor do they depend on each other: FastAPI would work through the
-# whole tree of them for every request.
+# other, which costs a request more than what they do. Nor do they depend on each other, or declare what no client needs
+# to be told of: FastAPI would work through all of it for every request.
 
 
 async def _services(request: Request) -> Services:
@@ -49,10 +49,8 @@ async def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-async def _caller(
-    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
-) -> Caller:
-    scheme, _, token = (authorization or "").partition(" ")
+async def _caller(request: Request) -> Caller:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise UnauthenticatedError("This call needs a bearer token.")
     verifier: TokenVerifier = request.state.services.verifier
@@ -67,13 +65,9 @@ async def _caller(
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-async def _actor(
-    request: Request,
-    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-    act_as: Annotated[str | None, Header()] = None,
-) -> int:
+async def _actor(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:
     """The person a request acts for: the caller, or whom a service names in `Act-As`."""
-    caller = await _caller(request, authorization)
+    caller = await _caller(request)
     if act_as is not None:
         if not caller.is_service:
             raise ForbiddenError("Only a service may act for somebody else.")
@@ -86,15 +80,11 @@ async def _actor(
 ActorDep = Annotated[int, Depends(_actor)]
 
 
-async def _viewer(
-    request: Request,
-    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-    act_as: Annotated[str | None, Header()] = None,
-) -> int:
+async def _viewer(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:
     """Whose feed a request is for: as `_actor` has it, but an admin may look at anybody's."""
-    if act_as is not None and (await _caller(request, authorization)).is_admin:
+    if act_as is not None and (await _caller(request)).is_admin:
         return decode_id(act_as)
-    return await _actor(request, authorization, act_as)
+    return await _actor(request, act_as)
 
 
 ViewerDep = Annotated[int, Depends(_viewer)]

@@ -21,8 +21,9 @@ log = structlog.get_logger(__name__)
 
 SERVED = Counter("photofeed_served_log_pages", "Pages of feeds by what became of their log", ["outcome"])
 MOST_PAGES = 10_000  # that wait
-_BATCH_PAGES, _ATTEMPTS = 200, 5
+_ATTEMPTS = 5
 _GATHER_SECONDS = 0.5  # a message costs little, sending one much: pages of a moment travel together
+_TURNS, _TURN_PAGES = 50, 8
 
 
 _ITEM = ("postId", "creatorId", "position", "score", "source", "pool", "propensity", "features")
@@ -91,19 +92,18 @@ class ServedLog:
     async def _gather(self) -> list[tuple[str, bytes]]:
         """The pages of a moment as messages, keys and values.
 
-        Each is made as its page comes: made all at once they would hold up feeds for ten milliseconds, in a thread of
-        their own too.
+        They are made a few at a time, a little after their replies: all at once they would hold up feeds for ten
+        milliseconds, in a thread of their own too.
         """
         records: list[tuple[str, bytes]] = []
-        page = await self._pages.get()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GATHER_SECONDS):
-                while True:
-                    records += self._encoded(page)
-                    if len(records) == _BATCH_PAGES:
-                        break
-                    await asyncio.sleep(0)  # where many have waited, requests have their turn between them
-                    page = await self._pages.get()
+        pages = [await self._pages.get()]
+        for _ in range(_TURNS):
+            await asyncio.sleep(_GATHER_SECONDS / _TURNS)
+            while len(pages) < _TURN_PAGES and not self._pages.empty():
+                pages.append(self._pages.get_nowait())
+            for page in pages:
+                records += self._encoded(page)
+            pages = []
         return records
 
     def _encoded(self, page: _Page) -> list[tuple[str, bytes]]:
