@@ -18,6 +18,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Bool, Float32, Int64, String
 
 from photofeed.online_store import FieldSpec, JoinKey, PackedReader, PackedWriter, RowSchema, SchemaMismatchError
+from photofeed.online_store.exchange import MGET_KEYS
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import ViewRows
 from photofeed.online_store.store import PackedRedisOnlineStore
@@ -89,7 +90,9 @@ def test_rows_come_in_the_order_asked_for_with_defaults_for_missing_entities(cli
     assert rows.stale_schema == 0
 
 
-def test_several_views_are_read_by_one_command_without_repeated_keys(client: Client, read: Any, server: Server) -> None:
+def test_several_views_are_read_by_a_command_each_without_repeated_keys(
+    client: Client, read: Any, server: Server
+) -> None:
     write(client, POST, {"post_id": [1, 2]}, likes=[1, 2], aspect=[1, 1], topic=[1, 1])
     write(client, PAIR, {"user_id": [5], "post_id": [2]}, affinity=[0.25], follows=[True])
     everywhere = {"target_nodes": "all"} if server.is_cluster else {}
@@ -102,7 +105,16 @@ def test_several_views_are_read_by_one_command_without_repeated_keys(client: Cli
     told = client.info("all", **everywhere)
     nodes = told.values() if server.is_cluster else [told]
     assert sum(node["keyspace_hits"] + node["keyspace_misses"] for node in nodes) == 4
-    assert sum(node.get("cmdstat_mget", {"calls": 0})["calls"] for node in nodes) == (0 if server.is_cluster else 1)
+    assert sum(node.get("cmdstat_mget", {"calls": 0})["calls"] for node in nodes) == (0 if server.is_cluster else 2)
+
+
+def test_rows_of_more_keys_than_one_command_asks_for_keep_their_order(client: Client, read: Any) -> None:
+    written, asked = np.arange(0, 2_000, 2), np.random.default_rng(0).integers(0, 2_000, 3 * MGET_KEYS)
+    write(client, POST, {"post_id": written}, likes=written, aspect=np.ones(1_000), topic=written)
+    for count in (MGET_KEYS, MGET_KEYS + 1, 3 * MGET_KEYS):
+        rows = read([POST, PAIR], {"post_id": asked[:count], "user_id": [5]})["post"]
+        assert rows.values["topic"].tolist() == np.where(asked % 2 == 0, asked, -1)[:count].tolist()
+        assert rows.found.tolist() == (asked % 2 == 0)[:count].tolist()
 
 
 def test_pairs_are_matched_to_their_own_rows(client: Client, read: Any) -> None:

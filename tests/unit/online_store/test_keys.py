@@ -2,6 +2,7 @@
 
 import fnmatch
 
+import hiredis
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,15 @@ def test_text_entities_never_share_a_key(entities: list[tuple[str, int, bytes]])
     assert len(set(keys)) == len(entities)
 
 
+def resp(data: bytes) -> list[list[bytes]]:
+    """The commands in what is sent to Redis."""
+    reader = hiredis.Reader()
+    reader.feed(data)
+    commands = list(iter(reader.gets, False))
+    assert not reader.has_data()
+    return commands
+
+
 FEW = st.integers(-2, 2)
 
 
@@ -59,6 +69,9 @@ def test_distinct_keys_are_every_entitys_key_once(
         keys, distinct = encoder.encode(columns), encoder.distinct(columns)
         assert distinct.split() == list(dict.fromkeys(keys))
         assert [distinct.split()[number] for number in distinct.which] == keys
+        commands = resp(distinct.commands(most=3))
+        assert all(name == b"MGET" and 1 <= len(asked) <= 3 for name, *asked in commands)
+        assert [key for _, *asked in commands for key in asked] == distinct.split()
 
 
 def test_a_column_of_one_row_stands_for_all_entities() -> None:
