@@ -134,6 +134,7 @@ class World:
             "occurred_at": pa.array(self.seen_us[rows] + 1_000_000 * (action is not Action.IMPRESSION)).cast(
                 ENGAGEMENT_SCHEMA.field("occurred_at").type
             ),
+            "archived_at": pa.nulls(len(rows), MOMENT),
         }
         return pa.table(columns, schema=ENGAGEMENT_SCHEMA)
 

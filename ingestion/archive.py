@@ -8,7 +8,7 @@ same messages may come in other batches.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +35,7 @@ ENGAGEMENT_SCHEMA = pa.schema(
         ("dwell_ms", pa.int32()),
         ("source", pa.string()),
         ("occurred_at", MOMENT),
+        ("archived_at", MOMENT),
     ]
 )
 
@@ -103,8 +104,9 @@ class Archive:
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Write one part per table and hour that the batch touches."""
+        now = datetime.now(UTC)
         engagement = [
-            _engagement_row(e) for env in envelopes if env.type == "engagement" for e in engagement_events(env)
+            _engagement_row(e, now) for env in envelopes if env.type == "engagement" for e in engagement_events(env)
         ]
         served = [row for env in envelopes if env.type == "feed.served" for row in _served_rows(env)]
         part_id = hashlib.blake2b("".join(env.id for env in envelopes).encode(), digest_size=12).hexdigest()
@@ -117,7 +119,7 @@ class Archive:
             self.lake.append(LakeFolder(self.bucket, table), good, moment, part_id)
 
 
-def _engagement_row(event: EngagementEvent) -> dict[str, Any]:
+def _engagement_row(event: EngagementEvent, now: datetime) -> dict[str, Any]:
     return {
         "id": event.id,
         "action": event.action.value,
@@ -131,6 +133,7 @@ def _engagement_row(event: EngagementEvent) -> dict[str, Any]:
         "dwell_ms": event.dwell_ms,
         "source": event.source,
         "occurred_at": event.occurred_at,
+        "archived_at": now,
     }
 
 

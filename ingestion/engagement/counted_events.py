@@ -7,7 +7,7 @@ pushes them; rows are absolute values, so pushing them twice changes nothing. So
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -20,11 +20,11 @@ from photofeed.errors import RetryableError
 from photofeed.features.event_columns import EventColumns
 from photofeed.timelines import RedisClient, features_term_key
 
-WINDOW_SECONDS = 8 * 86_400  # how long an event id is remembered: longer than the event log keeps events
+LOG_DAYS = 7  # how long the event log keeps events
+WINDOW_SECONDS = (LOG_DAYS + 1) * 86_400  # how long an event id is remembered
 _PENDING = "features:decided"
 _COUNTED = "counted:"
 _SCANNED_AT_ONCE = 1_000
-_DAY_SECONDS = 86_400
 
 
 class DeposedError(RetryableError):
@@ -103,6 +103,9 @@ class CountedEvents(Protocol):
     def known(self, events: EventIds) -> NDArray[np.bool_]:
         """Which of the events were counted before."""
 
+    def count(self) -> int:
+        """How many events are remembered."""
+
     def remember(self, events: EventIds) -> None:
         """Remember events as counted, whose rows are in both stores."""
 
@@ -159,11 +162,9 @@ class RedisCountedEvents:
             known[places] = answers
         return known
 
-    def days(self) -> dict[int, int]:
-        """The days, since 1970, of which event ids are remembered, and how many ids."""
-        keys = self._redis.scan_iter(f"{_COUNTED}*", count=_SCANNED_AT_ONCE)
-        days = [datetime.strptime(key.decode(), f"{_COUNTED}%Y%m%d").replace(tzinfo=UTC) for key in keys]
-        return {int(day.timestamp()) // _DAY_SECONDS: int(self._redis.scard(counted_key(day))) for day in days}
+    def count(self) -> int:
+        """How many events are remembered."""
+        return sum(int(self._redis.scard(key)) for key in self._redis.scan_iter(f"{_COUNTED}*", count=_SCANNED_AT_ONCE))
 
     def remember(self, events: EventIds) -> None:
         """Remember events as counted."""
@@ -229,6 +230,10 @@ class InMemoryCountedEvents:
     def known(self, events: EventIds) -> NDArray[np.bool_]:
         """Which of the events were counted before."""
         return np.array([name in self._ids for name in events.id], np.bool_)
+
+    def count(self) -> int:
+        """How many events are remembered."""
+        return len(self._ids)
 
     def remember(self, events: EventIds) -> None:
         """Remember events."""

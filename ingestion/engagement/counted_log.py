@@ -1,6 +1,7 @@
 """The engagement log in the lake: all of it, or as far as the features worker has counted it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -8,34 +9,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.engagement.counted_events import RedisCountedEvents
+from ingestion.archive import ENGAGEMENT_SCHEMA
+from ingestion.engagement.counted_events import LOG_DAYS, CountedEvents
 from photofeed.errors import ConflictError
 from photofeed.features.event_columns import ACTIONS, EventColumns
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.tables import ENGAGEMENT
 
 _EVENTS_AT_ONCE = 10_000
-_EVENTS = "select distinct on (id) * from log where {where} order by occurred_at, id"
+# rows of parts written before a column was declared have null in it
+_EVENTS = """
+select distinct on (id) * from (select * from log union all by name select * from declared)
+where {where} order by occurred_at, id
+"""
 _ACTIONS = pa.array([action.value for action in ACTIONS])
 
 
-def counted_log(lake: Lake, bucket: str, counted: RedisCountedEvents) -> Iterator[EventColumns]:
+def counted_log(lake: Lake, bucket: str, counted: CountedEvents) -> Iterator[EventColumns]:
     """Every event that was counted, once each, in order of time, in pieces; all as if imported.
 
-    The archive and the features worker read the topic each at their own pace. An event that is in the lake and not
-    counted yet is left out: the worker will count it. Of days that the worker does not remember, all were counted.
+    The archive and the features worker read the topic each at their own pace. An event that is in the lake and was not
+    counted yet is left out: the worker will count it. That is one whose id is not remembered though the event log still
+    has it; of one archived longer ago the id was forgotten.
 
     Raises:
         ConflictError: events were counted that are not in the lake yet: the archive must catch up.
         RetryableError: object storage cannot be reached.
     """
-    remembered, found, awaited = counted.days(), 0, set[str]()
-    for events in read_log(lake, bucket):
-        known = counted.known(events)
-        found += int(known.sum())
-        awaited |= set(events.id[~known & np.isin(events.day, list(remembered))].tolist())
-    if (missing := sum(remembered.values()) - found) > 0:
+    found = sum(int(counted.known(events).sum()) for events in read_log(lake, bucket))
+    if (missing := counted.count() - found) > 0:
         raise ConflictError(f"{missing} events were counted and are not in the lake yet: let the archive catch up")
+    since = datetime.now(UTC) - timedelta(days=LOG_DAYS)
+    lately = read_log(lake, bucket, f"archived_at >= '{since.isoformat()}'")
+    awaited = {name for events in lately for name in events.id[~counted.known(events)].tolist()}
     for events in read_log(lake, bucket):
         yield events.take(np.array([name not in awaited for name in events.id], np.bool_)) if awaited else events
 
@@ -53,6 +59,7 @@ def read_log(lake: Lake, bucket: str, where: str = "true") -> Iterator[EventColu
         connection.execute("set timezone = 'UTC'")
         names = [str(file) for file in files]
         connection.register("log", connection.read_parquet(names, hive_partitioning=False, union_by_name=True))
+        connection.register("declared", ENGAGEMENT_SCHEMA.empty_table())
         yield from map(_columns, connection.sql(_EVENTS.format(where=where)).to_arrow_reader(_EVENTS_AT_ONCE))
 
 

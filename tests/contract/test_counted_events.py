@@ -57,8 +57,10 @@ def test_an_event_counts_once_within_a_batch_and_between_batches(counted: Counte
     assert counted.uncounted(twice).id.tolist() == [one]
     counted.mark(_events(one), [])
     assert counted.uncounted(_events(one, other)).id.tolist() == [other]
+    before = counted.count()
     counted.remember(_events(one, other))
     assert len(counted.uncounted(_events(one, other))) == 0
+    assert counted.count() == before + 1
 
 
 def test_rows_of_all_batches_are_kept_exactly_until_they_are_pushed(counted: CountedEvents) -> None:

@@ -18,6 +18,7 @@ from ingestion.bootstrap.engagement import backfill_view, engagement_pipeline
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import close_feature_store, load_manifest, open_feature_store
+from photofeed.features.event_columns import EventColumns
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import RankingFeature, StoredFeatures
 from photofeed.object_store import S3ObjectStore
@@ -131,6 +132,7 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
         pipeline = engagement_pipeline(world.settings, store, world.client)
         pipeline.lead()
         pipeline.handle(since)
+        pipeline.counted.remember(EventColumns.from_payloads([event.payload["events"][0] for event in before]))
         for part in (before, coming):
             archive.handle(part)
 
