@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photofeed.features.ranking import MICROSECONDS
+from photofeed.features.ratios import MICROSECONDS
 from photofeed.model_contract import CHAMPION, ModelRegistry
 from photofeed.settings import Settings
 from training.champion import bundle_scores, champion_scores

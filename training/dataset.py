@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from photofeed.allocator import return_free_memory_now
 from photofeed.events import Action
-from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS, StoredFeatures, ranking_matrix
+from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
+from photofeed.features.ratios import MICROSECONDS
 from training.errors import EmptyWindowError, OneClassError
 from training.impressions import Impressions, read_impressions
 from training.labels import grades

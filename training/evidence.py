@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from photofeed.errors import InvalidError, PermanentError
 from photofeed.features.manifest import FeatureManifest
-from photofeed.features.ranking import FEATURE_NAMES, MICROSECONDS
+from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.features.ratios import MICROSECONDS
 from photofeed.model_contract import CHAMPION, ModelBundle, ModelContract, ModelRegistry
 from photofeed.scorer import Scorer, ScorerError, ScoringTables, make_scorer
 from photofeed.settings import Settings

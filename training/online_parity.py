@@ -5,7 +5,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.features.ranking import MICROSECONDS, StoredFeatures, ranking_matrix
+from photofeed.features.ranking import StoredFeatures, ranking_matrix
+from photofeed.features.ratios import MICROSECONDS
 from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
 from training.impressions import Impressions

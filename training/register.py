@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from photofeed.features.profile import FeatureProfile
-from photofeed.features.ranking import MICROSECONDS
+from photofeed.features.ratios import MICROSECONDS
 from photofeed.model_contract import CONTRACT_FILE, TABLES_FILE, ModelContract, ScoredSamples, sha256_of_file
 from photofeed.scorer import UnsupportedModelError, build_tables
 from photofeed.scorer.model_text import parse_model

@@ -21,6 +21,10 @@ class ManifestView:
     schema: RowSchema
     half_lives: dict[str, float]  # counter field -> seconds
 
+    def __hash__(self) -> int:
+        """So that what is worked out of a manifest can be kept; a dict has none of its own."""
+        return hash(self.name)
+
     @property
     def name(self) -> str:
         """The feature view's name."""

@@ -43,17 +43,23 @@ class Source(IntEnum):
     @property
     def label(self) -> str:
         """The source as clients see it."""
-        return "explore" if self.is_explore else self.pool
+        return _LABELS[self]
 
     @property
     def pool(self) -> str:
         """The source by its own name, which logs and explanations give."""
-        return self.name.lower()
+        return _POOLS[self]
 
     @property
     def is_explore(self) -> bool:
         """Whether it finds posts outside the follow graph."""
         return self >= Source.NEIGHBOURS
+
+
+# looked up thirty times a page: an enum takes its time to say its name, and to be made of a number
+SOURCES = tuple(Source)
+_POOLS = tuple(source.name.lower() for source in SOURCES)
+_LABELS = tuple("explore" if source.is_explore else _POOLS[source] for source in SOURCES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from photofeed.errors import InvalidError
 from photofeed.experiments import Assignment
 from photofeed.settings import Settings
-from serving.feed.candidates import Ids, Source
+from serving.feed.candidates import SOURCES, Ids, Source
 from serving.feed.paging import Progress
 from serving.pipelined_redis import PipelinedRedis
 
@@ -44,7 +44,7 @@ class SlateItems:
     @property
     def each_source(self) -> list[Source]:
         """The source of each post."""
-        return [Source(number) for number in self.sources.tolist()]
+        return [SOURCES[number] for number in self.sources.tolist()]
 
     def take(self, places: Sequence[int]) -> Self:
         """The posts at these places."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from photofeed.features.counters import AS_OF_FIELD
 from photofeed.features.manifest import FeatureManifest, ManifestView
-from photofeed.features.ranking import StoredFeatures
+from photofeed.features.ranking import StoredFeatures, momentum
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 
 HOUR, DAY = 3600.0, 86400.0
@@ -27,7 +27,7 @@ def _momentum(hour: float, day: float, later: float = 0.0) -> float:
         "post__likes_24h": np.array([day]),
     }
     stored = StoredFeatures(columns, FeatureManifest("service", (VIEW,)), now=1.0 + later)
-    return float(stored.momentum("post", "likes_1h", "likes_24h")[0])
+    return float(stored.ratio(momentum("post", "likes_1h", "likes_24h"))[0])
 
 
 def test_nothing_yet_and_a_steady_pace_are_neither_rise_nor_fall() -> None:
