@@ -69,7 +69,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, most_bytes=MOST_BODY_BYTES)
-    for module in (health, users, photos, moderation, feed, events, delivery):
+    for module in (feed, health, users, photos, moderation, events, delivery):  # what is asked for most is found first
         app.include_router(module.router)
     if settings.env == "dev":
         app.include_router(dev.router)
