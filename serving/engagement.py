@@ -88,6 +88,12 @@ where p.id = any(%(posts)s) and {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
 _POSTS_OF_SERVICE = "select id, author_id, topic_id, content_type from posts where id = any(%(posts)s) and visible"
 
+_TO_BE_ASKED = """
+select follower, followee
+from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee) join users on id = followee
+where is_private and not exists (select 1 from follows f where f.follower_id = follower and f.followee_id = followee)
+"""
+
 _KEPT_APART = """
 select follower, followee from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee)
 where exists (select 1 from blocks where (blocker_id, blocked_id) in ((follower, followee), (followee, follower)))
@@ -114,11 +120,19 @@ with removed as (
 )
 select user_id, post_id as target_id from removed
 """
+_ASK_TO_FOLLOW = """
+insert into follow_requests (follower_id, followee_id, created_at)
+select * from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[])
+on conflict do nothing returning follower_id as user_id, followee_id as target_id
+"""
 _FOLLOW = """
 with added as (
     insert into follows (follower_id, followee_id, created_at)
     select * from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[])
     on conflict do nothing returning follower_id, followee_id
+), answered as (
+    delete from follow_requests r using unnest(%(users)s::bigint[], %(targets)s::bigint[]) as w(follower, followee)
+    where r.follower_id = w.follower and r.followee_id = w.followee
 ), counted as (
     update users set
         follower_count = follower_count + (select count(*) from added where followee_id = users.id),
@@ -131,6 +145,9 @@ _UNFOLLOW = """
 with removed as (
     delete from follows f using unnest(%(users)s::bigint[], %(targets)s::bigint[]) as w(follower_id, followee_id)
     where f.follower_id = w.follower_id and f.followee_id = w.followee_id returning f.follower_id, f.followee_id
+), withdrawn as (
+    delete from follow_requests r using unnest(%(users)s::bigint[], %(targets)s::bigint[]) as w(follower, followee)
+    where r.follower_id = w.follower and r.followee_id = w.followee
 ), counted as (
     update users set
         follower_count = follower_count - (select count(*) from removed where followee_id = users.id),
@@ -177,6 +194,12 @@ class _Accepted:
 
     told: ClientAction
     event: EngagementEvent
+    is_request: bool = False  # to follow whom one may only ask
+
+    @property
+    def statement(self) -> str:
+        """What changes the state."""
+        return _ASK_TO_FOLLOW if self.is_request else _STATE_CHANGES[self.told.action]
 
     @property
     def change(self) -> tuple[int, int | str]:
@@ -191,6 +214,7 @@ class _Known:
     posts: dict[int, DictRow]  # that the actor may see
     people: set[int]
     kept_apart: set[tuple[int, int]]  # who wants to follow whom against a block
+    to_be_asked: set[tuple[int, int]]  # who wants to follow whom, a private account
 
 
 class EngagementRecorder:
@@ -201,22 +225,25 @@ class EngagementRecorder:
         self._publisher = publisher
         self._ids = ids
 
-    async def record(self, actions: Sequence[ClientAction], *, as_service: bool) -> RecordOutcome:
-        """Record actions.
+    async def record(
+        self, actions: Sequence[ClientAction], *, as_service: bool, invited: bool = False
+    ) -> RecordOutcome:
+        """Record actions. Who wants to follow a private account only asks to.
 
         Args:
             actions: of one person, or of many when a service imports.
-            as_service: actions may then be older, and are taken as known since they occurred.
+            as_service: actions may then be older, are taken as known since they occurred, and follows were allowed.
+            invited: those followed have said yes.
 
         Raises:
             RetryableError: the event log did not answer; calling again with the same ids is safe.
         """
         outcome = RecordOutcome()
         async with self._database.connection() as connection:
-            accepted = await self._check(connection, actions, outcome, as_service=as_service)
+            accepted = await self._check(connection, actions, outcome, as_service=as_service, invited=invited)
             stateful = [one for one in accepted if _has_state(one.told)]
             changed = await self._change_state(connection, stateful)
-            await write_outbox(connection, _messages(changed))
+            await write_outbox(connection, _messages([one for one in changed if not one.is_request]))
         plain = [one for one in accepted if not _has_state(one.told)]
         if plain:
             await anyio.to_thread.run_sync(self._publisher.publish, ENGAGEMENT.name, _envelopes(plain))
@@ -231,12 +258,14 @@ class EngagementRecorder:
         outcome: RecordOutcome,
         *,
         as_service: bool,
+        invited: bool,
     ) -> list[_Accepted]:
         """Pair each possible action with its event; say of the others why not."""
         known = _Known(
             await _visible_posts(connection, actions, as_service=as_service),
             await _existing_people(connection, actions),
-            await _kept_apart(connection, actions),
+            await _follows_among(connection, _KEPT_APART, actions),
+            await _follows_among(connection, _TO_BE_ASKED, [] if as_service or invited else actions),
         )
         now = datetime.now(UTC)
         earliest = now - (IMPORT_PAST_LIMIT if as_service else PAST_LIMIT)
@@ -246,7 +275,8 @@ class EngagementRecorder:
             if refusal is not None:
                 outcome.refused.append(Refusal(index, told.id, *refusal))
                 continue
-            accepted.append(_Accepted(told, _event(told, known.posts, imported=as_service)))
+            is_request = told.action is Action.FOLLOW and told.pair in known.to_be_asked
+            accepted.append(_Accepted(told, _event(told, known.posts, imported=as_service), is_request))
         return accepted
 
     async def _change_state(
@@ -258,13 +288,13 @@ class EngagementRecorder:
         back.
         """
         changed: list[_Accepted] = []
-        by_turn: dict[tuple[int, Action], list[_Accepted]] = defaultdict(list)
+        by_turn: dict[tuple[int, str], list[_Accepted]] = defaultdict(list)
         turns: Counter[tuple[int, int | str]] = Counter()
         for one in await _told_first(connection, accepted):
             # like, unlike, like of one post: one statement takes many posts, but a post only once
-            by_turn[turns[one.change], one.told.action].append(one)
+            by_turn[turns[one.change], one.statement].append(one)
             turns[one.change] += 1
-        for (_, action), group in sorted(by_turn.items(), key=lambda turn: turn[0][0]):
+        for (_, statement), group in sorted(by_turn.items(), key=lambda turn: turn[0][0]):
             arguments: dict[str, Any] = {
                 "ids": [self._ids.at(one.told.occurred_at) for one in group],
                 "users": [one.told.pair[0] for one in group],
@@ -273,7 +303,7 @@ class EngagementRecorder:
                 "texts": [one.told.text for one in group],
                 "events": [one.event.id for one in group],
             }
-            cursor = await connection.execute(_STATE_CHANGES[action], arguments)
+            cursor = await connection.execute(statement, arguments)
             changes = [(row["user_id"], row["target_id"]) async for row in cursor]
             for one in group:
                 if one.change in changes:
@@ -314,13 +344,15 @@ async def _existing_people(connection: AsyncConnection[DictRow], actions: Sequen
     return {row["id"] async for row in rows}
 
 
-async def _kept_apart(connection: AsyncConnection[DictRow], actions: Sequence[ClientAction]) -> set[tuple[int, int]]:
-    """Who wants to follow whom though one of the two has blocked the other."""
+async def _follows_among(
+    connection: AsyncConnection[DictRow], statement: str, actions: Sequence[ClientAction]
+) -> set[tuple[int, int]]:
+    """Who wants to follow whom, of those that the statement picks."""
     wanted = [told.pair for told in actions if told.action is Action.FOLLOW]
     if not wanted:
         return set()
     followers, followees = zip(*wanted, strict=True)
-    rows = await connection.execute(_KEPT_APART, {"followers": list(followers), "followees": list(followees)})
+    rows = await connection.execute(statement, {"followers": list(followers), "followees": list(followees)})
     return {(row["follower"], row["followee"]) async for row in rows}
 
 

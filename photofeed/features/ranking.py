@@ -109,7 +109,9 @@ _USER_RATES = Ratios(
 def _content_type_affinity(stored: StoredFeatures) -> FloatArray:
     """How much more the viewer does with this kind of content than with posts in general; 1 is as usual."""
     overall, photo, reel = stored.ratios(_USER_RATES).T
-    return np.where(stored.columns["post_content__is_reel"] > 0, reel, photo) / overall
+    is_reel = np.asarray(stored.columns["post_content__is_reel"], dtype=np.float64) > 0
+    affinity: FloatArray = np.where(is_reel, reel, photo) / overall
+    return affinity
 
 
 def _hour_of_day(stored: StoredFeatures) -> FloatArray:

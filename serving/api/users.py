@@ -18,6 +18,7 @@ from photofeed.events import Action, Envelope
 from photofeed.ids import decode_id, encode_id, uuid7
 from photofeed.topics import GRAPH_CHANGED
 from serving.api.fields import STORABLE, CreationMoment
+from serving.api.follow_requests import has_asked, let_follow, who_asked
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, ServiceCallerDep, ServicesDep
@@ -43,7 +44,8 @@ select id, handle, display_name, is_private, follower_count, following_count, ke
 _RELATION = """
 select (select count(*) from posts where author_id = %(them)s and visible) as post_count,
        exists (select 1 from follows where follower_id = %(me)s and followee_id = %(them)s) as followed_by_me,
-       exists (select 1 from follows where follower_id = %(them)s and followee_id = %(me)s) as follows_me
+       exists (select 1 from follows where follower_id = %(them)s and followee_id = %(me)s) as follows_me,
+       exists (select 1 from follow_requests where follower_id = %(me)s and followee_id = %(them)s) as requested_by_me
 """
 
 
@@ -120,12 +122,20 @@ where p.id = m.photo_id and p.owner_id = %s and m.latitude is not null
 
 @router.patch("/me")
 async def change_privacy(body: Privacy, services: ServicesDep, actor: ActorDep) -> Response:
-    """Make one's account private or public: posts leave or join what strangers explore. Keep places, or forget all."""
+    """Make one's account private or public: posts leave or join what strangers explore. Keep places, or forget all.
+
+    Who asked to follow a private account follows it once it is public.
+    """
+    waiting: list[int] = []
     async with services.database.connection() as connection:
         if body.is_private is not None:
             await _show_account(connection, actor, is_private=body.is_private)
+        if body.is_private is False:
+            waiting = await who_asked(connection, actor)
         if body.keep_places is not None:
             await _keep_places(connection, actor, keep=body.keep_places)
+    await let_follow(services, actor, waiting)
+    async with services.database.connection() as connection:
         return reply(own_json(await find_user(connection, actor)))
 
 
@@ -157,6 +167,7 @@ async def get_user(user_id: str, services: ServicesDep, actor: ActorDep) -> Resp
             "postCount": relation["post_count"],
             "followedByMe": relation["followed_by_me"],
             "followsMe": relation["follows_me"],
+            "requestedByMe": relation["requested_by_me"],
         }
     )
 
@@ -172,15 +183,18 @@ async def _act(services: ServicesDep, actor: int, user_id: str, action: Action) 
     return no_content()
 
 
-@router.put("/users/{user_id}/follow", status_code=204)
+@router.put("/users/{user_id}/follow", status_code=204, responses={202: {"description": "They were asked"}})
 async def follow(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Follow a person; again changes nothing."""
-    return await _act(services, actor, user_id, Action.FOLLOW)
+    """Follow a person, or ask to where their account is private: then the answer is 202. Again changes nothing."""
+    done = await _act(services, actor, user_id, Action.FOLLOW)
+    async with services.database.connection() as connection:
+        is_asked = await has_asked(connection, actor, decode_id(user_id))
+    return reply({"requested": True}, HTTPStatus.ACCEPTED) if is_asked else done
 
 
 @router.delete("/users/{user_id}/follow", status_code=204)
 async def unfollow(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Stop following a person."""
+    """Stop following a person, or take back that one asked to."""
     return await _act(services, actor, user_id, Action.UNFOLLOW)
 
 

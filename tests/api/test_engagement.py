@@ -243,7 +243,9 @@ def test_a_service_imports_for_many_and_dates_back(
 
 def test_strangers_cannot_touch_posts_of_private_accounts(app: "App") -> None:
     author, stranger, follower = app.person(isPrivate=True), app.person(), app.person()
-    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    for one in (stranger, follower):
+        assert one.call("PUT", f"/v1/users/{author.id}/follow").status_code == 202
+    author.call("PUT", f"/v1/me/follow-requests/{follower.id}")
     post_id = author.upload(picture(21))
     app.work()
     assert stranger.call("PUT", f"/v1/posts/{post_id}/like").status_code == 404

@@ -1,15 +1,17 @@
 """Ratios computed together are what they say, for any columns."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from photofeed.features.counters import AS_OF_FIELD
-from photofeed.features.decay import decay
+from photofeed.features.decay import FloatArray, decay
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.features.ranking import FEATURE_NAMES, RANKING_FEATURES, StoredFeatures, ranking_matrix
-from photofeed.features.ratios import MICROSECONDS, Columns, Ratio, Ratios, write_ratios
+from photofeed.features.ratios import MICROSECONDS, Ratio, Ratios, write_ratios
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 
 NOW = 1_750_000_000.0
@@ -22,10 +24,10 @@ MANIFEST = FeatureManifest(
 numbers = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=5, max_size=5)
 
 
-def _columns(likes: list[float], views: list[float], sizes: list[float], ages: list[float]) -> Columns:
+def _columns(likes: list[float], views: list[float], sizes: list[float], ages: list[float]) -> dict[str, FloatArray]:
     moments = np.array([(NOW - age) * MICROSECONDS for age in ages]).astype(np.int64)
     columns = {"likes": likes, "views": views, "size": sizes, AS_OF_FIELD: moments}
-    return {f"post__{name}": np.array(values) for name, values in columns.items()}
+    return {f"post__{name}": np.array(values, np.float64) for name, values in columns.items()}
 
 
 @given(likes=numbers, views=numbers, sizes=numbers, ages=st.lists(st.floats(-100, 1e6), min_size=5, max_size=5))
@@ -81,5 +83,5 @@ def test_the_matrix_has_every_feature_in_its_column_and_no_viewer_waits_for_a_co
     for name, feature, column in zip(FEATURE_NAMES, RANKING_FEATURES, matrix.T, strict=True):
         expected = np.broadcast_to(feature.compute(stored), 7).astype(np.float32)
         np.testing.assert_array_equal(column, expected, err_msg=name)
-    compiled_for = write_ratios.signatures  # type: ignore[attr-defined]  numba's
-    assert len(compiled_for) == 2, "one for the matrix, one for what others are made of"
+    kernel: Any = write_ratios
+    assert len(kernel.signatures) == 2, "one for the matrix, one for what others are made of"

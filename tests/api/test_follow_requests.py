@@ -1,0 +1,115 @@
+"""Nobody follows a private account without its owner's word."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from photofeed.event_log import InMemoryConsumer
+from photofeed.events import Action, Envelope, engagement_events
+from photofeed.ids import decode_id, uuid7
+from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App, Person
+
+
+@pytest.fixture
+def owner(app: "App") -> "Person":
+    return app.person(isPrivate=True)
+
+
+@pytest.fixture
+def published(app: "App") -> InMemoryConsumer:
+    """What is told of follows from now on."""
+    consumer = app.log.consumer(uuid7(), (ENGAGEMENT, GRAPH_CHANGED))
+    consumer.poll(1_000_000, 0)
+    return consumer
+
+
+def _follow(one: "Person", other: "Person") -> int:
+    return one.call("PUT", f"/v1/users/{other.id}/follow").status_code
+
+
+def _asking(owner: "Person") -> list[str]:
+    return [item["handle"] for item in owner.get("/v1/me/follow-requests")["items"]]
+
+
+def _told(app: "App", published: InMemoryConsumer, follower: "Person") -> list[str]:
+    app.work()
+    envelopes = [Envelope.decode(message.value) for message in published.poll(1_000, 0)]
+    of_one = [envelope for envelope in envelopes if envelope.key == str(decode_id(follower.id))]
+    engagement = [event.action.value for one in of_one if one.type == "engagement" for event in engagement_events(one)]
+    return engagement + [one.type for one in of_one if one.type != "engagement"]
+
+
+def test_a_private_account_is_asked_and_followed_once_its_owner_says_yes(
+    app: "App", owner: "Person", published: InMemoryConsumer
+) -> None:
+    post_id = owner.upload(picture(31))
+    follower, other = app.person(), app.person()
+    assert [_follow(follower, owner), _follow(follower, owner), _follow(other, owner)] == [202, 202, 202]
+    seen = follower.get(f"/v1/users/{owner.id}")
+    assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (False, True, 0)
+    assert follower.get(f"/v1/users/{owner.id}/posts")["items"] == []
+    assert _told(app, published, follower) == [], "a request is nothing that features or timelines know"
+    assert _asking(owner) == [other.handle, follower.handle]
+    assert owner.get("/v1/me/follow-requests", params={"limit": 1})["total"] == 2
+
+    assert owner.call("PUT", f"/v1/me/follow-requests/{follower.id}").status_code == 204
+    seen = follower.get(f"/v1/users/{owner.id}")
+    assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (True, False, 1)
+    assert _told(app, published, follower) == ["follow", "followed"]
+    assert [item["id"] for item in follower.get(f"/v1/users/{owner.id}/posts")["items"]] == [post_id]
+    assert post_id in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    assert _follow(follower, owner) == 204, "who follows need not ask again"
+    assert _asking(owner) == [other.handle]
+
+
+def test_no_one_lets_in_who_did_not_ask_and_a_no_leaves_no_trace(app: "App", owner: "Person") -> None:
+    one, stranger = app.person(), app.person()
+    for path in (f"/v1/me/follow-requests/{stranger.id}", "/v1/me/follow-requests/nonsense"):
+        assert owner.call("PUT", path).status_code == 404
+    _follow(one, owner)
+    assert stranger.call("PUT", f"/v1/me/follow-requests/{one.id}").json()["code"] == "request_not_found"
+    for _ in range(2):
+        assert owner.call("DELETE", f"/v1/me/follow-requests/{one.id}").status_code == 204
+    assert not one.get(f"/v1/users/{owner.id}")["requestedByMe"]
+    assert owner.call("PUT", f"/v1/me/follow-requests/{one.id}").status_code == 404
+    assert not one.get(f"/v1/users/{owner.id}")["followedByMe"]
+
+
+def test_a_request_is_taken_back_by_unfollowing_and_ended_by_a_block(app: "App", owner: "Person") -> None:
+    one, other = app.person(), app.person()
+    for each in (one, other):
+        _follow(each, owner)
+    assert one.call("DELETE", f"/v1/users/{owner.id}/follow").status_code == 204
+    owner.call("PUT", f"/v1/users/{other.id}/block")
+    assert _asking(owner) == []
+    assert _follow(other, owner) == 422
+
+
+def test_events_ask_as_the_call_does_and_services_import_what_was_allowed(app: "App", owner: "Person") -> None:
+    one, friend = app.person(), app.person()
+    event = {"id": uuid7(), "type": Action.FOLLOW.value, "personId": owner.id}
+    one.call("POST", "/v1/events", json={"events": [event]})
+    assert _asking(owner) == [one.handle]
+    undone = [{"id": uuid7(), "type": kind, "personId": owner.id} for kind in ("unfollow", "follow", "unfollow")]
+    one.call("POST", "/v1/events", json={"events": undone})
+    assert _asking(owner) == []
+    told = {"id": uuid7(), "type": "follow", "personId": owner.id, "actorId": friend.id}
+    assert app.service.call("POST", "/v1/events", json={"events": [told]}).json()["accepted"] == 1
+    assert friend.get(f"/v1/users/{owner.id}")["followedByMe"]
+
+
+def test_who_asked_follows_an_account_that_becomes_public_and_followers_of_a_private_one_stay(
+    app: "App", owner: "Person", published: InMemoryConsumer
+) -> None:
+    follower = app.person()
+    _follow(follower, owner)
+    assert owner.call("PATCH", "/v1/me", json={"isPrivate": False}).json()["followerCount"] == 1
+    assert _told(app, published, follower) == ["follow", "followed"]
+    assert _asking(owner) == []
+    owner.call("PATCH", "/v1/me", json={"isPrivate": True})
+    assert _follow(follower, owner) == 204
+    assert _follow(app.person(), owner) == 202
