@@ -17,6 +17,19 @@ export interface Profile extends User {
   postCount: number
   followedByMe: boolean
   followsMe: boolean
+  requestedByMe: boolean
+}
+
+export interface FollowRequest {
+  id: string
+  handle: string
+  displayName: string
+  requestedAt: string
+}
+
+export interface FollowRequests {
+  total: number
+  items: FollowRequest[]
 }
 
 export interface Author {

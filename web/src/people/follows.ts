@@ -2,18 +2,23 @@ import { type Signal, signal } from '@preact/signals'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
 
-const known = new Map<string, Signal<boolean>>()
+/** Whether I follow somebody; a private account is asked first. */
+export type Following = 'no' | 'asked' | 'yes'
 
-interface Followable {
+export interface Followable {
   id: string
   followedByMe: boolean
+  requestedByMe?: boolean
+  isPrivate?: boolean
 }
 
+const known = new Map<string, Signal<Following>>()
+
 /** Whether I follow this person: one answer for every place on the page that shows them. */
-export function followed(person: Followable): Signal<boolean> {
+export function following(person: Followable): Signal<Following> {
   let answer = known.get(person.id)
   if (!answer) {
-    answer = signal(person.followedByMe)
+    answer = signal(told(person))
     known.set(person.id, answer)
   }
   return answer
@@ -21,23 +26,34 @@ export function followed(person: Followable): Signal<boolean> {
 
 /** Takes the server's newest word over what was known. */
 export function learnFollows(people: Iterable<Followable>): void {
-  for (const person of people) followed(person).value = person.followedByMe
+  for (const person of people) following(person).value = told(person)
 }
 
-/** Follows or unfollows; shows it at once and takes it back if the server says no. */
+/** Follows, or takes that back; shows it at once, and then what the server made of it. */
 export async function toggleFollow(person: Followable): Promise<void> {
-  const answer = followed(person)
-  const wanted = !answer.value
-  answer.value = wanted
+  const answer = following(person)
+  const before = answer.value
+  const path = `/users/${person.id}/follow`
   try {
-    const path = `/users/${person.id}/follow`
-    await (wanted ? api.put<void>(path) : api.delete<void>(path))
+    if (before === 'no') {
+      answer.value = person.isPrivate ? 'asked' : 'yes'
+      const reply = await api.put<{ requested: boolean } | undefined>(path)
+      answer.value = reply?.requested ? 'asked' : 'yes'
+    } else {
+      answer.value = 'no'
+      await api.delete<void>(path)
+    }
   } catch (error) {
-    answer.value = !wanted
+    answer.value = before
     showError(error)
   }
 }
 
 export function forgetFollows(): void {
   known.clear()
+}
+
+function told(person: Followable): Following {
+  if (person.followedByMe) return 'yes'
+  return person.requestedByMe ? 'asked' : 'no'
 }

@@ -10,6 +10,7 @@ import { counted } from '../shell/count'
 import { InfiniteScroll } from '../shell/infinite-scroll'
 import { showError } from '../shell/toasts'
 import { FollowButton } from './follow-button'
+import { FollowRequests } from './follow-requests'
 import { learnFollows } from './follows'
 import { Monogram } from './monogram'
 import { PostViewer } from './post-viewer'
@@ -21,6 +22,7 @@ export function ProfilePage({ personId, postId }: { personId: string; postId: st
   return (
     <main class="column wide" id="main">
       <ProfileHeader personId={personId} />
+      {personId === session.value?.person.id && <FollowRequests />}
       <ul class="grid">
         {items.map((post) => (
           <li key={post.id}>
@@ -60,6 +62,7 @@ function ProfileHeader({ personId }: { personId: string }) {
         <h1>{person.displayName}</h1>
         <p class="muted">
           @{person.handle}
+          {person.isPrivate && ' · private'}
           {person.followsMe && ' · follows you'}
         </p>
         <p class="profile-counts">
