@@ -31,7 +31,7 @@ def fanout_cost(settings: Settings, world: World, posts: int) -> FanoutCost:
     """Publish `posts` posts of the account with the most followers who is no celebrity yet; then take them away."""
     normal = np.where(world.follower_counts < settings.celebrity_followers, world.follower_counts, -1)
     author = int(np.argmax(normal))
-    followers, ids = int(world.follower_counts[author]), IdGenerator(0)
+    followers, ids = int(world.follower_counts[author]), IdGenerator()
     envelopes = [
         _published(PostRef(ids.next(), int(world.people[author]), 1, int(time.time() * 1000))) for _ in range(posts)
     ]

@@ -1,7 +1,8 @@
 """Ids: 63-bit, time-ordered integers inside, opaque strings in the API.
 
-Layout of an id, from the top: 1 zero bit, 41 bits of milliseconds since 2020-01-01 UTC, 10 bits of node, 12 bits of
-sequence (the snowflake layout). Ordering by id is ordering by creation time.
+Layout of an id, from the top: 1 zero bit, 41 bits of milliseconds since 2020-01-01 UTC, 22 bits of chance. Ordering by
+id is ordering by creation time. Nobody guesses one (ADR 35): where snowflakes have a node and a sequence, which tell
+from one id what others are, there are four million to try for every millisecond.
 """
 
 import hashlib
@@ -12,12 +13,13 @@ import time
 import uuid
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import count
 
 from photofeed.errors import NotFoundError
 
 EPOCH_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
-_NODE_BITS, _SEQUENCE_BITS = 10, 12
+_RANDOM_BITS = 22
+_STEP_BITS = 10  # from one id to the next within a millisecond
+_IMPORTED_REMEMBERED = 4096
 _MAX_ID = 2**63 - 1
 # ASCII order of the alphabet is the order of its digits, so encoded ids sort like the integers.
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -30,37 +32,41 @@ _SPELLINGS_KEPT = 65_536
 class IdGenerator:
     """Makes unique, time-ordered ids; safe to share between threads.
 
-    Args:
-        node: 0..1023, distinct for each process that makes ids; drawn at random where nobody assigns one.
+    Two generators meet once in four million times that they make an id in the same millisecond: what is stored under
+    one refuses the other.
     """
 
-    def __init__(self, node: int | None = None) -> None:
-        self._node = (secrets.randbits(_NODE_BITS) if node is None else node) & ((1 << _NODE_BITS) - 1)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last_ms = 0
-        self._sequence = secrets.randbits(_SEQUENCE_BITS)
-        self._imported = count(secrets.randbits(_SEQUENCE_BITS))
+        self._last = 0
+        self._imported: dict[int, None] = {}
 
     def next(self) -> int:
-        """A new id for now; never smaller than the one before it from this generator."""
+        """A new id for now; greater than the one before it from this generator."""
         with self._lock:
-            now_ms = max(int(time.time() * 1000), self._last_ms)
-            self._sequence += 1
-            if self._sequence >> _SEQUENCE_BITS:
-                self._sequence = 0
-                now_ms += now_ms == self._last_ms
-            self._last_ms = now_ms
-            return self._compose(now_ms, self._sequence)
+            drawn = _draw(int(time.time() * 1000))
+            if drawn >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:  # the same millisecond, or the clock went back
+                drawn = self._last + 1 + secrets.randbits(_STEP_BITS)
+            self._last = drawn
+            return drawn
 
     def at(self, moment: datetime) -> int:
         """A new id that sorts with things made at `moment`: for imported history.
 
         Of 4,096 in a row from one generator no two are equal, though they be of one millisecond.
         """
-        return self._compose(int(moment.timestamp() * 1000), next(self._imported) & ((1 << _SEQUENCE_BITS) - 1))
+        with self._lock:
+            drawn = _draw(int(moment.timestamp() * 1000))
+            while drawn in self._imported:
+                drawn = _draw(int(moment.timestamp() * 1000))
+            self._imported[drawn] = None
+            if len(self._imported) > _IMPORTED_REMEMBERED:
+                del self._imported[next(iter(self._imported))]
+            return drawn
 
-    def _compose(self, ms: int, sequence: int) -> int:
-        return (ms - EPOCH_MS) << (_NODE_BITS + _SEQUENCE_BITS) | self._node << _SEQUENCE_BITS | sequence
+
+def _draw(ms: int) -> int:
+    return (ms - EPOCH_MS) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
 
 
 @lru_cache(maxsize=_SPELLINGS_KEPT)

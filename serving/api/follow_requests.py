@@ -18,6 +18,7 @@ from serving.services import ActorDep, Services, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["people"])
 
+_AT_ONCE = 500
 _WHO_ASKED = "select follower_id from follow_requests where followee_id = %s"
 _REQUESTS = """
 select u.id, u.handle, u.display_name, r.created_at, count(*) over () as total
@@ -39,11 +40,11 @@ async def has_asked(connection: AsyncConnection[DictRow], follower: int, followe
 
 
 async def let_follow(services: Services, actor: int, followers: Sequence[int]) -> None:
-    """Let those follow who asked to."""
+    """Let those follow who asked to, so many in a transaction that others need not wait for it."""
     now = datetime.now(UTC)
     follows = [ClientAction(uuid7(), Action.FOLLOW, one, now, person_id=actor) for one in followers]
-    if follows:
-        await services.engagement.record(follows, as_service=False, invited=True)
+    for start in range(0, len(follows), _AT_ONCE):
+        await services.engagement.record(follows[start : start + _AT_ONCE], as_service=False, invited=True)
 
 
 @router.get("/me/follow-requests")

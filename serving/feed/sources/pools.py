@@ -19,11 +19,10 @@ FRESH_DEPTH = 500  # how many of the newest posts are drawn from
 
 @dataclass(frozen=True, slots=True)
 class _Pools:
-    """The pools as they were at a moment."""
+    """The pools as they were at a moment: all their posts, one pool after the other."""
 
-    trending: Candidates
-    new_creators: Candidates
-    fresh: Candidates
+    posts: Candidates
+    sizes: tuple[int, ...]  # what trends, what new creators posted, what is fresh
     read_at: float
 
 
@@ -53,21 +52,21 @@ class PoolSource:
         pools = self._kept
         if pools is None or self._clock() - pools.read_at > self._seconds:
             pools = self._kept = await self._read()
-        parts, left = [], limit
-        for pool, share in ((pools.trending, limit // 3), (pools.new_creators, limit // 3), (pools.fresh, limit)):
-            drawn = pool.take(draw(len(pool), min(share, left), self._rng))
-            left -= len(drawn)
-            parts.append(drawn)
-        return Candidates.together(parts)
+        drawn, begin, left = [], 0, limit
+        for size, share in zip(pools.sizes, (limit // 3, limit // 3, limit), strict=True):
+            drawn.append(begin + draw(size, min(share, left), self._rng))
+            begin += size
+            left -= len(drawn[-1])
+        return pools.posts.take(np.concatenate(drawn))
 
     async def _read(self) -> _Pools:
         read_at = self._clock()
         trending, new_creators, fresh = await self._redis.ask(
             ("GET", TRENDING_POOL_KEY), ("GET", NEW_CREATORS_KEY), ("ZREVRANGE", FRESH_POOL, 0, FRESH_DEPTH - 1)
         )
-        return _Pools(
+        pools = [
             Candidates.from_posts(posts_of_pools(trending), Source.TRENDING),
             Candidates.from_posts(posts_of_pools(new_creators), Source.NEW_CREATORS),
             Candidates.from_posts(decode_members(fresh), Source.FRESH),
-            read_at,
-        )
+        ]
+        return _Pools(Candidates.together(pools), tuple(map(len, pools)), read_at)

@@ -1,3 +1,4 @@
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photofeed.errors import NotFoundError
-from photofeed.ids import IdGenerator, decode_id, encode_id, topic_id, uuid7
+from photofeed.ids import EPOCH_MS, IdGenerator, decode_id, encode_id, topic_id, uuid7
 
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
 
@@ -36,9 +37,30 @@ def test_ids_that_were_never_given_out_are_refused(text: str) -> None:
 
 
 def test_ids_of_one_process_are_unique_and_ordered() -> None:
-    generator = IdGenerator(node=7)
+    generator = IdGenerator()
     ids = [generator.next() for _ in range(20_000)]
     assert ids == sorted(set(ids))
+
+
+def test_ids_keep_the_time_they_were_made_and_their_order_when_the_clock_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator, seconds = IdGenerator(), datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    ids = []
+    for offset in (0, 1, -10, 0, 2):
+        monkeypatch.setattr("time.time", lambda at=seconds + offset: at)
+        ids.append(generator.next())
+    assert ids == sorted(set(ids))
+    assert [(one >> 22) + EPOCH_MS for one in ids] == [round((seconds + offset) * 1000) for offset in (0, 1, 1, 1, 2)]
+
+
+def test_nobody_guesses_an_id_from_the_one_before_it() -> None:
+    generator, moment = IdGenerator(), datetime(2026, 3, 1, tzinfo=UTC)
+    low_bits = [generator.at(moment) & (2**22 - 1) for _ in range(500)]
+    steps = [(after - before) % 2**22 for before, after in itertools.pairwise(low_bits)]
+    assert len(set(steps)) > 490
+    for bit in range(22):  # of 500 throws of a coin fewer than 150 heads come once in 10^19 times
+        assert 150 < sum(low >> bit & 1 for low in low_bits) < 350
 
 
 def test_an_imported_id_sorts_with_things_of_its_time() -> None:
