@@ -1,4 +1,4 @@
-"""Requests to follow a private account: its owner sees them, and says yes or no."""
+"""Who may follow a private account: its owner sees who asks, says yes or no, and may take a yes back."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -82,4 +82,12 @@ async def decline_request(user_id: str, services: ServicesDep, actor: ActorDep) 
     """Say no, of which they are not told; they may ask again. Again changes nothing."""
     async with services.database.connection() as connection:
         await connection.execute(_DECLINE, (actor, decode_id(user_id)))
+    return no_content()
+
+
+@router.delete("/me/followers/{user_id}", status_code=204)
+async def remove_follower(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Let somebody follow no longer, of which they are not told; again changes nothing."""
+    ended = ClientAction(uuid7(), Action.UNFOLLOW, decode_id(user_id), datetime.now(UTC), person_id=actor)
+    (await services.engagement.record([ended], as_service=False)).raise_if_refused()
     return no_content()

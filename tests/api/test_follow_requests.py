@@ -113,3 +113,21 @@ def test_who_asked_follows_an_account_that_becomes_public_and_followers_of_a_pri
     owner.call("PATCH", "/v1/me", json={"isPrivate": True})
     assert _follow(follower, owner) == 204
     assert _follow(app.person(), owner) == 202
+
+
+def test_an_owner_takes_a_yes_back_and_the_photos_are_gone_from_the_feed(app: "App", owner: "Person") -> None:
+    post_id = owner.upload(picture(32))
+    follower, stranger = app.person(), app.person()
+    _follow(follower, owner)
+    owner.call("PUT", f"/v1/me/follow-requests/{follower.id}")
+    app.work()
+    assert post_id in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    for person in (follower, follower, stranger):
+        assert owner.call("DELETE", f"/v1/me/followers/{person.id}").status_code == 204
+    app.work()
+    assert post_id not in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
+    assert follower.call("GET", f"/v1/posts/{post_id}/comments").status_code == 404
+    assert owner.get("/v1/me")["followerCount"] == 0
+    assert _follow(follower, owner) == 202, "who wants to come back asks"
+    assert owner.call("DELETE", "/v1/me/followers/nonsense").status_code == 404
+    assert owner.call("DELETE", f"/v1/me/followers/{owner.id}").status_code == 422
