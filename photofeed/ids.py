@@ -55,10 +55,11 @@ class IdGenerator:
 
         Of 4,096 in a row from one generator no two are equal, though they be of one millisecond.
         """
+        ms = int(moment.timestamp() * 1000)
         with self._lock:
-            drawn = _draw(int(moment.timestamp() * 1000))
+            drawn = _draw(ms)
             while drawn in self._imported:
-                drawn = _draw(int(moment.timestamp() * 1000))
+                drawn = _draw(ms)
             self._imported[drawn] = None
             if len(self._imported) > _IMPORTED_REMEMBERED:
                 del self._imported[next(iter(self._imported))]

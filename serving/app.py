@@ -69,16 +69,8 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, most_bytes=MOST_BODY_BYTES)
-    for module in (
-        feed,
-        health,
-        users,
-        follow_requests,
-        photos,
-        moderation,
-        events,
-        delivery,
-    ):  # what is asked for most is found first
+    # routes are tried in turn: first what is asked for most
+    for module in (feed, health, users, follow_requests, photos, moderation, events, delivery):
         app.include_router(module.router)
     if settings.env == "dev":
         app.include_router(dev.router)
