@@ -5,7 +5,7 @@ server reads exactly the rows, in exactly the layout, that the model was trained
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -21,10 +21,6 @@ class ManifestView:
     schema: RowSchema
     half_lives: dict[str, float]  # counter field -> seconds
 
-    def __hash__(self) -> int:
-        """So that what is worked out of a manifest can be kept; a dict has none of its own."""
-        return hash(self.name)
-
     @property
     def name(self) -> str:
         """The feature view's name."""
@@ -36,17 +32,29 @@ class ManifestView:
         return any(field.name == AS_OF_FIELD for field in self.schema.fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureManifest:
-    """A FeatureService as serving and training read it."""
+    """A FeatureService as serving and training read it.
+
+    Two are equal if their hashes are: what is worked out of one is looked up with every feed, and to compare view by
+    view would take as long as the work.
+
+    Attributes:
+        hash: changes whenever a view, a field, a type, a default or a half-life does.
+    """
 
     service: str
     views: tuple[ManifestView, ...]
+    hash: str = field(init=False)
 
-    @property
-    def hash(self) -> str:
-        """Changes whenever a view, a field, a type or a half-life does."""
-        return hashlib.sha256(self.to_json()).hexdigest()[:16]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hash", hashlib.sha256(self.to_json()).hexdigest()[:16])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FeatureManifest) and self.hash == other.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     def view(self, name: str) -> ManifestView:
         """The view of that name."""

@@ -20,7 +20,7 @@ from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, MovedError, RedisClusterException, SlotNotCoveredError
 
 from photofeed.online_store.codec import MISSING, StoredRows
-from photofeed.online_store.exchange import receive, receive_async
+from photofeed.online_store.exchange import AsyncExchange, receive
 from photofeed.online_store.replies import RowReplies, RowShape
 
 ATTEMPTS: Final = 2
@@ -140,15 +140,18 @@ def _exchange(client: RedisCluster, shards: Sequence[_Shard]) -> None:
 
 async def _exchange_async(shards: Sequence[_Shard]) -> None:
     used: list[tuple[Any, Any]] = []
+    exchanges: list[AsyncExchange] = []
     try:
         for shard in shards:
             used.append((shard.node, shard.node.acquire_connection()))
-            await used[-1][1].send_packed_command([shard.command], check_health=False)
-        for shard, (_, connection) in zip(shards, used, strict=True):
-            await receive_async(connection, shard.replies)
+            await used[-1][1].connect()
+            exchanges.append(AsyncExchange(used[-1][1], shard.replies))
+            exchanges[-1].send(shard.command)
+        for exchange in exchanges:
+            await exchange.replies()
     except BaseException:
-        for _, connection in used:
-            await connection.disconnect()
+        for exchange in exchanges:
+            await exchange.give_up()
         raise
     finally:
         for node, connection in used:

@@ -17,8 +17,6 @@ MGET_KEYS: Final = 128
 """Keys of one command. Valkey looks commands that are sent together up together, keys of a longer one after each other:
 a feed's 1,400 in one MGET take it a fifth to a third longer."""
 
-_CHUNK = 1 << 18
-
 Asked = Sequence[tuple[RowShape, int]]
 
 
@@ -44,8 +42,10 @@ async def exchange_async(client: redis.asyncio.Redis, commands: bytes, asked: As
     connection = await pool.get_connection()
 
     async def once() -> RowReplies:
-        await connection.send_packed_command([commands])
-        return await receive_async(connection, RowReplies(asked, array_rows=MGET_KEYS))
+        await connection.connect()  # if a failure before closed it
+        exchange = AsyncExchange(connection, RowReplies(asked, array_rows=MGET_KEYS))
+        exchange.send(commands)
+        return await exchange.replies()
 
     try:
         replies: RowReplies = await connection.retry.call_with_retry(once, lambda _: connection.disconnect())
@@ -74,22 +74,87 @@ def receive(connection: Any, replies: RowReplies) -> RowReplies:
         raise
 
 
-async def receive_async(connection: Any, replies: RowReplies) -> RowReplies:
-    """`receive`, without blocking the event loop."""
-    reader: asyncio.StreamReader = connection._reader  # noqa: SLF001
-    try:
-        async with asyncio.timeout(connection.socket_timeout):
-            while True:
-                data = await reader.read(_CHUNK)
-                if not data:
-                    raise redis.ConnectionError("Redis closed the connection")
-                if replies.feed(data):
-                    replies.raise_connection_error()
-                    return replies
-    except BaseException as error:
-        await connection.disconnect()
-        if isinstance(error, TimeoutError):
+class AsyncExchange(asyncio.BufferedProtocol):
+    """One exchange on a connection of redis.asyncio: what comes goes straight from the socket into the replies.
+
+    It stands in for the connection's own stream, which would copy a reply three times, until the reply is whole. A
+    connection that fails on the way is closed: what is left on it is nobody's.
+    """
+
+    def __init__(self, connection: Any, replies: RowReplies) -> None:
+        self._connection = connection
+        self._replies = replies
+        self._whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport = connection._writer.transport  # noqa: SLF001  redis-py has no public way to read bytes
+        self._stream = self._transport.get_protocol()
+        self._hand_over(self)
+
+    def send(self, commands: bytes) -> None:
+        """Send; the replies are taken as they come."""
+        if self._transport.is_closing():
+            self._settle(redis.ConnectionError("Redis closed the connection"))
+        else:
+            self._transport.write(commands)
+
+    async def replies(self) -> RowReplies:
+        """The replies, once they are whole.
+
+        Raises:
+            redis.TimeoutError: they did not come within the connection's `socket_timeout`.
+            redis.ConnectionError: the connection was lost, or Redis is not ready to answer.
+        """
+        try:
+            async with asyncio.timeout(self._connection.socket_timeout):
+                await self._whole
+            self._replies.raise_connection_error()
+        except TimeoutError as error:
+            await self.give_up()
             raise redis.TimeoutError("Redis did not answer in time") from error
-        if isinstance(error, OSError) and not isinstance(error, redis.RedisError):
-            raise redis.ConnectionError(f"connection to Redis lost: {error}") from error
-        raise
+        except BaseException:
+            await self.give_up()
+            raise
+        return self._replies
+
+    async def give_up(self) -> None:
+        """Close the connection: what is still to come on it is nobody's."""
+        self._hand_over(self._stream)
+        await self._connection.disconnect()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio's protocol
+        """Where the next bytes belong."""
+        return self._replies.space()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes came."""
+        try:
+            if self._replies.received(nbytes):
+                self._hand_over(self._stream)
+                self._settle(None)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a reply is for who asked
+            self._settle(error)
+
+    def eof_received(self) -> bool | None:
+        """Redis closed the connection."""
+        self._settle(redis.ConnectionError("Redis closed the connection"))
+        closed: bool | None = self._stream.eof_received()
+        return closed
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._settle(redis.ConnectionError(f"connection to Redis lost: {exc}"))
+        self._stream.connection_lost(exc)
+
+    def _settle(self, error: Exception | None) -> None:
+        if self._whole.done():  # who asked may have given up
+            return
+        if error is None:
+            self._whole.set_result(None)
+        else:
+            self._whole.set_exception(error)
+
+    def _hand_over(self, protocol: asyncio.BaseProtocol) -> None:
+        if self._transport.is_closing():
+            return  # its end comes to this exchange, which passes it on
+        self._transport.pause_reading()  # uvloop asks what kind of protocol it has when reading begins
+        self._transport.set_protocol(protocol)
+        self._transport.resume_reading()
