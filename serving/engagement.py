@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import anyio.to_thread
@@ -88,10 +89,19 @@ where p.id = any(%(posts)s) and {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
 _POSTS_OF_SERVICE = "select id, author_id, topic_id, content_type from posts where id = any(%(posts)s) and visible"
 
+# Whoever changes who follows whom takes turns with all who do so with the same people: what was looked up still holds
+# when it is written. In the order of ids, so that no two wait for each other.
+_TAKE_TURN = "select from users where id = any(%s) order by id for no key update"
+
 _TO_BE_ASKED = """
 select follower, followee
 from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee) join users on id = followee
-where is_private and not exists (select 1 from follows f where f.follower_id = follower and f.followee_id = followee)
+where is_private
+"""
+
+_UNASKED = """
+select follower, followee from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee)
+where not exists (select 1 from follow_requests where follower_id = follower and followee_id = followee)
 """
 
 _KEPT_APART = """
@@ -122,7 +132,8 @@ select user_id, post_id as target_id from removed
 """
 _ASK_TO_FOLLOW = """
 insert into follow_requests (follower_id, followee_id, created_at)
-select * from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[])
+select * from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[]) as w(follower, followee)
+where not exists (select 1 from follows where follower_id = follower and followee_id = followee)
 on conflict do nothing returning follower_id as user_id, followee_id as target_id
 """
 _FOLLOW = """
@@ -215,6 +226,7 @@ class _Known:
     people: set[int]
     kept_apart: set[tuple[int, int]]  # who wants to follow whom against a block
     to_be_asked: set[tuple[int, int]]  # who wants to follow whom, a private account
+    unasked: set[tuple[int, int]]  # who is let follow whom, and does not ask to
 
 
 class EngagementRecorder:
@@ -233,13 +245,14 @@ class EngagementRecorder:
         Args:
             actions: of one person, or of many when a service imports.
             as_service: actions may then be older, are taken as known since they occurred, and follows were allowed.
-            invited: those followed have said yes.
+            invited: those followed say yes to who asks, and to nobody else.
 
         Raises:
             RetryableError: the event log did not answer; calling again with the same ids is safe.
         """
         outcome = RecordOutcome()
         async with self._database.connection() as connection:
+            await _take_turn(connection, actions)
             accepted = await self._check(connection, actions, outcome, as_service=as_service, invited=invited)
             stateful = [one for one in accepted if _has_state(one.told)]
             changed = await self._change_state(connection, stateful)
@@ -266,6 +279,7 @@ class EngagementRecorder:
             await _existing_people(connection, actions),
             await _follows_among(connection, _KEPT_APART, actions),
             await _follows_among(connection, _TO_BE_ASKED, [] if as_service or invited else actions),
+            await _follows_among(connection, _UNASKED, actions if invited else []),
         )
         now = datetime.now(UTC)
         earliest = now - (IMPORT_PAST_LIMIT if as_service else PAST_LIMIT)
@@ -322,6 +336,13 @@ async def _told_first(connection: AsyncConnection[DictRow], accepted: Sequence[_
     return [one for one in accepted if one.event.id in new and by_id[one.event.id] is one]
 
 
+async def _take_turn(connection: AsyncConnection[DictRow], actions: Sequence[ClientAction]) -> None:
+    """Wait until nobody else changes who follows the same people."""
+    pairs = [told.pair for told in actions if told.action in (Action.FOLLOW, Action.UNFOLLOW)]
+    if pairs:
+        await connection.execute(_TAKE_TURN, (list(set(chain.from_iterable(pairs))),))
+
+
 def _has_state(told: ClientAction) -> bool:
     """Whether the action is also looked up later; a comment without words is only behaviour."""
     return told.action in _STATE_CHANGES and (told.action is not Action.COMMENT or told.text is not None)
@@ -359,6 +380,8 @@ async def _follows_among(
 def _refusal(told: ClientAction, known: _Known, earliest: datetime, latest: datetime) -> tuple[str, str] | None:
     """Code and reason why an action cannot be; None if it can."""
     on_person = told.action in PERSON_ACTIONS
+    if told.pair in known.unasked:
+        return "request_not_found", "They do not ask to follow you."
     if told.actor_id not in known.people:
         return "actor_not_found", "There is nobody with the actor's id."
     if on_person and told.person_id not in known.people:

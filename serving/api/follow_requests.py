@@ -9,11 +9,10 @@ from fastapi.responses import Response
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from photofeed.errors import NotFoundError
 from photofeed.events import Action
 from photofeed.ids import decode_id, encode_id, uuid7
 from serving.api.replies import no_content, reply, timestamp
-from serving.engagement import ClientAction
+from serving.engagement import ClientAction, RecordOutcome
 from serving.services import ActorDep, Services, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["people"])
@@ -41,10 +40,14 @@ async def has_asked(connection: AsyncConnection[DictRow], follower: int, followe
 
 async def let_follow(services: Services, actor: int, followers: Sequence[int]) -> None:
     """Let those follow who asked to, so many in a transaction that others need not wait for it."""
+    for start in range(0, len(followers), _AT_ONCE):
+        await _say_yes(services, actor, followers[start : start + _AT_ONCE])
+
+
+async def _say_yes(services: Services, actor: int, followers: Sequence[int]) -> RecordOutcome:
     now = datetime.now(UTC)
     follows = [ClientAction(uuid7(), Action.FOLLOW, one, now, person_id=actor) for one in followers]
-    for start in range(0, len(follows), _AT_ONCE):
-        await services.engagement.record(follows[start : start + _AT_ONCE], as_service=False, invited=True)
+    return await services.engagement.record(follows, as_service=False, invited=True)
 
 
 @router.get("/me/follow-requests")
@@ -69,11 +72,7 @@ async def follow_requests(
 @router.put("/me/follow-requests/{user_id}", status_code=204)
 async def accept_request(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
     """Let somebody follow who asked to."""
-    them = decode_id(user_id)
-    async with services.database.connection() as connection:
-        if not await has_asked(connection, them, actor):
-            raise NotFoundError("They do not ask to follow you.", code="request_not_found")
-    await let_follow(services, actor, [them])
+    (await _say_yes(services, actor, [decode_id(user_id)])).raise_if_refused()
     return no_content()
 
 

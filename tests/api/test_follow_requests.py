@@ -1,11 +1,15 @@
 """Nobody follows a private account without its owner's word."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photofeed import database
 from photofeed.event_log import InMemoryConsumer
-from photofeed.events import Action, Envelope, engagement_events
+from photofeed.events import Action, Envelope, engagement_events, event_id
 from photofeed.ids import decode_id, uuid7
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED
 from tests.api.pictures import picture
@@ -131,3 +135,108 @@ def test_an_owner_takes_a_yes_back_and_the_photos_are_gone_from_the_feed(app: "A
     assert _follow(follower, owner) == 202, "who wants to come back asks"
     assert owner.call("DELETE", "/v1/me/followers/nonsense").status_code == 404
     assert owner.call("DELETE", f"/v1/me/followers/{owner.id}").status_code == 422
+
+
+_WAITING = "select 1 from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0"
+_HOLD_EVENT = b"insert into told_changes (event_id) values (%s)"
+_HOLD_PERSON = b"select from users where id = %s for no key update"
+
+
+@contextmanager
+def _held_up(app: "App", hold: bytes, held: object) -> Iterator[Callable[..., Future[Any]]]:
+    """What begins a call, which comes as far as it can while we hold what it needs."""
+    calls: list[Future[Any]] = []
+
+    def begin(call: Callable[..., Any], *arguments: object) -> Future[Any]:
+        calls.append(hands.submit(call, *arguments))
+        with database.connect(app.settings) as connection:
+            while not calls[-1].done() and len(connection.execute(_WAITING).fetchall()) < len(calls):
+                pass
+        return calls[-1]
+
+    with ThreadPoolExecutor(2) as hands, database.connect(app.settings) as ours:
+        with ours.transaction(force_rollback=True):
+            ours.execute(hold, (held,))
+            yield begin
+        for call in calls:
+            call.result()
+
+
+@contextmanager
+def _while_following(app: "App", follower: "Person", owner: "Person") -> Iterator[Callable[..., Future[Any]]]:
+    """What begins a call after it was looked up whether somebody may follow, and before it is written."""
+    event = {"id": uuid7(), "type": "follow", "personId": owner.id}
+    with _held_up(app, _HOLD_EVENT, event_id(decode_id(follower.id), event["id"])) as begin:
+        begin(lambda: follower.call("POST", "/v1/events", json={"events": [event]}))
+        yield begin
+
+
+def test_nobody_stays_a_follower_by_following_while_the_owner_ends_it(app: "App", owner: "Person") -> None:
+    follower = app.person()
+    _follow(follower, owner)
+    owner.call("PUT", f"/v1/me/follow-requests/{follower.id}")
+    with _while_following(app, follower, owner) as begin:
+        ended = begin(owner.call, "DELETE", f"/v1/me/followers/{follower.id}")
+    assert ended.result().status_code == 204
+    assert not follower.get(f"/v1/users/{owner.id}")["followedByMe"]
+    assert owner.get("/v1/me")["followerCount"] == 0
+
+
+def test_who_leaves_a_private_account_asks_to_come_back_also_in_one_call(app: "App", owner: "Person") -> None:
+    follower = app.person()
+    _follow(follower, owner)
+    owner.call("PUT", f"/v1/me/follow-requests/{follower.id}")
+    there_and_back = [{"id": uuid7(), "type": kind, "personId": owner.id} for kind in ("unfollow", "follow")]
+    follower.call("POST", "/v1/events", json={"events": there_and_back})
+    seen = follower.get(f"/v1/users/{owner.id}")
+    assert (seen["followedByMe"], seen["requestedByMe"]) == (False, True)
+
+
+def test_who_asks_while_the_account_becomes_public_follows(app: "App", owner: "Person") -> None:
+    follower = app.person()
+    with _while_following(app, follower, owner) as begin:
+        begin(lambda: owner.call("PATCH", "/v1/me", json={"isPrivate": False}))
+    seen = follower.get(f"/v1/users/{owner.id}")
+    assert (seen["followedByMe"], seen["requestedByMe"]) == (True, False)
+
+
+@pytest.mark.parametrize("is_block", [False, True])
+def test_a_yes_outlives_neither_a_withdrawal_nor_a_block_that_comes_with_it(
+    app: "App", owner: "Person", *, is_block: bool
+) -> None:
+    follower = app.person()
+    _follow(follower, owner)
+    with _held_up(app, _HOLD_PERSON, decode_id(owner.id)) as begin:
+        begin(owner.call, "PUT", f"/v1/me/follow-requests/{follower.id}")
+        if is_block:
+            begin(owner.call, "PUT", f"/v1/users/{follower.id}/block")
+        else:
+            begin(follower.call, "DELETE", f"/v1/users/{owner.id}/follow")
+    owner.call("DELETE", f"/v1/users/{follower.id}/block")
+    seen = follower.get(f"/v1/users/{owner.id}")
+    assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (False, False, 0)
+
+
+def test_pages_and_searches_show_nothing_more_to_whom_the_owner_has_let_go(app: "App", owner: "Person") -> None:
+    word = uuid7().replace("-", "")
+    posts = {owner.upload(picture(number), caption=word) for number in range(33, 37)}
+    follower = app.person()
+    _follow(follower, owner)
+    owner.call("PUT", f"/v1/me/follow-requests/{follower.id}")
+    app.work()
+    follower.call("PUT", f"/v1/users/{owner.id}/follow")
+    assert {post["id"] for post in follower.get("/v1/search", params={"q": word})["items"]} == posts
+    page = follower.get("/v1/feed", params={"limit": 1})
+    before = follower.get(f"/v1/users/{owner.id}/posts", params={"limit": 1})["nextCursor"]
+    owner.call("DELETE", f"/v1/me/followers/{follower.id}")
+    shown = [*follower.get("/v1/search", params={"q": word})["items"]]
+    shown += follower.get(f"/v1/users/{owner.id}/posts", params={"cursor": before})["items"]
+    while page["nextCursor"]:
+        page = follower.get("/v1/feed", params={"limit": 100, "cursor": page["nextCursor"]})
+        shown += [item["post"] for item in page["items"]]
+    for path in ("/v1/feed", "/v1/explore"):
+        shown += [item["post"] for item in follower.get(path, params={"limit": 100})["items"]]
+    assert posts.isdisjoint(post["id"] for post in shown)
+    for post in posts:
+        for method, path in (("GET", f"/v1/photos/{post}"), ("PUT", f"/v1/posts/{post}/save")):
+            assert follower.call(method, path).status_code == 404
