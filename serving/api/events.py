@@ -16,6 +16,7 @@ from serving.api.fields import STORABLE, Moment
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
+from serving.visibility import NOT_BLOCKED
 
 router = APIRouter(prefix="/v1", tags=["engagement"])
 
@@ -195,17 +196,20 @@ _COMMENTS = """
 select c.id, c.body, c.created_at, u.id as author_id, u.handle, u.display_name
 from comments c join users u on u.id = c.user_id
 """
+_LATEST_COMMENTS = f"""
+{_COMMENTS} where c.post_id = %(post)s and {NOT_BLOCKED} order by c.id desc limit %(limit)s
+"""
 
 
 @router.get("/posts/{post_id}/comments")
 async def comments(
     post_id: str, services: ServicesDep, actor: ActorDep, limit: Annotated[int, Field(ge=1, le=100)] = 50
 ) -> Response:
-    """The latest comments on a post, newest first."""
+    """The latest comments on a post, newest first, but of whom one has blocked, or who has blocked one."""
     post = decode_id(post_id)
     await services.feed.posts.require_visible(actor, post)
     async with services.database.connection() as connection:
-        rows = await connection.execute(f"{_COMMENTS} where c.post_id = %s order by c.id desc limit %s", (post, limit))
+        rows = await connection.execute(_LATEST_COMMENTS, {"post": post, "viewer": actor, "limit": limit})
         items = [_comment_json(row) async for row in rows]
     return reply({"items": items})
 

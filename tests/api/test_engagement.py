@@ -293,3 +293,15 @@ def test_who_changes_their_mind_within_a_batch_ends_where_they_ended(
     app.work()
     events = [event for message in published.poll(9, 0) for event in engagement_events(Envelope.decode(message.value))]
     assert [event.action.value for event in events if event.post_id == decode_id(post_id)] == ["like", "unlike", "like"]
+
+
+def test_comments_of_whom_one_has_blocked_are_not_there_for_either(app: "App", post: tuple["Person", str]) -> None:
+    (author, post_id), one, other = post, app.person(), app.person()
+    for person in (one, other):
+        person.call("POST", f"/v1/posts/{post_id}/comments", json={"text": person.handle})
+    one.call("PUT", f"/v1/users/{other.id}/block")
+    for person, hidden in ((one, other.handle), (other, one.handle)):
+        words = [item["text"] for item in person.get(f"/v1/posts/{post_id}/comments")["items"]]
+        assert person.handle in words
+        assert hidden not in words
+    assert {one.handle, other.handle} <= {item["text"] for item in author.get(f"/v1/posts/{post_id}/comments")["items"]}
