@@ -72,7 +72,7 @@ async def relayed(url: str, **options: Any) -> AsyncIterator[tuple[Relay, redis.
     relay = Relay(url)
     listening = await asyncio.start_server(relay.connect, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    options = {"socket_timeout": 5, "retry": Retry(NoBackoff(), 1)} | options
+    options = dict[str, Any](socket_timeout=5, retry=Retry(NoBackoff(), 1)) | options
     async with listening, redis.asyncio.Redis(port=port, max_connections=1, **options) as client:
         yield relay, client, PackedReader([POST], async_client=client)
 
@@ -103,8 +103,9 @@ def test_rows_that_come_in_pieces_are_whole(run: Run, redis_url: str) -> None:
 def test_rows_of_another_schema_in_pieces_are_told_from_ours(run: Run, redis_url: str) -> None:
     async def test() -> None:
         async with relayed(redis_url) as (relay, _, reader):
+            older = {"topic": np.array([5]), "likes": np.array([1.0])}
             with redis.Redis.from_url(redis_url) as other, other.pipeline() as pipeline:
-                PackedWriter(OLDER_POST).write(pipeline, {"post_id": IDS[:1]}, {"topic": [5], "likes": [1]}, IDS[:1])
+                PackedWriter(OLDER_POST).write(pipeline, {"post_id": IDS[:1]}, older, IDS[:1])
                 pipeline.execute()
             relay.piece = 7
             rows = (await reader.read_async({"post_id": IDS}))["post"]
