@@ -12,6 +12,7 @@ import { showError } from '../shell/toasts'
 import { FollowButton } from './follow-button'
 import { FollowRequests } from './follow-requests'
 import { learnFollows } from './follows'
+import { FollowsMe } from './follows-me'
 import { Monogram } from './monogram'
 import { PostViewer } from './post-viewer'
 
@@ -63,7 +64,7 @@ function ProfileHeader({ personId }: { personId: string }) {
         <p class="muted">
           @{person.handle}
           {person.isPrivate && ' · private'}
-          {person.followsMe && ' · follows you'}
+          <FollowsMe key={person.id} person={person} />
         </p>
         <p class="profile-counts">
           <span>{counted(person.postCount, 'post')}</span>
