@@ -13,6 +13,7 @@ export interface Followable {
 }
 
 const known = new Map<string, Signal<Following>>()
+const underWay = new Set<string>()
 
 /** Whether I follow this person: one answer for every place on the page that shows them. */
 export function following(person: Followable): Signal<Following> {
@@ -29,8 +30,14 @@ export function learnFollows(people: Iterable<Followable>): void {
   for (const person of people) following(person).value = told(person)
 }
 
-/** Follows, or takes that back; shows it at once, and then what the server made of it. */
+/**
+ * Follows, or takes that back; shows it at once, and then what the server made of it.
+ *
+ * A second press while the first is under way is ignored, so that PUT and DELETE can never overtake each other.
+ */
 export async function toggleFollow(person: Followable): Promise<void> {
+  if (underWay.has(person.id)) return
+  underWay.add(person.id)
   const answer = following(person)
   const before = answer.value
   const path = `/users/${person.id}/follow`
@@ -46,6 +53,8 @@ export async function toggleFollow(person: Followable): Promise<void> {
   } catch (error) {
     answer.value = before
     showError(error)
+  } finally {
+    underWay.delete(person.id)
   }
 }
 
