@@ -1,20 +1,28 @@
-"""What feeds know of people, out of the lake, after Redis was lost: what they hid for good, liked, and saw lately."""
+"""What feeds know of people, out of the lake, after Redis was lost: what they hid for good, liked, and saw lately.
 
+And with what they liked, which posts trend.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+
+import numpy as np
 
 from ingestion.engagement.counted_log import read_log
 from ingestion.engagement.feed_memory import FeedMemory
 from photofeed.events import Action
 from photofeed.explore_pools import LIKED_SECONDS
+from photofeed.features.decay import decay
+from photofeed.features.event_columns import MICROSECONDS, EventColumns
 from photofeed.offline_store.lake import Lake
-from photofeed.timelines import SEEN_FOR
+from photofeed.timelines import SEEN_FOR, TRENDING_HALF_LIFE_SECONDS
 
 
 def remember_people(lake: Lake, bucket: str, memory: FeedMemory, now: datetime) -> int:
     """Have feeds know again what people did; returns how many events that were. It may be repeated.
 
-    What has not reached the lake yet is missing, and how posts trend: new likes bring that back.
+    What has not reached the lake yet is missing.
 
     Raises:
         RetryableError: object storage cannot be reached.
@@ -26,11 +34,29 @@ def remember_people(lake: Lake, bucket: str, memory: FeedMemory, now: datetime) 
         or {liking} and occurred_at > timestamptz '{liked_since.isoformat()}'
         or {_is(Action.IMPRESSION)} and occurred_at > timestamptz '{seen_since.isoformat()}'
     """
-    remembered = 0
+    remembered, likes = 0, _Likes(now)
     for events in read_log(lake, bucket, lasting):
-        memory.remember(events, {})
+        memory.remember(events, likes.add(events))
         remembered += len(events)
     return remembered
+
+
+class _Likes:
+    """What is left of each post's likes at a moment."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now_us = round(now.timestamp() * MICROSECONDS)
+        self._left: dict[int, float] = defaultdict(float)
+
+    def add(self, events: EventColumns) -> dict[int, tuple[float, int]]:
+        """Count events; what that makes of the posts that they are about, as `FeedMemory` wants it."""
+        signs = events.did(Action.LIKE).astype(np.float64) - events.did(Action.UNLIKE)
+        elapsed = (self._now_us - events.occurred_us) / MICROSECONDS
+        posts, which = np.unique(events.post_id[signs != 0], return_inverse=True)
+        more = np.bincount(which, decay(signs, elapsed, TRENDING_HALF_LIFE_SECONDS)[signs != 0])
+        for post, left in zip(posts.tolist(), more.tolist(), strict=True):
+            self._left[post] += left
+        return {post: (self._left[post], self._now_us) for post in posts.tolist()}
 
 
 def _is(*actions: Action) -> str:

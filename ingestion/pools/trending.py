@@ -23,7 +23,15 @@ class Trending:
     every_seconds: float = 15.0
 
     def build(self, now: datetime) -> Mapping[str, bytes]:  # noqa: ARG002  the scores carry their own time
-        """One pool."""
-        hottest = decode_members(self.redis.zrange(TRENDING_POOL, 0, 2 * LENGTH - 1, desc=True))["post_id"].tolist()
+        """One pool.
+
+        What not everybody may see, or is no longer there, loses its score too: a like may be counted after a post is
+        deleted.
+        """
+        scored = self.redis.zrange(TRENDING_POOL, 0, -1, desc=True)
+        hottest = decode_members(scored)["post_id"].tolist()
         members = members_of(self.database, hottest)
+        gone = [member for member, post in zip(scored, hottest, strict=True) if post not in members]
+        if gone:
+            self.redis.zrem(TRENDING_POOL, *gone)
         return {TRENDING_POOL_KEY: join_members([members[post] for post in hottest if post in members][:LENGTH])}

@@ -19,6 +19,7 @@ from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pools
 from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef
+from photofeed.timelines import TRENDING_POOL, entries_of
 from photofeed.tokens import mint_token
 from tests.api.feed_world import FeedWorld
 
@@ -133,6 +134,24 @@ def test_a_private_post_stands_in_no_pool(app: "App", pools: PoolsWorker) -> Non
     pools.build(datetime.now(UTC))
     for key in (TRENDING_POOL_KEY, NEW_CREATORS_KEY, neighbours_key(other.post_id)):
         assert not {one.post_id, other.post_id} & set(_posts_in(pools, key))
+
+
+def test_a_like_counted_after_its_post_was_deleted_leaves_nothing_of_it(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    author, fan = world.people(2)
+    kept, deleted = world.posts([author] * 2)
+    now_us = int(datetime.now(UTC).timestamp() * 1e6)
+    _remember(pools, [_like(app, fan, post) for post in (kept, deleted)], {kept.post_id: (5.0, now_us)})
+    with database.connect(app.settings) as connection:
+        connection.execute("delete from posts where id = %s", (deleted.post_id,))
+    late = EngagementEvent(
+        uuid.uuid4().hex, Action.LIKE, fan, author, datetime.now(UTC), post_id=deleted.post_id, topic_id=7
+    )
+    _remember(pools, [late], {deleted.post_id: (5.0, now_us)})
+    assert {TRENDING_POOL} & {key for key, _ in entries_of(pools.redis, [deleted])}
+    pools.build(datetime.now(UTC))
+    assert not list(entries_of(pools.redis, [deleted]))
+    assert kept.post_id in _posts_in(pools, TRENDING_POOL_KEY)
 
 
 def test_what_was_liked_as_much_but_earlier_trends_less(app: "App", pools: PoolsWorker) -> None:

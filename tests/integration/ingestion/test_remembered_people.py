@@ -13,7 +13,8 @@ from ingestion.engagement.remembered_people import remember_people
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import liked_key
 from photofeed.offline_store.lake import open_lake
-from photofeed.timelines import connect_redis, hidden_key, seen_key
+from photofeed.posts import decode_members
+from photofeed.timelines import TRENDING_POOL, connect_redis, hidden_key, seen_key, trending_score
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -55,6 +56,23 @@ def test_what_people_did_is_known_again_for_as_long_as_it_was_to_be_known(settin
         assert client.zrange(seen_key(VIEWER), 0, -1) == [b"6"]
         assert [int.from_bytes(liked[:8]) for liked in client.zrange(liked_key(VIEWER), 0, -1)] == [3]
         client.flushdb()
+
+
+def test_what_trends_is_known_again_by_the_likes_that_are_left(settings: "Settings") -> None:
+    day, hour = timedelta(days=1), timedelta(hours=1)
+    liked = {1: [hour] * 3, 2: [hour] * 2, 3: [4 * day] * 5, 4: [hour] * 4}
+    events = [_did(Action.LIKE, post, age) for post, ages in liked.items() for age in ages]
+    events += [_did(Action.UNLIKE, 4, hour) for _ in range(4)]
+    lake = open_lake(settings)
+    Archive(lake, settings.bucket_lake).handle([engagement_envelope(VIEWER, events)])
+    with connect_redis(settings) as client:
+        for _ in range(2):  # it may be repeated
+            remember_people(lake, settings.bucket_lake, RedisFeedMemory(client), NOW)
+        trending = client.zrange(TRENDING_POOL, 0, -1, desc=True, withscores=True)
+        client.flushdb()
+    members, scores = zip(*trending, strict=True)
+    assert decode_members(members)["post_id"].tolist() == [1, 2, 3, 4]
+    assert scores[0] == pytest.approx(trending_score(3 * 2 ** (-1 / 24), NOW.timestamp()))
 
 
 def test_an_empty_lake_has_nothing_to_remember(settings: "Settings") -> None:
