@@ -120,9 +120,9 @@ def _build(made: Bench) -> None:
 def feature_rows(settings: Settings, redis: Any, user_id: int) -> NDArray[np.float32]:
     """The model's input for one person's candidates as they are now."""
     manifest = load_manifest(settings, S3ObjectStore.connect(settings))
-    members = redis.zrange(timeline_key(user_id), 0, settings.candidates - 1, desc=True)
-    members += redis.zrange(FRESH_POOL, 0, settings.candidates - len(members) - 1, desc=True)
-    posts = decode_members(members)
+    keys = (timeline_key(user_id), FRESH_POOL)
+    members = [member for key in keys for member in redis.zrange(key, 0, settings.candidates - 1, desc=True)]
+    posts = decode_members(members[: settings.candidates])
     names = ("post_id", "author_id", "topic_id")
     post_ids, author_ids, topic_ids = (posts[name].astype(np.int64) for name in names)
     entities = {"user_id": np.array([user_id]), "post_id": post_ids, "creator_id": author_ids, "topic_id": topic_ids}
