@@ -84,7 +84,7 @@ class AsyncExchange(asyncio.BufferedProtocol):
     def __init__(self, connection: Any, replies: RowReplies) -> None:
         self._connection = connection
         self._replies = replies
-        self._whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._transport = connection._writer.transport  # noqa: SLF001  redis-py has no public way to read bytes
         self._stream = self._transport.get_protocol()
         self._hand_over(self)
@@ -92,7 +92,7 @@ class AsyncExchange(asyncio.BufferedProtocol):
     def send(self, commands: bytes) -> None:
         """Send; the replies are taken as they come."""
         if self._transport.is_closing():
-            self._settle(redis.ConnectionError("Redis closed the connection"))
+            self._end(redis.ConnectionError("Redis closed the connection"))
         else:
             self._transport.write(commands)
 
@@ -105,7 +105,9 @@ class AsyncExchange(asyncio.BufferedProtocol):
         """
         try:
             async with asyncio.timeout(self._connection.socket_timeout):
-                await self._whole
+                failure = await self._ended
+            if failure is not None:
+                raise failure
             self._replies.raise_connection_error()
         except TimeoutError as error:
             await self.give_up()
@@ -129,28 +131,24 @@ class AsyncExchange(asyncio.BufferedProtocol):
         try:
             if self._replies.received(nbytes):
                 self._hand_over(self._stream)
-                self._settle(None)
+                self._end(None)
         except Exception as error:  # noqa: BLE001  whatever is wrong with a reply is for who asked
-            self._settle(error)
+            self._end(error)
 
     def eof_received(self) -> bool | None:
         """Redis closed the connection."""
-        self._settle(redis.ConnectionError("Redis closed the connection"))
+        self._end(redis.ConnectionError("Redis closed the connection"))
         closed: bool | None = self._stream.eof_received()
         return closed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._settle(redis.ConnectionError(f"connection to Redis lost: {exc}"))
+        self._end(redis.ConnectionError(f"connection to Redis lost: {exc}"))
         self._stream.connection_lost(exc)
 
-    def _settle(self, error: Exception | None) -> None:
-        if self._whole.done():  # who asked may have given up
-            return
-        if error is None:
-            self._whole.set_result(None)
-        else:
-            self._whole.set_exception(error)
+    def _end(self, failure: Exception | None) -> None:
+        if not self._ended.done():  # who asked may have given up
+            self._ended.set_result(failure)
 
     def _hand_over(self, protocol: asyncio.BaseProtocol) -> None:
         if self._transport.is_closing():
