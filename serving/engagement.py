@@ -3,6 +3,7 @@
 Actions that change something people can look up (like, save, follow, comment, report) are written together with their
 event in one transaction, through the outbox. Pure behaviour (impressions, dwell, ...) goes straight to the log and is
 durable before the call returns. An action that changes nothing, such as liking what is liked already, makes no event.
+Calls that change the same things take turns.
 """
 
 from collections import Counter, defaultdict
@@ -89,9 +90,9 @@ where p.id = any(%(posts)s) and {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
 _POSTS_OF_SERVICE = "select id, author_id, topic_id, content_type from posts where id = any(%(posts)s) and visible"
 
-# Whoever changes who follows whom takes turns with all who do so with the same people: what was looked up still holds
-# when it is written. In the order of ids, so that no two wait for each other.
-_TAKE_TURN = "select from users where id = any(%s) order by id for no key update"
+# In the order of ids, so that no two calls wait for each other.
+_HOLD_PEOPLE = "select from users where id = any(%s) order by id for no key update"
+_HOLD_POSTS = "select from posts where id = any(%s) order by id for no key update"
 
 _TO_BE_ASKED = """
 select follower, followee
@@ -337,10 +338,17 @@ async def _told_first(connection: AsyncConnection[DictRow], accepted: Sequence[_
 
 
 async def _take_turn(connection: AsyncConnection[DictRow], actions: Sequence[ClientAction]) -> None:
-    """Wait until nobody else changes who follows the same people."""
-    pairs = [told.pair for told in actions if told.action in (Action.FOLLOW, Action.UNFOLLOW)]
-    if pairs:
-        await connection.execute(_TAKE_TURN, (list(set(chain.from_iterable(pairs))),))
+    """Wait until nobody else changes who follows the same people, so that what is looked up holds when it is written.
+
+    Nor the counts of several of the same posts; those of one can be waited for when they are written.
+    """
+    stateful = [told for told in actions if _has_state(told)]
+    people = set(chain.from_iterable(told.pair for told in stateful if told.action in PERSON_ACTIONS))
+    posts = {told.pair[1] for told in stateful if told.action not in PERSON_ACTIONS}
+    if people:
+        await connection.execute(_HOLD_PEOPLE, (list(people),))
+    if len(posts) > 1:
+        await connection.execute(_HOLD_POSTS, (list(posts),))
 
 
 def _has_state(told: ClientAction) -> bool:

@@ -9,6 +9,7 @@ from photofeed.event_log import InMemoryConsumer
 from photofeed.events import Envelope, engagement_events
 from photofeed.ids import decode_id
 from photofeed.topics import ENGAGEMENT
+from tests.api.held_up import held_up
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -305,3 +306,18 @@ def test_comments_of_whom_one_has_blocked_are_not_there_for_either(app: "App", p
         assert person.handle in words
         assert hidden not in words
     assert {one.handle, other.handle} <= {item["text"] for item in author.get(f"/v1/posts/{post_id}/comments")["items"]}
+
+
+def test_batches_about_the_same_posts_wait_for_each_other_and_fail_neither(app: "App") -> None:
+    author, one, other = app.person(), app.person(), app.person()
+    first, second, held = (author.upload(picture(number)) for number in range(24, 27))
+    app.work()
+
+    def batch(viewer: "Person", *posts: str) -> Any:
+        kinds = zip(("like", "save", "report"), posts, strict=True)
+        events = [_event(kind, postId=post_id) for kind, post_id in kinds]
+        return viewer.call("POST", "/v1/events", json={"events": events}).json()
+
+    with held_up(app, b"select from posts where id = %s for no key update", decode_id(held)) as begin:
+        calls = [begin(batch, one, first, held, second), begin(batch, other, second, held, first)]
+    assert [call.result()["accepted"] for call in calls] == [3, 3]

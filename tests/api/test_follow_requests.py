@@ -1,17 +1,16 @@
 """Nobody follows a private account without its owner's word."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from photofeed import database
 from photofeed.event_log import InMemoryConsumer
 from photofeed.events import Action, Envelope, engagement_events, event_id
 from photofeed.ids import decode_id, uuid7
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED
+from tests.api.held_up import Begin, held_up
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -137,36 +136,15 @@ def test_an_owner_takes_a_yes_back_and_the_photos_are_gone_from_the_feed(app: "A
     assert owner.call("DELETE", f"/v1/me/followers/{owner.id}").status_code == 422
 
 
-_WAITING = "select 1 from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0"
 _HOLD_EVENT = b"insert into told_changes (event_id) values (%s)"
 _HOLD_PERSON = b"select from users where id = %s for no key update"
 
 
 @contextmanager
-def _held_up(app: "App", hold: bytes, held: object) -> Iterator[Callable[..., Future[Any]]]:
-    """What begins a call, which comes as far as it can while we hold what it needs."""
-    calls: list[Future[Any]] = []
-
-    def begin(call: Callable[..., Any], *arguments: object) -> Future[Any]:
-        calls.append(hands.submit(call, *arguments))
-        with database.connect(app.settings) as connection:
-            while not calls[-1].done() and len(connection.execute(_WAITING).fetchall()) < len(calls):
-                pass
-        return calls[-1]
-
-    with ThreadPoolExecutor(2) as hands, database.connect(app.settings) as ours:
-        with ours.transaction(force_rollback=True):
-            ours.execute(hold, (held,))
-            yield begin
-        for call in calls:
-            call.result()
-
-
-@contextmanager
-def _while_following(app: "App", follower: "Person", owner: "Person") -> Iterator[Callable[..., Future[Any]]]:
+def _while_following(app: "App", follower: "Person", owner: "Person") -> Iterator[Begin]:
     """What begins a call after it was looked up whether somebody may follow, and before it is written."""
     event = {"id": uuid7(), "type": "follow", "personId": owner.id}
-    with _held_up(app, _HOLD_EVENT, event_id(decode_id(follower.id), event["id"])) as begin:
+    with held_up(app, _HOLD_EVENT, event_id(decode_id(follower.id), event["id"])) as begin:
         begin(lambda: follower.call("POST", "/v1/events", json={"events": [event]}))
         yield begin
 
@@ -206,7 +184,7 @@ def test_a_yes_outlives_neither_a_withdrawal_nor_a_block_that_comes_with_it(
 ) -> None:
     follower = app.person()
     _follow(follower, owner)
-    with _held_up(app, _HOLD_PERSON, decode_id(owner.id)) as begin:
+    with held_up(app, _HOLD_PERSON, decode_id(owner.id)) as begin:
         begin(owner.call, "PUT", f"/v1/me/follow-requests/{follower.id}")
         if is_block:
             begin(owner.call, "PUT", f"/v1/users/{follower.id}/block")
