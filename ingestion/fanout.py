@@ -56,7 +56,7 @@ class Fanout:
                     raise PoisonError(f"fan-out does not know messages of type {other!r}")
 
     def _publish(self, post: PublishedPost) -> None:
-        self.timelines.add_to_author(post.ref, public=post.public)
+        self.timelines.add_to_author(post.ref, public=post.public and self._is_public(post.ref.author_id))
         if self.celebrities.pulled(post.ref.author_id):
             return
         followers = self._followers(post.ref.author_id)
@@ -86,13 +86,16 @@ class Fanout:
         except (KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not a change of privacy: {error!r}") from error
         with self.database.connection() as connection:
-            public = connection.execute(_IS_PUBLIC, (user_id,)).fetchone()
             posts = [ref_of(row) for row in connection.execute(_LATEST.encode(), (user_id,))]
-        if public is None:
+        if not self._is_public(user_id):
             self.timelines.keep_from_strangers(posts)
             return
         for post in posts:
             self.timelines.add_to_author(post, public=True)
+
+    def _is_public(self, user_id: int) -> bool:
+        with self.database.connection() as connection:
+            return connection.execute(_IS_PUBLIC, (user_id,)).fetchone() is not None
 
     def _followers(self, user_id: int) -> list[int]:
         with self.database.connection() as connection:

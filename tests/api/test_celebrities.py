@@ -6,8 +6,9 @@ import pytest
 
 from photofeed import database
 from photofeed.events import Envelope
-from photofeed.ids import decode_id
+from photofeed.ids import decode_id, uuid7
 from photofeed.timelines import FRESH_POOL, author_key, connect_redis, timeline_key
+from photofeed.topics import PHOTO_PROCESSED
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def test_a_change_of_the_graph_that_comes_again_late_brings_nothing_back(star: S
     fanout = star.app.workers[1].handler
     with connect_redis(star.app.settings) as client:
         (post,) = client.zrange(author_key(author), 0, -1)
+        mine = decode_id(star.posts[0])
         star.leave(star.reader)
         fanout([Envelope("followed", star.reader.id, {"userId": reader, "followeeId": author})])
         assert client.zcard(timeline_key(reader)) == 0
@@ -132,5 +134,7 @@ def test_a_change_of_the_graph_that_comes_again_late_brings_nothing_back(star: S
         assert client.zrange(timeline_key(reader), 0, -1) == [post]
         star.account.call("PATCH", "/v1/me", json={"isPrivate": True})
         star.app.work()
-        fanout([Envelope("made_public", star.account.id, {"userId": author})])
+        processed = star.app.log.consumer(uuid7(), (PHOTO_PROCESSED,)).poll(1_000_000, 0)
+        shown = [one for one in map(Envelope.decode, (message.value for message in processed)) if one.key == str(mine)]
+        fanout([Envelope("made_public", star.account.id, {"userId": author}), *shown])
         assert client.zscore(FRESH_POOL, post) is None
