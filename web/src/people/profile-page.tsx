@@ -34,7 +34,7 @@ export function ProfilePage({ personId, postId }: { personId: string; postId: st
         ))}
       </ul>
       <InfiniteScroll pages={posts} waiting={<p class="ending muted">Loading…</p>}>
-        {items.length === 0 && <p class="ending muted">No photos yet.</p>}
+        {items.length === 0 && <p class="ending muted">No photos for you to see here.</p>}
       </InfiniteScroll>
       {postId && <PostViewer personId={personId} postId={postId} posts={posts} />}
     </main>
