@@ -5,6 +5,7 @@ that only the first run builds it). One server process, one worker, has a core t
 everything else have the others. The same feeds are made the stock way by a second server (feed_stock.py), in turns.
 
     p50Ms, p99Ms          of the whole request over HTTP: alone on the server; at half of the saturating rate
+    clientLateMs          at most, in the latter: longer than a few ms, and it was the machine that stood still
     stockP50Ms, stockRatio  the stock way, and ours in the same turns
     feedsPerCoreSecond    feeds a second of the server's processor time, saturated
     ...Ms                 mean of each stage, from the server's own histograms, unloaded
@@ -246,7 +247,7 @@ def measure(made: Bench, turns: int, seconds: float, core: int) -> tuple[dict[st
         started = sum(ours.cpu_times()[:2])
         answered, took = asyncio.run(saturate(feeds, seconds, LANES))
         cpu = sum(ours.cpu_times()[:2]) - started
-        half = asyncio.run(at_rate(feeds, answered / took / 2, seconds, 4 * LANES))
+        half, late = asyncio.run(at_rate(feeds, answered / took / 2, seconds, 4 * LANES))
         rss = ours.memory_info().rss / 2**20
         with server(stock, environment, f"{stock_url}/openapi.json", core):
             same = [
@@ -258,6 +259,7 @@ def measure(made: Bench, turns: int, seconds: float, core: int) -> tuple[dict[st
         "p50Ms": float(np.median(alone)),
         "p99Ms": float(np.quantile(half, 0.99)),
         "halfP50Ms": float(np.median(half)),
+        "clientLateMs": float(late.max()),
         "stockP50Ms": float(both[1]),
         "stockRatio": float(both[1] / both[0]),
         "feedsPerCoreSecond": answered / cpu,
@@ -283,6 +285,7 @@ def print_tables(
     table.add_row("alone, p50", f"{figures['p50Ms']:.2f} ms")
     table.add_row("at half of saturation, p50", f"{figures['halfP50Ms']:.2f} ms")
     table.add_row("at half of saturation, p99", f"{figures['p99Ms']:.2f} ms")
+    table.add_row("the client itself was late by at most", f"{figures['clientLateMs']:.2f} ms")
     table.add_row(
         "the stock way, alone, p50", f"{figures['stockP50Ms']:.1f} ms, {figures['stockRatio']:.1f} times ours"
     )

@@ -111,11 +111,16 @@ async def saturate(requests: Requests, seconds: float, lanes_open: int) -> tuple
         return answered, time.perf_counter() - started
 
 
-async def at_rate(requests: Requests, rate: float, seconds: float, lanes_open: int) -> Times:
-    """Milliseconds of requests that arrive at random, `rate` a second on average, waiting for a lane included."""
+async def at_rate(requests: Requests, rate: float, seconds: float, lanes_open: int) -> tuple[Times, Times]:
+    """Requests that arrive at random, `rate` a second on average.
+
+    Returns:
+        Milliseconds of each, waiting for a lane included; and how many of them it waited for this client to wake up,
+        which is long where the machine stood still.
+    """
     random = np.random.default_rng(11)
     arrivals = np.cumsum(random.exponential(1 / rate, int(rate * seconds)))
-    times = np.empty(len(arrivals))
+    times, late = np.empty(len(arrivals)), np.empty(len(arrivals))
     free: asyncio.Queue[Lane] = asyncio.Queue()
 
     async def ask(turn: int, due: float) -> None:
@@ -130,5 +135,6 @@ async def at_rate(requests: Requests, rate: float, seconds: float, lanes_open: i
         started = time.perf_counter()
         for turn, arrival in enumerate(arrivals.tolist()):
             await asyncio.sleep(max(0.0, started + arrival - time.perf_counter()))
+            late[turn] = (time.perf_counter() - started - arrival) * 1e3
             tasks.create_task(ask(turn, started + arrival))
-    return times
+    return times, late
