@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 
 from photofeed.settings import Settings
 from serving import bootstrap
-from serving.api import delivery, dev, events, feed, follow_requests, health, moderation, photos, users
+from serving.api import delivery, dev, events, feed, followers, health, moderation, photos, users
 from serving.api.body_limit import BodyLimit
 from serving.api.problems import install_problem_handlers
 from serving.services import Services
@@ -70,7 +70,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, most_bytes=MOST_BODY_BYTES)
     # routes are tried in turn: first what is asked for most
-    for module in (feed, health, users, follow_requests, photos, moderation, events, delivery):
+    for module in (feed, health, users, followers, photos, moderation, events, delivery):
         app.include_router(module.router)
     if settings.env == "dev":
         app.include_router(dev.router)

@@ -8,19 +8,17 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from redis.exceptions import RedisError
 
-from photofeed.errors import ForbiddenError, InvalidError, NotFoundError
+from photofeed.errors import ForbiddenError, InvalidError
 from photofeed.experiments import Ranker
 from photofeed.ids import decode_id
 from serving.api.fields import STORABLE
+from serving.api.lists import CursorText, Limit, before, page_json
 from serving.api.replies import reply
 from serving.api.users import find_user
 from serving.feed.pipeline import STAGE_SECONDS, Page, Surface
 from serving.services import ActorDep, CallerDep, Services, ServicesDep, ViewerDep
 
 router = APIRouter(prefix="/v1", tags=["feed"])
-
-Limit = Annotated[int, Query(ge=1, le=100)]
-CursorText = Annotated[str | None, Query(max_length=1000, alias="cursor")]
 
 
 @router.get("/feed")
@@ -131,8 +129,8 @@ async def search(
     cursor: CursorText = None,
 ) -> Response:
     """Posts by words in their caption and tags, newest first; the cursor is the last post seen."""
-    posts = await services.feed.posts.by_words(actor, q, before=_before(cursor), limit=limit)
-    return reply({"items": posts, "nextCursor": posts[-1]["id"] if len(posts) == limit else None})
+    posts = await services.feed.posts.by_words(actor, q, before=before(cursor), limit=limit)
+    return reply(page_json(posts, limit))
 
 
 @router.get("/users/{user_id}/posts")
@@ -143,14 +141,5 @@ async def posts_of(
     author = decode_id(user_id)
     async with services.database.connection() as connection:
         await find_user(connection, author)
-    posts = await services.feed.posts.by_author(actor, author, before=_before(cursor), limit=limit)
-    return reply({"items": posts, "nextCursor": posts[-1]["id"] if len(posts) == limit else None})
-
-
-def _before(cursor: str | None) -> int:
-    if cursor is None:
-        return 2**63 - 1
-    try:
-        return decode_id(cursor)
-    except NotFoundError as error:
-        raise InvalidError("This is no cursor of this list.", code="cursor_invalid") from error
+    posts = await services.feed.posts.by_author(actor, author, before=before(cursor), limit=limit)
+    return reply(page_json(posts, limit))

@@ -18,7 +18,7 @@ from photofeed.events import Action, Envelope
 from photofeed.ids import decode_id, encode_id, uuid7
 from photofeed.topics import GRAPH_CHANGED
 from serving.api.fields import STORABLE, CreationMoment
-from serving.api.follow_requests import has_asked, let_follow, who_asked
+from serving.api.followers import has_asked, let_follow, who_asked
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction
 from serving.services import ActorDep, ServiceCallerDep, ServicesDep

@@ -218,3 +218,19 @@ def test_pages_and_searches_show_nothing_more_to_whom_the_owner_has_let_go(app: 
     for post in posts:
         for method, path in (("GET", f"/v1/photos/{post}"), ("PUT", f"/v1/posts/{post}/save")):
             assert follower.call(method, path).status_code == 404
+
+
+def test_one_s_followers_are_listed_page_by_page_to_oneself(app: "App") -> None:
+    owner, other, *followers = (app.person() for _ in range(5))
+    for follower in followers:
+        assert _follow(follower, owner) == 204
+    pages: list[list[str]] = []
+    cursor = None
+    while not pages or cursor:
+        page = owner.get("/v1/me/followers", params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
+        pages.append([item["handle"] for item in page["items"]])
+        cursor = page["nextCursor"]
+    assert pages == [[followers[2].handle, followers[1].handle], [followers[0].handle]]
+    assert other.get("/v1/me/followers") == {"items": [], "nextCursor": None}
+    said = owner.call("GET", "/v1/me/followers", params={"cursor": "no id"})
+    assert (said.status_code, said.json()["code"]) == (422, "cursor_invalid")

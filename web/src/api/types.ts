@@ -20,10 +20,13 @@ export interface Profile extends User {
   requestedByMe: boolean
 }
 
-export interface FollowRequest {
+export interface Follower {
   id: string
   handle: string
   displayName: string
+}
+
+export interface FollowRequest extends Follower {
   requestedAt: string
 }
 

@@ -29,7 +29,7 @@ export function FollowRequests() {
 
   if (asking.items.length === 0) return null
   return (
-    <section class="requests" aria-label="Follow requests">
+    <section class="follow-list" aria-label="Follow requests">
       <h2>{counted(asking.total, 'follow request')}</h2>
       <ul>
         {asking.items.map((person) => (

@@ -11,6 +11,7 @@ import { InfiniteScroll } from '../shell/infinite-scroll'
 import { showError } from '../shell/toasts'
 import { FollowButton } from './follow-button'
 import { FollowRequests } from './follow-requests'
+import { Followers } from './followers'
 import { learnFollows } from './follows'
 import { FollowsMe } from './follows-me'
 import { Monogram } from './monogram'
@@ -20,10 +21,12 @@ import { PostViewer } from './post-viewer'
 export function ProfilePage({ personId, postId }: { personId: string; postId: string | null }) {
   const posts = useMemo(() => postsOf(personId), [personId])
   const items = posts.items.value
+  const isMine = personId === session.value?.person.id
   return (
     <main class="column wide" id="main">
       <ProfileHeader personId={personId} />
-      {personId === session.value?.person.id && <FollowRequests />}
+      {isMine && <FollowRequests />}
+      {isMine && <Followers />}
       <ul class="grid">
         {items.map((post) => (
           <li key={post.id}>

@@ -1,8 +1,8 @@
-"""Who may follow a private account: its owner sees who asks, says yes or no, and may take a yes back."""
+"""Who follows an account: its owner sees who does and may end it, and of a private one who asks to, and answers."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 
 from photofeed.events import Action
 from photofeed.ids import decode_id, encode_id, uuid7
+from serving.api.lists import CursorText, Limit, before, page_json
 from serving.api.replies import no_content, reply, timestamp
 from serving.engagement import ClientAction, RecordOutcome
 from serving.services import ActorDep, Services, ServicesDep
@@ -23,6 +24,11 @@ _REQUESTS = """
 select u.id, u.handle, u.display_name, r.created_at, count(*) over () as total
 from follow_requests r join users u on u.id = r.follower_id
 where r.followee_id = %s order by r.created_at desc, u.id limit %s
+"""
+_FOLLOWERS = """
+select u.id, u.handle, u.display_name
+from follows f join users u on u.id = f.follower_id
+where f.followee_id = %s and f.follower_id < %s order by f.follower_id desc limit %s
 """
 _DECLINE = "delete from follow_requests where followee_id = %s and follower_id = %s"
 
@@ -57,15 +63,7 @@ async def follow_requests(
     """Who waits to follow one's private account, the last who asked first, and how many they are."""
     async with services.database.connection() as connection:
         rows = [row async for row in await connection.execute(_REQUESTS, (actor, limit))]
-    items = [
-        {
-            "id": encode_id(row["id"]),
-            "handle": row["handle"],
-            "displayName": row["display_name"],
-            "requestedAt": timestamp(row["created_at"]),
-        }
-        for row in rows
-    ]
+    items = [_person_json(row) | {"requestedAt": timestamp(row["created_at"])} for row in rows]
     return reply({"total": rows[0]["total"] if rows else 0, "items": items})
 
 
@@ -84,9 +82,22 @@ async def decline_request(user_id: str, services: ServicesDep, actor: ActorDep) 
     return no_content()
 
 
+@router.get("/me/followers")
+async def followers(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None) -> Response:
+    """Who follows one, the newest accounts first; the cursor is the last person seen."""
+    async with services.database.connection() as connection:
+        found = await connection.execute(_FOLLOWERS, (actor, before(cursor), limit))
+        people = [_person_json(row) async for row in found]
+    return reply(page_json(people, limit))
+
+
 @router.delete("/me/followers/{user_id}", status_code=204)
 async def remove_follower(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
     """Let somebody follow no longer, of which they are not told; again changes nothing."""
     ended = ClientAction(uuid7(), Action.UNFOLLOW, decode_id(user_id), datetime.now(UTC), person_id=actor)
     (await services.engagement.record([ended], as_service=False)).raise_if_refused()
     return no_content()
+
+
+def _person_json(row: DictRow) -> dict[str, Any]:
+    return {"id": encode_id(row["id"]), "handle": row["handle"], "displayName": row["display_name"]}
