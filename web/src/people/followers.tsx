@@ -30,7 +30,12 @@ export function Followers() {
             <a class="name" href={paths.profile(person.id)}>
               {person.displayName}
             </a>
-            <button type="button" class="quiet" onClick={() => void remove(person)}>
+            <button
+              type="button"
+              class="quiet"
+              aria-label={`Remove follower ${person.displayName}`}
+              onClick={() => void remove(person)}
+            >
               Remove
             </button>
           </li>
