@@ -5,7 +5,7 @@ that only the first run builds it). One server process, one worker, has a core t
 everything else have the others. The same feeds are made the stock way by a second server (feed_stock.py), in turns.
 
     p50Ms, p99Ms          of the whole request over HTTP: alone on the server; at half of the saturating rate
-    clientLateMs          at most, in the latter: longer than a few ms, and it was the machine that stood still
+    clientLateMs          at most, in the latter: where it is tens of ms, the machine stood still
     stockP50Ms, stockRatio  the stock way, and ours in the same turns
     feedsPerCoreSecond    feeds a second of the server's processor time, saturated
     ...Ms                 mean of each stage, from the server's own histograms, unloaded

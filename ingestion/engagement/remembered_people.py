@@ -50,12 +50,12 @@ class _Likes:
 
     def add(self, events: EventColumns) -> dict[int, tuple[float, int]]:
         """Count events; what that makes of the posts that they are about, as `FeedMemory` wants it."""
-        signs = events.did(Action.LIKE).astype(np.float64) - events.did(Action.UNLIKE)
-        elapsed = (self._now_us - events.occurred_us) / MICROSECONDS
-        posts, which = np.unique(events.post_id[signs != 0], return_inverse=True)
-        more = np.bincount(which, decay(signs, elapsed, TRENDING_HALF_LIFE_SECONDS)[signs != 0])
-        for post, left in zip(posts.tolist(), more.tolist(), strict=True):
-            self._left[post] += left
+        told = events.take(events.did(Action.LIKE) | events.did(Action.UNLIKE))
+        signs = np.where(told.did(Action.LIKE), 1.0, -1.0)
+        left = decay(signs, (self._now_us - told.occurred_us) / MICROSECONDS, TRENDING_HALF_LIFE_SECONDS)
+        posts, which = np.unique(told.post_id, return_inverse=True)
+        for post, more in zip(posts.tolist(), np.bincount(which, left).tolist(), strict=True):
+            self._left[post] += more
         return {post: (self._left[post], self._now_us) for post in posts.tolist()}
 
 

@@ -84,17 +84,6 @@ class RowReplies:
             return self._parse_more()
         return whole
 
-    def feed(self, data: bytes) -> bool:
-        """`received`, for bytes that came by themselves."""
-        rest = memoryview(data)
-        while rest:
-            part = rest[: len(self.space())]
-            self.space()[: len(part)] = part
-            if self.received(len(part)):
-                return True
-            rest = rest[len(part) :]
-        return False
-
     def raise_connection_error(self) -> None:
         """Raise an error that a new connection or another try may mend: Redis is loading, or the master is down."""
         for reply in self._replies:

@@ -47,6 +47,19 @@ def value_at(codec: RowCodec, rows: StoredRows, place: int) -> bytes | None:
     return None if place == MISSING else rows.data[place : place + codec.dtype.itemsize].tobytes()
 
 
+def feed(replies: RowReplies, data: bytes) -> bool:
+    """Put bytes where they belong, as a connection does; whether the reply is whole."""
+    rest = memoryview(data)
+    while rest:
+        space = replies.space()
+        part = rest[: len(space)]
+        space[: len(part)] = part
+        if replies.received(len(part)):
+            return True
+        rest = rest[len(part) :]
+    return False
+
+
 def received(replies: RowReplies, data: bytes, sizes: list[int]) -> RowReplies:
     """Hand the bytes over in pieces of these sizes, the rest in one; the reply is whole exactly at the end."""
     for size in sizes:
@@ -54,9 +67,9 @@ def received(replies: RowReplies, data: bytes, sizes: list[int]) -> RowReplies:
         if not rest:
             break
         if piece:
-            assert not replies.feed(piece)
+            assert not feed(replies, piece)
         data = rest
-    assert replies.feed(data)
+    assert feed(replies, data)
     return replies
 
 
@@ -91,7 +104,7 @@ def test_rows_of_another_length_are_found_among_the_others(kinds: list[str], arr
 def test_strict_refuses_rows_of_another_schema() -> None:
     strict = RowCodec(POST.schema, strict=True)
     replies = RowReplies([(RowShape(strict), 1)], array_rows=128)
-    assert replies.feed(b"*1\r\n" + bulk(stored(OLDER, 1)))
+    assert feed(replies, b"*1\r\n" + bulk(stored(OLDER, 1)))
     with pytest.raises(SchemaMismatchError, match="materialize"):
         replies.rows()
 
@@ -108,7 +121,7 @@ def test_strict_refuses_rows_of_another_schema() -> None:
 )
 def test_errors_and_wrong_counts_are_raised_not_decoded(data: bytes, error: type[Exception]) -> None:
     replies = RowReplies([(RowShape(POST), 2)], array_rows=128)
-    assert replies.feed(data)
+    assert feed(replies, data)
     with pytest.raises(error):
         replies.rows()
 
@@ -118,7 +131,7 @@ def test_nulls_survive() -> None:
     values["likes"] = math.nan
     [row] = POST.encode(values, np.array([0]))
     replies = RowReplies([(RowShape(POST), 1)], array_rows=0)
-    assert replies.feed(bulk(row))
+    assert feed(replies, bulk(row))
     [rows] = replies.rows()
     found, _, _ = POST.gather(rows, np.zeros(1, np.int64))
     assert math.isnan(found["likes"][0])

@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { Pages } from '../api/pages'
 import type { Follower, Page } from '../api/types'
 import { paths } from '../router'
@@ -6,45 +6,45 @@ import { api } from '../session'
 import { InfiniteScroll } from '../shell/infinite-scroll'
 import { showError } from '../shell/toasts'
 import { Monogram } from './monogram'
+import { removeFollower } from './remove-follower'
 
 /** Who follows me, on my own profile, once I ask; each of them can be let go. */
 export function Followers() {
   const followers = useMemo(followersOfMine, [])
-
-  async function remove(person: Follower): Promise<void> {
-    try {
-      await api.delete<void>(`/me/followers/${person.id}`)
-      followers.remove(({ id }) => id === person.id)
-    } catch (error) {
-      showError(error)
-    }
-  }
-
+  const people = followers.items.value
   return (
     <details class="follow-list">
       <summary>Who follows me</summary>
       <ul>
-        {followers.items.value.map((person) => (
-          <li key={person.id}>
-            <Monogram person={person} />
-            <a class="name" href={paths.profile(person.id)}>
-              {person.displayName}
-            </a>
-            <button
-              type="button"
-              class="quiet"
-              aria-label={`Remove follower ${person.displayName}`}
-              onClick={() => void remove(person)}
-            >
-              Remove
-            </button>
-          </li>
+        {people.map((person) => (
+          <FollowerRow key={person.id} person={person} />
         ))}
       </ul>
       <InfiniteScroll pages={followers} waiting={<p class="ending muted">Loading…</p>}>
-        {followers.items.value.length === 0 && <p class="ending muted">Nobody yet.</p>}
+        {people.length === 0 && <p class="ending muted">Nobody yet.</p>}
       </InfiniteScroll>
     </details>
+  )
+}
+
+function FollowerRow({ person }: { person: Follower }) {
+  const [followsMe, setFollowsMe] = useState(true)
+  if (!followsMe) return null
+  return (
+    <li>
+      <Monogram person={person} />
+      <a class="name" href={paths.profile(person.id)}>
+        {person.displayName}
+      </a>
+      <button
+        type="button"
+        class="quiet"
+        aria-label={`Remove follower ${person.displayName}`}
+        onClick={() => removeFollower(api, person.id, setFollowsMe).catch(showError)}
+      >
+        Remove
+      </button>
+    </li>
   )
 }
 
