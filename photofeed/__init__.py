@@ -1,1 +1,1 @@
-"""What two or more of ingestion, serving and training share: settings, events, features, stores, the embedded stack."""
+"""Code that ingestion, serving and training share: settings, events, features, stores, the embedded stack."""

@@ -1,7 +1,7 @@
-"""Memory that was freed goes back to the system, so that a process holds what it needs and not what it once needed.
+"""Releases freed memory to the system, so that a process holds what it needs now and not its former maximum.
 
-By itself, glibc maps a block apart, which returns when it is freed, only if it is larger than any that was freed
-before, up to 32 MB; the others leave holes. Where there is no glibc, both functions do nothing.
+By default, glibc maps a block separately, and unmaps it when it is freed, only if the block is larger than any block
+freed before, up to 32 MB; other blocks leave holes. Without glibc both functions do nothing.
 """
 
 from ctypes import CDLL
@@ -10,13 +10,13 @@ _LIBC = CDLL(None)
 _M_MMAP_THRESHOLD = -3
 
 
-def return_freed_memory() -> None:
-    """Map every block of 128 KB and more apart, from now on."""
+def release_on_free() -> None:
+    """From now on, map every block of 128 KB or more separately, so that freeing it releases it."""
     if hasattr(_LIBC, "mallopt"):
         _LIBC.mallopt(_M_MMAP_THRESHOLD, 2**17)
 
 
-def return_free_memory_now() -> None:
-    """Return what is free at this moment, wherever it lies."""
+def release_free_memory() -> None:
+    """Release the memory that is free now, wherever it is."""
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The command `photofeed`: collects the sub-commands of every service and turns their errors into one line."""
+"""The command `photofeed`: collects the sub-commands of all services and prints their errors in one line."""
 
 import sys
 from importlib.metadata import entry_points
@@ -14,8 +14,8 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
-    # photofeed's own first: where several services add to one group, the group's help is its
+    """Run the command line. Exit codes: 0 success, 1 refused or failed, 2 wrong usage."""
+    # photofeed's commands first: if several services add to one group, the group has photofeed's help
     for entry in sorted(
         entry_points(group="photofeed.commands"), key=lambda entry: (entry.name != "photofeed", entry.name)
     ):
@@ -28,7 +28,7 @@ def main() -> None:
         typer.echo(f"photofeed: {error}", err=True)
         sys.exit(1)
     except Exception as error:
-        reason = _beyond_us(error)
+        reason = _outside_reason(error)
         if reason is None:
             raise
         typer.echo(f"photofeed: {reason}", err=True)
@@ -36,21 +36,23 @@ def main() -> None:
 
 
 def add_service(root: typer.Typer, service: typer.Typer) -> None:
-    """Add a service's commands and groups to `root`; groups of one name, as `features`, become one group."""
+    """Add a service's commands and groups to `root`; groups of the same name, such as `features`, are merged."""
     root.registered_commands.extend(service.registered_commands)
     known = {group.name: group.typer_instance for group in root.registered_groups}
     for group in service.registered_groups:
-        there = known.get(group.name)
-        if there is None or group.typer_instance is None:
+        existing = known.get(group.name)
+        if existing is None or group.typer_instance is None:
             root.registered_groups.append(group)
         else:
-            there.registered_commands.extend(group.typer_instance.registered_commands)
+            existing.registered_commands.extend(group.typer_instance.registered_commands)
 
 
-def _beyond_us(error: Exception) -> str | None:
-    """A sentence for systems that do not answer and files that cannot be had; None for a fault of ours."""
+def _outside_reason(error: Exception) -> str | None:
+    """One line for systems that do not answer and files that cannot be read; None for errors of photofeed itself."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        return _not_installed(error.name.partition(".")[0])
     module = type(error).__module__.partition(".")[0]
     systems = {
         "psycopg": "PostgreSQL",
@@ -62,4 +64,10 @@ def _beyond_us(error: Exception) -> str | None:
     if module not in systems:
         return None
     first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return f"{systems[module]} does not answer ({first_line}). Is the stack up? Try `make demo`."
+    return f"{systems[module]} does not answer ({first_line}). Is the stack running? Try `make demo`."
+
+
+def _not_installed(package: str) -> str | None:
+    """One line for a missing package: environments of one role lack the packages of others (see requirements/)."""
+    ours = {entry.module.partition(".")[0] for entry in entry_points(group="photofeed.commands")}
+    return None if package in ours else f"this environment lacks {package}: install all of photofeed's dependencies"

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection, Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
@@ -17,17 +19,51 @@ AsyncDatabase: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 Database: TypeAlias = ConnectionPool[Connection[DictRow]]
 
 OUTBOX_CHANNEL = "outbox"
-WAIT_SECONDS = 3.0  # of a request for a connection: without PostgreSQL there is nothing to answer but that
+VERSION_TABLE = "schema_version"  # in which Alembic keeps the revision of the schema
+WAIT_SECONDS = 3.0  # how long a request waits for a connection before it reports that PostgreSQL does not answer
 
-# Numbers of the advisory locks, all of them, so that no two are the same.
+# All advisory locks, in one place so that no two share a number.
 MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER, TIMELINES, REPLAY = 73012, 73013, 73014, 73015, 73016
-MODEL_MOVES, RETRAINING = 73021, 73022  # one each for every model
+ERASER_LEADER = 73017
+MODEL_MOVES, RETRAINING = 73021, 73022  # with a second key per model
+
+
+# A server that vanished closes no connection: without these, its clients wait for the kernel's 15 minutes.
+_CONNECTION = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+
+
+class _PrimaryConnection(Connection[DictRow]):
+    """Closes itself when its server became a replica, so that the pool connects to the new primary."""
+
+    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().wait(gen, *arguments, **options)
+        except ReadOnlySqlTransaction:
+            self.close()
+            raise
+
+
+class _AsyncPrimaryConnection(AsyncConnection[DictRow]):
+    """`_PrimaryConnection` for the API."""
+
+    async def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().wait(gen, *arguments, **options)
+        except ReadOnlySqlTransaction:
+            await self.close()
+            raise
 
 
 def async_pool(settings: Settings, *, size: int = 10) -> AsyncDatabase:
     """A pool for the API; open it inside the event loop. Rows are dicts, statements time out after 10 s."""
     return AsyncConnectionPool(
-        settings.database_url.get_secret_value(),
+        _conninfo(settings),
         min_size=1,
         max_size=size,
         open=False,
@@ -36,55 +72,69 @@ def async_pool(settings: Settings, *, size: int = 10) -> AsyncDatabase:
             "row_factory": dict_row,
             "options": "-c statement_timeout=10000 -c timezone=UTC",
         },
-        connection_class=AsyncConnection[DictRow],
+        connection_class=_AsyncPrimaryConnection,
     )
 
 
 def pool(settings: Settings, *, size: int = 2) -> Database:
-    """A pool for workers and commands, opened at once. Rows are dicts."""
+    """A pool for workers and commands, opened immediately. Rows are dicts, statements time out after 60 s."""
     return ConnectionPool(
-        settings.database_url.get_secret_value(),
+        _conninfo(settings),
         min_size=1,
         max_size=size,
         open=True,
         kwargs={"row_factory": dict_row, "options": "-c statement_timeout=60000 -c timezone=UTC"},
-        connection_class=Connection[DictRow],
+        connection_class=_PrimaryConnection,
     )
 
 
 def connect(settings: Settings) -> Connection[DictRow]:
-    """One connection outside any pool, in autocommit mode: for session locks and LISTEN."""
+    """One connection outside any pool, in autocommit mode, for session locks and LISTEN."""
     return Connection[DictRow].connect(
-        settings.database_url.get_secret_value(), autocommit=True, row_factory=dict_row, options="-c timezone=UTC"
+        _conninfo(settings), autocommit=True, row_factory=dict_row, options="-c timezone=UTC"
     )
 
 
-def wait_to_lead(connection: Connection[DictRow], role: int, stop: threading.Event) -> bool:
-    """Wait until this connection alone holds a role, for as long as it stays open; False if told to stop before.
+def _conninfo(settings: Settings) -> str:
+    """The settings' address, with the time limits that it does not set itself."""
+    given: dict[str, Any] = conninfo_to_dict(settings.database_url.get_secret_value())
+    return make_conninfo(**(_CONNECTION | given))
 
-    For work that only one process may do at a time: the others stand by and take over when it ends.
+
+_LOCK = "select pg_try_advisory_lock(%s) as won"
+_LOCK_SHARED = "select pg_try_advisory_lock_shared(%s) as won"
+
+
+def wait_for_leadership(
+    connection: Connection[DictRow], role: int, stop: threading.Event, *, shared: bool = False
+) -> bool:
+    """Wait until this connection is the leader of a role, which it stays while it is open; False if stopped before.
+
+    For work that only one process may do at a time: the others stand by and take over when the leader ends. `shared`:
+    with any number of others that share it, and none that does not.
     """
     while not stop.is_set():
-        if try_to_lead(connection, role):
+        if try_leadership(connection, role, shared=shared):
             return True
         stop.wait(1.0)
     return False
 
 
-def try_to_lead(connection: Connection[DictRow], role: int) -> bool:
-    """Take a role if nobody holds it, for as long as the connection stays open; whether it is held now."""
-    row = connection.execute("select pg_try_advisory_lock(%s) as won", (role,)).fetchone()
+def try_leadership(connection: Connection[DictRow], role: int, *, shared: bool = False) -> bool:
+    """Become leader of a role, if it has none, while the connection is open; returns whether it is the leader."""
+    query = _LOCK_SHARED if shared else _LOCK
+    row = connection.execute(query, (role,)).fetchone()
     return row is not None and bool(row["won"])
 
 
-def try_to_lead_now(connection: Connection[DictRow], role: int) -> bool:
-    """Take a role if nobody holds it, until the transaction ends; whether it is held now."""
+def try_leadership_now(connection: Connection[DictRow], role: int) -> bool:
+    """Become leader of a role, if it has none, until the transaction ends; returns whether it is the leader."""
     row = connection.execute("select pg_try_advisory_xact_lock(%s) as won", (role,)).fetchone()
     return row is not None and bool(row["won"])
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the schema to the newest version; two processes that try at once take turns."""
+    """Bring the schema to the newest version; concurrent processes wait for each other."""
     from alembic import command  # noqa: PLC0415  slow to import, only needed here
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine, text  # noqa: PLC0415
@@ -114,7 +164,7 @@ def _outbox_rows(messages: Iterable[tuple[Topic, Envelope]]) -> list[tuple[Any, 
 
 
 async def write_outbox(connection: AsyncConnection[DictRow], messages: Iterable[tuple[Topic, Envelope]]) -> None:
-    """Add messages to the outbox within the caller's transaction: published if and only if it commits."""
+    """Add messages to the outbox in the caller's transaction; they are published if and only if it commits."""
     async with connection.cursor() as cursor:
         await cursor.executemany(_INSERT_OUTBOX, _outbox_rows(messages))
 

@@ -2,21 +2,22 @@
 
 PhotofeedError
 ├── RetryableError        the same work may succeed later: a worker tries again
-│   └── QuotaError        somebody has had all that is allowed for now
-├── PermanentError        the work can never succeed as asked
-│   ├── NotFoundError     no such thing, or not for this caller to know of
-│   ├── ForbiddenError    known, but not allowed
-│   ├── UnauthenticatedError  no token, or one that does not hold
-│   ├── ConflictError     the thing is in a state that does not allow it
+│   ├── UnavailableError  a server is away or failing over: a worker waits as long as it lasts
+│   └── QuotaError        the caller has used up a quota for now
+├── PermanentError        the work can never succeed as requested
+│   ├── NotFoundError     no such thing, or hidden from this caller
+│   ├── ForbiddenError    visible, and not allowed
+│   ├── UnauthenticatedError  no token, or an invalid one
+│   ├── ConflictError     the state of the thing does not allow the request
 │   └── InvalidError      the request itself is wrong
-└── PoisonError           a message nobody can read: straight to the dead letters
+└── PoisonError           an unreadable message: goes to the dead letters at once
 """
 
 
 class PhotofeedError(Exception):
     """Base of every error photofeed raises on purpose.
 
-    `code` is stable and meant for programs, the message is for people.
+    `code` is stable and for programs, the message is for people.
     """
 
     code = "error"
@@ -28,13 +29,19 @@ class PhotofeedError(Exception):
 
 
 class RetryableError(PhotofeedError):
-    """A dependency failed for now; the same work may succeed later."""
+    """A dependency fails at the moment; the same work may succeed later."""
 
     code = "try_again"
 
 
+class UnavailableError(RetryableError):
+    """A server is away, overloaded or failing over. Nothing is wrong with the work."""
+
+    code = "unavailable"
+
+
 class QuotaError(RetryableError):
-    """Somebody has had all that is allowed for now; `retry_after_seconds` says when there will be more."""
+    """The caller has used up a quota for now; `retry_after_seconds` says when to try again."""
 
     code = "too_many"
 
@@ -44,31 +51,31 @@ class QuotaError(RetryableError):
 
 
 class PermanentError(PhotofeedError):
-    """The work can never succeed as asked."""
+    """The work can never succeed as requested."""
 
     code = "permanent"
 
 
 class NotFoundError(PermanentError):
-    """No such thing, or not one this caller may know of."""
+    """No such thing, or one that is hidden from this caller."""
 
     code = "not_found"
 
 
 class ForbiddenError(PermanentError):
-    """Known, but not allowed for this caller."""
+    """Visible to this caller, and not allowed."""
 
     code = "forbidden"
 
 
 class UnauthenticatedError(PermanentError):
-    """No token, or one that does not hold."""
+    """No token, or an invalid one."""
 
     code = "unauthenticated"
 
 
 class ConflictError(PermanentError):
-    """The thing is in a state that does not allow what was asked."""
+    """The state of the thing does not allow the request."""
 
     code = "conflict"
 
@@ -80,6 +87,6 @@ class InvalidError(PermanentError):
 
 
 class PoisonError(PhotofeedError):
-    """A message that cannot be read; retrying or waiting changes nothing."""
+    """A message that cannot be read; retrying does not help."""
 
     code = "poison"

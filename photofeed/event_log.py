@@ -1,185 +1,168 @@
-"""The event log: Kafka and its in-memory twin behind two small protocols."""
+"""The event log: protocols for publishers, readers and consumers, and consumers of Kafka."""
 
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias
-from zlib import crc32
 
 import structlog
 from prometheus_client import Counter
 
-from photofeed.errors import RetryableError
+from photofeed.contiguous_poll import ContiguousPoll
+from photofeed.errors import UnavailableError
 from photofeed.events import Envelope
+from photofeed.kafka_client import GROUP_HEADER, connection_options
 from photofeed.settings import Settings
 from photofeed.topics import Topic
 
 log = structlog.get_logger(__name__)
 
-REBALANCES = Counter("photofeed_worker_rebalances", "Times a group shared out its partitions anew", ["group"])
+REBALANCES = Counter("photofeed_worker_rebalances", "Rebalances of a consumer group", ["group"])
 
-# What is published at once goes out in few batches: a log on object storage keeps each as an object, and lists all of
-# them at every fetch. Below the 1 MiB that Kafka takes.
-_BATCH_BYTES = 512 * 1024
 _FETCH_WAIT_MS, _STAY_POLL_MS = 100, 50
-_READ_PATIENCE_SECONDS = 10.0
-_HANDOVER_SECONDS = 5.0  # heartbeats stand still as long, so well below the session's end
+_READ_PATIENCE_SECONDS = 60.0  # a broker on object storage may take 20 s for a fetch on a loaded machine
+_OFFSETS_MS, _COMMIT_MS = 5_000, 10_000  # kafka-python waits for ever by default
+_HANDOVER_SECONDS = 5.0  # heartbeats stop meanwhile, so well below the session timeout
 
 
 Offsets: TypeAlias = Mapping[tuple[str, int], int]
-"""Topic and partition to the next message to read there."""
+"""(topic, partition) -> offset of the next message to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record as it lies in the log; `value` may be anything a producer wrote."""
+    """One record of the log; `value` is whatever a producer wrote, `group` the only group that it is for, if any."""
 
     topic: str
     partition: int
     offset: int
     key: str
     value: bytes
+    group: str | None = None
 
 
 class EventPublisher(Protocol):
-    """Writes to the log. Safe to share between threads."""
+    """Writes to the log. Threads may share it."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether the log took the last messages."""
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
-        """Write envelopes in order per key; returns once every one of them is durable.
+        """Write envelopes in order per key; returns when all of them are durable.
 
         Raises:
-            RetryableError: the log did not take them all; some may have been written.
+            UnavailableError: not all were written; some may have been.
         """
 
-    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """Write keys and values as they are, whatever they are; raises as `publish` does."""
+    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]], *, group: str | None = None) -> None:
+        """Write keys and values as they are; raises as `publish` does. With `group`, all other groups skip them."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 class EventReader(Protocol):
-    """Looks at the log without being a member of any group."""
+    """Reads the log without joining a group."""
 
     def read(self, topic: str) -> Iterator[Message]:
-        """All that is in a topic, in order per partition; nothing where there is no such topic.
+        """All messages of a topic, in order per partition; none if the topic does not exist.
 
         Raises:
-            RetryableError: the log did not answer.
+            UnavailableError: the log did not answer.
         """
 
     def committed(self, group: str, topic: str) -> Offsets:
-        """Where a group goes on; partitions that it never committed are left out.
+        """The committed offsets of a group; partitions without one are left out.
 
         Raises:
-            RetryableError: the log did not answer.
+            UnavailableError: the log did not answer.
         """
 
 
 class EventConsumer(Protocol):
-    """Reads as a member of a group; belongs to one thread."""
+    """Reads as a member of a group. Only one thread may use it."""
 
     def poll(self, max_messages: int, timeout_seconds: float) -> list[Message]:
-        """Next messages of the partitions held, in order per partition; empty after the timeout."""
+        """Next messages of the assigned partitions, in order per partition; empty after the timeout.
+
+        Raises:
+            UnavailableError: the log did not answer.
+        """
 
     def stay(self, work: Future[Any]) -> None:
-        """Remain a member of the group, taking no messages, until `work` on those taken is done or has failed.
+        """Stay a member of the group without taking messages, until `work` on the messages taken is done or has failed.
 
-        Should the group share out its partitions anew meanwhile, it gets those of this member only when the work is
-        done, or when waiting for it would hold up the others for long.
+        If the group rebalances meanwhile, this member gives up its partitions when the work is done, or when waiting
+        for it would delay the other members too long.
         """
 
     def commit(self, offsets: Offsets | None = None) -> None:
-        """Make the group go on behind everything polled so far, or at `offsets` in the partitions still held."""
+        """Commit the position behind everything polled, or `offsets` for the partitions that are still assigned."""
 
     def close(self) -> None:
         """Leave the group."""
 
 
-class KafkaPublisher:
-    """Publishes with an idempotent kafka-python producer that waits for all replicas."""
-
-    def __init__(self, settings: Settings) -> None:
-        from kafka import KafkaProducer  # noqa: PLC0415  slow to import
-
-        self._producer = KafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=5,
-            batch_size=_BATCH_BYTES,
-            max_block_ms=10_000,
-            request_timeout_ms=15_000,
-            delivery_timeout_ms=30_000,
-        )
-
-    def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
-        """Write envelopes; returns once the broker has acknowledged each."""
-        self.publish_encoded(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
-
-    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """Write keys and values as they are; returns once the broker has acknowledged each."""
-        from kafka.errors import KafkaError  # noqa: PLC0415
-
-        try:
-            sent = [self._producer.send(topic, key=key.encode(), value=value) for key, value in records]
-            for future in sent:
-                future.get(timeout=30)
-        except KafkaError as error:
-            raise RetryableError(f"the event log did not take messages for {topic}: {error}") from error
-
-    def close(self) -> None:
-        """Flush and disconnect."""
-        self._producer.close(timeout=5)
-
-
 class KafkaReader:
-    """Reads whole topics with a kafka-python consumer that belongs to no group."""
+    """Reads whole topics through a kafka-python consumer without a group."""
 
     def __init__(self, settings: Settings) -> None:
-        self._servers = settings.kafka_bootstrap_servers
+        self._connection = connection_options(settings)
 
     def read(self, topic: str) -> Iterator[Message]:
-        """All that is in a topic: up to the end that the broker names with the last records it gives."""
-        from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
+        """All messages of a topic, up to the end that the broker reports with the last records."""
+        from kafka import KafkaConsumer, TopicPartition
+        from kafka.errors import KafkaError
 
-        consumer: Any = KafkaConsumer(
-            bootstrap_servers=self._servers,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
-        )
         try:
-            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-            consumer.assign(partitions)
-            patience = time.monotonic() + _READ_PATIENCE_SECONDS
-            # only a fetch tells the true end: what brokers answer when asked for it may lag behind
-            while any(_unread(consumer, partition) for partition in partitions):
-                messages = _messages(consumer.poll(timeout_ms=_FETCH_WAIT_MS))
-                if messages:
-                    patience = time.monotonic() + _READ_PATIENCE_SECONDS
-                elif time.monotonic() > patience:
-                    raise RetryableError(f"the event log does not give all of {topic}")
-                yield from messages
-        finally:
-            consumer.close()
+            with closing(
+                KafkaConsumer(
+                    **self._connection,
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    fetch_max_wait_ms=_FETCH_WAIT_MS,
+                )
+            ) as consumer:
+                partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+                consumer.assign(partitions)
+                yield from _to_the_end(consumer, topic, partitions)
+        except KafkaError as error:
+            raise UnavailableError(f"the event log does not return {topic}: {error}") from error
 
     def committed(self, group: str, topic: str) -> Offsets:
-        """Where a group goes on, asked without becoming a member."""
-        from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
-        from kafka.errors import KafkaError  # noqa: PLC0415
+        """The committed offsets of a group, read without becoming a member."""
+        from kafka import KafkaConsumer, TopicPartition
+        from kafka.errors import KafkaError
 
-        consumer: Any = KafkaConsumer(bootstrap_servers=self._servers, group_id=group, enable_auto_commit=False)
         try:
-            partitions = consumer.partitions_for_topic(topic) or ()
-            offsets = {(topic, number): consumer.committed(TopicPartition(topic, number)) for number in partitions}
+            with closing(KafkaConsumer(**self._connection, group_id=group, enable_auto_commit=False)) as consumer:
+                partitions = consumer.partitions_for_topic(topic) or ()
+                offsets = {(topic, number): consumer.committed(TopicPartition(topic, number)) for number in partitions}
         except KafkaError as error:
-            raise RetryableError(f"the event log does not say where {group} goes on: {error}") from error
-        finally:
-            consumer.close(autocommit=False)
-        return {place: offset for place, offset in offsets.items() if offset is not None}
+            raise UnavailableError(f"the event log does not return the offsets of {group}: {error}") from error
+        return {partition: offset for partition, offset in offsets.items() if offset is not None}
+
+
+def _to_the_end(consumer: Any, topic: str, partitions: Sequence[Any]) -> Iterator[Message]:
+    """Messages of the assigned partitions up to their ends. A fetch reports the end; other answers may lag behind."""
+    contiguous = ContiguousPoll(consumer, partial(_beginning, consumer))
+    patience = time.monotonic() + _READ_PATIENCE_SECONDS
+    while any(_unread(consumer, partition) for partition in partitions):
+        messages = _messages(contiguous.poll(timeout_ms=_FETCH_WAIT_MS))
+        if messages:
+            patience = time.monotonic() + _READ_PATIENCE_SECONDS
+        elif time.monotonic() > patience:
+            raise UnavailableError(f"the event log does not return all messages of {topic}")
+        yield from messages
+
+
+def _beginning(consumer: Any, partition: Any) -> int:
+    beginning: int = consumer.beginning_offsets([partition], timeout_ms=_OFFSETS_MS)[partition]
+    return beginning
 
 
 def _unread(consumer: Any, partition: Any) -> bool:
@@ -189,29 +172,99 @@ def _unread(consumer: Any, partition: Any) -> bool:
 
 def _messages(batches: Any) -> list[Message]:
     return [
-        Message(r.topic, r.partition, r.offset, (r.key or b"").decode(errors="replace"), r.value or b"")
+        Message(r.topic, r.partition, r.offset, (r.key or b"").decode(errors="replace"), r.value or b"", _group(r))
         for records in batches.values()
         for r in records
     ]
 
 
-class KafkaGroupConsumer:
-    """A kafka-python consumer that commits only what its owner says is done.
+def _group(record: Any) -> str | None:
+    value = dict(record.headers or ()).get(GROUP_HEADER)
+    return None if value is None else value.decode(errors="replace")
 
-    It is known to be alive by its heartbeats, and to be of use by polling at least every `max_poll_seconds`: a batch
-    may take longer than that, since `stay` goes on polling.
+
+class KafkaGroupOffsets:
+    """Reads the offsets of a group through a connection of its own. Only one thread may use it."""
+
+    def __init__(self, settings: Settings, group: str, topics: Sequence[Topic]) -> None:
+        self._settings, self._group, self._topics = settings, group, topics
+        self._consumer: Any = None
+
+    def read(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """(topic, partition) -> (committed offset, or the beginning of the log, and its end).
+
+        The embedded broker reports the first message of the last batch as the end, so the end may be too low by the
+        length of a batch. It is above the committed offset whenever a whole batch waits.
+
+        Raises:
+            UnavailableError: the log does not answer.
+        """
+        from kafka import KafkaConsumer, TopicPartition
+        from kafka.errors import KafkaError
+
+        try:
+            if self._consumer is None:
+                self._consumer = KafkaConsumer(
+                    **connection_options(self._settings),
+                    group_id=self._group,
+                    enable_auto_commit=False,
+                    bootstrap_timeout_ms=_OFFSETS_MS,
+                )
+            partitions = [
+                TopicPartition(topic.name, number)
+                for topic in self._topics
+                for number in self._consumer.partitions_for_topic(topic.name) or ()
+            ]
+            ends = self._consumer.end_offsets(partitions, timeout_ms=_OFFSETS_MS)
+            committed = {one: self._consumer.committed(one, timeout_ms=_OFFSETS_MS) for one in partitions}
+            fresh = [one for one, offset in committed.items() if offset is None]
+            begins = self._consumer.beginning_offsets(fresh, timeout_ms=_OFFSETS_MS) if fresh else {}
+        except KafkaError as error:
+            self.close()
+            raise UnavailableError(f"the event log does not return the offsets of {self._group}: {error}") from error
+        return {(one.topic, one.partition): (begins.get(one, committed[one]), ends[one]) for one in partitions}
+
+    def close(self) -> None:
+        """Close the connections; the next read opens them again."""
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False)
+            self._consumer = None
+
+
+class KafkaGroupConsumer:
+    """A kafka-python consumer that commits only what its owner commits.
+
+    The broker removes a member that sends no heartbeats, or that does not poll for `max_poll_seconds`. A batch may take
+    longer than that, because `stay` continues to poll.
     """
 
     def __init__(
-        self, settings: Settings, group: str, topics: Sequence[Topic], *, max_poll_seconds: float = 30.0
+        self,
+        settings: Settings,
+        group: str,
+        topics: Sequence[Topic],
+        *,
+        max_poll_seconds: float = 30.0,
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
-        from kafka import KafkaConsumer  # noqa: PLC0415
+        """Join the group with the first poll.
 
+        Args:
+            settings: where the broker is.
+            group: the name of the group.
+            topics: what it reads.
+            max_poll_seconds: the broker removes a member that does not poll for so long.
+            turned: called after each poll.
+        """
+        from kafka import KafkaConsumer
+
+        self.assigned: frozenset[tuple[str, int]] = frozenset()
         self._group = group
+        self._turned = turned
         self._work: Future[Any] | None = None
         self._longest_silence = min(1.0, max_poll_seconds / 4)
         self._consumer: Any = KafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection_options(settings),
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -220,159 +273,82 @@ class KafkaGroupConsumer:
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_poll_interval_ms=int(max_poll_seconds * 1000),
         )
+        self._contiguous = ContiguousPoll(self._consumer, self._first)
         self._consumer.subscribe([topic.name for topic in topics], listener=_rebalance_listener(self))
 
     def poll(self, max_messages: int, timeout_seconds: float) -> list[Message]:
-        """Next messages of the partitions this member holds."""
-        return _messages(self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_messages))
+        """Next messages of the assigned partitions."""
+        from kafka.errors import KafkaError
+
+        try:
+            batches = self._contiguous.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_messages)
+        except KafkaError as error:
+            raise UnavailableError(f"the event log does not return messages: {error}") from error
+        self._turned()
+        return _messages(batches)
+
+    def _first(self, partition: Any) -> int:
+        """The offset behind the committed one, at which reading begins."""
+        committed: int | None = self._consumer.committed(partition, timeout_ms=_OFFSETS_MS)
+        return _beginning(self._consumer, partition) if committed is None else committed
 
     def stay(self, work: Future[Any]) -> None:
-        """Poll paused partitions until `work` is done: a member in good standing that is given nothing."""
+        """Poll with all partitions paused until `work` is done: this keeps the membership and takes no messages."""
         self._work = work
         try:
             while wait([work], self._longest_silence).not_done:
                 self._consumer.pause(*self._consumer.assignment())
                 for partition, records in self._consumer.poll(timeout_ms=_STAY_POLL_MS, max_records=1).items():
-                    self._consumer.seek(partition, records[0].offset)  # of a partition given in this very poll
+                    self._consumer.seek(partition, records[0].offset)  # of a partition assigned in this poll
+                self._turned()
         finally:
             self._work = None
             self._consumer.resume(*self._consumer.paused())
 
-    def partitions_assigned(self) -> None:
-        """The group has shared out its partitions anew."""
+    def partitions_assigned(self, assigned: frozenset[tuple[str, int]]) -> None:
+        """Called by the listener after a rebalance."""
+        self.assigned = assigned
+        self._contiguous.forget()
         REBALANCES.labels(self._group).inc()
 
     def partitions_revoked(self) -> None:
-        """The group is about to: let the work in hand end first, so that nobody else begins it at the same time."""
+        """Called by the listener before a rebalance: waits for the current work, so that no other member repeats it."""
         if self._work is not None:
             wait([self._work], _HANDOVER_SECONDS)
 
     def commit(self, offsets: Offsets | None = None) -> None:
-        """Commit the positions reached by poll, or these.
+        """Commit the positions reached by poll, or these offsets.
 
         Raises:
-            RetryableError: another member holds the partitions by now; what was done will be done again there.
+            UnavailableError: the partitions are assigned to another member, which will repeat the work.
         """
-        from kafka import OffsetAndMetadata  # noqa: PLC0415
-        from kafka.errors import KafkaError  # noqa: PLC0415
+        from kafka import OffsetAndMetadata
+        from kafka.errors import KafkaError
 
-        held = {(each.topic, each.partition): each for each in self._consumer.assignment()}
-        places = offsets and {
-            held[place]: OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items() if place in held
+        assigned = {(each.topic, each.partition): each for each in self._consumer.assignment()}
+        positions = offsets and {
+            assigned[partition]: OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+            if partition in assigned
         }
         try:
-            self._consumer.commit(places)
+            self._consumer.commit(positions, timeout_ms=_COMMIT_MS)
         except KafkaError as error:
-            raise RetryableError(f"the group did not take the commit: {error}") from error
+            raise UnavailableError(f"the event log did not accept the commit: {error}") from error
 
     def close(self) -> None:
-        """Leave the group without committing anything more."""
+        """Leave the group without a commit."""
         self._consumer.close(autocommit=False)
 
 
 def _rebalance_listener(member: KafkaGroupConsumer) -> Any:
-    from kafka import ConsumerRebalanceListener  # noqa: PLC0415
+    from kafka import ConsumerRebalanceListener
 
     class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
         def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
             member.partitions_revoked()
 
-        def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002
-            member.partitions_assigned()
+        def on_partitions_assigned(self, assigned: Any) -> None:
+            member.partitions_assigned(frozenset((each.topic, each.partition) for each in assigned))
 
     return Listener()
-
-
-def create_topics(settings: Settings, topics: Sequence[Topic]) -> None:
-    """Create the topics that are missing; existing ones are left as they are."""
-    from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415
-
-    admin: Any = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    try:
-        existing = set(admin.list_topics())
-        missing = [t for t in topics if t.name not in existing]
-        if missing:
-            admin.create_topics([NewTopic(t.name, num_partitions=t.partitions, replication_factor=1) for t in missing])
-            log.info("topics created", topics=[t.name for t in missing])
-    finally:
-        admin.close()
-
-
-@dataclass(slots=True)
-class InMemoryEventLog:
-    """A log in this process, with partitions, groups and commits; publisher and source of consumers at once."""
-
-    partitions: int = 4
-    _topics: dict[str, list[list[Message]]] = field(default_factory=dict)
-    _committed: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
-        """Write envelopes; they are durable as long as this object lives."""
-        self.publish_encoded(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
-
-    def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        """Write keys and values as they are."""
-        self._append(topic, records)
-
-    def read(self, topic: str) -> Iterator[Message]:
-        """All that is in a topic."""
-        with self._lock:
-            found = [message for lane in self._topics.get(topic, []) for message in lane]
-        yield from found
-
-    def committed(self, group: str, topic: str) -> Offsets:
-        """Where a group goes on."""
-        with self._lock:
-            return {
-                (t, number): offset for (g, t, number), offset in self._committed.items() if (g, t) == (group, topic)
-            }
-
-    def _append(self, topic: str, records: Sequence[tuple[str, bytes]]) -> None:
-        with self._lock:
-            lanes = self._topics.setdefault(topic, [[] for _ in range(self.partitions)])
-            for key, value in records:
-                partition = crc32(key.encode()) % self.partitions
-                lanes[partition].append(Message(topic, partition, len(lanes[partition]), key, value))
-
-    def consumer(self, group: str, topics: Sequence[Topic]) -> "InMemoryConsumer":
-        """A consumer that goes on where `group` has committed; one member a group."""
-        return InMemoryConsumer(self, group, [topic.name for topic in topics])
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-
-class InMemoryConsumer:
-    """The only member of a group on an InMemoryEventLog."""
-
-    def __init__(self, event_log: InMemoryEventLog, group: str, topics: list[str]) -> None:
-        self._log, self._group, self._topics = event_log, group, topics
-        self._position: dict[tuple[str, str, int], int] = {}
-
-    def poll(self, max_messages: int, timeout_seconds: float) -> list[Message]:  # noqa: ARG002  nothing to wait for
-        """Next messages; empty at once when there are none."""
-        found: list[Message] = []
-        with self._log._lock:  # noqa: SLF001  the two halves of one thing
-            for topic in self._topics:
-                for partition, lane in enumerate(self._log._topics.get(topic, [])):  # noqa: SLF001
-                    place = (self._group, topic, partition)
-                    start = self._position.get(place, self._log._committed.get(place, 0))  # noqa: SLF001
-                    taken = lane[start : start + max_messages - len(found)]
-                    self._position[place] = start + len(taken)
-                    found += taken
-        return found
-
-    def stay(self, work: Future[Any]) -> None:
-        """Wait: the only member of a group cannot lose anything."""
-        wait([work])
-
-    def commit(self, offsets: Offsets | None = None) -> None:
-        """The group goes on behind everything polled so far, or at these offsets."""
-        given = {(self._group, *place): offset for place, offset in (offsets or {}).items()}
-        with self._log._lock:  # noqa: SLF001
-            self._log._committed.update(self._position if offsets is None else given)  # noqa: SLF001
-
-    def close(self) -> None:
-        """Forget what was polled but not committed."""
-        self._position.clear()

@@ -1,8 +1,8 @@
-"""The envelope of every Kafka message, and the engagement events inside."""
+"""The envelope of every Kafka message, and engagement events."""
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +18,7 @@ _EVENT_ID_BYTES = 16
 class Envelope:
     """One Kafka message: JSON with `id, type, version, occurredAt, key, payload` (payload in camelCase).
 
-    Arrays of numpy in the payload are written as lists of numbers, each as short as its type allows.
+    Numpy arrays in the payload are written as lists of numbers, each with the digits that its type needs.
     """
 
     type: str
@@ -27,9 +27,10 @@ class Envelope:
     version: int = 1
     id: str = field(default_factory=uuid7)
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    partition: int = field(default=0, compare=False)  # of the log that it was read from; not in the message
 
     def encode(self) -> bytes:
-        """The message's bytes."""
+        """The bytes of the message."""
         return orjson.dumps(
             {
                 "id": self.id,
@@ -43,8 +44,8 @@ class Envelope:
         )
 
     @staticmethod
-    def decode(data: bytes) -> "Envelope":
-        """The envelope in a message.
+    def decode(data: bytes, partition: int = 0) -> "Envelope":
+        """The envelope in a message, read from this partition.
 
         Raises:
             PoisonError: the bytes are not an envelope.
@@ -63,13 +64,18 @@ class Envelope:
                 version=int(document["version"]),
                 id=document["id"],
                 occurred_at=occurred_at.astimezone(UTC),
+                partition=partition,
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not an event envelope: {error}") from error
 
 
+MAX_EVENTS = 500  # of one POST /v1/events
+LATEST_EVENTS = timedelta(days=2)  # how late events of clients may arrive: phones may have been offline
+
+
 class Action(StrEnum):
-    """What people do with posts and with each other: the types of engagement events."""
+    """Actions on posts and people: the types of engagement events."""
 
     IMPRESSION = "impression"
     DWELL = "dwell"
@@ -81,6 +87,7 @@ class Action(StrEnum):
     UNSAVE = "unsave"
     SHARE = "share"
     HIDE = "hide"
+    UNHIDE = "unhide"
     REPORT = "report"
     PROFILE_VISIT = "profile_visit"
     FOLLOW = "follow"
@@ -93,11 +100,11 @@ PERSON_ACTIONS = frozenset({Action.PROFILE_VISIT, Action.FOLLOW, Action.UNFOLLOW
 
 @dataclass(frozen=True, slots=True)
 class EngagementEvent:
-    """One thing one person did, enriched with the facts of the post that features are keyed by.
+    """One action of one person, with the attributes of the post that are keys of features.
 
     `creator_id` is the post's author or, for actions on a person, that person. `topic_id` and `content_type` are those
-    of the post, None for actions on a person. `dwell_ms` is only set for `dwell`. `imported` says that a service dated
-    the event back: it counts as known since it occurred, so that history trains models like the present does.
+    of the post; None for actions on a person. `dwell_ms` is set only for `dwell`. `imported`: a service back-dated the
+    event, and it counts as known since it occurred, so that imported history trains models like live events do.
     """
 
     id: str
@@ -115,7 +122,7 @@ class EngagementEvent:
     imported: bool = False
 
     def to_payload(self) -> dict[str, Any]:
-        """The event as it stands in a `engagement` envelope's payload."""
+        """The event as an item of an `engagement` message's payload."""
         payload: dict[str, Any] = {
             "id": self.id,
             "action": self.action.value,
@@ -135,10 +142,10 @@ class EngagementEvent:
 
     @staticmethod
     def from_payload(payload: dict[str, Any]) -> "EngagementEvent":
-        """The event in a payload.
+        """The event of a payload's item.
 
         Raises:
-            PoisonError: a field is missing or of the wrong kind.
+            PoisonError: a field is missing or has the wrong type.
         """
         try:
             return EngagementEvent(
@@ -171,15 +178,15 @@ def engagement_envelope(user_id: int, events: list[EngagementEvent]) -> Envelope
 
 
 def event_id(user_id: int, client_id: str) -> str:
-    """The id of an event of a person whose client calls it `client_id`: others' clients may well use the same."""
+    """The id of a person's event, from the client's id; clients of two people may use the same `client_id`."""
     return hashlib.blake2b(f"{user_id}:{client_id}".encode(), digest_size=_EVENT_ID_BYTES).hexdigest()
 
 
 def engagement_payloads(envelope: Envelope) -> list[dict[str, Any]]:
-    """The events of one `engagement` message as they stand in it.
+    """The items of one `engagement` message.
 
     Raises:
-        PoisonError: there is no list of events in it.
+        PoisonError: the message has no list of events.
     """
     payloads = envelope.payload.get("events")
     if not isinstance(payloads, list):

@@ -1,16 +1,17 @@
-"""Experiments, declared in one file: who sees the feed by which ranker, told by a salted hash and by nothing else.
+"""Experiments on rankers, declared in one file. A salted hash of the person alone determines the arm.
 
     shadow = true                  # the challenger scores what the champion shows; logged, never shown
 
     [[experiments]]
     name = "challenger-in-may"
-    salt = "k3"                    # another salt deals the people anew
+    salt = "k3"                    # another salt assigns people to arms independently
     arms = [
         { name = "control", ranker = "champion", share = 0.5 },
         { name = "treatment", ranker = "challenger", share = 0.5 },
     ]
 
-Whom the shares leave over is in no arm. Of several experiments the first with an arm for a person decides.
+If the shares add up to less than 1, the other people are in no arm. If a person has arms in several experiments, the
+first experiment counts.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ ROUNDING = 1e-9
 
 
 class Arm(BaseModel):
-    """A share of the people, and what ranks their feeds."""
+    """A share of the people, and the ranker of their feeds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +42,7 @@ class Arm(BaseModel):
 
 
 class Experiment(BaseModel):
-    """Arms that are compared; the first is the control."""
+    """Arms to compare; the first is the control."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,19 +59,19 @@ class Experiment(BaseModel):
         return self
 
     def arm_of(self, user_id: int) -> Arm | None:
-        """The arm of a person, always the same; None for people outside the experiment."""
+        """The arm of a person, which never changes; None for people outside the experiment."""
         digest = hashlib.blake2b(f"{self.name}:{self.salt}:{user_id}".encode(), digest_size=8).digest()
-        place = int.from_bytes(digest, "big") / 2**64
+        point = int.from_bytes(digest, "big") / 2**64  # uniform in [0, 1)
         for arm in self.arms:
-            if place < arm.share:
+            if point < arm.share:
                 return arm
-            place -= arm.share
+            point -= arm.share
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Which arm of which experiment a slate belongs to."""
+    """The experiment, arm and ranker of a slate."""
 
     experiment: str
     arm: str
@@ -78,7 +79,7 @@ class Assignment:
 
 
 class Experiments(BaseModel):
-    """The whole declaration."""
+    """The content of the experiments file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,30 +93,30 @@ class Experiments(BaseModel):
         return self
 
     def assignment(self, user_id: int) -> Assignment | None:
-        """What decides on the feeds of a person; None: nothing does."""
+        """The experiment, arm and ranker of a person's feeds; None if the person is in no arm."""
         for experiment in self.experiments:
             if arm := experiment.arm_of(user_id):
                 return Assignment(experiment.name, arm.name, arm.ranker)
         return None
 
     def named(self, name: str) -> Experiment:
-        """One experiment.
+        """The experiment of that name.
 
         Raises:
-            NotFoundError: none is called so.
+            NotFoundError: there is none.
         """
         for experiment in self.experiments:
             if experiment.name == name:
                 return experiment
         known = ", ".join(experiment.name for experiment in self.experiments) or "none is declared"
-        raise NotFoundError(f"no experiment is called {name!r} (PHOTOFEED_EXPERIMENTS_FILE: {known})")
+        raise NotFoundError(f"there is no experiment {name!r} (PHOTOFEED_EXPERIMENTS_FILE: {known})")
 
 
 def load_experiments(file: Path | None) -> Experiments:
-    """The declaration in a file; nothing is declared where there is none.
+    """The experiments of a file; none without a file.
 
     Raises:
-        InvalidError: it cannot be read, or says something that cannot be.
+        InvalidError: the file cannot be read or is not valid.
     """
     if file is None:
         return Experiments()

@@ -1,12 +1,12 @@
-"""Pools of explore in Redis: each one value, members of `photofeed.posts` one after the other, read by one GET.
+"""Explore pools in Redis: each is one value of concatenated members (`photofeed.posts`), read by one GET.
 
-    explore:trending       public posts by how fast they are liked now
-    explore:new            fresh posts of creators who are new here
-    explore:topic:<topic>  what people take to on a topic
+    explore:trending       public posts by their current rate of likes
+    explore:new            recent posts of new creators
+    explore:topic:<topic>  popular posts of a topic
     near:<post>            posts liked by the people who liked this one
-    liked:<user>           what the user liked or saved lately: a sorted set of (post, topic) by when
+    liked:<user>           recent likes and saves of the user: a sorted set of (post, topic) by time
 
-All but `liked` are built nearline by the pools worker (ingestion/pools/), and hold only posts that everyone may see.
+The pools worker (ingestion/pools/) builds all except `liked` nearline, from public posts only.
 """
 
 from collections.abc import Iterable
@@ -33,19 +33,19 @@ def neighbours_key(post_id: int) -> str:
 
 
 def liked_key(user_id: int) -> str:
-    """Key of what a user liked lately."""
+    """Key of a user's recent likes and saves."""
     return f"liked:{user_id}"
 
 
 def join_members(members: Iterable[bytes]) -> bytes:
-    """A pool as it is stored."""
+    """The stored value of a pool."""
     return b"".join(members)
 
 
 def posts_of_pools(*pools: bytes | None) -> NDArray[np.void]:
-    """The posts of stored pools, one pool after the other, as rows of POST_DTYPE.
+    """The posts of stored pools, concatenated, as rows of POST_DTYPE.
 
-    There are none of a pool that is not there, or of an older layout.
+    Missing pools (None) and pools of an older layout have no posts.
     """
     kept = [pool for pool in pools if pool is not None and len(pool) % POST_DTYPE.itemsize == 0]
     return np.frombuffer(b"".join(kept), POST_DTYPE)

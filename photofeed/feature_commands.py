@@ -1,6 +1,6 @@
-"""`photofeed features`: what features there are, and whether the repo still gives models what they read.
+"""`photofeed features`: lists features, and checks that the repo still declares what models read.
 
-Services add commands of their own to this group by a group of the same name (photofeed/cli.py).
+Services add commands to this group by a group of the same name (photofeed/cli.py).
 """
 
 import json
@@ -12,20 +12,20 @@ from typing import Annotated, Any
 
 import typer
 
-PROMISES = "served"
-"""Folder of the feature repo with the manifest of each service that models may be trained on."""
+SERVED = "served"
+"""Folder of the feature repo with the manifest of each feature service that models are trained on."""
 
-app = typer.Typer(help="Features: what there is, where it comes from, and whether it is right.", no_args_is_help=True)
+app = typer.Typer(help="List, check and repair features.", no_args_is_help=True)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @app.command("list")
 def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
-    """Show every feature view as it is applied: features, units, owner, tags, and how fresh its online rows are."""
-    from photofeed.feature_store import close_feature_store, open_feature_store  # noqa: PLC0415  Feast takes seconds
-    from photofeed.features.catalog import catalog  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    """Show every applied feature view: features, units, owner, tags, and the newest online row."""
+    from photofeed.feature_store import close_feature_store, open_feature_store  # Feast takes seconds
+    from photofeed.features.catalog import catalog
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     store = open_feature_store(settings)
@@ -49,78 +49,91 @@ def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON
 
 @app.command()
 def check(
-    champion: Annotated[bool, typer.Option("--champion", help="Also ask MLflow what the champion reads.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Promise what the repo declares now.")] = False,
+    champion: Annotated[
+        bool, typer.Option("--champion", help="Also check what the versions of all aliases read; needs MLflow.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="First write what the repo declares now; refused if a field changed.")
+    ] = False,
 ) -> None:
-    """Refuse a feature repo that takes from served models what they read; needs no running system."""
-    from photofeed.errors import NotFoundError  # noqa: PLC0415
-    from photofeed.feature_store import declared_manifests  # noqa: PLC0415
-    from photofeed.features.compatibility import breaks, new_layouts  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    """Check that the feature repo still declares all features that served models read, with the same meaning.
 
-    settings = load_settings()
+    A field keeps its name, type, default, half-life and counted actions. Exits with 1 if one has changed. Needs no
+    running system.
+    """
+    from photofeed.errors import NotFoundError
+    from photofeed.feature_store import declared_manifests
+    from photofeed.features.compatibility import breaks, changes
+    from photofeed.settings import load_settings
+
+    settings = load_settings(needs_secrets=False)
     declared = declared_manifests(settings)
     if settings.feature_service not in declared:
         raise NotFoundError(
-            f"{settings.feature_service!r} is to be served; the repo has {', '.join(declared) or 'none'}"
+            f"the repo has no feature service {settings.feature_service!r}; it has {', '.join(declared) or 'none'}"
         )
     if write:
-        _promise(settings.feature_repo / PROMISES, declared)
-    needed = _promised(settings.feature_repo / PROMISES) | (_champion(settings) if champion else {})
-    broken = [f"{what} ({whom})" for whom, manifest in needed.items() for what in breaks(manifest, declared)]
+        folder = settings.feature_repo / SERVED
+        promised = _served_manifests(folder) if folder.is_dir() else {}
+        _refuse([f"{what} ({user})" for user, manifest in promised.items() for what in changes(manifest, declared)])
+        _write_manifests(folder, declared)
+    needed = _served_manifests(settings.feature_repo / SERVED) | (_models(settings) if champion else {})
+    _refuse([f"{what} ({user})" for user, manifest in needed.items() for what in breaks(manifest, declared)])
+    typer.echo(f"nothing breaks: {', '.join(needed)}")
+
+
+def _refuse(broken: list[str]) -> None:
     for line in broken:
         typer.echo(line, err=True)
     if broken:
         raise typer.Exit(1)
-    for whom, manifest in needed.items():
-        for view in new_layouts(manifest, declared):
-            typer.echo(f"{view} gets a new layout: until a model is trained on it, its rows are missed ({whom})")
-    typer.echo(f"nothing breaks: {', '.join(needed)}")
 
 
-def _promise(folder: Path, declared: dict[str, Any]) -> None:
+def _write_manifests(folder: Path, declared: dict[str, Any]) -> None:
     folder.mkdir(exist_ok=True)
     for name, manifest in declared.items():
-        # one feature a few lines, so that a review sees what changes
+        # indented, so that a review shows which features change
         (folder / f"{name}.json").write_text(json.dumps(json.loads(manifest.to_json()), indent=2) + "\n")
         typer.echo(f"{folder / name}.json written: commit it")
 
 
-def _promised(folder: Path) -> dict[str, Any]:
-    """What was promised, by the files that say so."""
-    from photofeed.errors import InvalidError, NotFoundError  # noqa: PLC0415
-    from photofeed.features.manifest import FeatureManifest  # noqa: PLC0415
+def _served_manifests(folder: Path) -> dict[str, Any]:
+    """The manifests in a folder, by file name."""
+    from photofeed.errors import InvalidError, NotFoundError
+    from photofeed.features.manifest import FeatureManifest
 
     found = {}
     for file in sorted(folder.glob("*.json")):
         try:
             found[f"{folder.name}/{file.name}"] = FeatureManifest.from_json(file.read_bytes())
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidError(f"{file} is no manifest: {error!r}") from error
+            raise InvalidError(f"{file} is not a manifest: {error!r}") from error
     if not found:
-        raise NotFoundError(f"nothing was promised in {folder}: `photofeed features check --write` does so")
+        raise NotFoundError(f"{folder} has no manifests: write them by `photofeed features check --write`")
     return found
 
 
-def _champion(settings: Any) -> dict[str, Any]:
-    """What the champion was trained on, if there is one."""
-    from photofeed.model_contract import CHAMPION, ModelRegistry  # noqa: PLC0415
+def _models(settings: Any) -> dict[str, Any]:
+    """The manifests that the versions of the aliases were trained on."""
+    from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
 
     with ModelRegistry.connect(settings) as registry, tempfile.TemporaryDirectory() as folder:
-        version = registry.current_version(CHAMPION)
-        if version is None:
+        aliases = registry.aliases()
+        if CHAMPION not in aliases:
             typer.echo(f"{settings.model_name} has no champion")
-            return {}
-        return {f"the champion, version {version}": registry.fetch(version, Path(folder)).contract.manifest}
+        return {
+            f"the {alias}, version {aliases[alias]}": registry.fetch(aliases[alias], Path(folder)).contract.manifest
+            for alias in (CHAMPION, PREVIOUS, CHALLENGER)
+            if alias in aliases
+        }
 
 
 def _newest_events(settings: Any, views: Any, project: str) -> dict[str, str | None]:
-    from redis import Redis  # noqa: PLC0415
+    from photofeed.features.catalog import newest_event
+    from photofeed.online_store.feast_schema import row_schema
+    from photofeed.redis_client import connect_redis
 
-    from photofeed.features.catalog import newest_event  # noqa: PLC0415
-    from photofeed.online_store.feast_schema import row_schema  # noqa: PLC0415
-
-    with Redis.from_url(settings.redis_url.get_secret_value()) as client:
+    with connect_redis(settings) as client:
         newest = {view.name: newest_event(client, row_schema(view, project)) for view in views}
     moments = {name: None if us is None else _EPOCH + timedelta(microseconds=us) for name, us in newest.items()}
     return {name: None if at is None else at.isoformat() for name, at in moments.items()}

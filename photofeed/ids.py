@@ -1,39 +1,39 @@
-"""Ids: 63-bit, time-ordered integers inside, opaque strings in the API.
+"""Ids: 63-bit, time-ordered integers internally, opaque strings in the API.
 
-Layout of an id, from the top: 1 zero bit, 41 bits of milliseconds since 2020-01-01 UTC, 22 bits of chance. Ordering by
-id is ordering by creation time. Nobody guesses one (ADR 35): where snowflakes have a node and a sequence, which tell
-from one id what others are, there are four million to try for every millisecond.
+Layout of an id, from the highest bit: 1 zero bit, 41 bits of milliseconds since 2020-01-01 UTC, 22 random bits. Order
+by id is order by creation time. Ids cannot be guessed (ADR 35): snowflake ids have a node and a sequence number, from
+which other ids follow; here there are four million ids to try for every millisecond.
 """
 
 import hashlib
-import os
 import secrets
 import threading
 import time
-import uuid
 from datetime import UTC, datetime
 from functools import lru_cache
+
+import uuid6
 
 from photofeed.errors import NotFoundError
 
 EPOCH_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
-_RANDOM_BITS = 22
-_STEP_BITS = 10  # from one id to the next within a millisecond
+RANDOM_BITS = 22  # lowest bits of an id, below the milliseconds
+_STEP_BITS = 10  # size of the random step to the next id of the same millisecond
 _IMPORTED_REMEMBERED = 4096
 _MAX_ID = 2**63 - 1
-# ASCII order of the alphabet is the order of its digits, so encoded ids sort like the integers.
+# The digits are in ASCII order, so encoded ids sort like the integers.
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT = {character: value for value, character in enumerate(_ALPHABET)}
-_TWO_DIGITS = [first + second for first in _ALPHABET for second in _ALPHABET]  # a feed spells 60 ids
+_TWO_DIGITS = [first + second for first in _ALPHABET for second in _ALPHABET]  # a feed encodes 60 ids
 ENCODED_LENGTH = 11
-_SPELLINGS_KEPT = 65_536
+_ENCODINGS_CACHED = 65_536
 
 
 class IdGenerator:
     """Makes unique, time-ordered ids; safe to share between threads.
 
-    Two generators meet once in four million times that they make an id in the same millisecond: what is stored under
-    one refuses the other.
+    Two generators that make an id in the same millisecond collide once in four million times; the primary key of what
+    is stored refuses the second one.
     """
 
     def __init__(self) -> None:
@@ -42,18 +42,18 @@ class IdGenerator:
         self._imported: dict[int, None] = {}
 
     def next(self) -> int:
-        """A new id for now; greater than the one before it from this generator."""
+        """A new id for now; greater than the previous one of this generator."""
         with self._lock:
             drawn = _draw(int(time.time() * 1000))
-            if drawn >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:  # the same millisecond, or the clock went back
+            if drawn >> RANDOM_BITS <= self._last >> RANDOM_BITS:  # the same millisecond, or the clock was set back
                 drawn = self._last + 1 + secrets.randbits(_STEP_BITS)
             self._last = drawn
             return drawn
 
     def at(self, moment: datetime) -> int:
-        """A new id that sorts with things made at `moment`: for imported history.
+        """A new id that sorts by the time `moment`, for imported history.
 
-        Of 4,096 in a row from one generator no two are equal, though they be of one millisecond.
+        Any 4,096 consecutive ids of one generator are distinct, even for the same millisecond.
         """
         ms = int(moment.timestamp() * 1000)
         with self._lock:
@@ -67,24 +67,24 @@ class IdGenerator:
 
 
 def _draw(ms: int) -> int:
-    return (ms - EPOCH_MS) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    return (ms - EPOCH_MS) << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
 
 
-@lru_cache(maxsize=_SPELLINGS_KEPT)
+@lru_cache(maxsize=_ENCODINGS_CACHED)
 def encode_id(value: int) -> str:
-    """The API's spelling of an id: 11 characters that sort like the integers."""
-    spelt = ""
+    """The API's form of an id: 11 characters that sort like the integers."""
+    text = ""
     for _ in range(ENCODED_LENGTH // 2):
-        value, two = divmod(value, len(_TWO_DIGITS))
-        spelt = _TWO_DIGITS[two] + spelt
-    return _ALPHABET[value % len(_ALPHABET)] + spelt
+        value, pair = divmod(value, len(_TWO_DIGITS))
+        text = _TWO_DIGITS[pair] + text
+    return _ALPHABET[value % len(_ALPHABET)] + text
 
 
 def decode_id(text: str) -> int:
-    """The integer behind an API id.
+    """The integer of an API id.
 
     Raises:
-        NotFoundError: `text` is not an id that this system could have given out.
+        NotFoundError: `text` is not an id that `encode_id` could have made.
     """
     value = 0
     if len(text) == ENCODED_LENGTH:
@@ -100,14 +100,11 @@ def decode_id(text: str) -> int:
 
 
 def topic_id(topic: str) -> int:
-    """A stable, positive 63-bit number for a topic's name, case-folded: the `topic` entity key."""
+    """The `topic` entity key: a stable 63-bit hash of a topic's name, ignoring case and surrounding spaces."""
     digest = hashlib.blake2b(topic.strip().casefold().encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 
 
 def uuid7() -> str:
-    """A UUID version 7 (RFC 9562): milliseconds first, then random bits."""
-    stamp = time.time_ns() // 1_000_000
-    value = (stamp << 80) | (7 << 76) | (int.from_bytes(os.urandom(10)) & ((1 << 76) - 1))
-    value = (value & ~(0b11 << 62)) | (0b10 << 62)
-    return str(uuid.UUID(int=value))
+    """A UUID version 7 (RFC 9562) as text. It starts with the time in milliseconds, so ids sort by time."""
+    return str(uuid6.uuid7())

@@ -1,4 +1,4 @@
-"""Logs: JSON lines in production, readable ones in development; one line an event."""
+"""Logs: one line per event, JSON in production and readable text in development."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from photofeed.settings import Settings
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Configure structlog and the libraries' own loggers, once a process, before anything logs."""
+    """Configure structlog and the libraries' loggers; call it once per process, before anything logs."""
     production = settings.env == "production"
     structlog.configure(
         processors=[
@@ -26,7 +26,7 @@ def set_up_logs(settings: Settings) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # kafka-python warns of every tenth of a second that a busy machine takes from it, and of its own deprecated imports
+    # kafka-python warns about delays of a tenth of a second on a busy machine, and about its own deprecated imports
     logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="kafka|importlib")
     logging.basicConfig(

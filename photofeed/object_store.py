@@ -1,19 +1,22 @@
-"""Object storage: S3 and its in-memory twin behind one protocol."""
+"""Object storage: a protocol, and S3 behind it."""
 
-import hashlib
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from photofeed.errors import ConflictError, NotFoundError, RetryableError
+from photofeed.errors import ConflictError, NotFoundError, UnavailableError
 from photofeed.settings import Settings
+
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+_CONDITION_FAILED = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a store knows of an object without reading it."""
+    """Facts about an object that a store returns without reading it."""
 
     size: int
     etag: str
@@ -22,7 +25,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class UploadConditions:
-    """What a pre-signed upload is held to by the store; None leaves a thing open."""
+    """Conditions that the store enforces on a pre-signed upload; None for no condition."""
 
     media_type: str | None = None
     byte_size: int | None = None
@@ -32,84 +35,148 @@ class UploadConditions:
 class ObjectStore(Protocol):
     """Buckets of objects.
 
-    Every method may raise RetryableError when the store cannot be reached; reads of a missing key raise NotFoundError.
+    Every method raises UnavailableError if the store cannot be reached or refuses. Reads of a missing key raise
+    NotFoundError.
     """
 
     def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:
-        """Write an object whole; writing the same key again replaces it."""
+        """Write an object; the same key again replaces it."""
 
     def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
-        """Write an object unless its key is taken; of two who try at once one succeeds. Whether it was written."""
+        """Write an object unless its key exists; returns whether it was written. Of concurrent writers one succeeds."""
 
-    def get(self, bucket: str, key: str) -> bytes:
-        """The object's bytes."""
+    def copy(self, bucket: str, source: str, target: str, etag: str) -> str:
+        """Copy an object within a bucket if it still has this ETag; returns the ETag of the copy.
+
+        Raises:
+            ConflictError: the source has another ETag.
+            NotFoundError: there is no source.
+        """
+
+    def get(self, bucket: str, key: str, *, etag: str | None = None) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            ConflictError: `etag` is given and the object has another one.
+        """
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         """Size, etag and media type."""
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object; removing a missing one is fine."""
+        """Remove an object. A missing object is no error."""
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         """Keys that start with `prefix`, in order."""
 
     def abort_multipart(self, bucket: str, before: datetime) -> int:
-        """Throw away the parts of uploads in parts begun before a moment and never completed; returns how many."""
+        """Abort multipart uploads that began before a moment and were not completed; returns how many."""
 
     def presign_put(self, bucket: str, key: str, seconds: int, conditions: UploadConditions) -> str:
-        """A URL to which a client may PUT this one object for `seconds`."""
+        """A URL to which a client can PUT this object, and no other, for `seconds`."""
+
+    def presign_get(self, bucket: str, key: str, seconds: int) -> str:
+        """A URL from which a client can GET this object, and no other, for `seconds`."""
+
+
+def cors_rule(origins: Sequence[str], method: str) -> dict[str, Any]:
+    """The CORS rule of a bucket whose objects web pages of these origins may request with one method."""
+    return {
+        "AllowedOrigins": list(origins),
+        "AllowedMethods": [method],
+        "AllowedHeaders": ["*"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 600,
+    }
+
+
+def bucket_address(settings: Settings, bucket: str) -> str:
+    """The address of a bucket, with which those of its objects begin."""
+    address = urlsplit(settings.s3_endpoint_url)
+    if settings.s3_addressing_style == "virtual":
+        return f"{address.scheme}://{bucket}.{address.netloc}"
+    return f"{address.scheme}://{address.netloc}/{bucket}"
+
+
+def s3_client(settings: Settings) -> Any:
+    """A client of the settings' endpoint with signature version 4; close it after use."""
+    import boto3  # noqa: PLC0415  half a second that not every process needs
+    from botocore.config import Config  # noqa: PLC0415
+
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint_url,
+        region_name=settings.s3_region,
+        **_keys(settings),
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": settings.s3_addressing_style},
+            connect_timeout=3,
+            read_timeout=30,
+            tcp_keepalive=True,
+            retries={"max_attempts": 3, "mode": "standard"},
+            max_pool_connections=32,
+            # The default streams checksums in trailers, which not every S3 supports.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+def _keys(settings: Settings) -> dict[str, Any]:
+    """The keys of the settings; none for boto3's chain, which finds roles and renews their session tokens."""
+    if not settings.s3_access_key:
+        return {}
+    return {
+        "aws_access_key_id": settings.s3_access_key,
+        "aws_secret_access_key": settings.s3_secret_key.get_secret_value(),
+    }
 
 
 class S3ObjectStore:
-    """Any S3-compatible store, by boto3. Safe to share between threads."""
+    """Any S3-compatible store, through boto3. Threads may share it."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, kms_key_id: str = "") -> None:
+        """Write with this KMS key, if there is one.
+
+        Uploads are not encrypted with it, since clients would have to send its headers: their bucket needs it as its
+        default.
+        """
         self._client = client
+        self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
 
     @staticmethod
     def connect(settings: Settings) -> "S3ObjectStore":
-        """A store on the settings' endpoint with signature version 4 and path-style addresses."""
-        import boto3  # noqa: PLC0415  half a second that not every process needs
-        from botocore.config import Config  # noqa: PLC0415
-
-        return S3ObjectStore(
-            boto3.client(
-                "s3",
-                endpoint_url=settings.s3_endpoint_url,
-                region_name=settings.s3_region,
-                aws_access_key_id=settings.s3_access_key,
-                aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
-                config=Config(
-                    signature_version="s3v4",
-                    s3={"addressing_style": "path"},
-                    connect_timeout=3,
-                    read_timeout=30,
-                    retries={"max_attempts": 3, "mode": "standard"},
-                    max_pool_connections=32,
-                    # the newer default streams checksums in trailers, which not every S3 understands
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
-        )
+        """A store on the settings' endpoint."""
+        return S3ObjectStore(s3_client(settings), settings.s3_kms_key_id)
 
     def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:
-        """Write an object whole."""
-        extra = {"CacheControl": cache_control} if cache_control else {}
+        """Write an object."""
+        extra = self._encryption | ({"CacheControl": cache_control} if cache_control else {})
         self._call("put_object", Bucket=bucket, Key=key, Body=data, ContentType=media_type, **extra)
 
     def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
-        """Write an object unless its key is taken."""
+        """Write an object unless its key exists."""
         try:
-            self._call("put_object", Bucket=bucket, Key=key, Body=data, ContentType=media_type, IfNoneMatch="*")
+            extra = {"ContentType": media_type, "IfNoneMatch": "*"} | self._encryption
+            self._call("put_object", Bucket=bucket, Key=key, Body=data, **extra)
         except ConflictError:
             return False
         return True
 
-    def get(self, bucket: str, key: str) -> bytes:
+    def copy(self, bucket: str, source: str, target: str, etag: str) -> str:
+        """Copy an object within a bucket if it still has this ETag; returns the ETag of the copy."""
+        origin = {"Bucket": bucket, "Key": source}
+        extra = {"CopySource": origin, "CopySourceIfMatch": f'"{etag}"'} | self._encryption
+        reply = self._call("copy_object", Bucket=bucket, Key=target, **extra)
+        copied: str = reply["CopyObjectResult"]["ETag"]
+        return copied.strip('"')
+
+    def get(self, bucket: str, key: str, *, etag: str | None = None) -> bytes:
         """The object's bytes."""
-        reply = self._call("get_object", Bucket=bucket, Key=key)
-        body: bytes = reply["Body"].read()
+        condition = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        with _refusals("get_object", key):
+            body: bytes = self._client.get_object(Bucket=bucket, Key=key, **condition)["Body"].read()
         return body
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
@@ -132,7 +199,7 @@ class S3ObjectStore:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def abort_multipart(self, bucket: str, before: datetime) -> int:
-        """Throw away the parts of uploads begun before a moment and never completed."""
+        """Abort multipart uploads that began before a moment and were not completed."""
         marker: dict[str, str] = {}
         stale: list[dict[str, str]] = []
         while True:
@@ -145,8 +212,13 @@ class S3ObjectStore:
             self._call("abort_multipart_upload", Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
         return len(stale)
 
+    def accept_uploads_from(self, bucket: str, origins: Sequence[str]) -> None:
+        """Let web pages of these origins, and of no others, PUT to signed URLs of a bucket."""
+        rules = {"CORSRules": [cors_rule(origins, "PUT")]}
+        self._call("put_bucket_cors", Bucket=bucket, CORSConfiguration=rules)
+
     def presign_put(self, bucket: str, key: str, seconds: int, conditions: UploadConditions) -> str:
-        """A URL to which a client may PUT this one object; the store itself enforces the conditions given."""
+        """A URL to which a client can PUT this object. The store enforces the conditions."""
         signed = {
             "ContentType": conditions.media_type,
             "ContentLength": conditions.byte_size,
@@ -160,73 +232,31 @@ class S3ObjectStore:
         )
         return url
 
+    def presign_get(self, bucket: str, key: str, seconds: int) -> str:
+        """A URL from which a client can GET this object."""
+        parameters = {"Bucket": bucket, "Key": key}
+        url: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
+        return url
+
     def _call(self, operation: str, **arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-        try:
+        with _refusals(operation, arguments.get("Key")):
             return getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
-                raise NotFoundError(f"no object {arguments.get('Key')!r}") from error
-            if error.response.get("Error", {}).get("Code") in {
-                "412",
-                "PreconditionFailed",
-                "ConditionalRequestConflict",
-            }:
-                raise ConflictError(f"there is an object {arguments.get('Key')!r} already") from error
-            raise RetryableError(f"object storage refused {operation}: {error}") from error
-        except BotoCoreError as error:
-            raise RetryableError(f"object storage cannot be reached: {error}") from error
 
 
-class InMemoryObjectStore:
-    """A store in this process: for tests and for running the photo pipeline on one file."""
+@contextmanager
+def _refusals(operation: str, key: str | None) -> Iterator[None]:
+    """Raise the errors of the protocol for those of boto3. A connection can also break while a body is read."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-    def __init__(self) -> None:
-        self._objects: dict[tuple[str, str], tuple[bytes, str]] = {}
-        self._lock = threading.Lock()
-
-    def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:  # noqa: ARG002
-        """Write an object whole."""
-        with self._lock:
-            self._objects[bucket, key] = (data, media_type)
-
-    def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
-        """Write an object unless its key is taken."""
-        with self._lock:
-            return self._objects.setdefault((bucket, key), (data, media_type))[0] is data
-
-    def get(self, bucket: str, key: str) -> bytes:
-        """The object's bytes."""
-        return self._find(bucket, key)[0]
-
-    def head(self, bucket: str, key: str) -> ObjectInfo:
-        """Size, etag and media type."""
-        data, media_type = self._find(bucket, key)
-        return ObjectInfo(len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), media_type)
-
-    def delete(self, bucket: str, key: str) -> None:
-        """Remove an object."""
-        with self._lock:
-            self._objects.pop((bucket, key), None)
-
-    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
-        """Keys that start with `prefix`, in order."""
-        with self._lock:
-            found = sorted(key for owner, key in self._objects if owner == bucket and key.startswith(prefix))
-        yield from found
-
-    def abort_multipart(self, bucket: str, before: datetime) -> int:  # noqa: ARG002
-        """Nothing: objects are only put whole here."""
-        return 0
-
-    def presign_put(self, bucket: str, key: str, seconds: int, conditions: UploadConditions) -> str:  # noqa: ARG002
-        """An address that only names the object: nothing listens in memory."""
-        return f"memory://{bucket}/{key}"
-
-    def _find(self, bucket: str, key: str) -> tuple[bytes, str]:
-        with self._lock:
-            try:
-                return self._objects[bucket, key]
-            except KeyError:
-                raise NotFoundError(f"no object {key!r}") from None
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        if code in _MISSING:
+            raise NotFoundError(f"no object {key!r}") from error
+        if code in _CONDITION_FAILED:
+            raise ConflictError(f"the condition of {operation} of {key!r} does not hold") from error
+        raise UnavailableError(f"object storage refused {operation}: {error}") from error
+    except (BotoCoreError, HTTPError) as error:
+        raise UnavailableError(f"object storage cannot be reached: {error}") from error

@@ -1,4 +1,4 @@
-"""A post as the feed path knows it before it reads any feature: ids, look, kind and time."""
+"""Posts as the feed path knows them before it reads features: ids, perceptual hash, type and time."""
 
 import struct
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from photofeed.errors import PoisonError
 
 _LAYOUT = struct.Struct(">QQQq?")
 
-# One row a post; packed so, it is the member of a Redis sorted set, whose score is `posted_ms`.
+# One row per post; in this layout it is the member of a Redis sorted set, with `posted_ms` as score.
 POST_DTYPE = np.dtype(
     [("post_id", ">u8"), ("author_id", ">u8"), ("topic_id", ">u8"), ("perceptual_hash", ">i8"), ("is_reel", "?")]
 )
@@ -20,7 +20,7 @@ POST_DTYPE = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class PostRef:
-    """Which post, whose, about what, posted when; how it looks (0 where that is not known) and of which kind it is."""
+    """A post: its ids, time, perceptual hash (0 if unknown) and type."""
 
     post_id: int
     author_id: int
@@ -30,29 +30,34 @@ class PostRef:
     is_reel: bool = False
 
     def member(self) -> bytes:
-        """The post as a member of a Redis sorted set: 33 bytes, the same wherever it is written."""
+        """The post as a member of a Redis sorted set: 33 bytes, the same for every writer."""
         return _LAYOUT.pack(self.post_id, self.author_id, self.topic_id, self.perceptual_hash, self.is_reel)
 
     def bare(self) -> "PostRef":
-        """The post as those write it who know no more of it than its ids: engagement events."""
+        """The post without hash and type, as engagement events know it, which have only its ids."""
         return replace(self, perceptual_hash=0, is_reel=False)
 
 
 def decode_members(members: list[bytes]) -> NDArray[np.void]:
-    """Sorted-set members as a structured array of POST_DTYPE, (n,); those of an older layout are left out."""
+    """Sorted-set members as a structured array of POST_DTYPE, (n,); members of an older layout are left out."""
     if set(map(len, members)) - {POST_DTYPE.itemsize}:
         members = [member for member in members if len(member) == POST_DTYPE.itemsize]
     return np.frombuffer(b"".join(members), dtype=POST_DTYPE)
 
 
+def post_of(member: bytes) -> int:
+    """The id of the post of a sorted-set member."""
+    return int.from_bytes(member[:8])
+
+
 def author_of(member: bytes) -> int:
-    """Whose post a sorted-set member is."""
+    """The author id of a sorted-set member."""
     return int.from_bytes(member[8:16])
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPost:
-    """What `photo.processed` says once a photo is ready: enough for fan-out and for the post's content features."""
+    """The content of `photo.processed`, sent when a photo is ready: input of fan-out and of content features."""
 
     ref: PostRef
     content_type: str
@@ -67,7 +72,7 @@ class PublishedPost:
 
     @property
     def posted_at(self) -> datetime:
-        """When it was posted."""
+        """The time of posting."""
         return datetime.fromtimestamp(self.ref.posted_ms / 1000, tz=UTC)
 
     def to_payload(self) -> dict[str, Any]:
@@ -93,10 +98,10 @@ class PublishedPost:
 
     @staticmethod
     def from_payload(payload: dict[str, Any]) -> "PublishedPost":
-        """The post in a payload.
+        """The post of a payload.
 
         Raises:
-            PoisonError: a field is missing or of the wrong kind.
+            PoisonError: a field is missing or has the wrong type.
         """
         try:
             quality = payload["quality"]

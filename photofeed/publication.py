@@ -1,6 +1,6 @@
-"""Making a post visible and taking it away again: what is written and what the world is told, each exactly once.
+"""Shows and hides posts: the statements, and the messages that announce a change exactly once.
 
-Both run in the caller's transaction: execute SHOW or HIDE, and if it changed the row, write the messages to the outbox.
+Both run in the caller's transaction: execute SHOW or HIDE and, if it changed the row, write the messages to the outbox.
 """
 
 from psycopg.rows import DictRow
@@ -10,11 +10,13 @@ from photofeed.photo_sizes import ZOOM_PIXELS
 from photofeed.posts import PostRef, PublishedPost
 from photofeed.topics import PHOTO_PROCESSED, PHOTO_ZOOM, Topic
 
-# What a refused photo's owner is told, whoever refused it.
+# Shown to the owner of a refused photo, no matter if the model or a moderator refused it.
 REFUSED_CODE = "moderation_rejected"
 REFUSED_REASON = "This photo does not follow the rules on what may be shown here."
 
-# Parameter: the post. They change a row once, so that what is announced once stays announced once.
+AVATAR_REMOVED = "avatar.removed"
+
+# Parameter: the post. A repeated statement changes no row, so a change is announced once.
 SHOW = "update posts set visible = true where id = %s and not visible"
 HIDE = "update posts set visible = false where id = %s and visible"
 
@@ -30,7 +32,7 @@ where o.id = %s
 
 
 def announcement(publication: DictRow) -> list[tuple[Topic, Envelope]]:
-    """What to tell the world of a post that is now shown: fan out, and make the zoom size if it is still missing."""
+    """The messages about a post that is now shown: for fan-out, and for the zoom size if it is missing."""
     key = str(publication["id"])
     messages = [(PHOTO_PROCESSED, Envelope("photo.processed", key, _post(publication).to_payload()))]
     if all(variant["size"] != ZOOM_PIXELS for variant in publication["variants"]):
@@ -39,9 +41,14 @@ def announcement(publication: DictRow) -> list[tuple[Topic, Envelope]]:
 
 
 def withdrawal(publication: DictRow) -> list[tuple[Topic, Envelope]]:
-    """What to tell the world of a post that is shown no more."""
+    """The messages about a post that is no longer shown."""
     envelope = Envelope("photo.removed", str(publication["id"]), _post(publication).to_payload())
     return [(PHOTO_PROCESSED, envelope)]
+
+
+def avatar_removal(photo_id: int) -> list[tuple[Topic, Envelope]]:
+    """The message about a profile picture that is no longer shown; it never was a post."""
+    return [(PHOTO_PROCESSED, Envelope(AVATAR_REMOVED, str(photo_id), {"photoId": photo_id}))]
 
 
 def ref_of(row: DictRow) -> PostRef:

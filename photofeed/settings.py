@@ -1,144 +1,422 @@
-"""Every setting, read once by a bootstrap and passed on; nothing else reads the environment."""
+"""All settings. A bootstrap reads them once and passes them on; no other code reads the environment."""
 
 import os
-from functools import cached_property
+import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from photofeed import bundled
 from photofeed.errors import InvalidError
+from photofeed.times import MICROSECONDS
 
 UploadFormat = Literal["jpeg", "png", "webp", "avif", "heif", "gif"]
 
 DEV_SECRET = "photofeed-dev"  # noqa: S105  refused outside env=dev
+SHORTEST_SECRET = 32  # characters of a secret that signs; RFC 7518 asks for 256 bits with HS256
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+_SIGNING = frozenset({"jwt_secret", "cursor_secret", "management_token"})
 DUCKDB_MEMORY_MB = 160
+TWO_STAGES = 2
+_NEW_ACCOUNT_HOURS = 24.0
 STACK_ENV_FILE = "stack.env"
+_RATE = "^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
+_PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+
+
+def _mlflow_credential(name: str) -> Any:
+    """An optional setting that is read from photofeed's variable, otherwise from the one of MLflow's own client."""
+    names = AliasChoices(f"PHOTOFEED_MLFLOW_TRACKING_{name}", f"MLFLOW_TRACKING_{name}")
+    meaning = f"{name.capitalize()} for MLflow; MLFLOW_TRACKING_{name} is read too"
+    return Field(default=None, validation_alias=names, description=meaning)
+
+
+def _rate(default: str, description: str) -> Any:
+    return Field(default=default, pattern=_RATE, description=f"{description}, as 60/minute: second, minute, hour, day")
 
 
 class Settings(BaseSettings):
     """Settings of every photofeed process, from `PHOTOFEED_*` variables and the embedded stack's file.
 
-    Each external system is given by URL, so the same code runs on the embedded stack and on real clusters.
-    Outside `env=dev` the defaults of secrets are refused.
+    Every external system is a URL, so the same code runs on the embedded stack and on clusters. `env=dev` must be set:
+    without it, default secrets are refused and the routes of development are not served.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PHOTOFEED_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PHOTOFEED_", extra="ignore", frozen=True, populate_by_name=True)
 
-    env: Literal["dev", "production"] = "dev"
-    state_dir: Path = Path(".photofeed")
-    log_level: str = "INFO"
+    env: Literal["dev", "production"] = Field(
+        default="production", description="`dev` allows default secrets and the routes of development, on loopback only"
+    )
+    state_dir: Path = Field(
+        default=Path(".photofeed"),
+        description="Folder of local state: data of the embedded stack, mirrors of the lake, caches",
+    )
+    log_level: str = Field(default="INFO", description="Least severe level that is logged")
 
     # HTTP
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
-    public_url: str = "http://127.0.0.1:8000"
-    api_workers: int = Field(default=1, ge=1)
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port of the API")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Address at which clients reach the API; links to images begin with it",
+    )
+    allowed_hosts: frozenset[str] = Field(
+        default=frozenset(), description="Hosts that the API answers for besides that of public_url, as a JSON list"
+    )
+    api_workers: int = Field(default=1, ge=1, description="Processes of the API")
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description='Origins of other web apps that may call the API and upload, as a JSON list; or ["*"]'
+    )
+    compress_replies: bool = Field(default=False, description="Compress replies with gzip, in the API itself")
+
+    # rate limits: calls of a person, as number/second, /minute, /hour or /day
+    rate_limits: bool = Field(default=True, description="Whether calls are limited at all")
+    rate_reads: str = _rate("3000/minute", "Reads of a person")
+    rate_writes: str = _rate("1200/minute", "Changes by a person")
+    rate_uploads: str = _rate("600/minute", "Calls of a person that start and complete uploads")
+    rate_events: str = _rate("600/minute", "Batches of events of a person")
+    rate_search: str = _rate("600/minute", "Searches and suggestions of a person")
+    rate_sign_in: str = _rate("3000/minute", "Calls of an address with tokens that are not known yet")
+    rate_images: str = _rate("60000/minute", "Images of an address, such as a CDN's")
+    rate_address_people: int = Field(
+        default=20, ge=1, description="People behind an address, which may make as many times the calls of a person"
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=tuple(map(ip_network, _PRIVATE_NETWORKS)),
+        description="Networks of proxies whose X-Forwarded-For is believed, as a JSON list",
+    )
+
+    streams_per_person: int = Field(
+        default=10, ge=1, description="Open streams of events that a person may have at a server process"
+    )
+    streams_per_process: int = Field(
+        default=2_000, ge=1, description="Open streams of events that a server process may have"
+    )
+
+    management_token: SecretStr | None = Field(
+        default=None, description="Bearer token for /metrics, /openapi.json and the details of /readyz in production"
+    )
+    public_docs: bool = Field(default=False, description="Serve /docs and /openapi.json to anybody in production")
+
+    # the port of a worker for its orchestrator: /healthz, /readyz and /metrics
+    management_host: str = Field(
+        default="127.0.0.1", description="Address that the management ports of workers listen on"
+    )
+    management_port: int = Field(default=0, ge=0, le=65535, description="0 for a free port, which is logged")
 
     # external systems
-    database_url: SecretStr = SecretStr(f"postgresql://photofeed:{DEV_SECRET}@127.0.0.1:5432/photofeed")
-    redis_url: SecretStr = SecretStr(f"redis://:{DEV_SECRET}@127.0.0.1:6379/0")
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
-    mlflow_tracking_uri: str = "http://127.0.0.1:5000"
-    s3_endpoint_url: str = "http://127.0.0.1:8333"
-    s3_region: str = "us-east-1"
-    s3_access_key: str = "photofeed"
-    s3_secret_key: SecretStr = SecretStr(DEV_SECRET)
-    bucket_originals: str = "photofeed-originals"
-    bucket_variants: str = "photofeed-variants"
-    bucket_lake: str = "photofeed-lake"
-    feature_repo: Path = Path("feature_repo")
-    spark_master: str = Field(default="", description="Joins training sets on this Spark cluster; in-process without")
-    duckdb_memory_mb: int = Field(default=DUCKDB_MEMORY_MB, ge=128, description="Beyond it, joins spill to state_dir")
-    compact_seconds: float = Field(default=600.0, gt=0, description="How often small parts of the lake are merged")
+    database_url: SecretStr = Field(
+        default=SecretStr(f"postgresql://photofeed:{DEV_SECRET}@127.0.0.1:5432/photofeed"), description="PostgreSQL"
+    )
+    redis_url: SecretStr = Field(
+        default=SecretStr(f"redis://:{DEV_SECRET}@127.0.0.1:6379/0"), description="Redis or Valkey"
+    )
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", description="Brokers to connect to first, as host:port, separated by commas"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How clients connect to the brokers"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="Mechanism of SASL"
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="User of SASL")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="Password of SASL")
+    kafka_ca_file: FilePath | None = Field(
+        default=None, description="Certificates of the brokers' authority; None for the system's"
+    )
+    kafka_client_certificate: FilePath | None = Field(
+        default=None, description="Certificate with which a client identifies itself"
+    )
+    kafka_client_key: FilePath | None = Field(default=None, description="Key of that certificate")
+    kafka_replication: int | None = Field(
+        default=None, ge=1, description="Replicas of new topics; else the broker's default"
+    )
+    mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", description="Address of MLflow")
+    # credentials of MLflow, under MLflow's own names too; a token is used rather than a password
+    mlflow_tracking_token: SecretStr | None = _mlflow_credential("TOKEN")
+    mlflow_tracking_username: str | None = _mlflow_credential("USERNAME")
+    mlflow_tracking_password: SecretStr | None = _mlflow_credential("PASSWORD")
+    s3_endpoint_url: str = Field(default="http://127.0.0.1:8333", description="Address of the object storage")
+    s3_region: str = Field(default="us-east-1", description="Region of the buckets")
+    s3_access_key: str = Field(
+        default="photofeed", description="Empty for AWS's default credential chain: roles, profiles, session tokens"
+    )
+    s3_secret_key: SecretStr = Field(default=SecretStr(DEV_SECRET), description="Secret of s3_access_key")
+    s3_addressing_style: Literal["path", "virtual"] = Field(
+        default="path", description="virtual for addresses that begin with the bucket, as AWS prefers them"
+    )
+    s3_kms_key_id: str = Field(
+        default="", description="KMS key that encrypts what photofeed writes; empty for the default of each bucket"
+    )
+    bucket_originals: str = Field(
+        default="photofeed-originals", description="Bucket of uploads and completed originals; never public"
+    )
+    bucket_variants: str = Field(default="photofeed-variants", description="Bucket of delivered images")
+    bucket_lake: str = Field(
+        default="photofeed-lake", description="Bucket of engagement, served log and feature history as Parquet files"
+    )
+    feature_repo: Path = Field(default_factory=bundled.feature_repo, description="Folder of the Feast repo")
+    spark_master: str = Field(default="", description="Spark cluster that joins training sets; in-process if empty")
+    duckdb_memory_mb: int = Field(
+        default=DUCKDB_MEMORY_MB, ge=128, description="Memory of joins; beyond it they spill to state_dir"
+    )
+    features_stages: int = Field(
+        default=1,
+        ge=1,
+        le=TWO_STAGES,
+        description="2 to count features in several workers at once; change it only as docs/scale.md says",
+    )
+    compact_seconds: float = Field(
+        default=600.0, gt=0, description="Interval at which small parts of the lake are merged"
+    )
 
-    # who may call: HS256 with a shared secret in dev, RS256 by JWKS in production
-    jwt_secret: SecretStr = SecretStr(DEV_SECRET * 3)
-    jwt_jwks_url: str | None = None
-    jwt_issuer: str = "photofeed"
-    jwt_audience: str = "photofeed"
-    cursor_secret: SecretStr = SecretStr(DEV_SECRET * 3)
+    # authentication: HS256 with a shared secret in dev, RS256 or ES256 with JWKS in production
+    jwt_secret: SecretStr = Field(
+        default=SecretStr(DEV_SECRET * 3), description="Secret that signs tokens (HS256) where there is no jwt_jwks_url"
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None,
+        description="Address of the identity provider's keys; without it, tokens are signed with jwt_secret",
+    )
+    jwt_issuer: str = Field(default="photofeed", description="Issuer (`iss`) that tokens must have")
+    jwt_audience: str = Field(default="photofeed", description="Audience (`aud`) that tokens must have")
+    jwt_subject_claim: str = Field(default="sub", description="Claim that names the person; it must never change")
+    jwt_subjects: Literal["mapped", "ids"] = Field(
+        default="mapped", description="With JWKS: the provider's own subjects, or ids of photofeed"
+    )
+    jwt_provision: bool = Field(default=True, description="Whether the first login of a mapped subject adds a user")
+    jwt_scopes_claim: str = Field(
+        default="", description="Claim with scopes besides `scope` and `scp`, such as realm_access.roles"
+    )
+    cursor_secret: SecretStr = Field(
+        default=SecretStr(DEV_SECRET * 3), description="Secret that seals cursors and receipts"
+    )
 
     # uploads
-    upload_max_bytes: int = Field(default=50 * 2**20, ge=1)
-    upload_max_pixels: int = Field(default=60_000_000, ge=1)
-    upload_formats: frozenset[UploadFormat] = Field(
-        default=frozenset(get_args(UploadFormat)), min_length=1, description="Formats that are taken, as a JSON list"
+    upload_max_bytes: int = Field(default=50 * 2**20, ge=1, description="Largest upload, in bytes")
+    upload_max_pixels: int = Field(
+        default=61_000_000,
+        ge=1,
+        description="Most pixels of a photo; JPEGs that are not progressive may have four times as many",
     )
-    upload_url_seconds: int = Field(default=900, ge=1)
-    uploads_per_day: int = Field(default=500, ge=1, description="Photos a person may begin to upload a day (UTC)")
-    upload_expiry_seconds: int = Field(default=86_400, ge=1, description="When an upload never completed has failed")
-    processing_stuck_seconds: int = Field(default=3_600, ge=1, description="When a photo is put back on its topic")
-    sweep_seconds: float = Field(default=60.0, gt=0)
-
-    # photos: AVIF beside JPEG and WebP; from which score of the model on a photo waits for a moderator, or is refused.
-    # 36 photographs score at most 0.06, the 600 painted pictures of the demo at most 0.83: dunes look like skin to it.
-    # No unsafe picture was at hand: the thresholds hold back nothing harmless, and what they miss is not known.
-    avif_variants: bool = False
-    moderation_review: float = Field(default=0.85, ge=0, le=1)
-    moderation_reject: float = Field(default=0.95, ge=0, le=1)
-    moderation_reports: int = Field(default=3, ge=1, description="As many people bring a post before a moderator")
-    cdn_purge_url: str | None = None  # where PURGE requests go; none without a CDN
+    upload_formats: frozenset[UploadFormat] = Field(
+        default=frozenset(get_args(UploadFormat)), min_length=1, description="Accepted formats, as a JSON list"
+    )
+    upload_url_seconds: int = Field(default=900, ge=1, description="How long an upload address is valid")
+    uploads_per_day: int = Field(default=500, ge=1, description="Uploads that a person may start per day (UTC)")
+    upload_unfinished_bytes: int = Field(
+        default=4 * 2**30, ge=1, description="Bytes of the uploads that a person has started and not completed"
+    )
+    upload_grace_seconds: int = Field(
+        default=180, ge=0, description="How long after its address expires an upload can be completed; then it fails"
+    )
+    processing_stuck_seconds: int = Field(
+        default=3_600, ge=1, description="Age at which a photo in work is queued again"
+    )
+    sweep_seconds: float = Field(
+        default=60.0, gt=0, description="Interval at which abandoned uploads and stuck photos are looked for"
+    )
+    # is rejected. 67 photographs and scans score at most 0.18, and the 600 painted pictures of the demo at most 0.83,
+    # because the model takes dunes for skin. No unsafe pictures were available: the thresholds hold back nothing
+    # harmless in these sets, and how many unsafe photos they miss is not known.
+    avif_variants: bool = Field(default=False, description="Make AVIF beside JPEG and WebP, for the sizes of feeds")
+    moderator: str = Field(
+        default="ingestion.photos.moderation:OpenNsfwModerator",
+        description="The moderation model, as module:callable; it is called without arguments",
+    )
+    hash_list: str = Field(
+        default="", description="List of known illegal material, as module:callable; none if empty (hash_list.py)"
+    )
+    moderation_review: float = Field(
+        default=0.85, ge=0, le=1, description="Score of the moderation model from which a photo waits for a moderator"
+    )
+    moderation_reject: float = Field(
+        default=0.95, ge=0, le=1, description="Score of the moderation model from which a photo is rejected"
+    )
+    moderation_reports: int = Field(
+        default=3, ge=1, description="Reports that send a post, comment or person to a moderator"
+    )
+    webhook_private_addresses: bool = Field(
+        default=False, description="Whether webhooks may be sent to addresses that are not public"
+    )
+    notification_stream_seconds: float = Field(
+        default=600.0, gt=0, description="Longest stream of notifications; then clients connect again"
+    )
+    cdn_purge_url: str | None = Field(default=None, description="Receiver of PURGE requests; unset without a CDN")
 
     # ranking
-    model_name: str = "feed-ranker"
-    feature_service: str = "feed_ranker_v1"
-    experiments_file: Path | None = None  # who sees the feed by which ranker, see photofeed/experiments.py
-    gates_file: Path | None = None  # what a champion must meet; training/gates.toml unless another is named
-    model_poll_seconds: float = Field(default=2.0, gt=0)
-    candidates: int = Field(default=500, ge=1, le=5000)
-    explore_share: float = Field(default=0.10, ge=0, le=0.5)
-    explore_pools_seconds: float = Field(default=1.0, ge=0)  # that a server keeps the pools it draws from
-    timeline_length: int = Field(default=800, ge=1)
-    celebrity_followers: int = Field(default=10_000, ge=1)
+    model_name: str = Field(default="feed-ranker", description="Registered model whose aliases decide what ranks")
+    feature_service: str = Field(
+        default="feed_ranker_v1", description="Feast feature service that new models are trained on"
+    )
+    experiments_file: Path | None = Field(
+        default=None, description="File of A/B tests (format: photofeed/experiments.py)"
+    )
+    gates_file: Path | None = Field(
+        default=None, description="Gates of promotions; unset for the packaged ones (training/promotion/gates.toml)"
+    )
+    model_poll_seconds: float = Field(
+        default=2.0, gt=0, description="Interval at which servers read the aliases from MLflow"
+    )
+    candidates: int = Field(default=500, ge=1, le=5000, description="Candidates of a feed")
+    explore_share: float = Field(
+        default=0.10, ge=0, le=0.5, description="Share of a slate that is drawn from outside the follow graph"
+    )
+    explore_pools_seconds: float = Field(default=1.0, ge=0, description="How long a server caches the explore pools")
+    new_account_hours: float | None = Field(
+        default=None,
+        ge=0,
+        description="Hours for which what a new account does changes no feed but its own; 24, or 0 in development",
+    )
+    timeline_length: int = Field(default=800, ge=1, description="Posts kept in a timeline")
+    celebrity_followers: int = Field(
+        default=10_000,
+        ge=1,
+        description="Followers from which posts are pulled at read time instead of written to timelines",
+    )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _whole_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [one for one in origins if one != "*" and not _ORIGIN.fullmatch(one)]
+        if wrong:
+            raise ValueError(f"not an origin: {wrong[0]!r}; write it like https://app.example, without a path")
+        return origins
 
     @model_validator(mode="after")
-    def _uploads_outlive_their_addresses(self) -> Self:
-        if self.upload_expiry_seconds < self.upload_url_seconds:
-            raise ValueError("PHOTOFEED_UPLOAD_EXPIRY_SECONDS must not be less than PHOTOFEED_UPLOAD_URL_SECONDS")
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_dev_secrets(self) -> Self:
-        if self.env == "dev":
-            return self
-        weak = [
-            name
-            for name, value in self
-            if isinstance(value, SecretStr) and (DEV_SECRET in value.get_secret_value() or not value.get_secret_value())
-        ]
-        if self.jwt_jwks_url:
-            weak = [name for name in weak if name != "jwt_secret"]
-        if weak:
-            names = ", ".join(f"PHOTOFEED_{name.upper()}" for name in weak)
-            raise ValueError(f"env={self.env} needs real secrets: set {names}")
+    def _complete_kafka_credentials(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError(
+                f"PHOTOFEED_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs "
+                "PHOTOFEED_KAFKA_SASL_USERNAME and PHOTOFEED_KAFKA_SASL_PASSWORD"
+            )
+        if (self.kafka_client_certificate is None) != (self.kafka_client_key is None):
+            raise ValueError("set both PHOTOFEED_KAFKA_CLIENT_CERTIFICATE and PHOTOFEED_KAFKA_CLIENT_KEY, or neither")
+        tls = (self.kafka_ca_file, self.kafka_client_certificate)
+        if any(tls) and not self.kafka_security_protocol.endswith("SSL"):
+            raise ValueError(
+                "PHOTOFEED_KAFKA_CA_FILE and certificates need a PHOTOFEED_KAFKA_SECURITY_PROTOCOL with SSL"
+            )
         return self
 
     @model_validator(mode="after")
     def _order_thresholds(self) -> Self:
         if self.moderation_review > self.moderation_reject:
-            raise ValueError("moderation_review is above moderation_reject: photos would be refused before reviewed")
+            raise ValueError("moderation_review must not be above moderation_reject")
         return self
 
-    @cached_property
+    @property
+    def upload_origins(self) -> tuple[str, ...]:
+        """Origins of web pages that may upload: our own, and those of `cors_origins`."""
+        scheme, _, rest = self.public_url.partition("://")
+        return tuple(dict.fromkeys((f"{scheme}://{rest.partition('/')[0]}", *self.cors_origins)))
+
+    @property
+    def is_development(self) -> bool:
+        """Whether the routes of development are served: in `env=dev`, and only to this machine."""
+        return self.env == "dev" and self._listens_on_loopback
+
+    @property
+    def new_account_us(self) -> int:
+        """`new_account_hours` in microseconds."""
+        hours = self.new_account_hours
+        if hours is None:
+            hours = 0.0 if self.env == "dev" else _NEW_ACCOUNT_HOURS
+        return round(hours * 3600 * MICROSECONDS)
+
+    @property
+    def serves_docs(self) -> bool:
+        """Whether anybody may read the API's document and its page."""
+        return self.is_development or self.public_docs
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that the API answers for: that of its public URL, those allowed, and this machine's own names."""
+        own = LOOPBACK_NAMES if self._listens_on_loopback else frozenset[str]()
+        return own | self.allowed_hosts | {urlsplit(self.public_url).hostname or ""}
+
+    @property
+    def _listens_on_loopback(self) -> bool:
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def require_secrets(self) -> None:
+        """Refuse secrets that somebody could know or guess, outside of development.
+
+        Raises:
+            InvalidError: a secret is empty, has its default or is too short; the message names the variables.
+        """
+        if self.env == "dev":
+            return
+        secrets = {name: value.get_secret_value() for name, value in self if isinstance(value, SecretStr)}
+        if self.jwt_jwks_url:
+            del secrets["jwt_secret"]
+        if not self.s3_access_key:
+            del secrets["s3_secret_key"]
+        weak = [name for name, value in secrets.items() if DEV_SECRET in value or not value]
+        weak += [name for name in _SIGNING & secrets.keys() if len(secrets[name]) < SHORTEST_SECRET]
+        if weak:
+            names = ", ".join(f"PHOTOFEED_{name.upper()}" for name in sorted(set(weak)))
+            raise InvalidError(
+                f"settings: env={self.env} needs real secrets, of at least {SHORTEST_SECRET} characters to sign with: "
+                f"set {names}. On a developer's machine, set PHOTOFEED_ENV=dev.",
+                code="settings",
+            )
+
+    @property
     def sqlalchemy_url(self) -> str:
-        """The database URL as SQLAlchemy (Alembic, the Feast registry) spells it."""
+        """The database URL in SQLAlchemy's form, for Alembic and the Feast registry."""
         return self.database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
 
+    @property
+    def mlflow_environment(self) -> dict[str, str]:
+        """The credentials of MLflow as variables of its Python client."""
+        token, user, password = self.mlflow_tracking_token, self.mlflow_tracking_username, self.mlflow_tracking_password
+        known = {
+            "MLFLOW_TRACKING_TOKEN": token and token.get_secret_value(),
+            "MLFLOW_TRACKING_USERNAME": user,
+            "MLFLOW_TRACKING_PASSWORD": password and password.get_secret_value(),
+        }
+        return {name: value for name, value in known.items() if value}
 
-def load_settings() -> Settings:
-    """Read the settings; the embedded stack's file fills what the environment leaves open.
+
+def load_settings(*, needs_secrets: bool = True) -> Settings:
+    """Read the settings from the environment, then from the embedded stack's file.
+
+    Args:
+        needs_secrets: whether weak secrets are refused; False for commands that connect to nothing and sign nothing.
 
     Raises:
-        InvalidError: a variable has a value that cannot be, or a secret is missing; the message names it.
+        InvalidError: a variable has an invalid value, or a secret is weak; the message names it.
     """
     state_dir = Path(os.environ.get("PHOTOFEED_STATE_DIR", ".photofeed"))
     try:
-        return Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
+        settings = Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
     except ValidationError as error:
         wrong = [
             f"{'PHOTOFEED_' + str(one['loc'][0]).upper() + ': ' if one['loc'] else ''}{one['msg']}"
             for one in error.errors()
         ]
         raise InvalidError(f"settings: {'; '.join(wrong)}", code="settings") from None
+    if needs_secrets:
+        settings.require_secrets()
+    return settings

@@ -1,1 +1,1 @@
-"""The embedded stack: real servers that pip installs, for one machine."""
+"""The embedded stack: real servers, installed by pip, for one machine."""

@@ -1,4 +1,4 @@
-"""The account PostgreSQL runs as: ours, or one of its own when we are root, which PostgreSQL refuses."""
+"""The account that runs PostgreSQL: the current user, or a separate one for root, which PostgreSQL refuses."""
 
 import os
 import pwd
@@ -11,20 +11,21 @@ from pathlib import Path
 from photofeed.embedded.errors import MissingProgramError, StateFolderError
 
 ACCOUNT = "photofeed-postgres"
-# Bits of CapEff: reading and passing through any folder; all file permissions (what containers usually grant).
+# Bits of CapEff: entering and reading any folder; all file permissions (usually granted in containers).
 _PASS_CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}
 
 
 def run_as_account(argv: Sequence[str], *folders: Path) -> list[str]:
-    """Return the command line that runs `argv` as an account PostgreSQL accepts.
+    """Return the command line that runs `argv` as an account that PostgreSQL accepts.
 
-    Not root: `argv` itself. Root: through `setpriv` as `ACCOUNT`, made on first use. Where that account cannot enter
-    `folders` (a checkout under /root, say) it gets the one capability to pass through; no folder's mode is changed.
-    PostgreSQL asks access(2), which ignores capabilities unless the secure bit `no_setuid_fixup` is set.
+    For other users than root that is `argv` itself. For root it runs `setpriv` as `ACCOUNT`, which is created on first
+    use. If that account cannot enter `folders` (for example a checkout under /root), it gets one capability to enter
+    them; file modes do not change. PostgreSQL calls access(2), which ignores capabilities unless the secure bit
+    `no_setuid_fixup` is set.
 
     Raises:
-        MissingProgramError: useradd or setpriv is not there.
-        StateFolderError: the folders are closed to the account and this root may not open them.
+        MissingProgramError: useradd or setpriv is not installed.
+        StateFolderError: the account cannot enter the folders, and root lacks the capability here.
     """
     if os.geteuid() != 0:
         return list(argv)
@@ -49,14 +50,14 @@ def run_as_account(argv: Sequence[str], *folders: Path) -> list[str]:
 
 
 def give_to_account(path: Path) -> None:
-    """Make the account PostgreSQL runs as the owner of a file or folder."""
+    """Make the account that runs PostgreSQL the owner of a file or folder."""
     if os.geteuid() == 0:
         account = postgres_account()
         os.chown(path, account.pw_uid, account.pw_gid)
 
 
 def postgres_account() -> pwd.struct_passwd:
-    """Return the account of our own, making it on first use."""
+    """Return the separate account; create it on first use."""
     try:
         return pwd.getpwnam(ACCOUNT)
     except KeyError:
@@ -75,10 +76,10 @@ def postgres_account() -> pwd.struct_passwd:
             check=False,
         )
     try:
-        return pwd.getpwnam(ACCOUNT)  # made by us, or by another stack at the same moment
+        return pwd.getpwnam(ACCOUNT)  # created here, or by another stack at the same time
     except KeyError as error:
         raise MissingProgramError(
-            f"PostgreSQL cannot run as root; making an account failed: {made.stderr.strip()}"
+            f"PostgreSQL cannot run as root, and creating an account failed: {made.stderr.strip()}"
         ) from error
 
 

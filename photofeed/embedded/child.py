@@ -1,4 +1,4 @@
-"""One child process: started in a session of its own, recorded, logged, stopped."""
+"""One child process: started in its own session, recorded, logged, stopped."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ _TAIL_BYTES, _TAIL_LINES = 8192, 15
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to execute: program and arguments, its whole environment, where; how it is asked to stop; what it leaves."""
+    """How to run a process: arguments, whole environment, working folder, stop signal, and files it leaves behind."""
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Launch:
 class Child:
     """A started process of the stack.
 
-    Its own session keeps the terminal's Ctrl-C from it: only the parent gets that, and stops all in order.
+    It runs in its own session, so that a terminal's Ctrl-C reaches only the parent, which stops all in order.
     """
 
     def __init__(self, name: str, launch: Launch, state: StateFolder, stage: int) -> None:
@@ -59,7 +59,9 @@ class Child:
         self.record = ProcessRecord(
             name,
             self._popen.pid,
-            psutil.Process(self._popen.pid).create_time(),  # there is one, also if it has ended: it is not reaped yet
+            psutil.Process(
+                self._popen.pid
+            ).create_time(),  # exists even if the process has ended, because it is not reaped yet
             stage,
             launch.stop_signal,
             launch.stop_seconds,
@@ -68,20 +70,15 @@ class Child:
         self.record.write(state.run)
 
     @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._popen.pid
-
-    @property
     def exit_code(self) -> int | None:
         """The exit code once it has ended, negative for a signal."""
         return self._popen.poll()
 
-    def wait_ready(self, probe: Callable[[], None], seconds: float, abort: Event) -> None:
+    def wait_ready(self, probe: Callable[[], object], seconds: float, abort: Event) -> None:
         """Probe until the process is healthy.
 
         Raises:
-            ServerStartError: it ended, was not healthy in time, or the start was called off.
+            ServerStartError: it ended, was not healthy in time, or `abort` was set.
         """
         end = time.monotonic() + seconds
         while True:
@@ -95,31 +92,31 @@ class Child:
             else:
                 return
             if abort.wait(_PROBE_SECONDS):
-                raise self.failure("was called off")
+                raise self.failure("was cancelled")
 
     def wait(self) -> int:
-        """Wait until the process has ended by itself; return its exit code."""
+        """Wait until the process ends by itself; return its exit code."""
         return self._popen.wait()
 
     def stop(self) -> None:
-        """Stop the process with its descendants, and forget its record. An ended one is only forgotten."""
+        """Stop the process with its descendants, if it runs, and remove its record."""
         stop([self.record])
         self.reap()
 
     def reap(self) -> None:
-        """Collect the exit code of a process that was stopped through its record."""
+        """Collect the exit code of a process that was stopped by its record, and remove the record."""
         self._popen.wait()
         self._record_file.unlink(missing_ok=True)
 
     def failure(self, why: str) -> ServerStartError:
-        """Describe a failed start with what the process logged since."""
+        """The error of a failed start, with the last lines that the process logged."""
         return ServerStartError(self.name, why, self.log, _tail(self.log, self._log_start))
 
 
 def base_environment() -> dict[str, str]:
-    """Return what any program needs of the environment.
+    """Return the environment variables that every program needs.
 
-    Servers get no more: a stray AWS_*, PG*, MLFLOW_* or proxy variable of the user would change what they do.
+    Servers get no others, because an AWS_*, PG*, MLFLOW_* or proxy variable of the user would change what they do.
     """
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "TZ") if name in os.environ}
 

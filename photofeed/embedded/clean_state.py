@@ -1,6 +1,6 @@
-"""`make clean-state`: removes a state folder, unless its stack runs or it is something else.
+"""`make clean-state`: removes a state folder; refuses while its stack runs, and any other folder.
 
-Run as `python3 -m photofeed.embedded.clean_state <folder>`; it needs nothing installed.
+Run as `python3 -m photofeed.embedded.clean_state <folder>`; it needs no installed package.
 """
 
 import sys
@@ -11,11 +11,11 @@ from photofeed.embedded.state import StateFolder, is_state_folder
 
 
 def main(folder: Path) -> str:
-    """Remove the folder; return what was done, in one line."""
+    """Remove the folder; return one line that says what was done."""
     if not folder.exists():
         return f"{folder} does not exist: nothing to remove"
-    if not is_state_folder(folder):  # before StateFolder makes it one
-        raise StateFolderError(f"{folder} is not the state of a stack: nothing removed")
+    if not is_state_folder(folder):  # checked before StateFolder creates files in it
+        raise StateFolderError(f"{folder} is not the state folder of a stack: nothing removed")
     StateFolder(folder).remove()
     return f"removed {folder}"
 

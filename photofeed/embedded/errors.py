@@ -1,13 +1,13 @@
-"""What can go wrong with the embedded stack; each message is one line a newcomer can act on.
+"""The errors of the embedded stack; each message is one line that says what to do.
 
 EmbeddedStackError         a PhotofeedError
-├── StateFolderError      the folder cannot be used: another owner, not a state folder
+├── StateFolderError      the folder cannot be used: it has another owner, or is not a state folder
 ├── StackRunningError     another living process holds the state folder
-├── PortTakenError        a port that a setting asks for is in use
-├── StackSettingsError    a setting points a client elsewhere than to the servers of this stack
+├── PortTakenError        the port of a setting is in use
+├── StackSettingsError    a setting points to other servers than those of this stack
 ├── MissingProgramError   a server's package or a system program is not installed
-├── NotReadyError         a probe found the server not healthy yet; only the start loop sees it
-└── ServerStartError      a server or process ended, or was not healthy in time; carries the end of its log
+├── NotReadyError         a probe found that the server is not healthy yet; the start loop handles it
+└── ServerStartError      a server or process ended, or was not healthy in time; has the end of its log
 """
 
 from pathlib import Path
@@ -30,11 +30,11 @@ class StackRunningError(EmbeddedStackError):
 
 
 class PortTakenError(EmbeddedStackError):
-    """A port that a setting asks for is in use."""
+    """The port of a setting is in use."""
 
 
 class StackSettingsError(EmbeddedStackError):
-    """A setting points elsewhere than to the servers of this stack."""
+    """A setting points to other servers than those of this stack."""
 
 
 class MissingProgramError(EmbeddedStackError):
@@ -46,9 +46,9 @@ class NotReadyError(EmbeddedStackError):
 
 
 class ServerStartError(EmbeddedStackError):
-    """A server or process did not come up.
+    """A server or process did not start.
 
-    `str()` is one line; `log_tail` holds the last lines it logged since this start.
+    `str()` is one line; `log_tail` has the last lines that it logged since this start.
     """
 
     def __init__(self, name: str, why: str, log: Path, log_tail: str) -> None:

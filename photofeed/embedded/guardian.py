@@ -1,11 +1,11 @@
-"""The guardian: stops the stack in order when the process that started it is gone, however it went.
+"""The guardian process: stops the stack in order when the process that started it has ended or died.
 
-Run as `python -m photofeed.embedded.guardian <run folder>` by the stack, in a session of its own. Its standard input is
-a pipe that only the stack's process holds open; end of file means that process has stopped everything or has died. It
-inherits the state folder's lock, so a next start waits until the servers of the last are down.
+The stack runs it as `python -m photofeed.embedded.guardian <run folder>` in its own session. Its standard input is a
+pipe that only the stack's process holds open; end of file means that this process has stopped everything or has died.
+The guardian inherits the lock of the state folder, so the next start waits until the old servers have stopped.
 
-A death signal (PR_SET_PDEATHSIG) would not do: it follows the *thread* that forked, is dropped when the account
-changes, and reaches all servers at once, whereas the broker has to stop before the object store under it.
+A death signal (PR_SET_PDEATHSIG) does not work: it follows the *thread* that forked, is cleared when the account
+changes, and reaches all servers at once, while the broker must stop before the object store that it uses.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ from photofeed.embedded.state import StateFolder
 
 
 class Guardian:
-    """The stack's handle on its guardian."""
+    """The stack's handle of its guardian process."""
 
     def __init__(self, state: StateFolder, lock: int) -> None:
         with (state.log / "guardian.log").open("ab") as log:
@@ -36,7 +36,7 @@ class Guardian:
         return self._popen.pid
 
     def dismiss(self) -> None:
-        """Let the guardian go once everything is stopped; it returns when the folder is free."""
+        """End the guardian after everything has stopped; returns when the folder's lock is free."""
         self._popen.communicate()
 
 

@@ -1,11 +1,11 @@
-"""The MLflow tracking server and model registry, on PostgreSQL, its artifacts proxied to object storage."""
+"""The MLflow tracking server and model registry: data in PostgreSQL, artifacts proxied to object storage."""
 
-import http.client
 import sys
 from pathlib import Path
 
+from photofeed.embedded import http_probe
 from photofeed.embedded.child import Launch, base_environment
-from photofeed.embedded.errors import MissingProgramError, NotReadyError
+from photofeed.embedded.errors import MissingProgramError
 from photofeed.embedded.ports import LOOPBACK
 from photofeed.embedded.postgres import MLFLOW_DATABASE, Postgres
 from photofeed.embedded.seaweedfs import SeaweedFS
@@ -15,11 +15,11 @@ BUCKET = "mlflow"
 
 
 class MlflowServer:
-    """Runs, models and aliases."""
+    """MLflow: runs, models and aliases."""
 
     name = "mlflow"
     needs: tuple[str, ...] = ("postgres",)
-    start_seconds = 240.0  # its imports take over a minute where nothing is compiled and the machine is busy
+    start_seconds = 240.0  # without compiled bytecode its imports take over a minute on a busy machine
 
     def __init__(self, state: StateFolder, port: int, database: Postgres, storage: SeaweedFS) -> None:
         self._program = Path(sys.executable).with_name("mlflow")
@@ -36,11 +36,11 @@ class MlflowServer:
         return f"http://{LOOPBACK}:{self._port}"
 
     def prepare(self) -> None:
-        """Make the folder it runs in."""
+        """Create its working folder."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
 
     def launch(self) -> Launch:
-        """URIs with passwords go through the environment: a command line shows in every process list.
+        """Pass URIs with passwords as environment variables, because every process list shows command lines.
 
         The Host header is restricted to this address, so that no web page reaches the server by DNS rebinding.
         """
@@ -52,7 +52,7 @@ class MlflowServer:
             "MLFLOW_SERVER_ALLOWED_HOSTS": f"{LOOPBACK}:{self._port},localhost:{self._port}",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra Python processes that nothing here uses
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra Python processes that photofeed does not use
         }
         argv = [
             str(self._program),
@@ -68,17 +68,8 @@ class MlflowServer:
         return Launch(argv, base_environment() | environment, cwd=self._folder, stop_seconds=20)
 
     def probe(self) -> None:
-        """Ask for its health."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReadyError(str(error)) from error
-        finally:
-            connection.close()
-        if status != http.client.OK:
-            raise NotReadyError(f"HTTP {status}")
+        """Request its health endpoint."""
+        http_probe.get(f"{self.url}/health")
 
     def provision(self) -> None:
-        """Nothing: it migrates its database itself."""
+        """Nothing to do: the server migrates its database itself."""

@@ -1,4 +1,4 @@
-"""Ports of one stack: chosen free on the first start, kept while they stay free."""
+"""The ports of one stack: free ports chosen on the first start, and kept while they stay free."""
 
 import random
 import re
@@ -11,12 +11,12 @@ from photofeed.embedded.errors import PortTakenError
 
 LOOPBACK = "127.0.0.1"
 GRPC_OFFSET = 10_000
-# Below the range the kernel takes for outgoing connections (32768 and up on Linux), gRPC ports included.
+# Below the kernel's range for outgoing connections (from 32768 on Linux), including the gRPC ports.
 FIRST, LAST = 10_000, 19_999
 HIGHEST = 65_535
 WITH_GRPC = frozenset({"s3", "filer", "master", "volume", "weed_admin"})
 
-# Settings that name a port: those of a loopback URL, and the API's own.
+# Settings that contain a port: loopback URLs, and the port of the API.
 _PORT_SETTINGS = {
     "api": "PHOTOFEED_PORT",
     "postgres": "PHOTOFEED_DATABASE_URL",
@@ -30,7 +30,7 @@ _PORT_OF_LOOPBACK = re.compile(r"(?:^|(?:^|[/@])(?:127\.0\.0\.1|localhost):)(?P<
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """One port per listener; SeaweedFS (`WITH_GRPC`) also listens on each of its ports + 10000. 0 means not chosen."""
+    """One port per listener; listeners of SeaweedFS (`WITH_GRPC`) also use port + 10000. 0 means not chosen yet."""
 
     api: int = 0
     postgres: int = 0
@@ -45,19 +45,19 @@ class Ports:
 
     @classmethod
     def kept(cls, saved: Mapping[str, int]) -> Self:
-        """Read what an earlier start saved; names of another version are dropped."""
+        """The ports that an earlier start saved; names of other versions are dropped."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: port for name, port in saved.items() if name in names})
 
     def still_free(self, wanted: Mapping[str, int]) -> Self:
-        """Return ports that can be listened on now: the wanted, else the kept while free, else new ones.
+        """Return ports that are free now: the wanted port, else the saved one if it is free, else a new one.
 
         Raises:
             PortTakenError: a wanted port is in use.
         """
         for name, port in wanted.items():
             if not _usable(name, port):
-                raise PortTakenError(f"port {port} ({_PORT_SETTINGS[name]}) is taken: choose another, or unset it")
+                raise PortTakenError(f"port {port} ({_PORT_SETTINGS[name]}) is in use: choose another, or unset it")
         used = {listener for name, port in wanted.items() for listener in _listeners(name, port)}
         chosen = dict(wanted)
         for name, port in asdict(self).items():
@@ -72,7 +72,7 @@ class Ports:
 
 
 def wanted_ports(environ: Mapping[str, str]) -> dict[str, int]:
-    """Read the ports that `PHOTOFEED_*` variables ask for, by name of the listener."""
+    """The ports in `PHOTOFEED_*` variables, by name of the listener."""
     wanted: dict[str, int] = {}
     for name, variable in _PORT_SETTINGS.items():
         if match := _PORT_OF_LOOPBACK.search(environ.get(variable, "")):
@@ -81,9 +81,9 @@ def wanted_ports(environ: Mapping[str, str]) -> dict[str, int]:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this loopback port now."""
+    """Whether a server could listen on this loopback port now."""
     with socket.socket() as probe:
-        # As servers do: a connection in TIME_WAIT does not keep a port from being listened on.
+        # as servers do: a connection in TIME_WAIT does not block the port
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

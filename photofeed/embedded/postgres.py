@@ -1,4 +1,4 @@
-"""PostgreSQL 18 with pgvector, from the binaries of a wheel."""
+"""PostgreSQL 18 with pgvector, with binaries from a wheel."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ _LEFTOVER_SECONDS = 15.0
 
 
 class Postgres:
-    """The system of record: databases `photofeed` (with pgvector) and `mlflow`."""
+    """PostgreSQL, the system of record, with the databases `photofeed` (with pgvector) and `mlflow`."""
 
     name = "postgres"
     needs: tuple[str, ...] = ()
@@ -39,15 +39,15 @@ class Postgres:
         return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self._port}/{database}"
 
     def prepare(self) -> None:
-        """Make the cluster once; clear what a killed server left."""
+        """Create the database cluster once; clean up after a killed server."""
         if self._data.exists():
             self._clear_leftovers()
         else:
             self._initialise()
 
     def launch(self) -> Launch:
-        """Loopback TCP only, passwords by SCRAM; SIGINT is the fast stop (SIGTERM waits for every client)."""
-        # no more of the buffers is taken than has been read
+        """Listen on loopback TCP only. SIGINT is the fast stop; SIGTERM waits for every client."""
+        # PostgreSQL takes the memory of a buffer only when it is first used
         options = {"shared_buffers": "512MB", "max_connections": "100", "timezone": "UTC", "log_timezone": "UTC"}
         argv = [
             str(self._binaries / "postgres"),
@@ -83,7 +83,7 @@ class Postgres:
             connection.execute("create extension if not exists vector")
 
     def _initialise(self) -> None:
-        # Made beside and moved when whole: a start that is killed half way must not leave half a cluster.
+        # initialised in another folder and renamed when complete: a killed start must not leave half a cluster
         new, password = self._data.with_suffix(".new"), self._data.with_suffix(".password")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
@@ -117,15 +117,16 @@ class Postgres:
         new.rename(self._data)
 
     def _clear_leftovers(self) -> None:
-        """End the backends of a killed server, then drop its pid file.
+        """Wait for the backends of a killed server to end, then remove its pid file.
 
-        The pid in it may belong to another program by now, and PostgreSQL would refuse to start. It is safe to drop
-        under the state folder's lock once no process works in the data folder: that is where all of PostgreSQL's do.
+        Another program may have the pid in that file by now, and PostgreSQL would refuse to start. Removing it is safe
+        while this process holds the state folder's lock and no process has the data folder as working directory, which
+        every PostgreSQL process has.
         """
         living = wait_ended(_processes_in(self._data), _LEFTOVER_SECONDS)
         if living:
             raise EmbeddedStackError(
-                f"an old PostgreSQL still works in {self._data} (pid {living[0].pid}): stop it first"
+                f"an old PostgreSQL still runs in {self._data} (pid {living[0].pid}): stop it first"
             )
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -137,5 +138,5 @@ def _processes_in(folder: Path) -> list[psutil.Process]:
             if process.cwd() == str(folder):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # gone, or another account's: not ours
+            continue  # ended, or owned by another account
     return found

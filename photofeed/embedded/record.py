@@ -1,4 +1,4 @@
-"""Records of running processes: whoever finds one can stop the process it names, also after its parent died."""
+"""Records of running processes, by which another process can stop them even if their parent has died."""
 
 import json
 import os
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """One started process; `started` guards against a reused pid. Higher stages stop before lower ones."""
+    """One started process; `started` detects a reused pid. Higher stages stop before lower ones."""
 
     name: str
     pid: int
@@ -28,24 +28,24 @@ class ProcessRecord:
     stage: int
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10.0
-    leaves: Sequence[str] = ()  # files outside the state folder that it does not remove itself
+    leaves: Sequence[str] = ()  # files outside the state folder that the process does not remove itself
 
     def write(self, folder: Path) -> None:
-        """Keep the record in a folder, whole or not at all."""
+        """Write the record into a folder atomically."""
         whole = folder / f".{self.name}.new"
         whole.write_text(json.dumps(asdict(self)))
         whole.replace(folder / f"{self.name}.json")
 
     def process(self) -> psutil.Process | None:
-        """Return the process while it lives. A zombie has ended: only its parent has not looked yet."""
+        """Return the process if it runs. A zombie has ended; its parent has not reaped it yet."""
         process = _find(self.pid)
         return process if process and self._is(process) and _lives(process) else None
 
     def family(self) -> list[psutil.Process]:
-        """Return the living process, its descendants, and what is left of its session when it has died."""
+        """Return the process, its descendants, and the other processes of its session, also if it has died."""
         process = _find(self.pid)
         if process and not self._is(process):
-            return []  # a reused pid: the kernel keeps the number until the last process of its session is gone
+            return []  # a reused pid: the kernel reuses a number only when the session of that number has ended
         members = {other.pid: other for other in _session(self.pid)}
         if process:
             members |= {other.pid: other for other in (process, *_descendants(process))}
@@ -56,13 +56,13 @@ class ProcessRecord:
 
 
 def load_records(folder: Path) -> list[ProcessRecord]:
-    """Read all records of a folder, latest stage first."""
+    """Read all records of a folder, highest stage first."""
     records = [ProcessRecord(**json.loads(file.read_text())) for file in folder.glob("*.json")]
     return sorted(records, key=lambda record: record.stage, reverse=True)
 
 
 def stop_recorded(folder: Path) -> None:
-    """Stop every recorded process, stage by stage from the last, and forget it."""
+    """Stop every recorded process, from the highest stage to the lowest, and remove the records."""
     for _, stage in groupby(load_records(folder), key=lambda record: record.stage):
         stop(list(stage))
     for file in folder.glob("*.json"):
@@ -70,14 +70,14 @@ def stop_recorded(folder: Path) -> None:
 
 
 def stop(records: Iterable[ProcessRecord]) -> None:
-    """Ask these processes to stop, all at once; kill what has not ended in its time, with all descendants."""
+    """Send stop signals to these processes together; kill those that run past their time, with all descendants."""
     families = [(record, record.family()) for record in records]
     for record, _ in families:
         if process := record.process():
             _send(process, record.stop_signal)
-    asked = time.monotonic()
+    signalled = time.monotonic()
     for record, family in families:
-        late = wait_ended(family, asked + record.stop_seconds - time.monotonic())
+        late = wait_ended(family, signalled + record.stop_seconds - time.monotonic())
         if late:
             log.warning("process_killed", process=record.name, pids=[process.pid for process in late])
         for process in late:
@@ -87,8 +87,20 @@ def stop(records: Iterable[ProcessRecord]) -> None:
             Path(file).unlink(missing_ok=True)
 
 
+def kill_leftovers(record: ProcessRecord) -> None:
+    """Kill what a process that has ended left behind: its children would keep its port, and answer in its place."""
+    family = record.family()
+    for process in family:
+        _send(process, signal.SIGKILL)
+    if family:
+        log.warning("leftovers_killed", process=record.name, pids=[process.pid for process in family])
+    wait_ended(family, _KILLED_SECONDS)
+    for file in record.leaves:
+        Path(file).unlink(missing_ok=True)
+
+
 def wait_ended(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait until these have ended, as zombies too (their parent may be slow to look); return those that have not."""
+    """Wait until these processes have ended (or are zombies, not reaped yet); return those that still run."""
     end = time.monotonic() + seconds
     while (living := [process for process in processes if _lives(process)]) and time.monotonic() < end:
         time.sleep(_POLL_SECONDS)
@@ -124,7 +136,7 @@ def _send(process: psutil.Process, number: int) -> None:
 
 
 def _session(leader: int) -> list[psutil.Process]:
-    """Find the processes of the session that this leader opened (each of ours is started in a session of its own)."""
+    """Find the processes of the session that this leader opened; each recorded process has its own session."""
     members = []
     for process in psutil.process_iter():
         try:

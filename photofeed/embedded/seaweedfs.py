@@ -1,19 +1,20 @@
-"""SeaweedFS, the S3-compatible object storage: master, volume server, filer and S3 gateway in one process."""
+"""SeaweedFS, S3-compatible object storage: master, volume server, filer and S3 gateway in one process."""
 
-import http.client
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from photofeed.embedded import http_probe
 from photofeed.embedded.child import Launch, base_environment
 from photofeed.embedded.errors import MissingProgramError, NotReadyError
 from photofeed.embedded.ports import GRPC_OFFSET, LOOPBACK, Ports
 from photofeed.embedded.state import StateFolder
+from photofeed.object_store import cors_rule
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,7 +24,7 @@ ACCESS_KEY = "photofeed"
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Buckets to have: `uploads` takes PUTs from a browser at `origins`; the others take nothing from any browser."""
+    """The buckets to create: `uploads` accepts PUTs from browsers at `origins`; the others accept no browsers."""
 
     uploads: str
     others: Sequence[str]
@@ -31,7 +32,7 @@ class Buckets:
 
 
 class SeaweedFS:
-    """Originals, variants, the Parquet lake, the broker's log and MLflow's artifacts."""
+    """SeaweedFS: stores originals, variants, the Parquet lake, the broker's log and MLflow's artifacts."""
 
     name = "seaweedfs"
     needs: tuple[str, ...] = ()
@@ -65,7 +66,7 @@ class SeaweedFS:
         return f"http://{LOOPBACK}:{self._ports.s3}"
 
     def client_environment(self) -> dict[str, str]:
-        """Return the variables by which S3 clients that read AWS_* find this server."""
+        """Return the AWS_* variables for S3 clients of this server."""
         return {
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": self._secret_key,
@@ -86,9 +87,9 @@ class SeaweedFS:
             "master.port": ports.master,
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": 256,
-            "master.electionTimeout": "1s",  # a single master waits it out on every restart; default 10 s
+            "master.electionTimeout": "1s",  # a single master waits this long on every restart; default 10 s
             "volume.port": ports.volume,
-            "volume.max": 100,  # the default follows the free disk space, down to too few for our buckets
+            "volume.max": 100,  # the default depends on free disk space and can be too small for our buckets
             "filer.port": ports.filer,
             "filer.disableDirListing": "true",
             "filer.exposeDirectoryData": "false",
@@ -113,12 +114,12 @@ class SeaweedFS:
         self._state.save("seaweedfs.s3.json", json.dumps({"identities": [identity]}))
 
     def launch(self) -> Launch:
-        """`weed mini` stops in 2 s where `weed server` takes 16; now and then it waits 10 s for a connection.
+        """Run `weed mini`, which stops in 2 s (`weed server` takes 16). Sometimes it waits 10 s for a connection.
 
-        To be killed after 6 s costs nothing: what it acknowledged is in its files.
+        Killing it after 6 s loses nothing, because acknowledged data is in its files.
 
-        Without the signing keys the filer's and the volume server's own HTTP ports let anyone on the machine read and
-        write every bucket.
+        Without the signing keys, every account of the machine could read and write every bucket through the HTTP ports
+        of filer and volume server.
         """
         signing = ("FILER_SIGNING", "FILER_SIGNING_READ", "SIGNING", "SIGNING_READ")
         environment = base_environment() | {f"WEED_JWT_{name}_KEY": self._jwt_key for name in signing}
@@ -126,7 +127,7 @@ class SeaweedFS:
         return Launch(argv, environment, stop_seconds=6, leaves=self._sockets())
 
     def _sockets(self) -> list[str]:
-        """Name the unix sockets it makes beside its ports; where, is fixed in its code."""
+        """The unix sockets that it creates beside its ports, at paths that are fixed in its code."""
         ports = self._ports
         plain = {"s3": ports.s3, "filer": ports.filer}
         grpc = {**plain, "master": ports.master, "volume": ports.volume, "admin": ports.weed_admin}
@@ -135,44 +136,29 @@ class SeaweedFS:
         return [f"/tmp/seaweedfs-{name}.sock" for name in names]  # noqa: S108
 
     def probe(self) -> None:
-        """A listing shows that S3 gateway and filer answer; an assignment, that a volume takes writes."""
+        """List buckets to check S3 gateway and filer, and assign a file id to check that a volume is writable."""
         try:
             self._client().list_buckets()
-            master = http.client.HTTPConnection(LOOPBACK, self._ports.master, timeout=2)
-            master.request("GET", "/dir/assign")
-            answer = json.loads(master.getresponse().read())
-            master.close()
-        except (OSError, http.client.HTTPException, BotoCoreError, ClientError, json.JSONDecodeError) as error:
+            answer = json.loads(http_probe.get(f"http://{LOOPBACK}:{self._ports.master}/dir/assign"))
+        except (BotoCoreError, ClientError, json.JSONDecodeError) as error:
             raise NotReadyError(str(error)) from error
         if "fid" not in answer:
             raise NotReadyError(f"no writable volume: {answer.get('error')}")
 
     def provision(self) -> None:
-        """Create the buckets; restrict browsers, since without a rule SeaweedFS lets every origin in."""
+        """Create the buckets and their CORS rules, because without a rule SeaweedFS accepts every origin."""
         client = self._client()
         have = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for name in (self._buckets.uploads, *self._buckets.others):
             if name not in have:
                 client.create_bucket(Bucket=name)
-            methods = ["PUT"] if name == self._buckets.uploads else ["HEAD"]
-            client.put_bucket_cors(
-                Bucket=name,
-                CORSConfiguration={
-                    "CORSRules": [
-                        {
-                            "AllowedOrigins": list(self._buckets.origins),
-                            "AllowedMethods": methods,
-                            "AllowedHeaders": ["*"],
-                            "ExposeHeaders": ["ETag"],
-                            "MaxAgeSeconds": 600,
-                        }
-                    ]
-                },
-            )
+            method = "PUT" if name == self._buckets.uploads else "HEAD"
+            rules: Any = {"CORSRules": [cors_rule(self._buckets.origins, method)]}
+            client.put_bucket_cors(Bucket=name, CORSConfiguration=rules)
 
     def _client(self) -> "S3Client":
-        import boto3  # noqa: PLC0415  half a second, which `photofeed --help` should not pay
-        from botocore.config import Config  # noqa: PLC0415
+        import boto3  # half a second
+        from botocore.config import Config
 
         return boto3.client(
             "s3",

@@ -1,4 +1,4 @@
-"""The contract of an embedded server, and the one way to bring one up."""
+"""The interface of an embedded server, and the function that starts one."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,34 +11,34 @@ from photofeed.embedded.state import StateFolder
 
 
 class Server(Protocol):
-    """One server: how it is launched, when it is healthy, and what it needs before and after. All idempotent."""
+    """One server: preparation, launch, health probe and provisioning. All methods are idempotent."""
 
     name: str
     needs: tuple[str, ...]  # servers that are healthy before this one is launched
     start_seconds: float
 
     def prepare(self) -> None:
-        """Make its data folder and configuration, before every launch."""
+        """Create its data folder and configuration; called before every launch."""
 
     def launch(self) -> Launch:
         """Return its command line."""
 
     def probe(self) -> None:
-        """Return when the server answers in its own protocol.
+        """Check that the server answers in its own protocol.
 
         Raises:
-            NotReadyError: it does not yet.
+            NotReadyError: it does not answer yet.
         """
 
     def provision(self) -> None:
-        """Create what clients expect to find (databases, buckets), after the first healthy probe of every start."""
+        """Create what clients expect (databases, buckets); called after the first successful probe of every start."""
 
 
 def bring_up(server: Server, state: StateFolder, abort: Event) -> Child:
-    """Start one server and wait until it is healthy and provisioned; on failure it is stopped again.
+    """Start one server, and wait until it is healthy and provisioned; on failure it is stopped again.
 
     Raises:
-        ServerStartError: it did not come up, or `abort` was set meanwhile.
+        ServerStartError: it did not start, or `abort` was set.
     """
     server.prepare()
     child = Child(server.name, server.launch(), state, stage=1 if server.needs else 0)
@@ -52,10 +52,10 @@ def bring_up(server: Server, state: StateFolder, abort: Event) -> Child:
 
 
 def package_folder(package: str, distribution: str) -> Path:
-    """Find an installed package's folder without importing it: some do work on import.
+    """The folder of an installed package. The package is not imported, because some do work on import.
 
     Raises:
-        MissingProgramError: it is not installed.
+        MissingProgramError: the package is not installed.
     """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -1,10 +1,11 @@
-"""The embedded stack: all servers of one state folder, started in parallel where they allow it, stopped in reverse."""
+"""The embedded stack: all servers of one state folder, started in parallel where possible, stopped in reverse order."""
 
 import os
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from json import dumps
 from pathlib import Path
 from threading import Event
@@ -12,7 +13,6 @@ from types import TracebackType
 from typing import Self
 
 from photofeed.embedded import mlflow_server, tansu
-from photofeed.embedded.child import Child
 from photofeed.embedded.errors import EmbeddedStackError, StackSettingsError
 from photofeed.embedded.guardian import Guardian
 from photofeed.embedded.mlflow_server import MlflowServer
@@ -22,6 +22,7 @@ from photofeed.embedded.record import stop_recorded
 from photofeed.embedded.seaweedfs import ACCESS_KEY, Buckets, SeaweedFS
 from photofeed.embedded.server import Server, bring_up
 from photofeed.embedded.state import Secrets, StateFolder
+from photofeed.embedded.supervisor import Supervisor
 from photofeed.embedded.tansu import Tansu
 from photofeed.embedded.valkey import Valkey
 from photofeed.settings import STACK_ENV_FILE, Settings
@@ -29,17 +30,17 @@ from photofeed.settings import STACK_ENV_FILE, Settings
 ALL_SERVERS = ("postgres", "valkey", "seaweedfs", "tansu", "mlflow")
 WITHOUT_MLFLOW = ALL_SERVERS[:-1]
 
-# What a user may set beside a running stack; every other variable of stack.env leads to one of its servers.
+# Variables that a user may set differently; every other variable of stack.env points to a server of the stack.
 _FREE_VARIABLES = frozenset(
-    {"PHOTOFEED_PORT", "PHOTOFEED_PUBLIC_URL", "PHOTOFEED_JWT_SECRET", "PHOTOFEED_CURSOR_SECRET"}
+    {"PHOTOFEED_ENV", "PHOTOFEED_PORT", "PHOTOFEED_PUBLIC_URL", "PHOTOFEED_JWT_SECRET", "PHOTOFEED_CURSOR_SECRET"}
 )
 
 
 class EmbeddedStack:
     """Real servers for one machine, with all their state in one folder.
 
-    As a context manager it starts all servers and stops them. `start` may be called again for more servers. If this
-    process dies in whatever way, a guardian process stops everything in order.
+    As a context manager it starts and stops all servers. `start` may be called again for more servers. A server that
+    ends by itself is started again. If this process dies, a guardian process stops everything in order.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -47,7 +48,7 @@ class EmbeddedStack:
         self._lock: int | None = None
         self._guardian: Guardian | None = None
         self._servers: dict[str, Server] = {}
-        self._children: dict[str, Child] = {}
+        self._supervisors: dict[str, Supervisor] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -59,12 +60,12 @@ class EmbeddedStack:
         self.stop()
 
     def start(self, progress: Callable[[str], None] | None = None, servers: Collection[str] = ALL_SERVERS) -> None:
-        """Start these servers and those they need, and return when all are healthy; those that run stay as they are.
+        """Start these servers and those that they need, and return when all are healthy. Running servers stay.
 
-        Servers left running by a killed run are replaced. `progress` gets a line per server.
+        Servers that a killed run left behind are replaced. `progress` is called with one line per server.
 
         Raises:
-            EmbeddedStackError: in one line, what is wrong; whatever was started is stopped again.
+            EmbeddedStackError: a server cannot start; the message is one line, and started servers are stopped again.
         """
         try:
             if self._lock is None:
@@ -75,13 +76,15 @@ class EmbeddedStack:
             raise
 
     def stop(self) -> None:
-        """Stop everything recorded in the state folder, last started first, and let the folder go."""
+        """Stop everything recorded in the state folder, last started first, and release the folder."""
         if self._lock is None:
             return
+        for supervisor in self._supervisors.values():
+            supervisor.retire()
         stop_recorded(self.state.run)
-        for child in self._children.values():
-            child.reap()
-        self._children.clear()
+        for supervisor in self._supervisors.values():
+            supervisor.join()
+        self._supervisors.clear()
         if self._guardian is not None:
             self._guardian.dismiss()
             self._guardian = None
@@ -89,7 +92,7 @@ class EmbeddedStack:
         self._lock = None
 
     def settings(self) -> Settings:
-        """Return the settings that lead to this stack; `PHOTOFEED_*` variables win where they may."""
+        """Return the settings of this stack; `PHOTOFEED_*` variables override those that a user may set."""
         return Settings(_env_file=self.state.path / STACK_ENV_FILE, state_dir=self.state.path)
 
     def _take_folder(self) -> None:
@@ -102,11 +105,12 @@ class EmbeddedStack:
         self._build(ports, secrets)
 
     def _build(self, ports: Ports, secrets: Secrets) -> None:
-        """Write stack.env, then build the servers from the settings that come of it."""
+        """Write stack.env, then build the servers from the resulting settings."""
         postgres = Postgres(self.state, ports.postgres, secrets.postgres)
         valkey = Valkey(self.state, ports.valkey, secrets.valkey)
         api_url = f"http://{LOOPBACK}:{ports.api}"
         variables = {
+            "PHOTOFEED_ENV": "dev",
             "PHOTOFEED_PORT": str(ports.api),
             "PHOTOFEED_PUBLIC_URL": api_url,
             "PHOTOFEED_DATABASE_URL": postgres.url(),
@@ -126,7 +130,7 @@ class EmbeddedStack:
         ]
         if elsewhere:
             raise StackSettingsError(
-                f"{', '.join(sorted(elsewhere))} would lead away from the embedded stack: unset it"
+                f"{', '.join(sorted(elsewhere))} points to another server than the embedded stack's: unset it"
             )
         self.state.save(STACK_ENV_FILE, "".join(f"{name}={value}\n" for name, value in variables.items()))
 
@@ -151,9 +155,9 @@ class EmbeddedStack:
         self._servers = {server.name: server for server in every}
 
     def _bring_up(self, names: Collection[str], progress: Callable[[str], None]) -> None:
-        """Start in the order of `ALL_SERVERS`, each as soon as those it needs are healthy."""
+        """Start in the order of `ALL_SERVERS`, each as soon as the servers that it needs are healthy."""
         needed = {need for name in names for need in self._servers[name].needs}
-        to_start = [name for name in ALL_SERVERS if name in needed.union(names) and name not in self._children]
+        to_start = [name for name in ALL_SERVERS if name in needed.union(names) and name not in self._supervisors]
         if not to_start:
             return
         abort, began = Event(), time.monotonic()
@@ -173,7 +177,8 @@ class EmbeddedStack:
         for needed in before:
             needed.result()
         if abort.is_set():
-            raise EmbeddedStackError(f"{server.name} was called off")
-        # Noted here, not by the waiting thread: that one stops listening at the first failure.
-        self._children[server.name] = bring_up(server, self.state, abort)
+            raise EmbeddedStackError(f"the start of {server.name} was cancelled")
+        # stored here and not by the waiting thread, which stops waiting at the first failure
+        child = bring_up(server, self.state, abort)
+        self._supervisors[server.name] = Supervisor(child, partial(bring_up, server, self.state))
         return server.name

@@ -1,13 +1,13 @@
-"""The state folder: everything one embedded stack keeps, and who may use it now.
+"""The state folder: all data of one embedded stack, and the lock of the process that uses it.
 
     <state>/lock           held by the running stack
     <state>/ports.json     ports chosen at the first start
     <state>/secrets.json   secrets generated at the first start, mode 0600
-    <state>/stack.env      PHOTOFEED_* variables that lead every command to this stack, mode 0600
+    <state>/stack.env      PHOTOFEED_* variables that point every command to this stack, mode 0600
     <state>/run, log       one record and one log per process
-    <state>/<server>       a server's own data
+    <state>/<server>       the data of a server
 
-Only the standard library is imported: `make clean-state` runs this before anything is installed.
+It imports only the standard library, because `make clean-state` must work before anything is installed.
 """
 
 import fcntl
@@ -33,7 +33,7 @@ def _secret() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Secrets of one stack, drawn at random; all hexadecimal, so they need no quoting in URLs and files."""
+    """Random secrets of one stack; hexadecimal, so they need no quoting in URLs and files."""
 
     postgres: str = field(default_factory=_secret, repr=False)
     valkey: str = field(default_factory=_secret, repr=False)
@@ -45,7 +45,7 @@ class Secrets:
 
     @classmethod
     def kept(cls, saved: Mapping[str, str]) -> Self:
-        """Read what an earlier start saved; what it did not know is drawn now."""
+        """The secrets that an earlier start saved; missing ones are generated."""
         names = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in saved.items() if name in names})
 
@@ -54,7 +54,7 @@ class StateFolder:
     """One stack's folder on disk.
 
     Raises:
-        StateFolderError: it belongs to another account, or its path cannot be a folder.
+        StateFolderError: it belongs to another account, or cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,11 +62,11 @@ class StateFolder:
         self.run = self.path / "run"
         self.log = self.path / "log"
         try:
-            # 0711: PostgreSQL, which may run as an account of its own, passes through; nobody else can list it.
+            # 0711: PostgreSQL, which may run as another account, can enter it; others cannot list it
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             if self.path.stat().st_uid != os.geteuid():
                 raise StateFolderError(
-                    f"{self.path} belongs to another account: use it as its owner, or another folder"
+                    f"{self.path} belongs to another account: run as its owner, or use another folder"
                 )
             for folder in (self.run, self.log):
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -74,12 +74,12 @@ class StateFolder:
             raise StateFolderError(f"{self.path} cannot hold the state: {error.strerror}") from error
 
     def hold(self, wait_seconds: float = 60) -> int:
-        """Take the folder for this process; the lock lasts while the returned descriptor is open in any process.
+        """Lock the folder for this process; the lock lasts while the returned descriptor is open in any process.
 
-        After a killed run its guardian holds the folder until it has stopped the servers; that is waited for.
+        After a killed run its guardian holds the lock until it has stopped the servers; this method waits for it.
 
         Raises:
-            StackRunningError: the process that holds it lives on.
+            StackRunningError: the process that holds the lock still runs.
         """
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         end = time.monotonic() + wait_seconds
@@ -104,7 +104,7 @@ class StateFolder:
         return loaded
 
     def save(self, name: str, text: str) -> None:
-        """Write a file whole or not at all, readable by its owner only."""
+        """Write a file atomically, readable by its owner only."""
         whole = self.path / f".{name}.new"
         whole.unlink(missing_ok=True)
         with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -114,7 +114,7 @@ class StateFolder:
         whole.replace(self.path / name)
 
     def secrets(self) -> Secrets:
-        """Return the secrets of this stack, drawing and keeping those that are not there yet."""
+        """Return the secrets of this stack; generate and save missing ones."""
         saved = self.load(_SECRETS_FILE)
         known = Secrets.kept(saved)
         if asdict(known) != saved:
@@ -122,10 +122,10 @@ class StateFolder:
         return known
 
     def remove(self) -> None:
-        """Delete the folder with everything in it.
+        """Delete the folder and its content.
 
         Raises:
-            StackRunningError: its stack runs.
+            StackRunningError: its stack is running.
         """
         descriptor = self.hold(wait_seconds=0)
         try:
@@ -135,7 +135,7 @@ class StateFolder:
 
 
 def is_state_folder(path: Path) -> bool:
-    """Tell whether a stack has kept its state here."""
+    """Whether the folder is the state folder of a stack."""
     return (path / _SECRETS_FILE).is_file()
 
 
@@ -148,7 +148,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _lives(pid: int) -> bool:
-    """Tell whether the process runs; a zombie has ended."""
+    """Whether the process runs; a zombie has ended."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

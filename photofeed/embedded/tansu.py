@@ -1,4 +1,4 @@
-"""Tansu, a broker that speaks Kafka's protocol and keeps its log in object storage."""
+"""Tansu, a broker with Kafka's protocol that stores its log in object storage."""
 
 import socket
 
@@ -15,7 +15,7 @@ BUCKET = "tansu"
 
 
 class Tansu:
-    """The event log; acknowledged messages and committed offsets are objects in the bucket `tansu`."""
+    """Tansu, the event log; acknowledged messages and committed offsets are objects in the bucket `tansu`."""
 
     name = "tansu"
     needs: tuple[str, ...] = ("seaweedfs",)
@@ -28,14 +28,14 @@ class Tansu:
 
     @property
     def bootstrap_servers(self) -> str:
-        """The address Kafka clients start from."""
+        """The bootstrap address of Kafka clients."""
         return f"{LOOPBACK}:{self._port}"
 
     def prepare(self) -> None:
-        """Nothing: all its state is in object storage."""
+        """Nothing to do: all its state is in object storage."""
 
     def launch(self) -> Launch:
-        """Return the command line, with object storage given as AWS_* variables."""
+        """Return the command line; AWS_* variables name the object storage."""
         environment = self._storage.client_environment() | {"AWS_ENDPOINT": self._storage.url, "AWS_ALLOW_HTTP": "true"}
         listener = f"tcp://{self.bootstrap_servers}"
         argv = [str(self._program), "broker", "--listener-url", listener, "--advertised-listener-url", listener]
@@ -44,7 +44,7 @@ class Tansu:
     def probe(self) -> None:
         """List the topics, as a client does."""
         try:
-            # The admin client waits long where nothing listens.
+            # the admin client waits long if nothing listens
             socket.create_connection((LOOPBACK, self._port), 1).close()
             admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers, request_timeout_ms=3000)
         except (OSError, KafkaError) as error:
@@ -57,4 +57,4 @@ class Tansu:
             admin.close()
 
     def provision(self) -> None:
-        """Nothing: topics are created by the migration of whoever owns them."""
+        """Nothing to do: `photofeed setup` creates the topics."""

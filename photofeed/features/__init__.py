@@ -1,1 +1,1 @@
-"""What a feature is worth at a moment: pure functions shared by the worker, serving and training."""
+"""Values of features at a moment: pure functions that the worker, serving and training share."""

@@ -1,24 +1,24 @@
-"""The catalog: every feature view of the registry, as people who look for a feature want to read it."""
+"""The feature catalog: every feature view of the registry, for people who look for a feature."""
 
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from redis import Redis
+from redis.cluster import RedisCluster
 
-from photofeed.online_store.codec import RowCodec, timestamps
+from photofeed.online_store.codec import event_times
 from photofeed.online_store.keys import scan_pattern
 from photofeed.online_store.schema import RowSchema
 
 FRESHNESS_SAMPLE = 2000
-"""Rows of a view that are looked at for its freshness: a scan of all would load Redis."""
+"""How many rows of a view are read to tell its freshness: a scan of all rows would load Redis."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogFeature:
-    """One feature as it was declared. `tags` without the unit, which has a place of its own."""
+    """One feature as declared. `tags` leaves out the unit, which is an attribute of its own."""
 
     name: str
     dtype: str
@@ -29,7 +29,7 @@ class CatalogFeature:
 
 @dataclass(frozen=True, slots=True)
 class CatalogView:
-    """One feature view: what it is about, whose it is, which services serve it, what it holds."""
+    """One feature view: description, owner, join keys, the feature services it belongs to, and its features."""
 
     name: str
     description: str
@@ -41,7 +41,7 @@ class CatalogView:
 
 
 def catalog(views: Iterable[Any], services: Iterable[Any]) -> list[CatalogView]:
-    """The catalog of Feast's views and services, views by name, features as declared."""
+    """The catalog of Feast's views and services: views sorted by name, features in declared order."""
     serving = [(service.name, {each.name for each in service.feature_view_projections}) for service in services]
     return [
         CatalogView(
@@ -57,15 +57,15 @@ def catalog(views: Iterable[Any], services: Iterable[Any]) -> list[CatalogView]:
     ]
 
 
-def newest_event(client: Redis, schema: RowSchema) -> int | None:
-    """Event time of the newest among up to FRESHNESS_SAMPLE online rows, microseconds since 1970; None without rows."""
+def newest_event(client: Redis | RedisCluster, schema: RowSchema) -> int | None:
+    """Newest event time of up to FRESHNESS_SAMPLE online rows, microseconds since 1970; None if there are no rows."""
     found = client.scan_iter(scan_pattern(schema.project, schema.view), count=FRESHNESS_SAMPLE)
     keys = list(itertools.islice(found, FRESHNESS_SAMPLE))
     if not keys:
         return None
-    stored: Any = client.mget(keys)
-    rows = RowCodec(schema).decode(stored).rows
-    return int(np.max(timestamps(rows["event"]))) if len(rows) else None
+    stored: Any = client.mget_nonatomic(keys) if isinstance(client, RedisCluster) else client.mget(keys)
+    events = event_times(stored)
+    return int(events.max()) if len(events) else None
 
 
 def _feature(field: Any) -> CatalogFeature:

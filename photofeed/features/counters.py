@@ -1,8 +1,9 @@
-"""What an engagement event adds to which counter: read from the tags of the Feast fields that declare them.
+"""Which counters an engagement event adds to, and how much: parsed from the tags of Feast fields.
 
 A field of a counter view carries two tags. `half_life_seconds` is a number or `inf`. `counts` lists contributions as
 `[reverse:]action[@content_type]=weight`, separated by spaces; a weight is a number or `seconds`, the dwell time capped
-at DWELL_CAP_SECONDS; `any` stands for every action. `reverse:` counts towards the pair the other way round.
+at DWELL_CAP_SECONDS; `any` stands for every action. `reverse:` counts towards the reversed pair: the creator's row
+about the user.
 """
 
 import math
@@ -32,7 +33,7 @@ class Contribution:
     reverse: bool
 
     def amounts(self, events: EventColumns) -> NDArray[np.float64]:
-        """What each event adds, (n,); 0 where it does not match."""
+        """The amount that each event adds, (n,); 0 where the event does not match."""
         matches = np.ones(len(events), np.bool_) if self.action is None else events.did(self.action)
         if self.content_type is not None:
             matches &= events.content_type == self.content_type
@@ -58,17 +59,17 @@ class CounterView:
     counters: tuple[Counter, ...]
 
     def keys_of(self, events: EventColumns, *, reverse: bool) -> NDArray[np.int64]:
-        """The entity that each event counts towards, (n, keys); 0 where the event lacks a key."""
+        """The join keys of the row that each event counts towards, (n, keys); 0 where the event lacks a key."""
         swapped = {"user_id": "creator_id", "creator_id": "user_id"} if reverse else {}
         return np.stack([getattr(events, swapped.get(key, key)) for key in self.join_keys], axis=1)
 
     def amounts(self, events: EventColumns, *, reverse: bool) -> NDArray[np.float64]:
-        """What each event adds to each counter, (n, counters)."""
+        """The amount that each event adds to each counter, (n, counters)."""
         added = np.zeros((len(events), len(self.counters)))
-        for place, counter in enumerate(self.counters):
+        for column, counter in enumerate(self.counters):
             for contribution in counter.contributions:
                 if contribution.reverse is reverse:
-                    added[:, place] += contribution.amounts(events)
+                    added[:, column] += contribution.amounts(events)
         return added
 
     @property
@@ -82,8 +83,13 @@ class CounterView:
         return np.array([counter.half_life_seconds for counter in self.counters])
 
     @property
+    def is_of_everybody(self) -> bool:
+        """Whether a row counts what all people do, so that it changes the feeds of others."""
+        return "user_id" not in self.join_keys
+
+    @property
     def has_reverse(self) -> bool:
-        """Whether an event may also count towards the pair the other way round."""
+        """Whether an event may also count towards the reversed pair."""
         return any(c.reverse for counter in self.counters for c in counter.contributions)
 
 
@@ -91,15 +97,15 @@ def parse_counter(name: str, tags: Mapping[str, str]) -> Counter:
     """The counter that a field's tags declare.
 
     Raises:
-        InvalidError: the tags do not follow the form above; the message names the field.
+        InvalidError: the tags are not of the form above; the message names the field.
     """
     try:
         half_life = float(tags[HALF_LIFE_TAG])
         contributions = tuple(_parse_contribution(term) for term in tags[COUNTS_TAG].split())
     except (KeyError, ValueError) as error:
-        raise InvalidError(f"the counter {name!r} is not declared right: {error}") from error
+        raise InvalidError(f"invalid tags of counter {name!r}: {error}") from error
     if not half_life > 0 or math.isnan(half_life):
-        raise InvalidError(f"the counter {name!r} needs a half-life above 0")
+        raise InvalidError(f"counter {name!r} needs a half-life above 0")
     return Counter(name, half_life, contributions)
 
 
@@ -116,6 +122,6 @@ def _parse_contribution(term: str) -> Contribution:
 
 
 def counter_view(name: str, join_keys: Iterable[str], fields: Iterable[tuple[str, Mapping[str, str]]]) -> CounterView:
-    """The counter view with these join keys and (field name, tags) pairs; fields that count nothing are left out."""
+    """The counter view of these join keys and (field name, tags) pairs; fields without a `counts` tag are left out."""
     counters = tuple(parse_counter(field, tags) for field, tags in fields if COUNTS_TAG in tags)
     return CounterView(name, tuple(join_keys), counters)

@@ -1,16 +1,15 @@
-"""Exponential decay of counters: the one function that worker, serving and training share."""
+"""Exponential decay of counters: one function, shared by the worker, serving and training."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from photofeed.arrays import FloatArray
 
 
 def decay(values: FloatArray, elapsed_seconds: FloatArray | float, half_life_seconds: FloatArray | float) -> FloatArray:
-    """Counter values as they are `elapsed_seconds` later.
+    """Values of counters `elapsed_seconds` later.
 
     A counter is kept as (value, time); its value halves every `half_life_seconds` (infinity: never). A negative elapsed
-    time counts as none, so that clocks that disagree by a little never make a counter grow.
+    time counts as 0, so that a counter never grows because two clocks disagree.
 
     Args:
         values: any shape, float64.
@@ -24,6 +23,6 @@ def decay(values: FloatArray, elapsed_seconds: FloatArray | float, half_life_sec
 
 
 def decay_factors(elapsed_seconds: FloatArray | float, half_life_seconds: FloatArray | float) -> FloatArray:
-    """What `decay` multiplies by: many counters of one time share it."""
+    """The factors that `decay` multiplies by; counters with the same time and half-life can share one."""
     factors: FloatArray = np.exp2(-np.maximum(elapsed_seconds, 0.0) / half_life_seconds)
     return factors

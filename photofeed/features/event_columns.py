@@ -1,4 +1,4 @@
-"""Engagement events as columns: what counters are computed from, without an object per event."""
+"""Engagement events as columns: the input of counters, without an object per event."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,27 +10,28 @@ from numpy.typing import NDArray
 
 from photofeed.errors import PoisonError
 from photofeed.events import Action
+from photofeed.ids import EPOCH_MS, RANDOM_BITS
+from photofeed.times import MICROSECONDS
 
 ACTIONS = tuple(Action)
-MICROSECONDS = 1_000_000
 _CODES = {action.value: code for code, action in enumerate(ACTIONS)}
 
 
 @dataclass(frozen=True, slots=True)
 class EventColumns:
-    """n events, one array of length n for each of their facts.
+    """n events, one array of length n per attribute.
 
     Attributes:
         id: object, the client's own ids.
-        action: int8, places in ACTIONS.
-        user_id: int64, who did it.
-        creator_id: int64, whose post it was or, for actions on a person, that person.
+        action: int8, index in ACTIONS.
+        user_id: int64, the person who acted.
+        creator_id: int64, the author of the post; for actions on a person, that person.
         post_id: int64, 0 for actions on a person.
-        topic_id: int64, likewise.
-        content_type: str, empty likewise.
+        topic_id: int64, 0 for actions on a person.
+        content_type: str, empty for actions on a person.
         occurred_us: int64, microseconds since 1970.
-        dwell_seconds: float64, 0 for all actions but dwell.
-        imported: bool, whether a service dated the event back.
+        dwell_seconds: float64, 0 for all actions except dwell.
+        imported: bool, whether a service back-dated the event.
     """
 
     id: NDArray[np.object_]
@@ -49,25 +50,38 @@ class EventColumns:
 
     @property
     def day(self) -> NDArray[np.int64]:
-        """Days since 1970 on which they occurred, (n,)."""
+        """The day of each event, (n,): whole days since 1970 UTC."""
         days: NDArray[np.int64] = self.occurred_us // (86_400 * MICROSECONDS)
         return days
 
+    @property
+    def joined_us(self) -> NDArray[np.int64]:
+        """When the person who acted joined, (n,), microseconds since 1970: ids begin with the time."""
+        joined: NDArray[np.int64] = ((self.user_id >> RANDOM_BITS) + EPOCH_MS) * (MICROSECONDS // 1000)
+        return joined
+
     def take(self, which: NDArray[Any]) -> Self:
-        """The events at these places, or where this mask is True."""
+        """The events at these indexes, or where this mask is True."""
         return type(self)(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
     def part(self, start: int, end: int) -> Self:
-        """The events from one place to another."""
+        """The events with indexes from `start` up to, not including, `end`."""
         return type(self)(**{field.name: getattr(self, field.name)[start:end] for field in fields(self)})
 
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """The events of all parts, of which there is at least one."""
+        return cls(
+            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+        )
+
     def distinct(self) -> Self:
-        """Each id once, the first of each kept."""
-        first = {name: len(self) - 1 - place for place, name in enumerate(reversed(self.id.tolist()))}
+        """The first event of each id."""
+        first = {name: len(self) - 1 - index for index, name in enumerate(reversed(self.id.tolist()))}
         return self if len(first) == len(self) else self.take(np.sort(np.fromiter(first.values(), np.intp, len(first))))
 
     def did(self, action: Action) -> NDArray[np.bool_]:
-        """Which of the events are of one kind."""
+        """Mask of the events of one action, (n,)."""
         matches: NDArray[np.bool_] = self.action == _CODES[action.value]
         return matches
 
@@ -76,7 +90,7 @@ class EventColumns:
         """The events of `engagement` messages, in order.
 
         Raises:
-            PoisonError: in one of them a field is missing or of the wrong kind.
+            PoisonError: a message lacks a field, or has one of the wrong type.
         """
         try:
             return cls(
@@ -96,5 +110,5 @@ class EventColumns:
 
 
 def _microseconds(moment: str) -> int:
-    # a double holds the microseconds of our centuries exactly
+    # exact until the year 2106: the error of a double stays below half a microsecond
     return round(datetime.fromisoformat(moment).timestamp() * MICROSECONDS)

@@ -1,4 +1,4 @@
-"""What the inputs of a model looked like when it learned, so that drift can be measured later without that data."""
+"""The distribution of a model's inputs at training, kept to measure drift later without the training data."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,30 +13,33 @@ SMALLEST_SHARE = 1e-3  # an empty bin would make the index infinite
 
 @dataclass(frozen=True, slots=True)
 class FeatureProfile:
-    """For each feature the edges of its deciles, and the share of rows in each bin.
+    """For each feature, the edges of its deciles and the share of rows in each bin.
 
-    The last two bins are for values above any that was met, and for missing ones.
+    The last two bins hold values above the largest of training, and missing values. `ranges` has the smallest and the
+    largest value of each feature in training, None where it had none; it is empty in profiles of release 0.1.
     """
 
     edges: tuple[tuple[float, ...], ...]
     shares: tuple[tuple[float, ...], ...]
+    ranges: tuple[tuple[float, float] | None, ...] = ()
 
     @classmethod
     def of(cls, matrix: NDArray[np.float32]) -> "FeatureProfile":
-        """The profile of (rows, features); there must be rows."""
+        """The profile of a matrix, (rows, features), with at least one row."""
         return cls.of_columns(matrix.T)
 
     @classmethod
     def of_columns(cls, columns: Iterable[NDArray[np.float32]]) -> "FeatureProfile":
-        """`of`, for a matrix that is not all in memory: each column is looked at once, one after the other."""
-        edges, shares = [], []
+        """The profile of a matrix that is not all in memory: reads each column once, in order."""
+        edges, shares, ranges = [], [], []
         for column in columns:
             edges.append(_edges(column))
             shares.append(_shares(column, edges[-1]))
-        return cls(tuple(edges), tuple(shares))
+            ranges.append(_range(column))
+        return cls(tuple(edges), tuple(shares), tuple(ranges))
 
     def psi(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Population stability index of each feature, (features,): 0 is unchanged, 0.1 warns, 0.25 alarms.
+        """Population stability index of each feature, (features,): 0 is unchanged, 0.1 a warning, 0.25 an alarm.
 
         Source: Siddiqi, Credit Risk Scorecards, 2006.
         """
@@ -44,21 +47,28 @@ class FeatureProfile:
         return np.array([_psi(before, after) for before, after in zip(self.shares, now, strict=True)])
 
     def psi_of_chance(self, observations: int) -> NDArray[np.float64]:
-        """About the index, (features,), that as many independent observations have where nothing changed.
+        """The index to expect by chance, (features,), from that many independent observations of unchanged inputs.
 
         Source: Yurdakul, Statistical Properties of Population Stability Index, 2018: a chi-square of bins - 1 degrees
-        of freedom over the observations, training being on far more; and what bins cost that stay empty by chance.
+        of freedom divided by the observations, where training has far more of them; plus the term of bins that stay
+        empty by chance.
         """
         return np.array([_psi_of_chance(shares, observations) for shares in self.shares])
 
     def to_plain(self) -> dict[str, Any]:
-        """The profile as JSON can hold it."""
-        return {"edges": self.edges, "shares": self.shares}
+        """The profile as types that JSON has."""
+        return {"edges": self.edges, "shares": self.shares, "ranges": self.ranges}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "FeatureProfile":
-        """The profile in `to_plain`'s answer."""
-        return cls(tuple(map(tuple, plain["edges"])), tuple(map(tuple, plain["shares"])))
+        """The profile that `to_plain` returned."""
+        ranges = (tuple(both) if both else None for both in plain.get("ranges", ()))
+        return cls(tuple(map(tuple, plain["edges"])), tuple(map(tuple, plain["shares"])), tuple(ranges))
+
+
+def _range(column: NDArray[np.float32]) -> tuple[float, float] | None:
+    finite = column[np.isfinite(column)]
+    return (float(finite.min()), float(finite.max())) if finite.size else None
 
 
 def _edges(column: NDArray[np.float32]) -> tuple[float, ...]:

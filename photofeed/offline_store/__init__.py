@@ -1,8 +1,8 @@
 """The Feast offline store: feature history as Parquet in object storage, joined by DuckDB.
 
 `offline_store: {type: photofeed.offline_store.LakeOfflineStore}` in feature_store.yaml, or SparkLakeOfflineStore, to
-join on a Spark cluster. The classes are imported when they are asked for, because Feast takes seconds, and Spark may
-not be installed; `photofeed.offline_store.lake` needs no Feast.
+join on a Spark cluster. The classes are imported on first access, because importing Feast takes seconds and Spark may
+not be installed. `photofeed.offline_store.lake` does not need Feast.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Merges the small parts of each hour into one, while others read and write."""
+"""Merges the small parts of each hour into one, concurrently with readers and writers."""
 
 import io
 import threading
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import structlog
 
 from photofeed.errors import NotFoundError, RetryableError
-from photofeed.offline_store.lake import TRANSFERS, Lake, LakeFolder, Seen
+from photofeed.offline_store.lake import TRANSFERS, FolderListing, Lake, LakeFolder
 from photofeed.offline_store.parts import MEDIA_TYPE, Hours, Part, encode, successor
 
 log = structlog.get_logger(__name__)
@@ -26,10 +26,10 @@ LARGEST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """Merges parts of every folder of a bucket, hour by hour; any number may run at once, and be killed at any point.
+    """Merges the parts of every folder of a bucket, hour by hour. Several may run at once, and be killed at any point.
 
-    Merging pays from `fewest_parts` on; parts that would grow beyond `largest_bytes` are left alone, so that an hour is
-    not rewritten without end.
+    An hour is merged if it has at least `fewest_parts` parts. A merged part has at most `largest_bytes`, so that an
+    hour is not rewritten again and again.
     """
 
     lake: Lake
@@ -38,18 +38,18 @@ class Compaction:
     largest_bytes: int = LARGEST_BYTES
 
     def run(self, stop: threading.Event, every_seconds: float) -> None:
-        """Compact again and again until told to stop."""
+        """Compact every `every_seconds` until `stop` is set."""
         while not stop.wait(every_seconds):
             try:
                 self.compact()
             except RetryableError as error:
-                log.warning("compaction goes on later", error=str(error))
+                log.warning("compaction failed; will retry", error=str(error))
 
     def compact(self) -> int:
-        """Go through the bucket once; returns how many parts were merged into others.
+        """Compact the bucket once; returns the number of parts that were merged.
 
         Raises:
-            RetryableError: object storage cannot be reached.
+            RetryableError: object storage does not answer.
         """
         merged = sum(self._compact(folder, partition) for folder, partition in self._crowded())
         MERGED.inc(merged)
@@ -57,7 +57,7 @@ class Compaction:
         return merged
 
     def _crowded(self) -> list[tuple[LakeFolder, str]]:
-        """The partitions with parts enough."""
+        """The partitions with at least `fewest_parts` parts."""
         parts: Counter[tuple[str, str]] = Counter()
         for key in self.lake.objects.keys(self.bucket, ""):
             folder, day, rest = key.partition("/day=")
@@ -67,36 +67,36 @@ class Compaction:
         return [(LakeFolder(self.bucket, folder), partition) for folder, partition in crowded]
 
     def _compact(self, folder: LakeFolder, partition: str) -> int:
-        """Merge one partition's parts; returns how many."""
+        """Merge the parts of one partition; returns their number."""
         hour = Hours.of(partition)
         try:
-            seen = self.lake.look(folder, hour)
-            self._delete(folder, set(seen.listed) - set(seen.live))  # a crash, or a part that came again, left them
-            chosen = self._choose(folder, seen.live)
+            listing = self.lake.list_parts(folder, hour)
+            self._delete(folder, set(listing.listed) - set(listing.live))  # left by a crash, or written again
+            chosen = self._choose(folder, listing.live)
             if len(chosen) < self.fewest_parts:
                 return 0
-            merged = self._merge(folder, partition, chosen, seen)
-            # one who began long ago can still write a number that was merged further since: such a part does not count
-            if merged is None or merged not in self.lake.look(folder, hour).live:
+            merged = self._merge(folder, partition, chosen, listing)
+            # a slow compaction can write a number that a later merge has already replaced: such a part is not live
+            if merged is None or merged not in self.lake.list_parts(folder, hour).live:
                 return 0
-        except NotFoundError:  # somebody else merges here, too
+        except NotFoundError:  # another compaction merges the same hour
             return 0
         self._delete(folder, chosen)
         return len(chosen)
 
     def _choose(self, folder: LakeFolder, parts: Sequence[Part]) -> list[Part]:
-        """As many parts as make no more than the largest, former merged ones last."""
+        """The first parts that together have at most `largest_bytes`; merged parts come last."""
         with ThreadPoolExecutor(TRANSFERS) as pool:
             found = list(pool.map(lambda part: self.lake.objects.head(folder.bucket, folder.key(part.path)), parts))
         together = accumulate(info.size for info in found)
         return [part for part, size in zip(parts, together, strict=True) if size <= self.largest_bytes]
 
-    def _merge(self, folder: LakeFolder, partition: str, chosen: Sequence[Part], seen: Seen) -> Part | None:
-        """Write the merged part, the one step that counts; None if somebody else was faster."""
+    def _merge(self, folder: LakeFolder, partition: str, chosen: Sequence[Part], listing: FolderListing) -> Part | None:
+        """Write the merged part, which replaces the others at once; None if another compaction was faster."""
         with ThreadPoolExecutor(TRANSFERS) as pool:
             tables = list(pool.map(lambda part: self._read(folder, part), chosen))
-        replaced = {part.name for part in chosen}.union(*(seen.replaced.get(part, ()) for part in chosen))
-        merged = successor(partition, seen.listed, frozenset[str]().union(*seen.replaced.values()))
+        replaced = {part.name for part in chosen}.union(*(listing.replaced.get(part, ()) for part in chosen))
+        merged = successor(partition, listing.listed, frozenset[str]().union(*listing.replaced.values()))
         data = encode(pa.concat_tables(tables, promote_options="default"), replaced)
         written = self.lake.objects.put_new(folder.bucket, folder.key(merged.path), data, MEDIA_TYPE)
         return merged if written else None

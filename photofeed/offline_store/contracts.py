@@ -1,7 +1,8 @@
-"""Contracts: what a row must be like to enter the lake.
+"""Contracts: the rules that a row must keep to enter the lake.
 
-A contract is declared once, column by column. Every batch is judged by a few vector operations, microseconds a column;
-pandera, which takes a hundred times as long, is only asked about rows that were found wanting, and says why.
+A contract is declared once, column by column. Every batch is checked by a few vector operations, which take
+microseconds per column. pandera, which takes a hundred times as long, runs only on the rows that break a rule, to name
+the reasons.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,10 @@ CLOCKS_APART = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What values of one column may be; a null is judged by `required` alone.
+    """The allowed values of one column; for a null only `required` counts.
 
-    `low` and `high` are inclusive, and rule out NaN; `finite` rules out infinities only, since a missing number may
-    come as null or as NaN; `moment`: not before EARLIEST, and not further ahead than clocks are apart.
+    `low` and `high` are inclusive and exclude NaN. `finite` excludes infinities only, because a missing number may be
+    null or NaN. `moment`: not before EARLIEST, and not more than CLOCKS_APART in the future.
     """
 
     column: str
@@ -35,7 +36,7 @@ class Rule:
     moment: bool = False
 
     def allows(self, values: Any, now: datetime) -> NDArray[np.bool_]:
-        """Which of a column's values keep the rule."""
+        """Mask of the values that keep the rule, (n,)."""
         null = values.is_null().to_numpy(zero_copy_only=False)
         kept = np.ones(len(values), np.bool_)
         if self.among is not None:
@@ -54,8 +55,8 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """A batch, parted: what may enter, what may not, and why not, a sentence a row."""
+class ContractCheck:
+    """A checked batch: the rows that keep the contract, those that break it, and one reason per broken row."""
 
     good: pa.Table
     bad: pa.Table
@@ -69,28 +70,28 @@ class Contract:
     table: str
     rules: tuple[Rule, ...]
 
-    def judge(self, table: pa.Table, now: datetime) -> Judgement:
-        """Part a batch into what keeps all rules and what does not."""
+    def check(self, table: pa.Table, now: datetime) -> ContractCheck:
+        """Split a batch into the rows that keep all rules and those that do not."""
         kept = np.ones(len(table), np.bool_)
         for rule in self.rules:
             kept &= rule.allows(table.column(rule.column).combine_chunks(), now)
         if kept.all():
-            return Judgement(table, table.slice(0, 0), [])
+            return ContractCheck(table, table.slice(0, 0), [])
         bad = table.filter(pa.array(~kept))
-        return Judgement(table.filter(pa.array(kept)), bad, self._reasons(bad, now))
+        return ContractCheck(table.filter(pa.array(kept)), bad, self._reasons(bad, now))
 
     def _reasons(self, bad: pa.Table, now: datetime) -> list[str]:
-        import pandera.pandas as pandera  # noqa: PLC0415  seconds, and only where something is wrong
+        import pandera.pandas as pandera  # noqa: PLC0415  takes seconds, and only broken rows need it
 
         schema = pandera.DataFrameSchema({rule.column: _pandera_column(rule, now) for rule in self.rules})
         frame = bad.select([rule.column for rule in self.rules]).to_pandas()
-        said: list[list[str]] = [[] for _ in range(len(bad))]
+        reasons: list[list[str]] = [[] for _ in range(len(bad))]
         try:
             schema.validate(frame, lazy=True)
         except pandera.errors.SchemaErrors as errors:
             for case in errors.failure_cases.itertuples():
-                said[int(case.index)].append(f"{case.column}: {case.check} ({case.failure_case})")
-        return ["; ".join(sentences) or "not as the contract has it" for sentences in said]
+                reasons[int(case.index)].append(f"{case.column}: {case.check} ({case.failure_case})")
+        return ["; ".join(sentences) or "breaks the contract" for sentences in reasons]
 
 
 def _known(mask: Any) -> NDArray[np.bool_]:
@@ -116,7 +117,7 @@ def _pandera_column(rule: Rule, now: datetime) -> Any:
 
 
 def feature_contract(view: str, schema: pa.Schema, join_keys: Sequence[str], moments: Sequence[str]) -> Contract:
-    """The contract of a feature view's history: keys and moments are there, numbers are finite or missing."""
+    """The contract of a feature view's history: keys and moments are present, numbers are finite or missing."""
     rules = [Rule(key, required=True) for key in join_keys]
     rules += [Rule(moment, required=True, moment=True) for moment in moments]
     rules += [Rule(field.name, finite=True) for field in schema if pa.types.is_floating(field.type)]

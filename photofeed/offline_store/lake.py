@@ -1,4 +1,4 @@
-"""Parquet parts in object storage: a folder per table, appended to by whole parts, read through a local mirror."""
+"""The lake: Parquet parts in object storage, one folder per table, appended part by part, read from a local mirror."""
 
 import os
 import time
@@ -31,23 +31,23 @@ from photofeed.offline_store.tables import MIRROR
 from photofeed.settings import Settings
 
 TRANSFERS = 8
-_LOOKS = 5
-_KEPT_SECONDS = 3600.0
+_ATTEMPTS = 5
+_UNUSED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class LakeFolder:
-    """Where one table's parts lie."""
+    """The folder of one table's parts."""
 
     bucket: str
     prefix: str
 
     @classmethod
     def from_uri(cls, uri: str) -> Self:
-        """The folder behind `s3://bucket/prefix`.
+        """The folder of a URI `s3://bucket/prefix`.
 
         Raises:
-            ValueError: not such a URI.
+            ValueError: it is not such a URI.
         """
         parts = urlsplit(uri)
         prefix = parts.path.strip("/")
@@ -66,8 +66,8 @@ class LakeFolder:
 class Lake:
     """Folders of Parquet parts, and their mirror under `cache_dir`. Safe to share between threads and processes.
 
-    A part is never changed, so a mirrored part stays good. A mirrored part that no longer counts, since it was merged
-    into another, is kept for an hour after it was last asked for: somebody may be reading it.
+    Parts never change, so a mirrored part stays valid. A mirrored part that is not live, because it was merged, is kept
+    for an hour after its last use: another reader may have it open.
     """
 
     def __init__(self, objects: ObjectStore, cache_dir: Path) -> None:
@@ -76,7 +76,7 @@ class Lake:
         self._replaced: dict[Path, frozenset[str]] = {}
 
     def declare(self, folder: LakeFolder, schema: pa.Schema) -> None:
-        """Say which columns the folder has; rows written before with fewer columns read as nulls in the new ones."""
+        """Declare the columns of a folder; older rows with fewer columns read as null in the new ones."""
         self.objects.put(folder.bucket, folder.key(SCHEMA_FILE), encode(schema.empty_table()), MEDIA_TYPE)
 
     def schema(self, folder: LakeFolder) -> pa.Schema:
@@ -92,19 +92,19 @@ class Lake:
         return pq.read_schema(pa.BufferReader(data))
 
     def append(self, folder: LakeFolder, table: pa.Table, time_column: str, part_id: str = "") -> list[str]:
-        """Write rows as new parts, one per hour of event time; returns the parts' paths.
+        """Write rows as new parts, one per hour of event time; returns the paths of the parts.
 
         Args:
-            folder: which table.
-            table: its rows.
-            time_column: of event time.
-            part_id: hexadecimal; the same id and rows again overwrite themselves. A new one unless given.
+            folder: the folder of the table.
+            table: the rows.
+            time_column: the column with the event time.
+            part_id: hexadecimal; writing the same rows with the same id again overwrites them. A new id unless given.
 
         Raises:
-            ValueError: a row without event time.
+            ValueError: a row has no event time.
         """
         if table.column(time_column).null_count:
-            raise ValueError(f"{folder}: rows without {time_column} cannot be kept")
+            raise ValueError(f"{folder}: rows without {time_column} cannot be stored")
         hours = pc.floor_temporal(table.column(time_column), unit="hour")
         parts = {}
         for hour in pc.unique(hours):
@@ -114,49 +114,49 @@ class Lake:
         def write(part: tuple[str, pa.Table]) -> None:
             self.objects.put(folder.bucket, folder.key(part[0]), encode(part[1]), MEDIA_TYPE)
 
-        # imported history touches hundreds of hours at once
+        # imported history has parts of hundreds of hours
         with ThreadPoolExecutor(TRANSFERS) as uploads:
             list(uploads.map(write, parts.items()))
         return list(parts)
 
     def mirror(self, folder: LakeFolder, hours: Hours = ALWAYS) -> list[Path]:
-        """Local copies of the parts that hold the rows of `hours`; only what is new is fetched.
+        """Local copies of the live parts of `hours`; downloads only new parts.
 
         Raises:
-            RetryableError: object storage cannot be reached, or parts are merged faster than they can be fetched.
+            RetryableError: object storage does not answer, or parts are merged faster than they can be downloaded.
         """
-        for _ in range(_LOOKS):
+        for _ in range(_ATTEMPTS):
             try:
-                seen = self.look(folder, hours)
-                self.fetch(folder, (part.path for part in seen.live))
-            except NotFoundError:  # merged away since it was listed
+                listing = self.list_parts(folder, hours)
+                self.fetch(folder, (part.path for part in listing.live))
+            except NotFoundError:  # a part was merged since the listing
                 continue
-            self._forget(folder, seen)
-            return [self.local(folder, part.path) for part in seen.live]
-        raise RetryableError(f"{folder}: parts are merged faster than they can be fetched")
+            self._remove_unused(folder, listing)
+            return [self.local(folder, part.path) for part in listing.live]
+        raise RetryableError(f"{folder}: parts are merged faster than they can be downloaded")
 
     def mirror_schema(self, folder: LakeFolder) -> Path:
-        """A local copy of the columns, as a file without rows.
+        """A local copy of the declared columns, as a file without rows.
 
         Raises:
             NotFoundError: the folder was never declared.
         """
-        self.local(folder, SCHEMA_FILE).unlink(missing_ok=True)
-        self.fetch(folder, [SCHEMA_FILE])
+        # downloaded each time, because it changes; replaced in one step, because other processes may be opening it
+        self._download(folder, SCHEMA_FILE)
         return self.local(folder, SCHEMA_FILE)
 
     def rows(self, folder: LakeFolder) -> int:
-        """How many rows the folder holds; an event that came twice counts twice."""
-        seen = self.look(folder, ALWAYS)
-        merged = [self.local(folder, part.path) for part in seen.live if part.rows is None]
+        """Number of rows in the folder; a repeated event counts each time."""
+        listing = self.list_parts(folder, ALWAYS)
+        merged = [self.local(folder, part.path) for part in listing.live if part.rows is None]
         in_merged: int = sum(pq.read_metadata(file).num_rows for file in merged)
-        return sum(part.rows or 0 for part in seen.live) + in_merged
+        return sum(part.rows or 0 for part in listing.live) + in_merged
 
-    def look(self, folder: LakeFolder, hours: Hours) -> "Seen":
-        """The parts there are, and which of them count; merged ones are fetched, since they say so.
+    def list_parts(self, folder: LakeFolder, hours: Hours) -> "FolderListing":
+        """All parts of `hours`, and which of them are live; downloads the merged parts, which name those they replace.
 
         Raises:
-            NotFoundError: a merged part was merged away since it was listed.
+            NotFoundError: a merged part was merged again since the listing.
         """
         keys = (key for prefix in hours.prefixes() for key in self.objects.keys(folder.bucket, folder.key(prefix)))
         parts = [Part.of(key.removeprefix(folder.key(""))) for key in keys if key.endswith(".parquet")]
@@ -164,49 +164,53 @@ class Lake:
         merged = [part for part in listed if part.is_merged]
         self.fetch(folder, (part.path for part in merged))
         replaced = {part: self._replaced_by(self.local(folder, part.path)) for part in merged}
-        return Seen(listed, live(listed, replaced), replaced)
+        return FolderListing(listed, live(listed, replaced), replaced)
 
     def local(self, folder: LakeFolder, path: str) -> Path:
-        """Where a file of the folder is mirrored to."""
+        """Path of a file of the folder in the mirror."""
         return self.cache_dir / folder.bucket / folder.prefix / path
 
     def fetch(self, folder: LakeFolder, paths: Iterable[str]) -> None:
-        """Copy files that are not here yet, and note that they are in use.
+        """Download files that are not in the mirror, and mark all of them as used now.
 
         Raises:
-            NotFoundError: one of them is gone.
+            NotFoundError: one of them does not exist any more.
         """
 
         def fetch(path: str) -> None:
-            target = self.local(folder, path)
             try:
-                os.utime(target)
+                os.utime(self.local(folder, path))
             except FileNotFoundError:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                arriving = target.with_suffix(f".{uuid7()}")
-                arriving.write_bytes(self.objects.get(folder.bucket, folder.key(path)))
-                arriving.replace(target)
+                self._download(folder, path)
 
         with ThreadPoolExecutor(TRANSFERS) as downloads:
             list(downloads.map(fetch, paths))
+
+    def _download(self, folder: LakeFolder, path: str) -> None:
+        """Write a file aside, then put it in the place of the mirrored one: readers find the old or the new file."""
+        target = self.local(folder, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{uuid7()}")
+        partial.write_bytes(self.objects.get(folder.bucket, folder.key(path)))
+        partial.replace(target)
 
     def _replaced_by(self, merged: Path) -> frozenset[str]:
         if merged not in self._replaced:
             self._replaced[merged] = replaced_by(merged)
         return self._replaced[merged]
 
-    def _forget(self, folder: LakeFolder, seen: "Seen") -> None:
-        """Remove copies of parts that count no more, of the partitions that were looked at."""
-        counting = {self.local(folder, part.path) for part in seen.live}
-        for partition in {part.partition for part in seen.listed}:
+    def _remove_unused(self, folder: LakeFolder, listing: "FolderListing") -> None:
+        """Remove mirrored parts of the listed partitions that are neither live nor recently used."""
+        in_use = {self.local(folder, part.path) for part in listing.live}
+        for partition in {part.partition for part in listing.listed}:
             for file in self.local(folder, partition).glob("*.parquet"):
-                if file not in counting and file.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                if file not in in_use and file.stat().st_mtime < time.time() - _UNUSED_SECONDS:
                     file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look at a folder found: all parts, those that count, and what each merged part replaces."""
+class FolderListing:
+    """The parts of a folder: all of them, the live ones, and the names that each merged part replaces."""
 
     listed: list[Part]
     live: list[Part]
@@ -214,5 +218,5 @@ class Seen:
 
 
 def open_lake(settings: Settings) -> Lake:
-    """The lake on the settings' object storage, mirrored under the state folder."""
+    """The lake in the object storage of the settings, mirrored in the state folder."""
     return Lake(S3ObjectStore.connect(settings), (settings.state_dir / MIRROR).absolute())

@@ -1,12 +1,12 @@
-"""How the lake names and writes its Parquet parts, and which of them count.
+"""Names and contents of the lake's Parquet parts, and which parts are live.
 
     <folder>/schema.parquet                               no rows: the columns, in order
-    <folder>/day=2026-03-01/hour=12/<id>-<rows>.parquet   rows whose event time lies in that hour, UTC
-    <folder>/day=2026-03-01/hour=12/merged-000001.parquet rows of several parts; its footer names those it replaces
+    <folder>/day=2026-03-01/hour=12/<id>-<rows>.parquet   rows with event time in that hour, UTC
+    <folder>/day=2026-03-01/hour=12/merged-000001.parquet rows of several parts; its footer names the parts it replaces
 
-Writing a merged part is one conditional put, and from that moment on the parts it names no longer count, whether they
-are deleted already or not: so a row is never seen twice, and never missed. Ids are hexadecimal, so merged parts come
-last in a listing: a reader to whom a part is missing because it was merged away always comes to its successor later.
+A merged part is written by one conditional put. From then on the parts that it replaces are not live, whether they are
+deleted already or not, so a reader sees every row exactly once. Ids are hexadecimal, so merged parts come last in a
+listing: a reader that misses a part because it was merged always lists its successor later.
 """
 
 import io
@@ -29,14 +29,14 @@ _MOST_DAYS_LISTED_APART = 62
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A stretch of event time, in whole hours: from the one that `first` lies in to that of `last`; None is open."""
+    """A range of event time in whole hours, from the hour of `first` to that of `last` inclusive; None is open."""
 
     first: datetime | None = None
     last: datetime | None = None
 
     @classmethod
     def of(cls, partition: str) -> Self:
-        """The one hour of a partition."""
+        """The hour of a partition."""
         moment = datetime.strptime(partition, _PARTITION).replace(tzinfo=UTC)
         return cls(moment, moment)
 
@@ -45,7 +45,7 @@ class Hours:
         return after_first and (self.last is None or partition <= partition_of(self.last))
 
     def prefixes(self) -> list[str]:
-        """What to list to see all partitions within, and few others."""
+        """Prefixes to list: they cover all partitions of the range, and few others."""
         if self.first is None or self.last is None:
             return ["day="]
         if partition_of(self.first) == partition_of(self.last):
@@ -79,36 +79,36 @@ class Part:
 
     @property
     def is_merged(self) -> bool:
-        """Whether it replaces others."""
+        """Whether it replaces other parts."""
         return self.name.startswith(_MERGED)
 
     @property
     def rows(self) -> int | None:
-        """Its rows, where the name says so."""
+        """Number of rows, if the name contains it."""
         count = self.name.removesuffix(".parquet").rpartition("-")[2]
         return int(count) if not self.is_merged and count.isdigit() else None
 
 
 def partition_of(moment: datetime) -> str:
-    """The partition that a moment lies in."""
+    """The partition of a moment."""
     return moment.astimezone(UTC).strftime(_PARTITION)
 
 
 def live(parts: Iterable[Part], replaced: Mapping[Part, frozenset[str]]) -> list[Part]:
-    """The parts that count: those that no merged part of their partition names."""
-    gone = {(merged.partition, name) for merged, names in replaced.items() for name in names}
-    return [part for part in parts if (part.partition, part.name) not in gone]
+    """The live parts: those that no merged part of their partition replaces."""
+    replaced_parts = {(merged.partition, name) for merged, names in replaced.items() for name in names}
+    return [part for part in parts if (part.partition, part.name) not in replaced_parts]
 
 
 def successor(partition: str, listed: Iterable[Part], replaced: Iterable[str]) -> Part:
-    """The next merged part: numbered after all that there are and were, so that two who merge at once collide."""
+    """The next merged part. Its number follows all existing and replaced ones, so concurrent merges collide."""
     names = [*(part.name for part in listed if part.is_merged), *replaced]
     numbers = [int(name[len(_MERGED) : -len(".parquet")]) for name in names if name.startswith(_MERGED)]
     return Part(partition, f"{_MERGED}{max(numbers, default=0) + 1:06d}.parquet")
 
 
 def encode(table: pa.Table, replaces: Iterable[str] = ()) -> bytes:
-    """The table as a Parquet file with microsecond timestamps; `replaces` goes into its footer."""
+    """The table as a Parquet file with microsecond timestamps and with `replaces` in its footer."""
     names = sorted(replaces)
     if names:
         table = table.replace_schema_metadata((table.schema.metadata or {}) | {_REPLACES: orjson.dumps(names)})

@@ -1,4 +1,4 @@
-"""The quarantine: rows that broke their contract, as they were, with the reason."""
+"""The quarantine: unchanged rows that broke their contract, each with the reason."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import structlog
 from prometheus_client import Counter
 
-from photofeed.offline_store.contracts import Contract, Judgement
+from photofeed.offline_store.contracts import Contract, ContractCheck
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import Hours
 from photofeed.offline_store.tables import QUARANTINE
@@ -24,24 +24,24 @@ _SCHEMA = pa.schema(
 
 
 def admit(lake: Lake, bucket: str, contract: Contract, table: pa.Table) -> pa.Table:
-    """The rows that keep the contract; the others go to the quarantine first, so that none is ever only gone."""
+    """The rows that keep the contract. The others are written to the quarantine first, so that no row is lost."""
     now = datetime.now(UTC)
-    judged = contract.judge(table, now)
-    if judged.reasons:
-        lake.append(LakeFolder(bucket, QUARANTINE), _rows(contract, judged, now), _AT)
-        QUARANTINED.labels(contract.table).inc(len(judged.reasons))
-        log.warning("rows quarantined", table=contract.table, rows=len(judged.reasons), first=judged.reasons[0])
-    return judged.good
+    check = contract.check(table, now)
+    if check.reasons:
+        lake.append(LakeFolder(bucket, QUARANTINE), _rows(contract, check, now), _AT)
+        QUARANTINED.labels(contract.table).inc(len(check.reasons))
+        log.warning("rows quarantined", table=contract.table, rows=len(check.reasons), first=check.reasons[0])
+    return check.good
 
 
 def quarantined(lake: Lake, bucket: str, since: datetime) -> pa.Table:
-    """Rows in quarantine since then, the newest last: table, reason, row (JSON), quarantined_at."""
+    """Rows quarantined since then, newest last, with columns table, reason, row (JSON), quarantined_at."""
     files = lake.mirror(LakeFolder(bucket, QUARANTINE), Hours(first=since))
     tables = [_SCHEMA.empty_table(), *(pq.ParquetFile(file).read() for file in files)]
     return pa.concat_tables(tables).sort_by(_AT)
 
 
-def _rows(contract: Contract, judged: Judgement, now: datetime) -> pa.Table:
-    rows = [json.dumps(row, default=str) for row in judged.bad.to_pylist()]
+def _rows(contract: Contract, check: ContractCheck, now: datetime) -> pa.Table:
+    rows = [json.dumps(row, default=str) for row in check.bad.to_pylist()]
     count = len(rows)
-    return pa.table([[contract.table] * count, judged.reasons, rows, [now] * count], schema=_SCHEMA)
+    return pa.table([[contract.table] * count, check.reasons, rows, [now] * count], schema=_SCHEMA)

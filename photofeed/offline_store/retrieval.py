@@ -1,4 +1,4 @@
-"""What the offline store hands to Feast: a query of DuckDB, that runs when its answer is asked for."""
+"""The retrieval job that the offline store returns to Feast: a DuckDB query that runs on demand."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from photofeed.offline_store.columns import quoted
 
 
 class DuckDBRetrievalJob(RetrievalJob):  # type: ignore[misc]  # feast has no types
-    """A query and the connection that it is about; on-demand views are Feast's to compute."""
+    """A query and its connection; Feast computes on-demand views from the result."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class DuckDBRetrievalJob(RetrievalJob):  # type: ignore[misc]  # feast has no ty
         self._metadata = metadata
 
     def to_sql(self) -> str:
-        """The query, that `asked` stands in for the entity rows of."""
+        """The query; its table `entity_rows` has the entity rows."""
         return self._query
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:  # noqa: ARG002  feast's signature
@@ -42,42 +42,42 @@ class DuckDBRetrievalJob(RetrievalJob):  # type: ignore[misc]  # feast has no ty
 
     @property
     def full_feature_names(self) -> bool:
-        """Whether features are named with their views."""
+        """Whether feature names are prefixed with their view."""
         return self._full_feature_names
 
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        """What Feast computes from the answer."""
+        """The views that Feast computes from the result."""
         return self._on_demand
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
-        """What was asked for; of point-in-time joins."""
+        """The request of a point-in-time join; None for other queries."""
         return self._metadata
 
     def persist(self, *_: Any, **__: Any) -> None:
-        """Refuse.
+        """Saved datasets are not supported.
 
         Raises:
             PermanentError: always.
         """
-        raise PermanentError("saved datasets are not kept in the lake: write the job's to_arrow() where you want it")
+        raise PermanentError("the lake does not store saved datasets: write the result of to_arrow() yourself")
 
 
 def rows_between(
-    rows: str, columns: Iterable[str], happened: str, first: datetime | None, last: datetime | None
+    rows: str, columns: Iterable[str], event_time: str, first: datetime | None, last: datetime | None
 ) -> str:
     """SQL for the rows of a time range, both ends included; None is open.
 
     Args:
-        rows: what SQL selects from: a table, or a call that reads one.
-        columns: of the answer.
-        happened: the column with the time of the event.
+        rows: a table in SQL, or a function call that reads one.
+        columns: columns of the result.
+        event_time: the column with the event time.
         first: the start.
         last: the end.
     """
     bounds = [
-        f"{quoted(happened)}::timestamptz {sign} '{moment.astimezone(UTC).isoformat()}'"
+        f"{quoted(event_time)}::timestamptz {sign} '{moment.astimezone(UTC).isoformat()}'"
         for sign, moment in ((">=", first), ("<=", last))
         if moment
     ]
@@ -85,7 +85,7 @@ def rows_between(
 
 
 def newest(rows: str, keys: Sequence[str], moments: Sequence[str]) -> str:
-    """SQL for the newest row of each entity, by several times in order of weight."""
+    """SQL for the newest row of each entity, by the first of `moments`; the others break ties."""
     partition = f"partition by {quoted(*keys)} " if keys else ""
     order = ", ".join(f"{quoted(moment)} desc nulls last" for moment in moments)
     return f"from ({rows}) qualify row_number() over ({partition}order by {order}) = 1"

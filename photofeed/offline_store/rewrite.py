@@ -1,4 +1,4 @@
-"""The history of a feature view replaced by another, hour by hour, while others read it."""
+"""Replaces the history of a feature view, hour by hour, concurrently with readers."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,18 +20,18 @@ _DISORDER = timedelta(hours=1)
 
 
 def rewrite_history(lake: Lake, view: FeatureView, tables: Iterable[pa.Table]) -> int:
-    """Make these rows all that the view's history has; returns how many they are.
+    """Replace the whole history of a view by these rows; returns their number.
 
-    Each hour is replaced at once, by one part that names those it replaces (ADR 20); hours without rows are emptied
-    last. Whoever is killed in the middle leaves old hours beside new ones, and may begin again.
+    Each hour is replaced atomically by one part that names the parts it replaces (ADR 20). Hours without rows are
+    emptied last. An interrupted rewrite leaves old hours beside new ones, and can be repeated.
 
     Args:
-        lake: where the history lies.
+        lake: the lake of the history.
         view: from the registry.
-        tables: rows in order of event time; none may come an hour before one that came already.
+        tables: rows in order of event time; a row may be at most an hour older than the newest row before it.
 
     Raises:
-        ValueError: columns missing or unknown, or rows out of order.
+        ValueError: columns are missing or unknown, or rows are out of order.
         RetryableError: parts are written and merged faster than they can be replaced.
     """
     source, folder = view.batch_source, LakeFolder.from_uri(view.batch_source.path)
@@ -51,14 +51,14 @@ def rewrite_history(lake: Lake, view: FeatureView, tables: Iterable[pa.Table]) -
         good = admit(lake, folder.bucket, contract, conform(table, schema))
         for partition, part in _by_hour(good, source.timestamp_field).items():
             if partition in written:
-                raise ValueError(f"{view.name}: rows of {partition} come after it was written")
+                raise ValueError(f"{view.name}: rows out of order: {partition} is already written")
             waiting.setdefault(partition, []).append(part)
             rows += len(part)
         if len(good):
             newest = pc.max(good.column(source.timestamp_field)).as_py()
             write([partition for partition in sorted(waiting) if partition < partition_of(newest - _DISORDER)])
     write(sorted(waiting))
-    write({part.partition for part in lake.look(folder, ALWAYS).listed} - written)
+    write({part.partition for part in lake.list_parts(folder, ALWAYS).listed} - written)
     return rows
 
 
@@ -71,14 +71,14 @@ def _replace(lake: Lake, folder: LakeFolder, partition: str, table: pa.Table) ->
     """Replace all parts of one hour."""
     for _ in range(_ATTEMPTS):
         try:
-            seen = lake.look(folder, Hours.of(partition))
-        except NotFoundError:  # merged away since it was listed
+            listing = lake.list_parts(folder, Hours.of(partition))
+        except NotFoundError:  # a part was merged since the listing
             continue
-        gone = frozenset[str]().union(*seen.replaced.values())
-        merged = successor(partition, seen.listed, gone)
-        data = encode(table, gone.union(part.name for part in seen.listed))
+        replaced = frozenset[str]().union(*listing.replaced.values())
+        merged = successor(partition, listing.listed, replaced)
+        data = encode(table, replaced.union(part.name for part in listing.listed))
         if lake.objects.put_new(folder.bucket, folder.key(merged.path), data, MEDIA_TYPE):
             with ThreadPoolExecutor(TRANSFERS) as pool:
-                list(pool.map(lambda part: lake.objects.delete(folder.bucket, folder.key(part.path)), seen.listed))
+                list(pool.map(lambda part: lake.objects.delete(folder.bucket, folder.key(part.path)), listing.listed))
             return
     raise RetryableError(f"{folder}: parts of {partition} are merged faster than they can be replaced")

@@ -1,4 +1,4 @@
-"""DuckDB that holds so much memory at most and spills the rest to disk: logs outgrow what a trainer can spare."""
+"""DuckDB with a memory limit that spills to disk, because logs outgrow the memory of a trainer."""
 
 import os
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 SPILL = "spill"
-THREAD_MB = 64  # with less for each thread, DuckDB fails where it should spill
+THREAD_MB = 64  # with less per thread DuckDB fails instead of spilling
 
 
 def spilling(cache_dir: Path, memory_mb: int) -> dict[str, Any]:
-    """The configuration of a connection; it spills to a folder of its own in `cache_dir`, and removes that.
+    """The configuration of a connection that spills to its own folder in `cache_dir`, which DuckDB removes.
 
-    Not a shared one: DuckDB gives its files the same names in every process.
+    The folder is not shared, because DuckDB uses the same file names in every process.
     """
     return {
         "memory_limit": f"{memory_mb}MiB",

@@ -1,7 +1,8 @@
-"""Feast's offline store on a lake: DuckDB joins, on parts that are appended and never rewritten."""
+"""Feast's offline store on the lake: DuckDB joins Parquet parts that never change."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,54 +20,58 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
+from photofeed.errors import InvalidError
 from photofeed.object_store import S3ObjectStore
-from photofeed.offline_store.columns import conform, history_schema, names_and_types
+from photofeed.offline_store.columns import conform, history_schema, names_and_types, quoted
 from photofeed.offline_store.contracts import feature_contract
+from photofeed.offline_store.entity_rows import entity_rows, rows_of_range, tables_named
 from photofeed.offline_store.lake import TRANSFERS, Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
-from photofeed.offline_store.point_in_time import History, join_what_was_known
+from photofeed.offline_store.point_in_time import History, point_in_time_query
 from photofeed.offline_store.quarantine import admit
 from photofeed.offline_store.retrieval import DuckDBRetrievalJob, newest, rows_between
 from photofeed.offline_store.spilling import spilling
+from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from photofeed.settings import DUCKDB_MEMORY_MB, Settings
 
-_ASKED = "asked"
+_ENTITY_ROWS = "entity_rows"
 
 
 class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # feast has no types
-    """What feature_store.yaml says of the store."""
+    """Options of the store in feature_store.yaml."""
 
     type: StrictStr = "photofeed.offline_store.LakeOfflineStore"
     endpoint_url: StrictStr
-    access_key: StrictStr
-    secret_key: StrictStr
+    access_key: StrictStr | None = None
+    """Without keys, those of boto3's default chain are used."""
+    secret_key: StrictStr | None = None
     region: StrictStr = "us-east-1"
     cache_dir: Path
-    """Where parts are mirrored to; may be shared by processes, and removed at any time."""
+    """Folder of the mirrored parts; processes may share it, and it may be removed at any time."""
     spark_master: StrictStr | None = None
-    """Only SparkLakeOfflineStore asks for it; so one feature_store.yaml does for both."""
+    """Only SparkLakeOfflineStore uses it; it is an option here so that one feature_store.yaml works for both."""
     memory_mb: int = DUCKDB_MEMORY_MB
-    """How much DuckDB may hold while it joins; beyond that it spills to disk, beside the mirror."""
+    """Memory limit of DuckDB's joins in MB; beyond it DuckDB spills to disk, beside the mirror."""
     filter_by_created_timestamp: bool = True
-    """Leave out rows created after the moment asked for. Without it rows that came late leak into training."""
+    """Leave out rows created after the entity row's time. Without it, late rows leak into training."""
 
 
 class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no types
     """History of feature views at `FileSource(path="s3://bucket/folder")`.
 
-    The source's own endpoint and credentials are not used: those of the store are.
+    Endpoint and credentials are those of the store; those of the source are ignored.
     """
 
     supports_filter_by_created_timestamp = True
 
     @staticmethod
     def ensure_source(config: RepoConfig, feature_view: FeatureView, entities: Iterable[Entity] = ()) -> None:
-        """Declare the columns of a view's source, so that rows can be written and read, even before there are any.
+        """Declare the columns of a view's source, so that it can be written, and read even while it is empty.
 
         Args:
-            config: the repo's.
-            feature_view: from the registry, or from the repo together with its entities.
-            entities: of the repo; those the view does not have are fine.
+            config: the configuration of the repo.
+            feature_view: from the registry, or from the repo together with `entities`.
+            entities: entities of the repo; entities of other views are ignored.
         """
         schema = history_schema(feature_view, entities)
         lake_of(config).declare(LakeFolder.from_uri(feature_view.batch_source.path), schema)
@@ -81,25 +86,45 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         project: str,
         full_feature_names: bool = False,
         filter_by_created_timestamp: bool = False,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
     ) -> RetrievalJob:
-        """Point-in-time join: for each entity row what was known of it at its time; rows without history are kept."""
+        """Point-in-time join: each entity row with the features known at its time; rows without history are kept.
+
+        The result has the order of the entity rows. Keys may be integers or the ids of the API. `entity_df` may be SQL
+        over the tables `engagement` and `feed_served` and the feature views by their names. Without it, the result has
+        every row of the views from `start_date` to `end_date`.
+
+        Raises:
+            InvalidError: the entity rows do not fit the features; the message says how.
+        """
+        connection, of_range = _connect(config), entity_df is None
+        if isinstance(entity_df, str):
+            entity_df = _rows_of_sql(config, connection, entity_df, feature_views[0], registry, project)
+        hours = ALWAYS if of_range else hours_before(entity_df, feature_views)
+        lake = lake_of(config)
+        # each view needs a listing and a schema from object storage: request them together
+        with ThreadPoolExecutor(TRANSFERS) as pool:
+            parts = list(pool.map(lambda view: _parts(lake, view.batch_source, hours), feature_views))
+        histories = {
+            view.name: History.of(view, rows, feature_refs, full_feature_names)
+            for view, rows in zip(feature_views, parts, strict=True)
+        }
+        if of_range:
+            entity_df = rows_of_range(connection, histories, start_date, end_date)
+            histories = {view: replace(history, after=False) for view, history in histories.items()}
         moment, moments = moments_of(entity_df)
-        if not pd.api.types.is_datetime64_any_dtype(entity_df[moment]):
-            entity_df = entity_df.assign(**{moment: moments})
-        hours, lake = hours_before(entity_df, feature_views), lake_of(config)
-        # a listing and a schema from object storage each: of all views at once
-        with ThreadPoolExecutor(TRANSFERS) as lookers:
-            looked = lookers.map(lambda view: _parts(lake, view.batch_source, hours), feature_views)
-            connection = _connect(config)  # meanwhile
-            connection.register(_ASKED, pa.Table.from_pandas(entity_df, preserve_index=False))
-            histories = [
-                History.of(view, rows, feature_refs, full_feature_names)
-                for view, rows in zip(feature_views, looked, strict=True)
-            ]
-        hide_late = filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp
+        asked = entity_rows(entity_df, histories)
+        typed = asked.frame
+        if not pd.api.types.is_datetime64_any_dtype(typed[moment]):
+            typed = typed.assign(**{moment: moments})
+        connection.register(_ENTITY_ROWS, pa.Table.from_pandas(typed, preserve_index=False))
+        joined = [replace(history, keys=asked.joined_by(history.keys)) for history in histories.values()]
+        # a row of a range is joined at its own time, and it becomes known a little later
+        hide_late = not of_range and (filter_by_created_timestamp or config.offline_store.filter_by_created_timestamp)
         return DuckDBRetrievalJob(
             connection,
-            join_what_was_known(_ASKED, moment, histories, hide_late),
+            point_in_time_query(_ENTITY_ROWS, moment, joined, hide_late, asked.hidden),
             OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
             full_feature_names,
             RetrievalMetadata(
@@ -121,7 +146,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         start_date: datetime,
         end_date: datetime,
     ) -> RetrievalJob:
-        """The newest row of each entity within a time range: what `feast materialize` writes online."""
+        """The newest row of each entity within a time range; `feast materialize` writes them online."""
         moments = [name for name in (timestamp_field, created_timestamp_column) if name]
         columns = [*join_key_columns, *feature_name_columns, *moments]
         rows = _rows(config, data_source, columns, timestamp_field, Hours(start_date, end_date))
@@ -156,7 +181,7 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
         Rows that break the view's contract go to the quarantine instead.
 
         Raises:
-            ValueError: columns missing or unknown, or of another type.
+            ValueError: columns are missing or unknown, or have another type.
         """
         lake, source = lake_of(config), feature_view.batch_source
         folder = LakeFolder.from_uri(source.path)
@@ -182,12 +207,12 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]  # feast has no type
     def get_table_column_names_and_types_from_data_source(
         self, config: RepoConfig, data_source: DataSource
     ) -> Sequence[tuple[str, str]]:
-        """Columns of the source as it was declared."""
+        """The declared columns of the source."""
         return names_and_types(lake_of(config).schema(LakeFolder.from_uri(data_source.path)))
 
 
 def moments_of(entity_df: Any) -> tuple[str, Any]:
-    """The column of entity rows that says when each asks, and its times in UTC."""
+    """The event timestamp column of the entity rows, and its values in UTC."""
     name = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
     column = entity_df[name]
     if isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -196,40 +221,66 @@ def moments_of(entity_df: Any) -> tuple[str, Any]:
 
 
 def hours_before(entity_df: Any, feature_views: Iterable[FeatureView]) -> Hours:
-    """The hours that can hold the answer: to the last moment asked for, from as long before the first as rows live."""
+    """The hours that can hold the result: from the first entity row's time minus the longest `ttl` to the last's."""
     _, moments = moments_of(entity_df)
     if moments.empty:
         return ALWAYS
-    lives = [view.ttl for view in feature_views]
-    first = moments.min().to_pydatetime() - max(lives) if all(lives) else None
+    ttls = [view.ttl for view in feature_views]
+    first = moments.min().to_pydatetime() - max(ttls) if all(ttls) else None
     return Hours(first, moments.max().to_pydatetime())
 
 
 def _connect(config: RepoConfig) -> duckdb.DuckDBPyConnection:
-    """DuckDB for one answer; it is closed when its job is forgotten."""
+    """A DuckDB connection for one job; it is closed when the job is garbage-collected."""
     store = config.offline_store
     connection = duckdb.connect(config=spilling(store.cache_dir, store.memory_mb))
     return connection.execute("set TimeZone = 'UTC'")
 
 
-def _rows(config: RepoConfig, data_source: DataSource, columns: list[str], happened: str, hours: Hours) -> str:
+def _rows_of_sql(
+    config: RepoConfig,
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    feature_view: FeatureView,
+    registry: BaseRegistry,
+    project: str,
+) -> pd.DataFrame:
+    """The result of a query over the raw logs and the feature views, those that it names."""
+    lake, bucket = lake_of(config), LakeFolder.from_uri(feature_view.batch_source.path).bucket
+    for table in tables_named(sql, (ENGAGEMENT, FEED_SERVED)):
+        files = [str(file) for file in lake.mirror(LakeFolder(bucket, table))]
+        if not files:
+            raise InvalidError(f"the table {table} is empty")
+        connection.register(table, connection.read_parquet(files, hive_partitioning=False, union_by_name=True))
+    views = {view.name: view for view in registry.list_feature_views(project)}
+    for name in tables_named(sql, views):
+        source = _parts(lake, views[name].batch_source, ALWAYS)
+        connection.execute(f"create temp view {quoted(name)} as from {source}")
+    try:
+        found: pd.DataFrame = connection.sql(sql).df()
+    except duckdb.Error as error:
+        raise InvalidError(f"entity_df as SQL: {error}") from error
+    return found
+
+
+def _rows(config: RepoConfig, data_source: DataSource, columns: list[str], event_time: str, hours: Hours) -> str:
     """SQL for a source's rows of a time range."""
-    return rows_between(_parts(lake_of(config), data_source, hours), columns, happened, hours.first, hours.last)
+    return rows_between(_parts(lake_of(config), data_source, hours), columns, event_time, hours.first, hours.last)
 
 
 def _parts(lake: Lake, data_source: DataSource, hours: Hours) -> str:
-    """What SQL selects from to read a source: local copies of its columns and parts."""
+    """An SQL call that reads a source from local copies of its columns and parts."""
     folder = LakeFolder.from_uri(data_source.path)
     files = (lake.mirror_schema(folder), *lake.mirror(folder, hours))
     paths = ", ".join("'{}'".format(str(file).replace("'", "''")) for file in files)
-    # no columns from folder names: `day` and `hour` may well be features
+    # no columns from folder names, because `day` and `hour` may be features
     return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
 
 
 def lake_of(config: RepoConfig) -> Lake:
-    """The lake that the store's configuration names."""
+    """The lake of the store's configuration."""
     store = config.offline_store
-    return _open_lake(store.endpoint_url, store.region, store.access_key, store.secret_key, store.cache_dir)
+    return _open_lake(store.endpoint_url, store.region, store.access_key or "", store.secret_key or "", store.cache_dir)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Names in the lake: the raw logs, beside the history of the feature views; and the folder it is mirrored to."""
+"""Folder names in the lake: raw logs, history of feature views, quarantine; and the folder of the local mirror."""
 
 ENGAGEMENT = "engagement"
 FEED_SERVED = "feed_served"

@@ -1,7 +1,6 @@
-"""Packed feature rows in Redis: a Feast online store, and a reader and a writer that need no Feast.
+"""Packed feature rows in Redis: a Feast online store, and a reader and a writer that do not need Feast.
 
-What is asked for is imported then: the loops of reads are compiled, and the compiler holds 60 MB that a trainer, who
-asks for schemas only, has better use for.
+Names are imported on first access. The reader imports numba, which takes 60 MB; training needs only the schemas.
 """
 
 from importlib import import_module

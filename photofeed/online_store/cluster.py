@@ -1,7 +1,7 @@
-"""Reads from a Redis Cluster: every node is sent the GETs of its rows in one write, all of them before any answers.
+"""Reads from a Redis Cluster: each node gets the GETs of its rows in one write, before any reply is read.
 
-MGET is no help here: a node refuses it for keys of different slots, even where it holds them all. Rows are spread by
-their whole keys, without hash tags, so that one user's pairs do not gather on one node.
+MGET does not work here: a node refuses it for keys of different slots, even if it holds them all. Rows are distributed
+by their whole keys, without hash tags, so that the pairs of one user are not all on one node.
 """
 
 import contextlib
@@ -19,19 +19,21 @@ from redis.cluster import RedisCluster
 from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, MovedError, RedisClusterException, SlotNotCoveredError
 
-from photofeed.online_store.codec import MISSING, StoredRows
+from photofeed.online_store.codec import StoredRows
 from photofeed.online_store.exchange import AsyncExchange, receive
 from photofeed.online_store.replies import RowReplies, RowShape
+from photofeed.online_store.resp import bulk_string
+from photofeed.online_store.schema import MISSING
 
 ATTEMPTS: Final = 2
-"""The second one with a fresh map of the slots."""
+"""The second attempt has a fresh slot map."""
 
 _LOST = (redis.ConnectionError, redis.TimeoutError, ClusterDownError, SlotNotCoveredError)
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterRead:
-    """The rows of one request: for each view its keys, and how its rows look."""
+    """One request: per view its keys, and the shape of its rows."""
 
     keys: Sequence[Sequence[bytes]]
     shapes: Sequence[RowShape]
@@ -39,24 +41,23 @@ class ClusterRead:
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    """What one node is asked: the keys, and for each view which of its rows they are."""
+    """The part of a request that one node answers: keys, and per view the indexes of their rows."""
 
     node: Any
     keys: list[bytes]
-    places: list[NDArray[np.intp]]
+    rows: list[NDArray[np.intp]]
     replies: RowReplies
 
     @property
     def command(self) -> bytes:
-        return b"".join([b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in self.keys])
+        return b"".join([b"*2\r\n$3\r\nGET\r\n" + bulk_string(key) for key in self.keys])
 
 
 def read_cluster(client: RedisCluster, read: ClusterRead) -> list[StoredRows]:
     """The rows of each view, in the order of its keys.
 
     Raises:
-        redis.ConnectionError: a node does not answer, or nobody holds a slot, with a fresh map too; try again later.
-        SchemaMismatchError: a strict codec met rows of another schema.
+        redis.ConnectionError: a node does not answer or no node holds a slot, even with a fresh slot map; try later.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -70,10 +71,10 @@ def read_cluster(client: RedisCluster, read: ClusterRead) -> list[StoredRows]:
             _refresh(client)
             continue
         for shard in shards:
-            for place in shard.replies.redirected():
-                # a slot on its way: redis-py follows MOVED and ASK
-                value: Any = client.get(shard.keys[place])
-                shard.replies.replace(place, value)
+            for index in shard.replies.redirected():
+                # a slot that is being moved: redis-py follows MOVED and ASK
+                value: Any = client.get(shard.keys[index])
+                shard.replies.replace(index, value)
         return _merge(read, shards)
     raise AssertionError("the last attempt returns or raises")
 
@@ -94,28 +95,28 @@ async def read_cluster_async(client: AsyncRedisCluster, read: ClusterRead) -> li
             await _refresh_async(client)
             continue
         for shard in shards:
-            for place in shard.replies.redirected():
-                shard.replies.replace(place, await client.get(shard.keys[place]))
+            for index in shard.replies.redirected():
+                shard.replies.replace(index, await client.get(shard.keys[index]))
         return _merge(read, shards)
     raise AssertionError("the last attempt returns or raises")
 
 
 def _shards(read: ClusterRead, node_of_slot: Callable[[int], Any]) -> list[_Shard]:
     nodes: dict[str, Any] = {}
-    places: Mapping[str, list[list[int]]] = defaultdict(lambda: [[] for _ in read.keys])
+    rows_of: Mapping[str, list[list[int]]] = defaultdict(lambda: [[] for _ in read.keys])
     for view, keys in enumerate(read.keys):
-        for place, key in enumerate(keys):
+        for row, key in enumerate(keys):
             node = node_of_slot(key_slot(key))
             nodes[node.name] = node
-            places[node.name][view].append(place)
+            rows_of[node.name][view].append(row)
     return [
         _Shard(
             nodes[name],
-            [keys[place] for keys, mine in zip(read.keys, by_view, strict=True) for place in mine],
-            [np.array(mine, np.intp) for mine in by_view],
-            RowReplies([(shape, len(mine)) for shape, mine in zip(read.shapes, by_view, strict=True)], array_rows=0),
+            [keys[row] for keys, rows in zip(read.keys, by_view, strict=True) for row in rows],
+            [np.array(rows, np.intp) for rows in by_view],
+            RowReplies([(shape, len(rows)) for shape, rows in zip(read.shapes, by_view, strict=True)], array_rows=0),
         )
-        for name, by_view in places.items()
+        for name, by_view in rows_of.items()
     ]
 
 
@@ -129,7 +130,7 @@ def _exchange(client: RedisCluster, shards: Sequence[_Shard]) -> None:
         for shard, (_, connection) in zip(shards, used, strict=True):
             receive(connection, shard.replies)
     except BaseException:
-        # replies to what was sent may still come: nobody else must read them
+        # replies to sent commands may still arrive: no other request must read them
         for _, connection in used:
             connection.disconnect()
         raise
@@ -151,7 +152,7 @@ async def _exchange_async(shards: Sequence[_Shard]) -> None:
             await exchange.replies()
     except BaseException:
         for exchange in exchanges:
-            await exchange.give_up()
+            await exchange.abort()
         raise
     finally:
         for node, connection in used:
@@ -163,17 +164,19 @@ def _merge(read: ClusterRead, shards: Sequence[_Shard]) -> list[StoredRows]:
     merged = []
     for view, keys in enumerate(read.keys):
         parts = [rows[view] for rows in stored]
-        places, begin = np.full(len(keys), MISSING), 0
+        offsets, numbers, begin = np.full(len(keys), MISSING), np.zeros(len(keys), np.int64), 0
         for shard, part in zip(shards, parts, strict=True):
-            places[shard.places[view]] = np.where(part.places == MISSING, MISSING, part.places + begin)
+            offsets[shard.rows[view]] = np.where(part.offsets == MISSING, MISSING, part.offsets + begin)
+            numbers[shard.rows[view]] = part.numbers
             begin += len(part.data)
-        merged.append(StoredRows(np.concatenate([part.data for part in parts]), places, sum(p.stale for p in parts)))
+        data, stale = np.concatenate([part.data for part in parts]), sum(part.stale for part in parts)
+        merged.append(StoredRows(data, offsets, numbers, read.shapes[view].table, stale))
     return merged
 
 
 def _known_node(client: RedisCluster | AsyncRedisCluster, slot: int) -> Any:
     manager: Any = client.nodes_manager
-    # after a refresh the map of slots holds twins of the nodes, which the client would never close
+    # after a refresh the slot map holds copies of the nodes, which the client would never close
     return manager.nodes_cache[manager.get_node_from_slot(slot).name]
 
 

@@ -1,34 +1,41 @@
-"""Rows of one feature view as bytes and back: a header, a bitmap of nulls, packed numbers, then a tail of protos.
+"""Encodes the rows of one feature view: a header, a bitmap of nulls, packed numbers, then a tail of protos.
 
-Layout of a value, little-endian unless said otherwise:
+Layout of a value, little-endian except where noted:
 
     0   u8   format (1)
     1   u32  schema hash
     5   u64  event timestamp, big-endian, microseconds + 2^63
-    13  u64  created timestamp, the same; 0 where there is none
-    21  ...  one bit per field, set where the field is null, in declared order from the lowest bit
+    13  u64  created timestamp, in the same form; 0 if there is none
+    21  ...  one bit per field, set if the field is null, in declared order from the lowest bit
     ..  ...  the fixed-width fields, packed
     ..  ...  for each other field: u32 length and a serialized Feast Value (length 0: null)
 
-Both timestamps are written so that byte order is time order: the store compares them inside Redis without decoding.
+The byte order of both timestamps is their time order: a script compares them inside Redis without decoding.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.online_store.schema import FLOAT_TYPES, RowSchema, SchemaMismatchError
+from photofeed.online_store.layouts import (
+    FORMAT,
+    SIGNATURE_BYTES,
+    LayoutTable,
+    RowLayout,
+    encode_tail,
+    gather_table,
+    split_tail,
+)
+from photofeed.online_store.schema import FLOAT_TYPES, MISSING, RowSchema, SchemaMismatchError
 
-FORMAT: Final = 1
-MISSING: Final = -1
-"""The place of a row that there is not."""
+__all__ = ["NO_TIMESTAMP", "DecodedRows", "RowCodec", "StoredRows", "encode_tail", "timestamps"]
+
 NO_TIMESTAMP: Final = np.iinfo(np.int64).min
 _BIAS: Final = np.uint64(1 << 63)
-_LENGTH: Final = struct.Struct("<I")
+_FORMAT_BYTE: Final = bytes([FORMAT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,8 @@ class DecodedRows:
 
     Attributes:
         rows: (k,) of `RowCodec.dtype`, only the readable ones, in order.
-        found: (n,) bool, which of the n values they are.
-        stale: how many of the others were written with another schema.
+        found: (n,) bool, True for each of the n values that is readable.
+        stale: number of values that were written with another schema.
     """
 
     rows: NDArray[np.void]
@@ -48,32 +55,57 @@ class DecodedRows:
 
 @dataclass(frozen=True, slots=True)
 class StoredRows:
-    """Rows as they are stored, and which of them each of k entities has.
+    """The encoded rows of k entities.
 
     Attributes:
-        data: bytes with the rows in them.
-        places: (k,) where in them each entity's row begins, or MISSING.
-        stale: how many of the missing ones were written with another schema.
+        data: bytes that contain the rows.
+        offsets: (k,) offset in `data` of each entity's row, or MISSING.
+        numbers: (k,) number of the layout of each row in `table`.
+        table: the layouts.
+        stale: number of missing rows that have a layout which the table lacks.
     """
 
     data: NDArray[np.uint8]
-    places: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    table: LayoutTable
     stale: int = 0
 
     @classmethod
-    def of(cls, decoded: DecodedRows) -> Self:
-        """Those among some stored values."""
-        data = np.array(decoded.rows.view(np.uint8))
-        begins = (np.cumsum(decoded.found) - 1) * decoded.rows.itemsize
-        return cls(data, np.where(decoded.found, begins, MISSING), decoded.stale)
+    def none(cls, table: LayoutTable) -> "StoredRows":
+        """The rows of no entities."""
+        nothing = np.empty(0, np.int64)
+        return cls(np.empty(0, np.uint8), nothing, nothing, table)
+
+    @classmethod
+    def of_values(cls, values: Sequence[bytes | None], table: LayoutTable) -> "StoredRows":
+        """The rows in stored values; None (no such key) and values of unknown layouts count as missing.
+
+        Raises:
+            ValueError: a value has the hash of a known layout and another length.
+        """
+        offsets, numbers = np.full(len(values), MISSING), np.zeros(len(values), np.int64)
+        parts, begin, stale = [], 0, 0
+        for row, value in enumerate(values):
+            if value is None:
+                continue
+            number = table.numbers.get(value[:SIGNATURE_BYTES])
+            if number is None:
+                stale += 1
+                continue
+            _require_length(value, table.layouts[number])
+            offsets[row], numbers[row] = begin, number
+            parts.append(value)
+            begin += len(value)
+        return cls(np.frombuffer(bytearray(b"".join(parts)), np.uint8), offsets, numbers, table, stale)
 
 
 class RowCodec:
-    """Packs and unpacks the rows of one schema. Stateless after construction: safe to share between threads.
+    """Encodes and decodes the rows of one schema. Stateless after construction: safe to share between threads.
 
     Args:
-        schema: of the rows.
-        strict: refuse to decode rows of another schema instead of leaving them out.
+        schema: the schema of the rows.
+        strict: raise on rows of another schema instead of leaving them out.
     """
 
     def __init__(self, schema: RowSchema, *, strict: bool = False) -> None:
@@ -82,20 +114,11 @@ class RowCodec:
         self._gather_rows = gather_rows
         self.schema = schema
         self._strict = strict
-        self.dtype = np.dtype(
-            [
-                ("format", "u1"),
-                ("schema", "<u4"),
-                ("event", ">u8"),
-                ("created", ">u8"),
-                ("nulls", "u1", (-(-len(schema.fields) // 8),)),
-                ("values", schema.values_dtype),
-            ]
-        )
-        self.signature = struct.pack("<BI", FORMAT, schema.hash)
-        self._positions = {field.name: position for position, field in enumerate(schema.fields)}
+        self.layout = RowLayout(schema)
+        self.dtype = self.layout.dtype
+        self.signature = self.layout.signature
         self._default = _defaults(schema)
-        self._layout = self._field_places()
+        self._gather_tables: dict[LayoutTable, NDArray[np.int64]] = {}
 
     def encode(
         self,
@@ -110,9 +133,9 @@ class RowCodec:
         Args:
             values: (n,) of `schema.values_dtype`.
             event_us: (n,) microseconds since 1970, UTC.
-            created_us: (n,) likewise; NO_TIMESTAMP or None where there is none.
-            nulls: (n, fields) in declared order. None: a float is null where it is NaN, nothing else is.
-            tails: n tails of `encode_tail`, needed when the schema has variable fields.
+            created_us: (n,) microseconds since 1970, UTC; NO_TIMESTAMP (or None for all) if there is none.
+            nulls: (n, fields) in declared order. None: a float is null if it is NaN, other types are never null.
+            tails: n results of `encode_tail`; required if the schema has variable fields.
         """
         rows = np.empty(len(values), self.dtype)
         rows["format"], rows["schema"] = FORMAT, self.schema.hash
@@ -124,17 +147,18 @@ class RowCodec:
         return packed if tails is None else [head + tail for head, tail in zip(packed, tails, strict=True)]
 
     def decode(self, stored: Sequence[bytes | None]) -> DecodedRows:
-        """The rows among stored values; None (no such key) and values of another schema are not found.
+        """The rows in stored values; None (no such key) and values of another schema count as not found.
 
         Raises:
-            SchemaMismatchError: `strict`, and there are values of another schema.
+            SchemaMismatchError: `strict` is set and a value has another schema.
+            ValueError: a value has the right schema hash and a wrong length.
         """
         present = [value for value in stored if value is not None]
         found = np.ones(len(stored), np.bool_)
         if len(present) < len(stored):
             found[:] = [value is not None for value in stored]
         rows = self._rows(present)
-        # A value of another length starts with another hash, so equal hashes at every stride also prove the lengths.
+        # Equal hashes at every stride prove the lengths too: a value of another length has another hash.
         if rows is not None and bool(((rows["schema"] == self.schema.hash) & (rows["format"] == FORMAT)).all()):
             return DecodedRows(rows, found, 0)
         readable = [value for value in present if value.startswith(self.signature)]
@@ -144,43 +168,53 @@ class RowCodec:
         rows = self._rows(readable)
         if rows is None:
             raise ValueError(
-                f"values of feature view {self.schema.view!r} have the right schema hash but a wrong length"
+                f"values of feature view {self.schema.view!r} have the right schema hash and a wrong length"
             )
         found[found] = [value.startswith(self.signature) for value in present]
         return DecodedRows(rows, found, stale)
 
     def null_mask(self, rows: NDArray[np.void]) -> NDArray[np.bool_]:
-        """(k, fields) bool, True where a field is null."""
+        """(k, fields) bool, True if the field is null."""
         return np.unpackbits(rows["nulls"], axis=1, count=len(self.schema.fields), bitorder="little").view(np.bool_)
 
     def gather(
-        self, stored: StoredRows, which: NDArray[np.int64]
-    ) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.bool_]]:
-        """Rows in the order asked for, with the declared defaults for what is missing or null.
+        self, stored: StoredRows, index: NDArray[np.int64]
+    ) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
+        """One row per index, with the declared defaults in place of missing rows, nulls and fields that a row lacks.
+
+        Rows of every layout of the table are read, field by field.
 
         Args:
             stored: rows of k entities.
-            which: (n,) which of the entities each row is of.
+            index: (n,) index of each row's entity.
 
         Returns:
-            (n,) of `schema.values_dtype`; (n,) microseconds since 1970, 0 where there is no row; (n,) which were found.
+            (n,) of `schema.values_dtype`; (n,) event times in microseconds since 1970, 0 if there is no row; (n,) bool,
+            whether there is a row; (fields,) how many values of each field are defaults.
         """
-        count = len(which)
+        layouts = self._gather_tables.get(stored.table)
+        if layouts is None:
+            layouts = self._gather_tables[stored.table] = gather_table(self.schema, stored.table)
+        count = len(index)
         values, event_us = np.empty(count, self.schema.values_dtype), np.empty(count, np.int64)
-        found, flat = np.empty(count, np.bool_), values.view(np.uint8)
-        self._gather_rows(stored.data, stored.places, which, self._layout, self._default, flat, event_us, found)
-        return values, event_us, found
+        found, defaulted = np.empty(count, np.bool_), np.empty(len(self.schema.fields), np.int64)
+        self._gather_rows(
+            stored.data,
+            stored.offsets,
+            stored.numbers,
+            index,
+            layouts,
+            self._default,
+            values.view(np.uint8),
+            event_us,
+            found,
+            defaulted,
+        )
+        return values, event_us, found, defaulted
 
     def tails(self, stored: Iterable[bytes]) -> list[list[bytes]]:
-        """For each readable value, the serialized protos of its variable fields in order; empty bytes for null."""
-        return [self._split_tail(value) for value in stored]
-
-    def _field_places(self) -> NDArray[np.int64]:
-        """What `gather_rows` wants to know: places of event and nulls in a row, then (place, size) of each field."""
-        row: Any = self.dtype.fields
-        places: Any = self.schema.values_dtype.fields or {}
-        fields = [(places[name][1], places[name][0].itemsize) if name in places else (0, 0) for name in self._positions]
-        return np.array([(row["event"][1], row["nulls"][1]), *fields], np.int64)
+        """Per readable value, the serialized protos of its variable fields in declared order; empty bytes for null."""
+        return [split_tail(value, self.layout) for value in stored]
 
     def _rows(self, values: Sequence[bytes]) -> NDArray[np.void] | None:
         size = self.dtype.itemsize
@@ -191,26 +225,20 @@ class RowCodec:
         nulls = np.zeros((len(values), len(self.schema.fields)), np.bool_)
         for field in self.schema.fixed_fields:
             if field.value_type in FLOAT_TYPES:
-                # not by `out=`: numpy 2.4 misses some where both input and output are strided
-                nulls[:, self._positions[field.name]] = np.isnan(values[field.name])
+                # not with `out=`: numpy 2.4 misses some if both input and output are strided
+                nulls[:, self.layout.positions[field.name]] = np.isnan(values[field.name])
         return nulls
 
-    def _split_tail(self, value: bytes) -> list[bytes]:
-        protos, offset = [], self.dtype.itemsize
-        for _ in self.schema.variable_fields:
-            start = offset + _LENGTH.size
-            offset = start + _LENGTH.unpack_from(value, offset)[0]
-            protos.append(value[start:offset])
-        return protos
 
-
-def encode_tail(protos: Iterable[bytes]) -> bytes:
-    """The tail of one row, from the serialized protos of its variable fields in order."""
-    return b"".join(_LENGTH.pack(len(proto)) + proto for proto in protos)
+def _require_length(value: bytes, layout: RowLayout) -> None:
+    size = layout.dtype.itemsize
+    if len(value) < size or (len(value) > size and not layout.schema.variable_fields):
+        view = layout.schema.view
+        raise ValueError(f"values of feature view {view!r} have the right schema hash and a wrong length")
 
 
 def _defaults(schema: RowSchema) -> NDArray[np.uint8]:
-    """The values that a reader sees of an entity that has no row, as bytes."""
+    """The values of an entity without a row, as bytes."""
     row = np.zeros(1, schema.values_dtype)
     for field in schema.fixed_fields:
         row[field.name] = field.default
@@ -220,6 +248,13 @@ def _defaults(schema: RowSchema) -> NDArray[np.uint8]:
 def timestamps(biased: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Microseconds since 1970 from the `event` or `created` column of rows."""
     return (biased.astype(np.uint64) ^ _BIAS).view(np.int64)
+
+
+def event_times(stored: Iterable[bytes | None]) -> NDArray[np.int64]:
+    """Event times of stored values of any layout, microseconds since 1970; fewer than the values if some are None."""
+    begin = SIGNATURE_BYTES
+    biased = b"".join([value[begin : begin + 8] for value in stored if value is not None and value[:1] == _FORMAT_BYTE])
+    return timestamps(np.frombuffer(biased, ">u8"))
 
 
 def _biased(timestamps_us: NDArray[np.int64]) -> NDArray[Any]:

@@ -1,7 +1,7 @@
-"""Requests on their way to Redis and back: one write per connection, by redis-py's own connections.
+"""Exchanges with Redis over redis-py's connections: one write per request, and the replies read as raw bytes.
 
-redis-py keeps the pools, authentication, TLS, time-outs and reconnects; the bytes are ours, because packing and parsing
-800 keys one by one is most of what a read costs.
+redis-py does pools, authentication, TLS, time-outs and reconnects. Commands are packed and replies parsed here, because
+for 800 keys one by one that is most of the cost of a read.
 """
 
 import asyncio
@@ -14,20 +14,21 @@ import redis.asyncio
 from photofeed.online_store.replies import RowReplies, RowShape
 
 MGET_KEYS: Final = 128
-"""Keys of one command. Valkey looks commands that are sent together up together, keys of a longer one after each other:
-a feed's 1,400 in one MGET take it a fifth to a third longer."""
+"""Keys per command. Valkey prefetches the keys of several commands together, and looks up the keys of one command one
+after the other: one MGET of a feed's 1,400 keys takes it a fifth to a third longer."""
 
-Asked = Sequence[tuple[RowShape, int]]
+RowCounts = Sequence[tuple[RowShape, int]]
+"""Per view of a request, the shape of its rows and how many are requested."""
 
 
-def exchange(client: redis.Redis, commands: bytes, asked: Asked) -> RowReplies:
-    """Send MGETs of MGET_KEYS keys, take their replies; a failed exchange is repeated as the client's retries say."""
+def exchange(client: redis.Redis, commands: bytes, requested: RowCounts) -> RowReplies:
+    """Send MGETs of MGET_KEYS keys and read their replies; the client's retry policy applies."""
     pool: Any = client.connection_pool
     connection = pool.get_connection()
 
     def once() -> RowReplies:
         connection.send_packed_command([commands])
-        return receive(connection, RowReplies(asked, array_rows=MGET_KEYS))
+        return receive(connection, RowReplies(requested, array_rows=MGET_KEYS))
 
     try:
         replies: RowReplies = connection.retry.call_with_retry(once, lambda _: connection.disconnect())
@@ -36,14 +37,14 @@ def exchange(client: redis.Redis, commands: bytes, asked: Asked) -> RowReplies:
         pool.release(connection)
 
 
-async def exchange_async(client: redis.asyncio.Redis, commands: bytes, asked: Asked) -> RowReplies:
+async def exchange_async(client: redis.asyncio.Redis, commands: bytes, requested: RowCounts) -> RowReplies:
     """`exchange`, without blocking the event loop."""
     pool: Any = client.connection_pool
     connection = await pool.get_connection()
 
     async def once() -> RowReplies:
-        await connection.connect()  # if a failure before closed it
-        exchange = AsyncExchange(connection, RowReplies(asked, array_rows=MGET_KEYS))
+        await connection.connect()  # in case an earlier failure closed it
+        exchange = AsyncExchange(connection, RowReplies(requested, array_rows=MGET_KEYS))
         exchange.send(commands)
         return await exchange.replies()
 
@@ -55,7 +56,7 @@ async def exchange_async(client: redis.asyncio.Redis, commands: bytes, asked: As
 
 
 def receive(connection: Any, replies: RowReplies) -> RowReplies:
-    """Read until the reply is whole. A connection that fails on the way is closed: what is left on it is nobody's."""
+    """Read until the reply is complete. On failure close the connection, so that no other request reads the rest."""
     sock = connection._sock  # noqa: SLF001  redis-py has no public way to read bytes
     try:
         while True:
@@ -75,10 +76,10 @@ def receive(connection: Any, replies: RowReplies) -> RowReplies:
 
 
 class AsyncExchange(asyncio.BufferedProtocol):
-    """One exchange on a connection of redis.asyncio: what comes goes straight from the socket into the replies.
+    """One exchange on a connection of redis.asyncio that receives from the socket directly into the replies.
 
-    It stands in for the connection's own stream, which would copy a reply three times, until the reply is whole. A
-    connection that fails on the way is closed: what is left on it is nobody's.
+    It replaces the connection's stream, which would copy a reply three times, until the reply is complete. On failure
+    the connection is closed, so that no other request reads the rest.
     """
 
     def __init__(self, connection: Any, replies: RowReplies) -> None:
@@ -90,17 +91,17 @@ class AsyncExchange(asyncio.BufferedProtocol):
         self._hand_over(self)
 
     def send(self, commands: bytes) -> None:
-        """Send; the replies are taken as they come."""
+        """Send the commands; replies are processed as they arrive."""
         if self._transport.is_closing():
             self._end(redis.ConnectionError("Redis closed the connection"))
         else:
             self._transport.write(commands)
 
     async def replies(self) -> RowReplies:
-        """The replies, once they are whole.
+        """The replies, once they are complete.
 
         Raises:
-            redis.TimeoutError: they did not come within the connection's `socket_timeout`.
+            redis.TimeoutError: they did not arrive within the connection's `socket_timeout`.
             redis.ConnectionError: the connection was lost, or Redis is not ready to answer.
         """
         try:
@@ -110,29 +111,29 @@ class AsyncExchange(asyncio.BufferedProtocol):
                 raise failure
             self._replies.raise_connection_error()
         except TimeoutError as error:
-            await self.give_up()
+            await self.abort()
             raise redis.TimeoutError("Redis did not answer in time") from error
         except BaseException:
-            await self.give_up()
+            await self.abort()
             raise
         return self._replies
 
-    async def give_up(self) -> None:
-        """Close the connection: what is still to come on it is nobody's."""
+    async def abort(self) -> None:
+        """Close the connection, so that no other request reads what may still arrive."""
         self._hand_over(self._stream)
         await self._connection.disconnect()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio's protocol
-        """Where the next bytes belong."""
+        """Buffer for the next bytes."""
         return self._replies.space()
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes came."""
+        """Process `nbytes` received bytes."""
         try:
             if self._replies.received(nbytes):
                 self._hand_over(self._stream)
                 self._end(None)
-        except Exception as error:  # noqa: BLE001  whatever is wrong with a reply is for who asked
+        except Exception as error:  # noqa: BLE001  replies() raises it
             self._end(error)
 
     def eof_received(self) -> bool | None:
@@ -147,12 +148,12 @@ class AsyncExchange(asyncio.BufferedProtocol):
         self._stream.connection_lost(exc)
 
     def _end(self, failure: Exception | None) -> None:
-        if not self._ended.done():  # who asked may have given up
+        if not self._ended.done():  # the caller may have been cancelled
             self._ended.set_result(failure)
 
     def _hand_over(self, protocol: asyncio.BaseProtocol) -> None:
         if self._transport.is_closing():
-            return  # its end comes to this exchange, which passes it on
-        self._transport.pause_reading()  # uvloop asks what kind of protocol it has when reading begins
+            return  # connection_lost will be called on this exchange, which forwards it to the stream
+        self._transport.pause_reading()  # uvloop checks the kind of protocol when reading starts
         self._transport.set_protocol(protocol)
         self._transport.resume_reading()

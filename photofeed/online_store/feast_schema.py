@@ -12,17 +12,17 @@ DEFAULT_TAG = "default"
 
 
 def row_schema(feature_view: FeatureView, project: str, *, versioned: bool = False) -> RowSchema:
-    """The packed form of a feature view as the registry holds it.
+    """The packed schema of a feature view of the registry.
 
-    A field's default is its tag `default`; without the tag NaN for floats and 0 for integers.
+    A field's default is its tag `default`, or NaN for floats and 0 for integers without the tag.
 
     Args:
         feature_view: from the registry, so that its entity columns are known.
         project: the Feast project.
-        versioned: the registry's `enable_online_feature_view_versioning`, which puts the version into the name.
+        versioned: the registry's `enable_online_feature_view_versioning`, which appends the version to the name.
 
     Raises:
-        ValueError: a `default` tag that is not a value of the field's type.
+        ValueError: a `default` tag is not a value of the field's type.
     """
     return RowSchema(
         project=project,

@@ -1,8 +1,8 @@
-"""Redis keys of packed rows: a tag of project and view, and the join-key values in binary, join keys sorted by name.
+"""Redis keys of packed rows: a tag of project and view, then the join-key values in binary, sorted by join key.
 
-The tag is six characters, because Redis holds a key with every row: names would be a third of what a pair costs. An
-integer is 8 bytes, little-endian; text and bytes are a u32 length and the bytes themselves. One view has one type per
-join key, so no two entities share a key.
+The tag has six characters because Redis stores the key with every row: full names would be a third of the memory of a
+user-creator pair. An integer is 8 bytes, little-endian; text and bytes are a u32 length and the bytes. A view has one
+type per join key, so no two entities share a key.
 """
 
 import base64
@@ -16,6 +16,7 @@ import hiredis
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.online_store.resp import bulk_string
 from photofeed.online_store.schema import RowSchema
 
 INTEGER_TYPES = frozenset({"INT32", "INT64", "UNIX_TIMESTAMP"})
@@ -25,18 +26,18 @@ _TAG_LENGTH = 6
 
 
 def view_tag(project: str, view: str) -> bytes:
-    """What all keys of a view, and no others, begin with: 36 bits of a hash as URL-safe base64."""
+    """The first bytes of every key of a view: 36 bits of a hash, as URL-safe base64."""
     digest = hashlib.blake2b(f"{project}:{view}".encode(), digest_size=_TAG_LENGTH).digest()
     return base64.urlsafe_b64encode(digest)[:_TAG_LENGTH]
 
 
 def scan_pattern(project: str, view: str) -> bytes:
-    """The glob that SCAN wants to find all keys of a view."""
+    """The pattern for SCAN that matches all keys of a view."""
     return view_tag(project, view) + b"*"
 
 
 def key_part(value: int | str | bytes) -> bytes:
-    """One join-key value in its binary form."""
+    """One join-key value in binary."""
     if isinstance(value, int):
         return _INTEGER.pack(value)
     raw = value.encode() if isinstance(value, str) else value
@@ -45,22 +46,22 @@ def key_part(value: int | str | bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class DistinctKeys:
-    """The distinct keys of n entities, in the order in which they are first met.
+    """The distinct keys of n entities, in the order of their first occurrence.
 
     Attributes:
-        count: how many there are.
-        arguments: the keys as RESP bulk strings, ready to be sent.
-        stride: bytes of each of these; 0 where they differ in length.
-        which: (n,) which of them is each entity's.
+        count: number of distinct keys.
+        arguments: the keys as RESP bulk strings, ready to send.
+        stride: bytes per bulk string; 0 if they differ in length.
+        index: (n,) index of each entity's key.
     """
 
     count: int
     arguments: bytes
     stride: int
-    which: NDArray[np.int64]
+    index: NDArray[np.int64]
 
     def commands(self, most: int) -> bytes:
-        """All keys as MGETs of so many keys each, and the last of what is left."""
+        """MGETs of `most` keys each, for all keys; the last one may have fewer."""
         begins = range(0, self.count, most)
         if self.stride:
             pieces = [self.arguments[begin * self.stride : (begin + most) * self.stride] for begin in begins]
@@ -73,7 +74,7 @@ class DistinctKeys:
         )
 
     def split(self) -> list[bytes]:
-        """The keys one by one."""
+        """The keys as a list."""
         reader = hiredis.Reader()
         reader.feed(b"*%d\r\n" % self.count + self.arguments)
         keys: list[bytes] = reader.gets()
@@ -92,8 +93,8 @@ class KeyEncoder:
         self._integers = all(key.value_type in INTEGER_TYPES for key in schema.join_keys)
         self._width = len(self._prefix) + 8 * len(schema.join_keys)
         head = b"$%d\r\n%b" % (self._width, self._prefix)
-        self._ids_at = len(head)
-        self._form = np.frombuffer(bytearray(head + bytes(8 * len(schema.join_keys)) + b"\r\n"), np.uint8)
+        self._ids_offset = len(head)
+        self._template = np.frombuffer(bytearray(head + bytes(8 * len(schema.join_keys)) + b"\r\n"), np.uint8)
 
     def encode(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> list[bytes]:
         """Keys of n entities from columns of length n, one per join key.
@@ -113,7 +114,7 @@ class KeyEncoder:
         return keys
 
     def distinct(self, columns: Mapping[str, NDArray[Any]]) -> DistinctKeys:
-        """The distinct keys of n entities from columns of length n, or of length 1, which stand for all entities.
+        """The distinct keys of n entities from columns of length n, or of length 1 if all entities share the value.
 
         Raises:
             KeyError: a join key's column is missing.
@@ -123,26 +124,27 @@ class KeyEncoder:
         if not self._integers:
             names = [key.name for key in self._schema.join_keys]
             wide = np.broadcast_arrays(*(columns[name] for name in names))
-            number: dict[bytes, int] = {}
-            which = [number.setdefault(key, len(number)) for key in self.encode(dict(zip(names, wide, strict=True)))]
-            return DistinctKeys(len(number), _arguments(number), 0, np.array(which, np.int64))
-        ids = self._ids(columns)
-        block, which_ids = np.empty(len(ids) * len(self._form), np.uint8), np.empty(len(ids), np.int64)
-        count = self._write_keys(ids, self._form, self._ids_at, block, which_ids)
-        return DistinctKeys(count, block[: count * len(self._form)].tobytes(), len(self._form), which_ids)
+            numbers: dict[bytes, int] = {}
+            keys = self.encode(dict(zip(names, wide, strict=True)))
+            index = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+            return DistinctKeys(len(numbers), _arguments(numbers), 0, index)
+        ids, stride = self._ids(columns), len(self._template)
+        arguments, index = np.empty(len(ids) * stride, np.uint8), np.empty(len(ids), np.int64)
+        count = self._write_keys(ids, self._template, self._ids_offset, arguments, index)
+        return DistinctKeys(count, arguments[: count * stride].tobytes(), stride, index)
 
     def _ids(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> NDArray[np.int64]:
-        """(n, join keys) little-endian; one row of a view without join keys."""
+        """(n, join keys) little-endian; (1, 0) for a view without join keys."""
         integers = [_integers(key.name, columns[key.name]) for key in self._schema.join_keys]
         count = next((len(column) for column in integers if len(column) != 1), 1)
         ids = np.empty((count, len(integers)), "<i8")
-        for place, column in enumerate(integers):
-            ids[:, place] = column
+        for key, column in enumerate(integers):
+            ids[:, key] = column
         return ids
 
 
 def _arguments(keys: Iterable[bytes]) -> bytes:
-    return b"".join([b"$%d\r\n%b\r\n" % (len(key), key) for key in keys])
+    return b"".join([bulk_string(key) for key in keys])
 
 
 def _integers(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Feast's rows, dicts of Value protos per entity, as packed values and back."""
+"""Converts between Feast's rows, which are dicts of Value protos per entity, and packed values."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ FeastFeatures = tuple[datetime | None, dict[str, Value] | None]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NULL = Value()
-# where a Value keeps a number, by value type
+# the attribute of Value that holds a number, by value type
 _ATTRIBUTE = {
     "FLOAT": "float_val",
     "DOUBLE": "double_val",
@@ -45,21 +45,21 @@ _KEY_ATTRIBUTES = frozenset(
 
 
 def entity_key(prefix: bytes, key: EntityKey) -> bytes:
-    """The Redis key of an entity, equal to what `KeyEncoder` makes from columns.
+    """The Redis key of an entity, equal to the one that `KeyEncoder` makes from columns.
 
     Raises:
-        TypeError: a join key of a type that cannot be part of a key.
+        TypeError: a join key has a type that cannot be part of a key.
     """
-    # Feast asks for the one row of a view without entities by a dummy key, but may write it without any
+    # Feast reads the row of a view without entities by a dummy key, and may write it without any key
     named = [part for part in zip(key.join_keys, key.entity_values, strict=True) if part[0] != DUMMY_ENTITY_ID]
     return prefix + b"".join([_key_part(name, value) for name, value in sorted(named, key=itemgetter(0))])
 
 
 def encode_rows(codec: RowCodec, data: Sequence[FeastRow]) -> list[bytes]:
-    """Stored values of rows as Feast hands them to `online_write_batch`; a feature that is not given is null.
+    """Stored values of the rows that Feast passes to `online_write_batch`; a missing feature is null.
 
     Raises:
-        TypeError: a value of another type than its feature was declared with.
+        TypeError: a value has another type than its feature declares.
     """
     schema = codec.schema
     values = np.zeros(len(data), schema.values_dtype)
@@ -83,10 +83,10 @@ def encode_rows(codec: RowCodec, data: Sequence[FeastRow]) -> list[bytes]:
 
 
 def decode_rows(codec: RowCodec, stored: Sequence[bytes | None], requested: Sequence[str]) -> list[FeastFeatures]:
-    """What `online_read` returns: event time and values for each entity, (None, None) where there is no row.
+    """The result of `online_read`: event time and values per entity, (None, None) if there is no row.
 
     Raises:
-        KeyError: a requested feature that the view does not have.
+        KeyError: the view does not have a requested feature.
     """
     decoded = codec.decode(stored)
     columns = [map(Value.FromString, column) for column in serialized_values(codec, decoded, stored, requested)]
@@ -99,10 +99,10 @@ def decode_rows(codec: RowCodec, stored: Sequence[bytes | None], requested: Sequ
 def serialized_values(
     codec: RowCodec, decoded: DecodedRows, stored: Sequence[bytes | None], requested: Sequence[str]
 ) -> list[list[bytes]]:
-    """For each requested feature its serialized Values, one per readable row; empty bytes for null.
+    """Per requested feature its serialized Values, one per readable row; empty bytes for null.
 
     Raises:
-        KeyError: a requested feature that the view does not have.
+        KeyError: the view does not have a requested feature.
     """
     fields = {field.name: (position, field) for position, field in enumerate(codec.schema.fields)}
     nulls = codec.null_mask(decoded.rows)
@@ -121,7 +121,7 @@ def _serialized_numbers(field: FieldSpec, numbers: NDArray[Any]) -> list[bytes]:
     attribute = _ATTRIBUTE[field.value_type]
     if field.value_type not in FLOAT_TYPES:
         return [Value(**{attribute: number}).SerializeToString() for number in numbers.tolist()]
-    # a float is a tag and its bytes, so all of them are made at once: wire type 5 is 4 bytes, 1 is 8
+    # a float is a tag and its bytes, so numpy makes all of them at once: wire type 5 has 4 bytes, 1 has 8
     tag = Value.DESCRIPTOR.fields_by_name[attribute].number << 3 | (5 if field.value_type == "FLOAT" else 1)
     wire = np.empty(len(numbers), [("tag", "u1"), ("number", numbers.dtype)])
     wire["tag"], wire["number"] = tag, numbers
@@ -143,9 +143,7 @@ def _numbers(field: FieldSpec, column: Sequence[Value], which: Sequence[str | No
     null = np.nan if field.value_type in FLOAT_TYPES else 0
     wrong = set(which) - {attribute, None, "null_val"}
     if wrong:
-        raise TypeError(
-            f"feature {field.name!r} is declared {field.value_type}, but was given {sorted(map(str, wrong))}"
-        )
+        raise TypeError(f"feature {field.name!r} is declared {field.value_type}, not {sorted(map(str, wrong))}")
     return [getattr(value, attribute) if name == attribute else null for value, name in zip(column, which, strict=True)]
 
 
@@ -154,7 +152,7 @@ def _microseconds(moments: Sequence[datetime | None]) -> NDArray[np.int64]:
 
 
 def _since_epoch(moment: datetime) -> int:
-    # Feast's interface: a naive timestamp is UTC
+    # in Feast a naive timestamp is UTC
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return (aware - _EPOCH) // _MICROSECOND
 

@@ -1,6 +1,6 @@
-"""Bytes moved between arrays in compiled code, a stretch at a time.
+"""Copies of byte ranges between arrays, for compiled code.
 
-A loop over bytes stays one: the compiler cannot know that two arrays do not overlap. Nothing here checks bounds.
+The compiler cannot turn a loop over bytes into a copy, because the arrays may overlap. Nothing here checks bounds.
 """
 
 from typing import Any
@@ -18,8 +18,8 @@ def copy_bytes(_: Any, target: Any, target_at: Any, source: Any, source_at: Any,
     """Copy `count` bytes from byte `source_at` of one contiguous array to byte `target_at` of another."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        places = [_address(context, builder, signature.args[n], arguments[n], arguments[n + 1]) for n in (0, 2)]
-        cgutils.raw_memcpy(builder, *places, arguments[4], 1)
+        addresses = [_address(context, builder, signature.args[n], arguments[n], arguments[n + 1]) for n in (0, 2)]
+        cgutils.raw_memcpy(builder, *addresses, arguments[4], 1)
         return context.get_dummy_value()
 
     return numba.types.void(target, target_at, source, source_at, count), generate
@@ -27,11 +27,11 @@ def copy_bytes(_: Any, target: Any, target_at: Any, source: Any, source_at: Any,
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_big_endian(_: Any, source: Any, at: Any) -> Any:
-    """The 8 bytes from byte `at` of a contiguous array as an unsigned number, the first the highest."""
+    """The 8 bytes from byte `at` of a contiguous array as a big-endian unsigned number."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = builder.bitcast(_address(context, builder, signature.args[0], *arguments), _WORD.as_pointer())
-        return builder.bswap(builder.load(place, align=1))
+        address = builder.bitcast(_address(context, builder, signature.args[0], *arguments), _WORD.as_pointer())
+        return builder.bswap(builder.load(address, align=1))
 
     return numba.types.uint64(source, at), generate
 

@@ -1,8 +1,10 @@
-"""The serving process's read: all views in one round trip, columns of numpy out, no Feast."""
+"""The read of a serving process: all views in one round trip, as numpy columns, without Feast."""
 
+import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import redis
@@ -18,36 +20,85 @@ from photofeed.online_store.cluster import ClusterRead, read_cluster, read_clust
 from photofeed.online_store.codec import RowCodec, StoredRows
 from photofeed.online_store.exchange import MGET_KEYS, exchange, exchange_async
 from photofeed.online_store.kernel import warm
-from photofeed.online_store.keys import KeyEncoder
+from photofeed.online_store.keys import DistinctKeys, KeyEncoder
+from photofeed.online_store.layouts import LayoutTable, layouts_key, registered_layouts
 from photofeed.online_store.replies import RowShape
-from photofeed.online_store.schema import RowSchema
+from photofeed.online_store.schema import JoinKey, RowSchema, SchemaMismatchError
 
 
 @dataclass(frozen=True, slots=True)
 class ViewRows:
-    """One view's features for the n entities asked for, in their order.
+    """One view's features of the n requested entities, in their order.
 
     Attributes:
-        values: (n,) structured, one field per fixed-width feature; declared defaults where a value is missing or null.
-        event_timestamp: (n,) int64, microseconds since 1970 UTC; 0 where there is no row.
+        values: (n,) structured, one field per fixed-width feature; the declared default if a value is missing or null.
+        event_timestamp: (n,) int64, microseconds since 1970 UTC; 0 if there is no row.
         found: (n,) bool, whether a readable row was stored.
-        stale_schema: distinct entities whose rows another version of the view wrote; they count as not found.
+        stale_schema: number of distinct entities whose rows have a layout that no writer registered; they count as not
+            found.
+        defaulted: (fields of the schema,) how many of the n values of each field are defaults.
     """
 
     values: NDArray[np.void]
     event_timestamp: NDArray[np.int64]
     found: NDArray[np.bool_]
     stale_schema: int
+    defaulted: NDArray[np.int64]
+
+
+RELEARN_SECONDS: Final = 1.0
+"""How long a reader waits before it asks again for the layout of rows that no writer has registered."""
+
+
+class StoredView:
+    """The stored rows of one view: the layouts that they are known to have, and their shape on the wire."""
+
+    def __init__(self, schema: RowSchema) -> None:
+        self.layouts_key = layouts_key(schema)
+        self.shape = RowShape(LayoutTable([schema]))
+        self._schema = schema
+        self._asked = -math.inf
+
+    def learn(self, schemas: Sequence[RowSchema]) -> None:
+        """Read rows of these layouts, too."""
+        table = self.shape.table.with_schemas(schemas)
+        if table is not self.shape.table:
+            self.shape = RowShape(table)
+
+    def may_learn(self) -> bool:
+        """Whether to look up layouts now."""
+        return time.monotonic() - self._asked >= RELEARN_SECONDS
+
+    def note(self, registered: Mapping[bytes, bytes]) -> None:
+        """Learn the registered layouts."""
+        self._asked = time.monotonic()
+        self.learn(registered_layouts(self._schema, registered))
+
+
+class PackedView:
+    """One view as a caller wants it: its schema, key encoder and row codec, and the stored rows that it is read from.
+
+    Make it by `PackedReader.view`.
+    """
+
+    def __init__(self, schema: RowSchema, stored: StoredView) -> None:
+        self.schema = schema
+        self.keys = KeyEncoder(schema)
+        self.codec = RowCodec(schema)
+        self.stored = stored
 
 
 class PackedReader:
     """Reads the rows of several views in one round trip. Safe to share between threads, and across a fork.
 
+    Rows of any layout that a writer has registered are read, field by field: a field that a row's layout lacks has its
+    default. Schemas of one view that differ in their fields read the same rows, which are transferred once.
+
     Args:
-        schemas: one per view.
+        schemas: of `read` and `read_async`, one per view.
         client: for `read`; its pool, timeouts and retries apply.
         async_client: for `read_async`.
-        strict: raise SchemaMismatchError on rows of another schema instead of counting them as not found.
+        strict: raise SchemaMismatchError on rows of an unknown layout instead of counting them as not found.
     """
 
     def __init__(
@@ -59,7 +110,10 @@ class PackedReader:
         strict: bool = False,
     ) -> None:
         warm()
-        self._views = {schema.view: _View(schema, strict=strict) for schema in schemas}
+        self._strict = strict
+        self._made: dict[RowSchema, PackedView] = {}
+        self._stored: dict[tuple[str, tuple[JoinKey, ...]], StoredView] = {}
+        self._views = {schema.view: self.view(schema) for schema in schemas}
         self._client = client
         self._async_client = async_client
 
@@ -73,10 +127,10 @@ class PackedReader:
         strict: bool = False,
         cluster: bool = False,
     ) -> Self:
-        """A reader with clients of its own; a failed read is tried once more, at once.
+        """A reader with clients of its own; a failed read is retried once, immediately.
 
-        `cluster`: the URL is that of any node of a Redis Cluster, which is asked for the others at once. A single
-        server is connected to on first use.
+        `cluster`: the URL is that of any node of a Redis Cluster, and the reader connects to it now to learn of the
+        other nodes. To a single server it connects on first use.
         """
         limits: dict[str, Any] = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
         if cluster:
@@ -97,93 +151,155 @@ class PackedReader:
         """Features by view name.
 
         Args:
-            entities: a column per join key, all of length n; a column of length 1 stands for all rows, and a view
-                whose columns all have length 1, or that has no join keys, comes back with one row.
-            views: which of the views to read; all of them where it is not given.
+            entities: a column per join key, of length n, or of length 1 if all rows share the value. A view whose
+                columns all have length 1, or that has no join keys, is returned with one row.
+            views: names of the views to read; all of them unless given.
 
         Raises:
             KeyError: a join key's column is missing, or a view is unknown.
-            SchemaMismatchError: `strict`, and rows of another schema were met.
-            redis.RedisError: the store cannot be reached in time.
+            SchemaMismatchError: `strict` is set and rows have an unknown layout.
+            redis.RedisError: the store does not answer in time.
         """
-        if self._client is None:
-            raise RuntimeError("PackedReader was made without a client; give one, or await read_async")
-        request = self._request(entities, views)
-        if not request.keys:
-            return request.nothing()
-        if isinstance(self._client, RedisCluster):
-            return request.columns(read_cluster(self._client, request.cluster_read))
-        return request.columns(exchange(self._client, request.commands, request.asked).rows())
+        wanted = self._wanted(views)
+        fetched = self.fetch(entities, wanted)
+        return {view.schema.view: fetched.rows(view) for view in wanted}
 
     async def read_async(
         self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None = None
     ) -> dict[str, ViewRows]:
         """`read`, without blocking the event loop."""
-        if self._async_client is None:
-            raise RuntimeError("PackedReader was made without an async_client; give one, or call read")
+        wanted = self._wanted(views)
+        fetched = await self.fetch_async(entities, wanted)
+        return {view.schema.view: fetched.rows(view) for view in wanted}
+
+    def view(self, schema: RowSchema) -> PackedView:
+        """A view for `fetch`, the same one for equal schemas."""
+        known = self._made.get(schema)
+        if known is not None:
+            return known
+        stored = self._stored.setdefault((layouts_key(schema), schema.join_keys), StoredView(schema))
+        stored.learn([schema])
+        return self._made.setdefault(schema, PackedView(schema, stored))
+
+    def fetch(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView]) -> "FetchedRows":
+        """The rows that several views read, in one round trip; views of the same rows transfer them once.
+
+        Args and errors as for `read`.
+        """
+        client = self._client
+        if client is None:
+            raise RuntimeError("this PackedReader has no client: pass one, or use read_async")
         request = self._request(entities, views)
-        if not request.keys:
-            return request.nothing()
-        if isinstance(self._async_client, AsyncRedisCluster):
-            return request.columns(await read_cluster_async(self._async_client, request.cluster_read))
-        return request.columns((await exchange_async(self._async_client, request.commands, request.asked)).rows())
+        if request.keys:
+            request.rows = self._exchange(client, request)
+            if unknown := self._unknown(request):
+                for view in unknown:
+                    registered: Any = client.hgetall(view.layouts_key)
+                    view.note(registered)
+                request = self._request(entities, views)
+                request.rows = self._exchange(client, request)
+        return request.fetched(strict=self._strict)
+
+    async def fetch_async(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView]) -> "FetchedRows":
+        """`fetch`, without blocking the event loop."""
+        client: Any = self._async_client
+        if client is None:
+            raise RuntimeError("this PackedReader has no async_client: pass one, or use read")
+        request = self._request(entities, views)
+        if request.keys:
+            request.rows = await self._exchange_async(client, request)
+            if unknown := self._unknown(request):
+                for view in unknown:
+                    view.note(await client.hgetall(view.layouts_key))
+                request = self._request(entities, views)
+                request.rows = await self._exchange_async(client, request)
+        return request.fetched(strict=self._strict)
 
     def close(self) -> None:
         """Close the sync client's connections."""
         if isinstance(self._client, RedisCluster):
-            # close() forgets those of nodes met twice
+            # close() misses the connections of nodes that a refresh of the slot map replaced
             self._client.disconnect_connection_pools()  # type: ignore[no-untyped-call]
         if self._client is not None:
             self._client.close()
 
     async def aclose(self) -> None:
-        """Close the async client's connections, and the sync client's."""
+        """Close the connections of both clients."""
         self.close()
         if self._async_client is not None:
             await self._async_client.aclose()
 
-    def _request(self, entities: Mapping[str, NDArray[Any]], views: Iterable[str] | None) -> "_Request":
-        wanted = self._views if views is None else views
-        return _Request([self._views[name] for name in wanted], entities)
+    def _wanted(self, views: Iterable[str] | None) -> list[PackedView]:
+        return [self._views[name] for name in (self._views if views is None else views)]
+
+    def _request(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView] | None) -> "_Request":
+        wanted = self._views.values() if views is None else views
+        by_rows = {view.stored: view for view in wanted}
+        return _Request([(stored, view.keys.distinct(entities)) for stored, view in by_rows.items()])
+
+    @staticmethod
+    def _exchange(client: redis.Redis | RedisCluster, request: "_Request") -> list[StoredRows]:
+        if isinstance(client, RedisCluster):
+            return read_cluster(client, request.cluster_read)
+        return exchange(client, request.commands, request.row_counts).rows()
+
+    @staticmethod
+    async def _exchange_async(client: redis.asyncio.Redis | AsyncRedisCluster, request: "_Request") -> list[StoredRows]:
+        if isinstance(client, AsyncRedisCluster):
+            return await read_cluster_async(client, request.cluster_read)
+        return (await exchange_async(client, request.commands, request.row_counts)).rows()
+
+    @staticmethod
+    def _unknown(request: "_Request") -> list[StoredView]:
+        """The views with rows of layouts that the reader should look up now."""
+        each = zip(request.views, request.rows, strict=True)
+        return [view for view, rows in each if rows.stale and view.may_learn()]
+
+
+class FetchedRows:
+    """The rows of one round trip. Each view's columns are made when they are asked for."""
+
+    def __init__(self, rows: Mapping[StoredView, tuple[StoredRows, NDArray[np.int64]]]) -> None:
+        self._rows = rows
+
+    def rows(self, view: PackedView) -> ViewRows:
+        """The columns of a view that was fetched, or of another schema of the same rows."""
+        stored, index = self._rows[view.stored]
+        values, event_us, found, defaulted = view.codec.gather(stored, index)
+        return ViewRows(values, event_us, found, stored.stale, defaulted)
 
 
 class _Request:
-    """The commands for the distinct entities of all views."""
+    """The commands for the distinct entities of all views, and later their rows."""
 
-    def __init__(self, views: Sequence["_View"], entities: Mapping[str, NDArray[Any]]) -> None:
-        self._views = views
-        self._distinct = [view.keys.distinct(entities) for view in views]
-        self.asked = [(view.shape, keys.count) for view, keys in zip(views, self._distinct, strict=True)]
+    def __init__(self, parts: Sequence[tuple[StoredView, DistinctKeys]]) -> None:
+        self.views = [view for view, _ in parts]
+        self._distinct = [keys for _, keys in parts]
+        # the same shapes for the whole request, whatever other threads learn meanwhile
+        self._shapes = [view.shape for view in self.views]
+        self.row_counts = [(shape, keys.count) for shape, keys in zip(self._shapes, self._distinct, strict=True)]
         self.keys = sum(keys.count for keys in self._distinct)
+        self.rows: list[StoredRows] = []
 
     @property
     def commands(self) -> bytes:
-        """The commands as bytes."""
+        """The commands for a single server."""
         return b"".join([keys.commands(MGET_KEYS) for keys in self._distinct])
 
     @property
     def cluster_read(self) -> ClusterRead:
-        """The same as keys, for a cluster."""
-        return ClusterRead([keys.split() for keys in self._distinct], [view.shape for view in self._views])
+        """The request for a cluster."""
+        return ClusterRead([keys.split() for keys in self._distinct], self._shapes)
 
-    def columns(self, stored: Iterable[StoredRows]) -> dict[str, ViewRows]:
-        """The columns of each view, from the rows of its distinct entities."""
-        return {
-            view.schema.view: ViewRows(*view.codec.gather(rows, keys.which), rows.stale)
-            for view, keys, rows in zip(self._views, self._distinct, stored, strict=True)
-        }
+    def fetched(self, *, strict: bool) -> FetchedRows:
+        """The rows of each view, and the index of each entity's row among them.
 
-    def nothing(self) -> dict[str, ViewRows]:
-        """The columns where nobody was asked for."""
-        nobody = StoredRows(np.empty(0, np.uint8), np.empty(0, np.int64))
-        return self.columns([nobody] * len(self._views))
-
-
-class _View:
-    """How one view's keys are made and its values become columns."""
-
-    def __init__(self, schema: RowSchema, *, strict: bool) -> None:
-        self.schema = schema
-        self.keys = KeyEncoder(schema)
-        self.codec = RowCodec(schema, strict=strict)
-        self.shape = RowShape(self.codec)
+        Raises:
+            SchemaMismatchError: strict, and rows have an unknown layout.
+        """
+        stored = self.rows or [StoredRows.none(shape.table) for shape in self._shapes]
+        for rows in stored if strict else ():
+            if rows.stale:
+                raise SchemaMismatchError(rows.table.layouts[0].schema.view, rows.stale)
+        parts = zip(self.views, stored, self._distinct, strict=True)
+        return FetchedRows({view: (rows, keys.index) for view, rows, keys in parts})

@@ -1,8 +1,8 @@
-r"""The reply to a request for many rows, taken from the wire into numpy without an object per row.
+r"""The reply to a request for many rows, parsed from the wire into numpy without an object per row.
 
-A present row is `$<length>\r\n`, the value, `\r\n`: of one view they are all as long and begin alike. A missing one is
-`$-1\r\n`. Whatever does not fit this (rows of another schema, rows with text, errors) goes through hiredis instead,
-which is right for everything and slower.
+A present row is `$<length>\r\n`, the value, `\r\n`: all rows of a layout have one length and the same first bytes. A
+missing row is `$-1\r\n`. Everything else (rows of an unknown layout, rows with text, errors) goes through hiredis,
+which parses any reply, more slowly.
 """
 
 from collections.abc import Sequence
@@ -14,129 +14,141 @@ import redis
 from redis.connection import DefaultParser
 from redis.exceptions import AskError, TryAgainError
 
-from photofeed.online_store.codec import RowCodec, StoredRows
+from photofeed.online_store.codec import StoredRows
 from photofeed.online_store.kernel import cut_rows
+from photofeed.online_store.layouts import LayoutTable
 
-_MISSING: Final = np.frombuffer(b"$-1\r\n", np.uint8)
+_MISSING: Final = b"$-1\r\n"
 _CHUNK: Final = 1 << 16
 
 
 class RowShape:
-    """How one view's present rows look on the wire. Stateless: safe to share between threads."""
+    """The form of one view's present rows on the wire, in each of the layouts of a table.
 
-    def __init__(self, codec: RowCodec) -> None:
-        size = codec.dtype.itemsize
-        head = b"$%d\r\n" % size
-        self.codec = codec
-        self.fixed = not codec.schema.variable_fields
-        # where all of these match, length and schema do, and the row needs no further look
-        self.signature = np.frombuffer(bytearray(head + codec.signature), np.uint8)
-        self.head = len(head)
-        self.stride = len(head) + size + 2
+    Stateless: safe to share between threads.
+    """
+
+    def __init__(self, table: LayoutTable) -> None:
+        self.table = table
+        self.fixed = not any(layout.schema.variable_fields for layout in table.layouts)
+        sizes = [layout.dtype.itemsize for layout in table.layouts]
+        heads = [b"$%d\r\n" % size for size in sizes]
+        # if these bytes match, so do length and layout, and the row needs no other check
+        self._starts = [head + layout.signature for head, layout in zip(heads, table.layouts, strict=True)]
+        longest = max(map(len, self._starts))
+        padded = b"".join(start.ljust(longest, b"\0") for start in self._starts)
+        self.signatures = np.frombuffer(bytearray(padded), np.uint8).reshape(len(heads), longest)
+        lengths = [(len(start), len(head)) for start, head in zip(self._starts, heads, strict=True)]
+        strides = [head + size + 2 for (_, head), size in zip(lengths, sizes, strict=True)]
+        self.shapes = np.column_stack([np.array(lengths, np.int64), np.array(strides, np.int64)])
+        self.longest = int(self.shapes[:, 2].max())
 
     def may_begin(self, tail: bytes, head: bytes) -> bool:
-        """Whether these bytes, fewer than a row with its head, can be the beginning of a row or of a missing one."""
-        whole = [head + begin.tobytes() for begin in (self.signature, _MISSING)]
-        return any(tail[: len(begin)] == begin[: len(tail)] for begin in whole)
+        """Whether `tail`, which is shorter than a row, can be the start of a present or a missing row after `head`."""
+        starts = [head + start for start in (*self._starts, _MISSING)]
+        return any(tail[: len(start)] == start[: len(tail)] for start in starts)
 
 
 class RowReplies:
-    """Collects one connection's reply: fill `space()`, say how much came, until it is whole. For one exchange.
+    """Collects the reply of one connection to one request: fill `space()`, call `received()`, until it is complete.
 
     Args:
-        asked: for each view, in the order of the request, its shape and how many rows were asked for.
-        array_rows: of how many rows of one view each array of the reply is, as MGET's are, and the last of what is
-            left; 0 where one row comes after the other, as a pipeline's of GETs do.
+        requested: per view, in the order of the request, its shape and the number of requested rows.
+        array_rows: rows per array of the reply to MGETs; the last array of a view may be shorter. 0 if rows are not in
+            arrays, as in the reply to a pipeline of GETs.
     """
 
-    def __init__(self, asked: Sequence[tuple[RowShape, int]], *, array_rows: int) -> None:
-        self._asked = asked
+    def __init__(self, requested: Sequence[tuple[RowShape, int]], *, array_rows: int) -> None:
+        self._requested = requested
         self._array_rows = array_rows
-        self._count = sum(count for _, count in asked)
+        self._count = sum(count for _, count in requested)
         heads: list[bytes] = []
         if array_rows:
-            heads = [_array_head(row, count, array_rows) for _, count in asked for row in range(0, count, array_rows)]
+            heads = [
+                _array_head(row, count, array_rows) for _, count in requested for row in range(0, count, array_rows)
+            ]
         self._expected = len(heads) if array_rows else self._count
-        space = sum(map(len, heads)) + sum(shape.stride * count for shape, count in asked)
+        space = sum(map(len, heads)) + sum(shape.longest * count for shape, count in requested)
         self._buffer = np.empty(space, np.uint8)
         self._got = 0
-        self._places = [np.empty(count, np.int64) for _, count in asked]
-        self._at, self._view, self._cut_rows = 0, 0, 0  # how far the reply is cut: bytes, views, rows of the next view
+        self._offsets = [np.empty(count, np.int64) for _, count in requested]
+        self._numbers = [np.zeros(count, np.int64) for _, count in requested]
+        self._at, self._view, self._cut_rows = 0, 0, 0  # parsed so far: bytes, views, rows of the next view
         self._replies: list[Any] = []
         self._parser: hiredis.Reader | None = None
-        if not all(shape.fixed for shape, _ in asked):
+        if not all(shape.fixed for shape, _ in requested):
             self._parse_all()
 
     def space(self) -> memoryview:
-        """Where the next bytes from the connection belong."""
+        """Buffer for the next bytes of the connection."""
         return self._buffer.data[self._got :]
 
     def received(self, count: int) -> bool:
-        """Take note of `count` bytes written to `space()`; whether the reply is whole."""
+        """Process `count` bytes written to `space()`; returns whether the reply is complete."""
         self._got += count
         if self._parser is not None:
             return self._parse_more()
         if self._got < len(self._buffer) and self._buffer[self._got - 2 : self._got].tobytes() != b"\r\n":
-            return False  # whatever the reply is, it is not whole: no need to look at all of it
-        whole = self._cut()
-        if whole is None:
+            return False  # incomplete, whatever it is: no need to parse it yet
+        complete = self._cut()
+        if complete is None:
             self._parse_all()
             return self._parse_more()
-        return whole
+        return complete
 
     def raise_connection_error(self) -> None:
-        """Raise an error that a new connection or another try may mend: Redis is loading, or the master is down."""
+        """Raise an error that a new connection or a retry may solve: Redis is loading, or the master is down."""
         for reply in self._replies:
             if isinstance(reply, redis.ConnectionError):
                 raise reply
 
     def rows(self) -> list[StoredRows]:
-        """The rows of each view, once the reply is whole.
+        """The rows of each view, once the reply is complete.
 
         Raises:
-            SchemaMismatchError: a strict codec met rows of another schema.
-            redis.RedisError: the reply is an error, or has another number of rows than were asked for.
+            redis.RedisError: the reply is an error, or has another number of rows than requested.
         """
         if self._parser is None:
-            return [StoredRows(self._buffer, places) for places in self._places]
+            each = zip(self._requested, self._offsets, self._numbers, strict=True)
+            return [StoredRows(self._buffer, offsets, numbers, shape.table) for (shape, _), offsets, numbers in each]
         values = self.values()
         error = next((value for value in values if isinstance(value, Exception)), None)
         if error is not None:
             raise error
         if len(values) != self._count:
-            raise redis.RedisError(f"asked for {self._count} keys, got {len(values)} replies")
+            raise redis.RedisError(f"requested {self._count} keys, got {len(values)} replies")
         stored, start = [], 0
-        for shape, count in self._asked:
-            stored.append(StoredRows.of(shape.codec.decode(values[start : start + count])))
+        for shape, count in self._requested:
+            stored.append(StoredRows.of_values(values[start : start + count], shape.table))
             start += count
         return stored
 
     def redirected(self) -> list[int]:
-        """Of a pipeline's replies, those by which a cluster sends us to another node."""
-        return [place for place, value in enumerate(self.values()) if isinstance(value, AskError | TryAgainError)]
+        """Indexes of a pipeline's replies that a cluster redirects to another node."""
+        return [index for index, value in enumerate(self.values()) if isinstance(value, AskError | TryAgainError)]
 
-    def replace(self, place: int, value: bytes | None) -> None:
-        """Put what the other node said in place of a redirection."""
-        self._replies[place] = value
+    def replace(self, index: int, value: bytes | None) -> None:
+        """Replace a redirection by the value from the other node."""
+        self._replies[index] = value
 
     def values(self) -> list[Any]:
-        """Of a reply that did not fit: what came for each key, a value, None or an exception. Else nothing."""
+        """Per key a value, None or an exception, of a reply that hiredis parsed; otherwise empty."""
         if not self._array_rows:
             return self._replies
         return [value for reply in self._replies for value in (reply if isinstance(reply, list) else [reply])]
 
     def _cut(self) -> bool | None:
-        """Find the rows in what came. True: all are there; False: more must come; None: it does not fit."""
-        while self._view < len(self._asked):
-            (shape, count), places = self._asked[self._view], self._places[self._view]
+        """Find the rows received so far. True: the reply is complete; False: it is not; None: it has another form."""
+        while self._view < len(self._requested):
+            (shape, count), offsets = self._requested[self._view], self._offsets[self._view]
             self._cut_rows, self._at = cut_rows(
                 self._buffer[: self._got],
                 self._at,
-                shape.signature,
-                shape.head,
-                shape.stride,
+                shape.signatures,
+                shape.shapes,
                 self._array_rows,
-                places,
+                offsets,
+                self._numbers[self._view],
                 self._cut_rows,
             )
             if self._cut_rows < count:
@@ -163,5 +175,5 @@ class RowReplies:
 
 
 def _array_head(row: int, count: int, array_rows: int) -> bytes:
-    """The head of the array that begins with a row of `count`, where one does; else nothing."""
+    """The head of the array that starts at this row of `count` rows; empty if none starts there."""
     return b"*%d\r\n" % min(array_rows, count - row) if array_rows and row % array_rows == 0 else b""

@@ -1,7 +1,7 @@
-"""Feast's online response, assembled as protobuf's wire format: columns of bytes instead of a message per value.
+"""Feast's online response, assembled in protobuf's wire format: columns of bytes instead of a message per value.
 
 A `FeatureVector` is `repeated Value values = 1; repeated FieldStatus statuses = 2; repeated Timestamp event_timestamps
-= 3`. A message for each of 16,000 values (500 rows of 32 features) is most of what a request costs Feast.
+= 3`. One message for each of 16,000 values (500 rows of 32 features) is most of the cost of a request in Feast.
 """
 
 from collections.abc import Sequence
@@ -37,17 +37,17 @@ def add_feature_vectors(
     Args:
         response: the response to append to.
         table: the view that was read.
-        codec: of that view.
-        stored: value per distinct entity.
+        codec: the codec of that view.
+        stored: the stored value of each distinct entity.
         requested: names of features.
-        indexes: per distinct entity, the rows of the response that it stands in.
-        length: rows of the response.
-        full_feature_names: put the view's name before the features'.
-        version_metadata: also tell the view's version.
+        indexes: per distinct entity, its rows of the response.
+        length: number of rows of the response.
+        full_feature_names: prefix feature names with the view's name.
+        version_metadata: include the view's version.
     """
     _describe(response, table, requested, full_feature_names, version_metadata)
     decoded = codec.decode(stored)
-    # position among the readable rows for each row of the response; the last of each list stands for "not found"
+    # for each row of the response, its position among the readable rows; `missing`, the last one, means not found
     missing = len(decoded.rows)
     order = [missing] * length
     readable = iter(range(missing))
@@ -81,7 +81,7 @@ def _gather(tag: int, messages: Sequence[bytes], order: Sequence[int]) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _head(tag: int, length: int) -> bytes:
-    """Tag and length of a field, the length in seven bits a byte, the eighth saying that more follow."""
+    """Tag and length of a field; the length is a varint: seven bits per byte, and the eighth is set if more follow."""
     head = bytearray([tag])
     while length > 0x7F:  # noqa: PLR2004
         head.append(length & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""What one feature view's packed rows look like: names, types, defaults, and the hash that guards them."""
+"""The schema of a feature view's packed rows: names, types, defaults, and a hash that identifies them."""
 
 import hashlib
 import json
@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
-# Feast value types that have a fixed width, and their place in a row. Every other type travels as a serialized proto.
+# Feast value types of fixed width, and their numpy types in a row. Every other type is stored as a serialized proto.
 FIXED_TYPES: dict[str, str] = {
     "FLOAT": "<f4",
     "DOUBLE": "<f8",
@@ -20,6 +20,8 @@ FIXED_TYPES: dict[str, str] = {
     "UNIX_TIMESTAMP": "<i8",
 }
 FLOAT_TYPES = frozenset({"FLOAT", "DOUBLE"})
+MISSING: Final = -1
+"""The offset of a row that does not exist."""
 
 Default = float | int | bool | None
 
@@ -29,8 +31,8 @@ class SchemaMismatchError(ValueError):
 
     def __init__(self, view: str, rows: int) -> None:
         super().__init__(
-            f"{rows} stored rows of feature view {view!r} have another schema than the one read with. "
-            f"Write the view again (feast materialize, or push), or read with the schema they were written with."
+            f"{rows} stored rows of feature view {view!r} were written with another schema. "
+            f"Write the view again (feast materialize, or push), or read it with the schema that it was written with."
         )
 
 
@@ -44,9 +46,9 @@ class JoinKey:
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One feature: its name, Feast value type, and what a reader sees where there is no value.
+    """One feature: its name, Feast value type, and the default that a reader gets if there is no value.
 
-    `default` counts for fixed-width types only; other types have none.
+    Only fixed-width types have a default.
     """
 
     name: str
@@ -70,7 +72,7 @@ class RowSchema:
     `join_keys` are kept sorted by name, because keys are built in that order; `fields` stay as declared.
 
     Raises:
-        ValueError: a colon in the view's name (it ends the name in keys and in Feast's own references), a name twice,
+        ValueError: a colon in the project's or view's name (Feast's references end a name with one), a duplicate name,
             or no fields.
     """
 
@@ -84,7 +86,7 @@ class RowSchema:
             raise ValueError(f"a colon in {self.project!r} or {self.view!r} would make keys ambiguous")
         names = [key.name for key in self.join_keys] + [field.name for field in self.fields]
         if not self.fields or len(set(names)) < len(names):
-            raise ValueError(f"feature view {self.view!r} needs fields, each with a name of its own: {names}")
+            raise ValueError(f"feature view {self.view!r} needs at least one field, and unique names: {names}")
         object.__setattr__(self, "join_keys", tuple(sorted(self.join_keys, key=lambda key: key.name)))
 
     @cached_property
@@ -94,7 +96,7 @@ class RowSchema:
 
     @cached_property
     def variable_fields(self) -> tuple[FieldSpec, ...]:
-        """Fields that only Feast reads, in declared order."""
+        """Fields that only Feast can read, in declared order."""
         return tuple(field for field in self.fields if not field.is_fixed)
 
     @cached_property
@@ -104,13 +106,13 @@ class RowSchema:
 
     @cached_property
     def hash(self) -> int:
-        """32 bits over view name, join keys, field names and types, in order. Defaults and project do not count."""
+        """32-bit hash of view name, join keys, field names and types, in order; without defaults and project."""
         parts = [self.view, *(f"{key.name}:{key.value_type}" for key in self.join_keys), "->"]
         parts += [f"{field.name}:{field.value_type}" for field in self.fields]
         return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=4).digest())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, from which `from_dict` makes an equal schema; NaN defaults become None."""
+        """The schema as plain data for `from_dict`; NaN defaults become None."""
         return {
             "project": self.project,
             "view": self.view,
@@ -127,7 +129,7 @@ class RowSchema:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """A schema from plain data; a field without `default` gets NaN (floats) or 0."""
+        """The schema in plain data; a field without `default` gets NaN (floats) or 0."""
         return cls(
             project=plain["project"],
             view=plain["view"],
@@ -141,5 +143,5 @@ class RowSchema:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """A schema from what `to_json` gave."""
+        """The schema that `to_json` returned."""
         return cls.from_dict(json.loads(text))

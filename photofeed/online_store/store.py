@@ -6,7 +6,7 @@ online_store:
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -25,15 +25,23 @@ from redis.cluster import RedisCluster
 from photofeed.online_store.codec import RowCodec
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.keys import scan_pattern, view_tag
+from photofeed.online_store.layouts import (
+    LayoutTable,
+    append_layout,
+    layouts_key,
+    registered_layouts,
+    upgraded,
+)
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.protos import FeastFeatures, FeastRow, decode_rows, encode_rows, entity_key
 from photofeed.online_store.response import add_feature_vectors
+from photofeed.online_store.schema import RowSchema
 
 _DELETE_BATCH = 1000
 
 
 class PackedRedisOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # feast has no types
-    """What feature_store.yaml says of the store."""
+    """Options of the store in feature_store.yaml."""
 
     type: Literal["photofeed.online_store.store.PackedRedisOnlineStore"] = (
         "photofeed.online_store.store.PackedRedisOnlineStore"
@@ -43,21 +51,21 @@ class PackedRedisOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc] 
     redis_url: StrictStr = "redis://127.0.0.1:6379/0"
     """`redis://`, `rediss://` or `unix://`, with credentials and database."""
     key_ttl_seconds: PositiveInt | None = None
-    """When a row expires after it was written; rows are kept where this is not set."""
+    """Lifetime of a row after its last write; without it rows are kept."""
     strict: bool = False
-    """Refuse to read rows of another schema (SchemaMismatchError) instead of treating them as missing."""
+    """Raise SchemaMismatchError on rows of an unknown layout instead of treating them as missing."""
     socket_timeout_seconds: PositiveFloat = 5.0
 
 
 class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no types
-    """One value per feature view and entity: header, nulls, packed numbers, protos of whatever is not a number.
+    """One value per feature view and entity: header, nulls, packed numbers, and protos of other types.
 
-    Differs from Feast's own Redis store in this: a row is written whole; an entity without a row is NOT_FOUND; of two
-    rows with the same event timestamp the later created one wins, as in the offline join; and the newest row wins even
-    among concurrent writers.
+    Differences from Feast's Redis store: a row is written whole; an entity without a row is NOT_FOUND; of two rows with
+    the same event timestamp the one created later wins, as in the offline join; the newest row wins even among
+    concurrent writers.
     """
 
-    # keys carry the versioned name of the view, which is all that versioned reads need
+    # keys contain the versioned name of the view, which is enough for versioned reads
     _versioned_read_supported = True
 
     def __init__(self) -> None:
@@ -66,7 +74,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
 
     @cached_property
     def async_supported(self) -> SupportedAsyncMethods:
-        """Both reads and writes have async twins."""
+        """Reads and writes have async versions."""
         return SupportedAsyncMethods(read=True, write=True)
 
     def online_write_batch(
@@ -76,8 +84,9 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         data: Sequence[FeastRow],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Write rows, except those that are not newer than what is stored."""
-        pipeline = self._connect(config).pipeline(**_unchained(config))
+        """Write the rows that are newer than the stored ones."""
+        pipeline = self._connect(config).pipeline(**_without_multi(config))
+        append_layout(pipeline, _schema(config, table))
         append_newest(pipeline, *_stored(config, table, data), config.online_store.key_ttl_seconds)
         pipeline.execute()
         if progress:
@@ -91,7 +100,8 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         progress: Callable[[int], Any] | None,
     ) -> None:
         """`online_write_batch`, without blocking the event loop."""
-        pipeline = self._connect_async(config).pipeline(**_unchained(config))
+        pipeline = self._connect_async(config).pipeline(**_without_multi(config))
+        append_layout(pipeline, _schema(config, table))
         append_newest(pipeline, *_stored(config, table, data), config.online_store.key_ttl_seconds)
         await pipeline.execute()
         if progress:
@@ -104,9 +114,9 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         entity_keys: Sequence[EntityKey],
         requested_features: Sequence[str] | None = None,
     ) -> list[FeastFeatures]:
-        """Event time and features of each entity, in order; (None, None) where there is no readable row."""
+        """Event time and features of each entity, in order; (None, None) if there is no readable row."""
         read = _Read(config, table, entity_keys, requested_features)
-        return read.rows(self._mget(config, read.keys))
+        return read.rows(self._readable(config, [read], self._mget(config, read.keys)))
 
     async def online_read_async(
         self,
@@ -117,7 +127,8 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
     ) -> list[FeastFeatures]:
         """`online_read`, without blocking the event loop."""
         read = _Read(config, table, entity_keys, requested_features)
-        return read.rows(await self._mget_async(config, read.keys))
+        stored = await self._mget_async(config, read.keys)
+        return read.rows(await self._readable_async(config, [read], stored))
 
     def update(
         self,
@@ -152,9 +163,9 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         full_feature_names: bool,
         include_feature_view_version_metadata: bool,
     ) -> None:
-        """Feast's seam for reading all views of one request together: here in one round trip."""
+        """Read all views of one request in one round trip; Feast calls it once per request."""
         views = _ViewReads(config, grouped_refs, join_key_values, entity_name_to_join_key_map)
-        stored = self._mget(config, views.keys)
+        stored = self._readable(config, views.reads, self._mget(config, views.keys))
         views.populate(stored, online_features_response, full_feature_names, include_feature_view_version_metadata)
 
     async def _read_features_per_fv_async(
@@ -168,7 +179,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         include_feature_view_version_metadata: bool,
     ) -> None:
         views = _ViewReads(config, grouped_refs, join_key_values, entity_name_to_join_key_map)
-        stored = await self._mget_async(config, views.keys)
+        stored = await self._readable_async(config, views.reads, await self._mget_async(config, views.keys))
         views.populate(stored, online_features_response, full_feature_names, include_feature_view_version_metadata)
 
     def _mget(self, config: RepoConfig, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -187,12 +198,35 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         stored: list[bytes | None] = await client.mget(keys)
         return stored
 
+    def _readable(
+        self, config: RepoConfig, reads: Sequence["_Read"], stored: Sequence[bytes | None]
+    ) -> list[bytes | None]:
+        """The stored values with those of earlier layouts rewritten in the layouts of now."""
+        readable = list(stored)
+        for read, part in _parts(reads):
+            if read.has_others(readable[part]):
+                registered: Any = self._connect(config).hgetall(read.layouts_key)
+                readable[part] = read.upgraded(readable[part], registered)
+        return readable
+
+    async def _readable_async(
+        self, config: RepoConfig, reads: Sequence["_Read"], stored: Sequence[bytes | None]
+    ) -> list[bytes | None]:
+        readable = list(stored)
+        for read, part in _parts(reads):
+            if read.has_others(readable[part]):
+                client: Any = self._connect_async(config)
+                registered = await client.hgetall(read.layouts_key)
+                readable[part] = read.upgraded(readable[part], registered)
+        return readable
+
     def _delete(self, config: RepoConfig, tables: Iterable[FeatureView]) -> None:
         client = self._connect(config)
         for table in tables:
             found = client.scan_iter(scan_pattern(config.project, _name(config, table)), count=_DELETE_BATCH)
             while keys := list(itertools.islice(found, _DELETE_BATCH)):
                 client.unlink(*keys)
+            client.unlink(layouts_key(_schema(config, table)))
 
     def _connect(self, config: RepoConfig) -> redis.Redis | RedisCluster:
         if self._client is None:
@@ -208,7 +242,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
 
 
 class _Read:
-    """The read of some entities of one view: which keys, and what their values mean."""
+    """The read of some entities of one view: their keys, and the codec of their values."""
 
     def __init__(
         self,
@@ -221,6 +255,18 @@ class _Read:
         self.keys = [entity_key(prefix, key) for key in entity_keys]
         self.codec = _codec(config, table)
         self.requested = [field.name for field in table.features] if requested is None else list(requested)
+
+    @property
+    def layouts_key(self) -> str:
+        return layouts_key(self.codec.schema)
+
+    def has_others(self, stored: Sequence[bytes | None]) -> bool:
+        """Whether a value has another layout than the view has now."""
+        return any(value is not None and not value.startswith(self.codec.signature) for value in stored)
+
+    def upgraded(self, stored: Sequence[bytes | None], registered: Mapping[bytes, bytes]) -> list[bytes | None]:
+        table = LayoutTable(registered_layouts(self.codec.schema, registered))
+        return upgraded(self.codec.layout, stored, {layout.signature: layout for layout in table.layouts})
 
     def rows(self, stored: Sequence[bytes | None]) -> list[FeastFeatures]:
         return decode_rows(self.codec, stored, self.requested)
@@ -236,33 +282,40 @@ class _ViewReads:
         join_key_values: Any,
         entity_name_to_join_key_map: Any,
     ) -> None:
-        self._reads = []
+        self.reads: list[_Read] = []
+        self._places = []
         for table, requested in grouped_refs:
             entities, indexes, length = utils._get_unique_entities(  # noqa: SLF001  as Feast's own stores do
                 table, join_key_values, entity_name_to_join_key_map
             )
             read = _Read(config, table, utils._get_entity_key_protos(entities), requested)  # noqa: SLF001
-            self._reads.append((table, read, indexes, length))
-        self.keys = [key for _, read, _, _ in self._reads for key in read.keys]
+            self.reads.append(read)
+            self._places.append((table, indexes, length))
+        self.keys = [key for read in self.reads for key in read.keys]
 
     def populate(
         self, stored: Sequence[bytes | None], response: Any, full_feature_names: bool, version_metadata: bool
     ) -> None:
-        start = 0
-        for table, read, indexes, length in self._reads:
-            end = start + len(read.keys)
+        for (read, part), (table, indexes, length) in zip(_parts(self.reads), self._places, strict=True):
             add_feature_vectors(
                 response,
                 table,
                 read.codec,
-                stored[start:end],
+                stored[part],
                 read.requested,
                 indexes=indexes,
                 length=length,
                 full_feature_names=full_feature_names,
                 version_metadata=version_metadata,
             )
-            start = end
+
+
+def _parts(reads: Sequence[_Read]) -> Iterator[tuple[_Read, slice]]:
+    """Each read, and where the values of its keys are among those of all."""
+    start = 0
+    for read in reads:
+        yield read, slice(start, start + len(read.keys))
+        start += len(read.keys)
 
 
 def _stored(config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> tuple[list[bytes], list[bytes]]:
@@ -271,8 +324,11 @@ def _stored(config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) ->
 
 
 def _codec(config: RepoConfig, table: FeatureView) -> RowCodec:
-    schema = row_schema(table, config.project, versioned=_is_versioned(config))
-    return RowCodec(schema, strict=config.online_store.strict)
+    return RowCodec(_schema(config, table), strict=config.online_store.strict)
+
+
+def _schema(config: RepoConfig, table: FeatureView) -> RowSchema:
+    return row_schema(table, config.project, versioned=_is_versioned(config))
 
 
 def _name(config: RepoConfig, table: FeatureView) -> str:
@@ -289,8 +345,8 @@ def _is_cluster(config: RepoConfig) -> bool:
     return bool(config.online_store.redis_type == "redis_cluster")
 
 
-def _unchained(config: RepoConfig) -> dict[str, Any]:
-    """Options of a pipeline without MULTI: a cluster's are like that already."""
+def _without_multi(config: RepoConfig) -> dict[str, Any]:
+    """Options of a pipeline without MULTI; pipelines of a cluster never have it."""
     return {} if _is_cluster(config) else {"transaction": False}
 
 

@@ -1,4 +1,4 @@
-"""Writes rows without Feast: the bytes the plug-in writes, on a pipeline of the caller's, beside its other keys."""
+"""Writes rows without Feast: the same bytes as the plug-in, on a pipeline that the caller provides."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from redis.cluster import ClusterPipeline
 
 from photofeed.online_store.codec import RowCodec
 from photofeed.online_store.keys import KeyEncoder
+from photofeed.online_store.layouts import append_layout
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.schema import RowSchema
 
@@ -18,7 +19,7 @@ class PackedWriter:
     """Appends the rows of one view to a Redis pipeline.
 
     Raises:
-        ValueError: the view has fields without a fixed width; only Feast writes those.
+        ValueError: the view has fields without a fixed width, which only Feast can write.
     """
 
     def __init__(self, schema: RowSchema) -> None:
@@ -40,16 +41,16 @@ class PackedWriter:
         ttl_seconds: int | None = None,
         keep_newest: bool = False,
     ) -> None:
-        """Append n rows to the pipeline; nothing is sent before the caller executes it.
+        """Append n rows to the pipeline, and the registration of their layout; the caller executes it.
 
         Args:
-            pipeline: transactional or not, as the caller needs it; or a cluster's.
-            entities: (n,) column per join key.
-            values: (n,) of `schema.values_dtype`, or a column per feature. A NaN is stored as null, as Feast does.
+            pipeline: of a server, transactional or not, or of a cluster.
+            entities: a column, (n,), per join key.
+            values: (n,) of `schema.values_dtype`, or a column per feature. NaN is stored as null, as in Feast.
             event_us: (n,) int64 microseconds since 1970, UTC.
-            created_us: (n,) likewise.
-            ttl_seconds: when the rows expire; None keeps them.
-            keep_newest: leave stored rows that are not older, as the plug-in does, instead of replacing every row.
+            created_us: (n,) int64 microseconds since 1970, UTC.
+            ttl_seconds: lifetime of the rows; None keeps them.
+            keep_newest: keep stored rows that are not older, as the plug-in does; otherwise replace every row.
 
         Raises:
             KeyError: a join key's or a feature's column is missing.
@@ -57,6 +58,7 @@ class PackedWriter:
         keys = self._keys.encode(entities)
         rows = values if isinstance(values, np.ndarray) else self._structured(values, len(keys))
         stored = self._codec.encode(rows, event_us, created_us)
+        append_layout(pipeline, self.schema)
         if keep_newest:
             append_newest(pipeline, keys, stored, ttl_seconds)
             return

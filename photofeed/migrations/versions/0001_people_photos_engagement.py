@@ -40,7 +40,7 @@ create table mutes (
     primary key (muter_id, muted_id)
 );
 
--- An upload and what became of it. variants: [{size, format, key, width, height, bytes}].
+-- An upload and its state. variants: [{size, format, key, width, height, bytes}].
 create table photos (
     id              bigint primary key,
     owner_id        bigint not null references users on delete cascade,
@@ -57,7 +57,7 @@ create table photos (
     variants        jsonb not null default '[]',
     failure_code    text,
     failure_reason  text,
-    imported        boolean not null default false,  -- dated back by a service
+    imported        boolean not null default false,  -- back-dated by a service
     created_at      timestamptz not null,
     completed_at    timestamptz,
     ready_at        timestamptz
@@ -107,7 +107,7 @@ create table comments (
 );
 create index comments_by_post on comments (post_id, id);
 
--- Messages to publish, written in the transaction that makes them true.
+-- Messages to publish, written in the transaction of the change that they report.
 create table outbox (
     id        bigint generated always as identity primary key,
     topic     text not null,

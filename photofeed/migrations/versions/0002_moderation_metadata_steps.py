@@ -1,4 +1,4 @@
-"""Moderation decisions, what cameras said of photos, and the outcome of each step of the photo path."""
+"""Moderation decisions, metadata of photos, and the outcome of each step of the photo path."""
 
 from alembic import op
 
@@ -6,7 +6,7 @@ revision = "0002"
 down_revision = "0001"
 
 UPGRADE = """
--- Camera facts and measurements of a photo. Where it was taken is never kept.
+-- Camera metadata and measurements of a photo. Its location is never stored.
 create table photo_metadata (
     photo_id          bigint primary key references photos on delete cascade,
     width             integer not null,           -- of the upright original, in pixels
@@ -18,8 +18,8 @@ create table photo_metadata (
     aperture          double precision,           -- f-number
     iso               integer,
     focal_length_mm   double precision,
-    captured_local    timestamp,                  -- as the camera's clock showed it
-    utc_offset_minutes smallint,                  -- of that clock, where the camera knew it
+    captured_local    timestamp,                  -- local time of the camera's clock
+    utc_offset_minutes smallint,                  -- of that clock, if the camera recorded it
     phash             bigint not null,            -- 64 bits; near-duplicates differ in few
     sharpness         double precision not null,
     brightness        double precision not null,
@@ -28,7 +28,7 @@ create table photo_metadata (
 );
 create index photo_metadata_by_phash on photo_metadata (phash);
 
--- What the last run of each step of the photo path came to; a step that comes to the same again changes nothing.
+-- The last outcome of each step of the photo path; the same outcome again changes nothing.
 create table photo_steps (
     photo_id  bigint not null references photos on delete cascade,
     step      text not null,
@@ -38,7 +38,7 @@ create table photo_steps (
     primary key (photo_id, step)
 );
 
--- Every decision on what may be seen, by a model or by a moderator. Rows outlive their photo: they are the audit.
+-- The audit log of moderation: every decision of a model or a moderator. Rows outlive their photo.
 create table moderation_decisions (
     id        bigint generated always as identity primary key,
     photo_id  bigint not null,
@@ -50,7 +50,7 @@ create table moderation_decisions (
     at        timestamptz not null default now()
 );
 create index moderation_decisions_by_photo on moderation_decisions (photo_id, id);
--- A model judges a photo the same way every time: handling a photo again adds no row.
+-- A model's decision on a photo is deterministic: processing a photo again adds no row.
 create unique index moderation_decisions_of_models on moderation_decisions (photo_id, by) where kind = 'model';
 
 create function refuse_change() returns trigger language plpgsql as $$

@@ -1,4 +1,4 @@
-"""How many photos a day, uploads to sweep, and what is left to prove of a deleted photo."""
+"""Photos per day, uploads to sweep, and records of deleted photos."""
 
 from alembic import op
 
@@ -7,13 +7,13 @@ down_revision = "0002"
 
 UPGRADE = """
 alter table photos
-    add column initiated_at timestamptz not null default now(),  -- by our clock, also where created_at is dated back
-    add column queued_at    timestamptz,                         -- when the sweeper last put it back on its topic
+    add column initiated_at timestamptz not null default now(),  -- server time, even if created_at is back-dated
+    add column queued_at    timestamptz,                         -- when the sweeper last queued it again
     add column requeues     smallint not null default 0;
 drop index photos_waiting;
 create index photos_waiting on photos (initiated_at) where status = 'awaiting_upload';
 create index photos_in_processing on photos (coalesce(queued_at, completed_at)) where status = 'processing';
--- Equal pictures share their variants: does another photo use this one?
+-- Identical pictures share variants; this finds the other photos that use one.
 create index photos_by_variant on photos using gin (variants jsonb_path_ops);
 
 create table upload_days (
@@ -24,8 +24,8 @@ create table upload_days (
 );
 create index upload_days_by_day on upload_days (day);
 
--- What there was of a photo that is gone, without anything of what it showed. purged_at: everything is deleted, and
--- no address to upload it again holds any more.
+-- Record of a deleted photo, without any of its content. purged_at: all its objects are deleted, and its upload URLs
+-- have expired.
 create table removed_photos (
     photo_id      bigint primary key,
     owner_id      bigint not null,
@@ -38,7 +38,7 @@ create table removed_photos (
 );
 create index removed_photos_to_purge on removed_photos (removed_at) where purged_at is null;
 
--- A trigger, so that no way of deleting a photo, its owner's included, forgets what lies in object storage.
+-- A trigger, so that every way of deleting a photo, including deleting its owner, records its objects.
 create function remember_removed_photo() returns trigger language plpgsql as $$
 begin
     insert into removed_photos (photo_id, owner_id, topic_id, posted_at, original_key, variant_keys)

@@ -1,4 +1,4 @@
-"""Which version of the model was live when, who moved it and why: written once, never changed."""
+"""The append-only history of model aliases: which version was live when, who moved it, and why."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ create table model_moves (
     at       timestamptz not null default clock_timestamp(),
     model    text not null,
     alias    text not null,
-    version  text,                -- null: the alias was taken away
+    version  text,                -- null: the alias was removed
     former   text,
     actor    text not null,
     reason   text not null

@@ -1,4 +1,4 @@
-"""Who reported which post, how many have since a moderator last decided, and how many had when one did."""
+"""Reports of posts, their number since the last moderator decision, and their number at each decision."""
 
 from alembic import op
 
@@ -6,7 +6,7 @@ revision = "0006"
 down_revision = "0005"
 
 UPGRADE = """
--- Rows stay when a moderator has decided: whoever has reported a post has done so for good.
+-- Rows stay after a moderator decision: a person reports a post at most once.
 create table reports (
     user_id     bigint not null references users on delete cascade,
     post_id     bigint not null references posts on delete cascade,
@@ -15,9 +15,9 @@ create table reports (
 );
 create index reports_by_post on reports (post_id);
 
-alter table posts add column report_count integer not null default 0;  -- since a moderator last decided
+alter table posts add column report_count integer not null default 0;  -- since the last decision of a moderator
 create index posts_reported on posts (id) where visible and report_count > 0;
-alter table moderation_decisions add column reports integer not null default 0;  -- that there were when it was made
+alter table moderation_decisions add column reports integer not null default 0;  -- number at the time of the decision
 """
 
 DOWNGRADE = """

@@ -1,4 +1,4 @@
-"""Variants that a public photo may have in object storage although it does not show them yet."""
+"""Variants that may be in object storage and are not in the photo's row yet."""
 
 from alembic import op
 
@@ -6,7 +6,7 @@ revision = "0008"
 down_revision = "0007"
 
 UPGRADE = """
--- Named before they are stored, so that what a worker leaves behind that dies in between is found with the photo.
+-- Recorded before they are stored, so that the objects of a worker that dies in between can be found.
 alter table photos add column claimed_keys text[] not null default '{}';
 
 create or replace function remember_removed_photo() returns trigger language plpgsql as $$

@@ -1,4 +1,4 @@
-"""Who wants to follow a private account asks first."""
+"""Requests to follow private accounts."""
 
 from alembic import op
 

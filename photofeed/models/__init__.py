@@ -1,0 +1,1 @@
+"""Registered models: contract, registry client, history of moves, scorer."""

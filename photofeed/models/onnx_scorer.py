@@ -1,0 +1,116 @@
+"""Scores models of other kinds by ONNX Runtime: boosting of other libraries, linear models, neural networks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photofeed.models.scorer.errors import UnsupportedModelError
+from photofeed.models.scorer.scorer import require_matrix
+
+TOLERANCE: Final = 1e-5
+"""How far the scores of two machines may be apart, relative and absolute: sums of float32 depend on their order."""
+
+_INPUT, _OUTPUTS = "tensor(float)", ("tensor(float)", "tensor(double)")
+_MATRIX_DIMENSIONS = 2
+
+Outputs = Mapping[str, Sequence[float]]
+
+
+class OnnxScorer:
+    """One score per row: the weighted sum of the columns of a model's outputs.
+
+    Args:
+        model: a serialized ONNX model with one input, float32 (any number of rows, features), and no external data.
+        outputs: name of an output -> a weight for each of its columns. Outputs that are not named are not computed.
+
+    Raises:
+        UnsupportedModelError: the model is of another form; the message says what.
+    """
+
+    engine = "onnx"
+
+    def __init__(self, model: bytes, outputs: Outputs) -> None:
+        self._session = _session(model)
+        self._input, self.features = _only_input(self._session)
+        there = {output.name: output.type for output in self._session.get_outputs()}
+        for name in outputs:
+            if name not in there:
+                raise UnsupportedModelError(f"no output is named {name!r}; there are {', '.join(there)}")
+            if there[name] not in _OUTPUTS:
+                raise UnsupportedModelError(f"output {name!r} is a {there[name]}, must be a tensor of floats")
+        self._names = list(outputs)
+        self._weights = [np.array(weights, np.float64) for weights in outputs.values()]
+        if not self._names or not all(np.isfinite(weights).all() for weights in self._weights):
+            raise UnsupportedModelError("the weights of at least one output are needed, and must be finite numbers")
+        self.warm_up()
+
+    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score rows; see Scorer.
+
+        Raises:
+            UnsupportedModelError: an output has another shape than (rows, columns with a weight).
+        """
+        require_matrix(matrix, self.features)
+        scores = np.zeros(len(matrix), np.float64)
+        if not len(matrix):
+            return scores
+        values = self._session.run(self._names, {self._input: matrix})
+        for name, weights, value in zip(self._names, self._weights, values, strict=True):
+            if value.size != len(matrix) * len(weights) or len(value) != len(matrix):
+                shape = f"{len(matrix)} rows and {len(weights)} weights"
+                raise UnsupportedModelError(f"output {name!r} has the shape {value.shape} for {shape}")
+            scores += value.reshape(len(matrix), len(weights)).astype(np.float64) @ weights
+        return scores
+
+    def warm_up(self) -> None:
+        """Score one row, and several: a model may take a fixed number only.
+
+        Raises:
+            UnsupportedModelError: the model fails.
+        """
+        for rows in (1, 3):
+            try:
+                self.score(np.zeros((rows, self.features), np.float32))
+            except UnsupportedModelError:
+                raise
+            except Exception as error:
+                raise UnsupportedModelError(f"the model cannot score {rows} rows: {error}") from error
+
+
+def output_columns(model: bytes) -> dict[str, int | None]:
+    """The outputs of a model that can be blended, and their number of columns; None if the model does not tell.
+
+    Raises:
+        UnsupportedModelError: it is not an ONNX model.
+    """
+    columns: dict[str, int | None] = {}
+    for output in _session(model).get_outputs():
+        if output.type in _OUTPUTS:
+            last = output.shape[-1] if len(output.shape) == _MATRIX_DIMENSIONS else 1
+            columns[output.name] = last if isinstance(last, int) else None
+    return columns
+
+
+def _session(model: bytes) -> Any:
+    import onnxruntime  # noqa: PLC0415  slow to import, and most servers never need it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise UnsupportedModelError(f"ONNX Runtime cannot load the model: {error}") from error
+
+
+def _only_input(session: Any) -> tuple[str, int]:
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        raise UnsupportedModelError(f"{len(inputs)} inputs, must be one: {', '.join(one.name for one in inputs)}")
+    (one,) = inputs
+    if one.type != _INPUT or len(one.shape) != _MATRIX_DIMENSIONS or not isinstance(one.shape[1], int):
+        shape = f"{one.type} of the shape {one.shape}"
+        raise UnsupportedModelError(f"input {one.name!r} is a {shape}, must be float32 of (rows, features)")
+    return one.name, one.shape[1]

@@ -1,0 +1,90 @@
+"""Clients of Redis: of one server, or of a cluster if its address begins with `redis+cluster` or `rediss+cluster`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import redis
+import redis.asyncio
+from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import RedisClusterException
+
+from photofeed.settings import Settings
+
+# redis-py types every reply as possibly awaitable, which synchronous callers cannot use
+RedisClient: TypeAlias = Any
+
+_CLUSTER = "+cluster://"
+
+
+def is_cluster(settings: Settings) -> bool:
+    """Whether the settings name a Redis Cluster, by the address of one or more of its nodes."""
+    return _CLUSTER in settings.redis_url.get_secret_value()
+
+
+def server_url(settings: Settings) -> str:
+    """The address in the form that redis-py takes, which has no scheme for clusters."""
+    return settings.redis_url.get_secret_value().replace(_CLUSTER, "://", 1)
+
+
+def connect_redis(settings: Settings) -> RedisClient:
+    """A synchronous client for workers; replies are bytes.
+
+    Raises:
+        redis.ConnectionError: no node of the cluster answers. A single server is connected with the first command.
+    """
+    limits = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
+    if not is_cluster(settings):
+        return redis.Redis.from_url(server_url(settings), **limits)
+    try:
+        return RedisCluster.from_url(server_url(settings), **limits)
+    except RedisClusterException as error:
+        raise redis.ConnectionError(f"no node of the Redis Cluster answers: {error}") from error
+
+
+def primaries(client: RedisClient) -> list[RedisClient]:
+    """A client of each server that takes writes: of the one server, or of the primaries of a cluster."""
+    if not isinstance(client, RedisCluster):
+        return [client]
+    nodes: Any = client
+    return [nodes.get_redis_connection(node) for node in nodes.get_primaries()]
+
+
+def connect_redis_async(settings: Settings, seconds: float) -> Any:
+    """A client for the API; a command is sent again once if its connection was lost.
+
+    Args:
+        settings: where Redis is.
+        seconds: time limit of a connection and of a reply.
+    """
+    kind = AsyncRedisCluster if is_cluster(settings) else redis.asyncio.Redis
+    return kind.from_url(
+        server_url(settings),
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=AsyncRetry(NoBackoff(), 1),
+    )
+
+
+async def publish(client: Any, channel: str, message: str) -> None:
+    """Publish a message; in a cluster, the subscribers of every node get it."""
+    target = {"target_nodes": "random"} if isinstance(client, AsyncRedisCluster) else {}
+    await client.execute_command("PUBLISH", channel, message, **target)
+
+
+@asynccontextmanager
+async def subscription(client: Any, channel: str) -> AsyncIterator[Any]:
+    """A subscription to a channel, on a connection of its own: of a cluster, to any node."""
+    if isinstance(client, AsyncRedisCluster):
+        await client.initialize()
+        node: Any = client.get_random_node()
+        pool = redis.asyncio.ConnectionPool(connection_class=node.connection_class, **node.connection_kwargs)
+        async with redis.asyncio.Redis.from_pool(pool) as server, subscription(server, channel) as messages:
+            yield messages
+        return
+    async with client.pubsub(ignore_subscribe_messages=True) as messages:
+        await messages.subscribe(channel)
+        yield messages
