@@ -1,4 +1,4 @@
-"""What a version of the ranker reads: one FeatureService a model version."""
+"""The features that a ranker reads: one FeatureService for each version of its inputs."""
 
 from feast import FeatureService
 from people_views import creator_engagement, user_activity, user_creator, user_topic
@@ -6,7 +6,7 @@ from post_views import post_content, post_engagement
 
 feed_ranker_v1 = FeatureService(
     name="feed_ranker_v1",
-    description="Everything feed ranker version 1 is computed from",
+    description="All stored features from which version 1 of the feed ranker is computed",
     features=[post_content, post_engagement, creator_engagement, user_activity, user_creator, user_topic],
     owner="ranking",
 )

@@ -1,1 +1,1 @@
-"""From engagement to a promoted ranking model."""
+"""Training, evaluation and promotion of the ranking model."""

@@ -1,17 +1,17 @@
-"""The errors of training, one hierarchy.
+"""The error hierarchy of training.
 
 PhotofeedError
 ├── InvalidError
 │   ├── EmptyWindowError   no slate started in the window
-│   ├── TooFewSlatesError  slates, but not enough to train, validate and test on
-│   ├── OneClassError      nobody did anything, or everybody did the same: there is nothing to learn
-│   ├── FeaturesError      the feature store's answer is not what the manifest declares, or no measurement
-│   └── LeakError          a feature knows the label
+│   ├── TooFewSlatesError  too few slates for training, validation and test
+│   ├── OneClassError      all labels are equal
+│   ├── FeaturesError      features do not match the manifest, or are not finite
+│   └── LeakError          a feature reveals the label
 └── ConflictError
     ├── RefusedError       a version failed its gates
-    ├── ChampionMovedError the champion is not the one that a version was compared with
-    ├── NoPreviousError    there is nothing to roll back to
-    └── DriftError         what is served no longer looks like what the champion learned from
+    ├── ChampionMovedError the champion changed during a promotion
+    ├── NoPreviousError    there is no version to roll back to
+    └── DriftError         served features have drifted from the champion's training set
 """
 
 from photofeed.errors import ConflictError, InvalidError
@@ -24,25 +24,25 @@ class EmptyWindowError(InvalidError):
 
 
 class TooFewSlatesError(InvalidError):
-    """Not enough slates to train, validate and test on."""
+    """Too few slates for training, validation and test."""
 
     code = "too_few_slates"
 
 
 class OneClassError(InvalidError):
-    """All labels are the same: there is nothing to learn."""
+    """All labels are equal: there is nothing to learn."""
 
     code = "one_class"
 
 
 class FeaturesError(InvalidError):
-    """The feature store's answer is not what the manifest declares, or a value is no measurement."""
+    """Features do not match the manifest, or a value is infinite."""
 
     code = "features"
 
 
 class LeakError(InvalidError):
-    """A feature knows the label: it would be perfect here and useless in service."""
+    """A feature reveals the label: it would be perfect in training and useless in service."""
 
     code = "leaking_features"
 
@@ -54,18 +54,18 @@ class RefusedError(ConflictError):
 
 
 class ChampionMovedError(ConflictError):
-    """The champion is not the one that a version was compared with."""
+    """The champion changed while a version was compared with it."""
 
     code = "champion_moved"
 
 
 class NoPreviousError(ConflictError):
-    """There is nothing to roll back to."""
+    """There is no version to roll back to."""
 
     code = "no_previous"
 
 
 class DriftError(ConflictError):
-    """What is served no longer looks like what the champion learned from."""
+    """Served features have drifted from the training set of the champion."""
 
     code = "drift"

@@ -1,4 +1,4 @@
-"""Retraining for a scheduler: dataset → train → register → challenger → gates → champion, if that is asked for."""
+"""Retraining for a scheduler: dataset → train → register → challenger → gates → champion (optional)."""
 
 import time
 from dataclasses import dataclass
@@ -6,36 +6,39 @@ from enum import Enum
 
 from photofeed import database
 from photofeed.errors import InvalidError, PhotofeedError, RetryableError
-from photofeed.model_history import BusyError, only_one
+from photofeed.features.ranking import PROGRAM
+from photofeed.models.history import BusyError, only_one
+from photofeed.models.registry import ModelRegistry
 from photofeed.settings import Settings
+from training.data.sources import Sources
+from training.data.window import Window
 from training.errors import EmptyWindowError, OneClassError, TooFewSlatesError
-from training.evaluate import MODEL
-from training.gate_file import load_gates
-from training.parameters import DEFAULTS, TrainingParameters
-from training.pipeline import UNOBSERVED, Observer, train_and_register
-from training.promote import RETRAINED, challenge, promote
-from training.sources import Sources
-from training.window import Window
+from training.evaluation.champion import champion_program
+from training.evaluation.evaluate import MODEL
+from training.pipeline import NULL_OBSERVER, Observer, train_and_register
+from training.promotion.gate_file import load_gates
+from training.promotion.promote import RETRAINED, promote, set_challenger
+from training.ranker.parameters import DEFAULTS, TrainingParameters
 
 
 class Outcome(Enum):
-    """How a retraining ended, and the exit code that tells a scheduler."""
+    """The outcome of a retraining, with its exit code for a scheduler."""
 
     PROMOTED = "promoted", 0
-    CHALLENGER = "challenger", 0  # passed the gates; nobody asked for its promotion
+    CHALLENGER = "challenger", 0  # passed the gates; promotion was not requested
     FAILED = "failed", 1
-    REFUSED = "refused", 3  # by the gates: it stays challenger, the champion who it was
+    REFUSED = "refused", 3  # failed the gates: it stays challenger, and the champion does not change
     NOTHING_TO_LEARN = "nothing_to_learn", 4
-    TRY_AGAIN = "try_again", 75  # a system is away, or another retraining is going on; EX_TEMPFAIL of sysexits.h
+    TRY_AGAIN = "try_again", 75  # a system is down, or another retraining is running; EX_TEMPFAIL of sysexits.h
 
-    def __init__(self, word: str, exit_code: int) -> None:
-        self.word = word
+    def __init__(self, label: str, exit_code: int) -> None:
+        self.label = label
         self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """What came of it; what was not reached is empty."""
+    """The result of a retraining. Fields of stages that were not reached are empty."""
 
     outcome: Outcome
     seconds: float
@@ -47,9 +50,9 @@ class Retraining:
     failed_gates: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """The line a scheduler keeps."""
+        """The result as JSON for a scheduler."""
         return {
-            "outcome": self.outcome.word,
+            "outcome": self.outcome.label,
             "version": self.version or None,
             "runId": self.run_id or None,
             "champion": self.champion or None,
@@ -66,27 +69,28 @@ def retrain(
     parameters: TrainingParameters = DEFAULTS,
     *,
     promote_too: bool = False,
-    observer: Observer = UNOBSERVED,
+    observer: Observer = NULL_OBSERVER,
 ) -> Retraining:
-    """Train on `window`; the new version is challenger, and champion if it is asked for and passes the gates.
+    """Train on `window`. The new version becomes challenger, and with `promote_too` champion if it passes the gates.
 
-    Only one retraining of a model runs at a time, on whatever machine. Expected failures are outcomes, not exceptions.
+    It learns from the features of the champion, so that a retraining does not undo the choice of features.
+    Only one retraining of a model runs at a time, on any machine. Expected failures are outcomes, not exceptions.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     try:
         load_gates(settings.gates_file)
-    except InvalidError as error:  # found before an hour of training
-        return Retraining(Outcome.FAILED, time.monotonic() - began, str(error))
+    except InvalidError as error:  # reported before an hour of training
+        return Retraining(Outcome.FAILED, time.monotonic() - start, str(error))
     try:
         with only_one(settings, database.RETRAINING, settings.model_name, "a retraining"):
-            return _retrain(settings, window, parameters, promote_too, observer, began)
+            return _retrain(settings, window, parameters, promote_too, observer, start)
     except (RetryableError, BusyError) as error:
         outcome, reason = Outcome.TRY_AGAIN, str(error)
     except (EmptyWindowError, TooFewSlatesError, OneClassError) as error:
         outcome, reason = Outcome.NOTHING_TO_LEARN, str(error)
     except PhotofeedError as error:
         outcome, reason = Outcome.FAILED, str(error)
-    return Retraining(outcome, time.monotonic() - began, reason)
+    return Retraining(outcome, time.monotonic() - start, reason)
 
 
 def _retrain(
@@ -95,18 +99,21 @@ def _retrain(
     parameters: TrainingParameters,
     promote_too: bool,
     observer: Observer,
-    began: float,
+    start: float,
 ) -> Retraining:
     observer.stage("feature store")
     with Sources.open(settings) as sources:
-        trained = train_and_register(settings, sources, window, parameters, observer)
+        with ModelRegistry.connect(settings) as registry:
+            champion = champion_program(registry, settings.state_dir / "models", sources.manifest)
+        program = champion or PROGRAM
+        trained = train_and_register(settings, sources, window, parameters, observer, program=program)
     observer.stage("gates")
-    challenge(settings, trained.version)
-    promotion = promote(settings, trained.version, now=window.end, why=RETRAINED, moves=promote_too)
-    kept = Outcome.CHALLENGER if promotion.passed else Outcome.REFUSED
+    set_challenger(settings, trained.version)
+    promotion = promote(settings, trained.version, now=window.end, why=RETRAINED, move_alias=promote_too)
+    not_moved = Outcome.CHALLENGER if promotion.passed else Outcome.REFUSED
     return Retraining(
-        Outcome.PROMOTED if promotion.moved else kept,
-        time.monotonic() - began,
+        Outcome.PROMOTED if promotion.moved else not_moved,
+        time.monotonic() - start,
         version=trained.version,
         run_id=trained.run_id,
         champion=(trained.version if promotion.moved else promotion.former) or "",

@@ -1,48 +1,97 @@
-"""What a notebook starts from: the stack that runs, found from wherever the notebook lies."""
+"""The public names of training, for notebooks and scripts: `from training.workbench import open_workbench, train`.
 
-import logging
-import os
-from dataclasses import dataclass
-from pathlib import Path
+A name is imported from its own module when it is first used. One name therefore costs only what it needs: `auc` loads
+numpy and neither Feast nor LightGBM nor MLflow.
+"""
 
-import structlog
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from photofeed.errors import NotFoundError
-from photofeed.settings import STACK_ENV_FILE, Settings, load_settings
-from training.sources import Sources
+__all__ = [
+    "ACTION_VALUES",
+    "MODEL",
+    "OVERALL",
+    "Dataset",
+    "Evaluation",
+    "Origin",
+    "Split",
+    "TrainedRanker",
+    "TrainingParameters",
+    "Window",
+    "Workbench",
+    "auc",
+    "baselines",
+    "build_dataset",
+    "evaluate",
+    "explore_value",
+    "gate_report",
+    "list_versions",
+    "model_frame",
+    "open_workbench",
+    "plots",
+    "preview",
+    "preview_page",
+    "promote",
+    "read_explore_log",
+    "register_model",
+    "roll_back",
+    "set_challenger",
+    "temporal_split",
+    "train",
+    "train_and_register",
+]
 
-PROJECT_MARK = Path("feature_repo") / "feature_store.yaml"
+if TYPE_CHECKING:
+    from training.cli import preview_page
+    from training.cli.preview import preview
+    from training.data.dataset import Dataset, Origin, build_dataset
+    from training.data.labels import ACTION_VALUES
+    from training.data.model_frame import model_frame
+    from training.data.running_stack import Workbench, open_workbench
+    from training.data.split import Split, temporal_split
+    from training.data.window import Window
+    from training.evaluation import baselines, plots
+    from training.evaluation.evaluate import MODEL, OVERALL, Evaluation, evaluate
+    from training.evaluation.explore_log import explore_value, read_explore_log
+    from training.pipeline import train_and_register
+    from training.promotion import gate_report
+    from training.promotion.promote import promote, roll_back, set_challenger
+    from training.ranker.parameters import TrainingParameters
+    from training.ranker.train import TrainedRanker, train
+    from training.registry.own_model import register_model
+    from training.registry.versions import list_versions
+    from training.statistics.metrics import auc
+else:
+    # Hidden from type checkers: they then report a name that is not exported.
+    _NAMES = {
+        "training.cli.preview": ("preview",),
+        "training.data.dataset": ("Dataset", "Origin", "build_dataset"),
+        "training.data.labels": ("ACTION_VALUES",),
+        "training.data.model_frame": ("model_frame",),
+        "training.data.running_stack": ("Workbench", "open_workbench"),
+        "training.data.split": ("Split", "temporal_split"),
+        "training.data.window": ("Window",),
+        "training.evaluation.evaluate": ("OVERALL", "MODEL", "Evaluation", "evaluate"),
+        "training.evaluation.explore_log": ("explore_value", "read_explore_log"),
+        "training.pipeline": ("train_and_register",),
+        "training.promotion.promote": ("promote", "roll_back", "set_challenger"),
+        "training.ranker.parameters": ("TrainingParameters",),
+        "training.ranker.train": ("TrainedRanker", "train"),
+        "training.registry.own_model": ("register_model",),
+        "training.registry.versions": ("list_versions",),
+        "training.statistics.metrics": ("auc",),
+    }
+    _MODULES = {
+        "baselines": "training.evaluation.baselines",
+        "gate_report": "training.promotion.gate_report",
+        "plots": "training.evaluation.plots",
+        "preview_page": "training.cli.preview_page",
+    }
+    _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
-
-@dataclass(frozen=True, slots=True)
-class Workbench:
-    """The settings of the stack, and the logs and features that datasets are built from."""
-
-    settings: Settings
-    sources: Sources
-
-
-def open_workbench() -> Workbench:
-    """Open the stack of this project; `PHOTOFEED_*` variables name another one.
-
-    Raises:
-        NotFoundError: no stack was ever started here.
-        RetryableError: there is one, but it does not answer.
-    """
-    root = _project_root()
-    os.environ.setdefault("PHOTOFEED_FEATURE_REPO", str(root / "feature_repo"))
-    state = Path(os.environ.setdefault("PHOTOFEED_STATE_DIR", str(root / ".photofeed")))
-    if not (state / STACK_ENV_FILE).exists() and "PHOTOFEED_DATABASE_URL" not in os.environ:
-        raise NotFoundError(f"nothing was started in {state}: run `make demo` in a terminal, and leave it running")
-    # a notebook is read by people: what servers log is in their way
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    settings = load_settings()
-    return Workbench(settings, Sources.open(settings))
-
-
-def _project_root() -> Path:
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / PROJECT_MARK).exists():
-            return folder
-    raise NotFoundError(f"{here} is not inside the project: there is no {PROJECT_MARK} in it or above it")
+    def __getattr__(name):  # noqa: ANN001, ANN202  not seen by type checkers
+        if name in _MODULES:
+            return import_module(_MODULES[name])
+        if name in _MODULE_OF:
+            return getattr(import_module(_MODULE_OF[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

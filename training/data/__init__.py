@@ -1,0 +1,1 @@
+"""From logs to a matrix: windows, impressions, labels, features and splits."""

@@ -1,0 +1,1 @@
+"""Evaluation of rankers: metrics by segment, baselines, comparisons, reports."""

@@ -1,0 +1,1 @@
+"""Drift of served features, and skew between training and serving."""

@@ -1,0 +1,1 @@
+"""Promotion of a version to champion: evidence, gates, alias moves, report."""

@@ -1,0 +1,1 @@
+"""The ranker: parameters, training, hyperparameter search, heads, leak checks."""
