@@ -1,8 +1,8 @@
 """The archive: engagement and served feeds as Parquet in object storage, partitioned by day and hour.
 
-The raw history from which training sets and every feature can be made again. A part's name comes from the messages in
-it, so that a batch handled twice overwrites itself; readers still drop repeated event ids, since after a crash the
-same messages may come in other batches.
+It is the raw history from which training sets and all features can be computed again. The name of a part is derived
+from its messages, so a batch that is handled twice overwrites itself. Readers still drop repeated event ids, because
+after a crash the same messages may come in other batches.
 """
 
 import hashlib
@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from photofeed.erasures import ErasedAmong, nobody
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_events
 from photofeed.offline_store.contracts import Contract, Rule
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.quarantine import admit
 from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
+from photofeed.served_page import MESSAGE_TYPE as SERVED_PAGE
+from photofeed.served_page import ServedPage
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -48,6 +53,7 @@ SERVED_SCHEMA = pa.schema(
         ("position", pa.int32()),
         ("score", pa.float64()),
         ("source", pa.string()),
+        ("pool", pa.string()),
         ("propensity", pa.float64()),
         ("ranking", pa.string()),
         ("model_version", pa.string()),
@@ -63,6 +69,7 @@ SERVED_SCHEMA = pa.schema(
 )
 
 _A_DAY_MS = 86_400_000
+_PEOPLE = ("user_id", "creator_id")  # the columns that name a person
 
 CONTRACTS = {
     ENGAGEMENT: Contract(
@@ -97,10 +104,11 @@ CONTRACTS = {
 
 @dataclass(slots=True)
 class Archive:
-    """Writes batches of messages to the lake."""
+    """Writes batches of messages to the lake, except what is about people who deleted their account."""
 
     lake: Lake
     bucket: str
+    erased: ErasedAmong = nobody
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Write one part per table and hour that the batch touches."""
@@ -108,12 +116,15 @@ class Archive:
         engagement = [
             _engagement_row(e, now) for env in envelopes if env.type == "engagement" for e in engagement_events(env)
         ]
-        served = [row for env in envelopes if env.type == "feed.served" for row in _served_rows(env)]
+        pages = [ServedPage.from_envelope(env) for env in envelopes if env.type == SERVED_PAGE]
+        served = [row for page in pages for row in _served_rows(page)]
         part_id = hashlib.blake2b("".join(env.id for env in envelopes).encode(), digest_size=12).hexdigest()
         self._append(ENGAGEMENT, ENGAGEMENT_SCHEMA, "occurred_at", engagement, part_id)
         self._append(FEED_SERVED, SERVED_SCHEMA, "served_at", served, part_id)
 
     def _append(self, table: str, schema: pa.Schema, moment: str, rows: list[dict[str, Any]], part_id: str) -> None:
+        gone = self.erased({row[column] for row in rows for column in _PEOPLE})
+        rows = [row for row in rows if not gone.intersection(row[column] for column in _PEOPLE)]
         if rows:
             good = admit(self.lake, self.bucket, CONTRACTS[table], pa.Table.from_pylist(rows, schema=schema))
             self.lake.append(LakeFolder(self.bucket, table), good, moment, part_id)
@@ -137,29 +148,37 @@ def _engagement_row(event: EngagementEvent, now: datetime) -> dict[str, Any]:
     }
 
 
-def _served_rows(envelope: Envelope) -> list[dict[str, Any]]:
-    slate = envelope.payload
-    shadow = slate.get("shadow") or {"modelVersion": None, "scores": [None] * len(slate["items"])}
+def _served_rows(page: ServedPage) -> list[dict[str, Any]]:
+    features = _with_nulls(page.features)
+    shadow_scores = _with_nulls(page.shadow.scores) if page.shadow else [None] * len(page.items)
     return [
         {
-            "slate_id": slate["slateId"],
-            "user_id": slate["userId"],
-            "post_id": item["postId"],
-            "creator_id": item["creatorId"],
-            "position": item["position"],
-            "score": item["score"],
-            "source": item["source"],
-            "propensity": item["propensity"],
-            "ranking": slate["ranking"],
-            "model_version": slate["modelVersion"],
-            "experiment": slate.get("experiment"),
-            "arm": slate.get("arm"),
-            "shadow_version": shadow["modelVersion"],
+            "slate_id": page.slate_id,
+            "user_id": page.user_id,
+            "post_id": item.post_id,
+            "creator_id": item.creator_id,
+            "position": item.position,
+            "score": item.score,
+            "source": item.source,
+            "pool": item.pool,
+            "propensity": item.propensity,
+            "ranking": page.ranking,
+            "model_version": page.model_version,
+            "experiment": page.experiment,
+            "arm": page.arm,
+            "shadow_version": page.shadow.model_version if page.shadow else None,
             "shadow_score": shadow_score,
-            "served_at": datetime.fromisoformat(slate["servedAt"]),
-            "ranked_at": datetime.fromisoformat(slate["rankedAt"]) if "rankedAt" in slate else None,
-            "feature_names": slate.get("featureNames"),
-            "features": item["features"],
+            "served_at": page.served_at,
+            "ranked_at": page.ranked_at,
+            "feature_names": page.feature_names,
+            "features": row,
         }
-        for item, shadow_score in zip(slate["items"], shadow["scores"], strict=True)
+        for item, row, shadow_score in zip(page.items, features, shadow_scores, strict=True)
     ]
+
+
+def _with_nulls(values: NDArray[np.floating[Any]]) -> list[Any]:
+    """An array as (nested) lists, with None for NaN."""
+    objects: NDArray[Any] = values.astype(object)
+    objects[np.isnan(values)] = None
+    return list(objects.tolist())

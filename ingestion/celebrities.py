@@ -1,30 +1,31 @@
-"""Which accounts are celebrities: too many followers to deliver to, so their followers pull their posts."""
+"""Celebrities: accounts with too many followers to deliver posts to. Their followers pull the posts instead."""
 
 from dataclasses import dataclass
 
 import structlog
 
+from ingestion.followers import followers_of
 from photofeed.database import Database
 from photofeed.timelines import TimelineWriter
 
 log = structlog.get_logger(__name__)
 
-# An account becomes a celebrity at `followers` and is none any more below this share of it: one that wavers around the
-# line does not change sides with every follower.
-STAYS_DOWN_TO = 0.9
+# An account becomes a celebrity at `followers`, and stops being one below this share of it. The gap keeps an account
+# near the threshold from changing with every follower.
+HYSTERESIS = 0.9
 
-_STANDING = "select follower_count, pulled from users where id = %s"
+_STATE = "select follower_count, pulled from users where id = %s"
 _SET_PULLED = "update users set pulled = %s where id = %s and pulled <> %s"
-_FOLLOWERS = "select follower_id from follows where followee_id = %s"
 
 
 @dataclass(slots=True)
 class Celebrities:
-    """Keeps `users.pulled`, which the feed reads beside the number of followers, so that nothing falls between.
+    """Keeps the flag `users.pulled`, so that every post is either delivered or pulled. The feed reads the flag.
 
-    Up: the flag is set before the first post is left undelivered. What was delivered before stays where it is, and is
-    found twice, which counts once. Down: the latest posts are delivered to all followers, then the flag falls, then
-    they are delivered once more, for a post that somebody left undelivered just before it fell.
+    When an account becomes a celebrity, the flag is set before a post is left undelivered. Posts delivered before stay
+    in timelines and are also pulled; duplicates count once. When it stops being one, its latest posts are delivered to
+    all followers, the flag is cleared, and they are delivered again: another worker may have left a post undelivered
+    just before the flag was cleared.
     """
 
     database: Database
@@ -32,29 +33,27 @@ class Celebrities:
     followers: int
 
     def pulled(self, author_id: int) -> bool:
-        """Whether an author's posts are pulled, not delivered; settles an account that has crossed the line."""
+        """Whether an author's posts are pulled instead of delivered. Updates the flag if the threshold was crossed."""
         with self.database.connection() as connection:
-            row = connection.execute(_STANDING, (author_id,)).fetchone()
+            row = connection.execute(_STATE, (author_id,)).fetchone()
         if row is None:
             return False
         if row["follower_count"] >= self.followers:
             self._set(author_id, pulled=True)
             return True
-        if row["pulled"] and row["follower_count"] < self.followers * STAYS_DOWN_TO:
-            self._come_down(author_id)
+        if row["pulled"] and row["follower_count"] < self.followers * HYSTERESIS:
+            self._demote(author_id)
             return False
         return bool(row["pulled"])
 
-    def _come_down(self, author_id: int) -> None:
+    def _demote(self, author_id: int) -> None:
         self._deliver(author_id)
         self._set(author_id, pulled=False)
         self._deliver(author_id)
-        log.info("an account is delivered again", user_id=author_id)
+        log.info("account is no longer a celebrity", user_id=author_id)
 
     def _deliver(self, author_id: int) -> None:
-        with self.database.connection() as connection:
-            followers = [row["follower_id"] for row in connection.execute(_FOLLOWERS, (author_id,))]
-        for follower_id in followers:
+        for follower_id in followers_of(self.database, author_id):
             self.timelines.follow(follower_id, author_id)
 
     def _set(self, author_id: int, *, pulled: bool) -> None:

@@ -1,18 +1,22 @@
 """`photofeed work`: the ingestion workers from the command line."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import typer
 
-from ingestion import feature_commands, photo_commands
+from ingestion import erasure_commands, feature_commands, photo_commands
+from ingestion.consumer import dlq_commands
 
 app = typer.Typer(help="Run an ingestion worker.")
 app.add_typer(photo_commands.app, name="photos")
 app.add_typer(feature_commands.app, name="features")
+app.add_typer(erasure_commands.app, name="erasure")
+app.add_typer(dlq_commands.app, name="dlq")
 
 
 class WorkerName(StrEnum):
-    """The workers there are."""
+    """The workers."""
 
     RELAY = "relay"
     PHOTOS = "photos"
@@ -27,20 +31,26 @@ class WorkerName(StrEnum):
 
 
 @app.command("work")
-def work(name: WorkerName) -> None:
-    """Run one worker until it is told to stop (SIGTERM or Ctrl-C); it drains first."""
-    import structlog  # noqa: PLC0415  `photofeed --help` stays fast
+def work(name: Annotated[WorkerName, typer.Argument(help="The worker.")]) -> None:
+    """Run one worker until SIGTERM or Ctrl-C. It finishes the current batch first."""
+    import threading
 
-    from ingestion.bootstrap import open_worker  # noqa: PLC0415
-    from photofeed.logs import set_up_logs  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
-    from photofeed.worker import stop_on_signals  # noqa: PLC0415
+    import structlog
+
+    from ingestion.bootstrap import open_worker
+    from ingestion.consumer.worker import stop_on_signals
+    from ingestion.management import management_port
+    from ingestion.progress import Progress
+    from ingestion.watchdog import watch
+    from photofeed.logs import set_up_logs
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     set_up_logs(settings)
-    stop = stop_on_signals()
+    stop, progress = stop_on_signals(), Progress()
     log = structlog.get_logger(__name__)
-    with open_worker(name.value, settings, stop) as run:
+    with management_port(settings, progress), open_worker(name.value, settings, stop, progress) as run:
+        threading.Thread(target=watch, args=(progress, stop), name="watchdog", daemon=True).start()
         log.info("worker ready", worker=name.value)
         run()
     log.info("worker stopped", worker=name.value)
@@ -48,11 +58,11 @@ def work(name: WorkerName) -> None:
 
 @app.command("pools")
 def pools() -> None:
-    """Build the pools of explore once, all kinds; `photofeed work pools` does so all the time."""
-    from datetime import UTC, datetime  # noqa: PLC0415
+    """Build all pools of explore once; `photofeed work pools` builds them continuously."""
+    from datetime import UTC, datetime
 
-    from ingestion.bootstrap.feeds import open_pools  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    from ingestion.bootstrap.feeds import open_pools
+    from photofeed.settings import load_settings
 
     with open_pools(load_settings()) as worker:
         for kind, count in worker.build(datetime.now(UTC)).items():

@@ -1,4 +1,4 @@
-"""Fan-out on write: a post that became ready goes to its author's followers; changes of the graph repair timelines."""
+"""Fan-out on write: delivers ready posts to followers' timelines, and updates timelines after changes of follows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,21 @@ import structlog
 from prometheus_client import Counter
 
 from ingestion.celebrities import Celebrities
+from ingestion.followers import followers_of
 from photofeed.database import Database
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
 from photofeed.posts import PublishedPost
-from photofeed.publication import ref_of
+from photofeed.publication import AVATAR_REMOVED, ref_of
 from photofeed.timelines import AUTHOR_LENGTH, TimelineWriter
 
 log = structlog.get_logger(__name__)
 
 DELIVERED = Counter("photofeed_fanout_deliveries", "Timeline entries written")
 
-_FOLLOWERS = "select follower_id from follows where followee_id = %s"
 _FOLLOWS = "select 1 from follows where follower_id = %s and followee_id = %s"
 _IS_PUBLIC = "select 1 from users where id = %s and not is_private"
+_EXISTS = "select 1 from users where id = %s"
 _LATEST = f"""
 select id, author_id, topic_id, posted_at, content_type, coalesce(phash, 0) as phash
 from posts left join photo_metadata on photo_id = id
@@ -30,10 +31,10 @@ where author_id = %s and visible order by id desc limit {AUTHOR_LENGTH}
 
 @dataclass(slots=True)
 class Fanout:
-    """Writes timelines. Posts of celebrities are not delivered: their followers pull them when they look.
+    """Writes timelines. Posts of celebrities are not delivered: their followers pull them with each feed request.
 
-    Of follows and privacy a message only says that they changed; how they are now is read, so that one that comes again
-    late brings nothing back.
+    A message about follows or privacy only says that they changed. Their current state is read from PostgreSQL, so a
+    message that is delivered again late does not restore an old state.
     """
 
     database: Database
@@ -41,7 +42,7 @@ class Fanout:
     celebrities: Celebrities
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
-        """Apply each message in turn; every one may come again."""
+        """Apply each message in order. Every message may be delivered again."""
         for envelope in envelopes:
             match envelope.type:
                 case "photo.processed":
@@ -52,19 +53,23 @@ class Fanout:
                     self._change_graph(envelope)
                 case "made_private" | "made_public":
                     self._change_privacy(envelope)
+                case _ if envelope.type == AVATAR_REMOVED:  # no timeline shows it
+                    continue
                 case other:
                     raise PoisonError(f"fan-out does not know messages of type {other!r}")
 
     def _publish(self, post: PublishedPost) -> None:
+        if not self._finds(_EXISTS, post.ref.author_id):  # a late message of a deleted account
+            return
         self.timelines.add_to_author(post.ref, public=post.public and self._is_public(post.ref.author_id))
         if self.celebrities.pulled(post.ref.author_id):
             return
-        followers = self._followers(post.ref.author_id)
+        followers = followers_of(self.database, post.ref.author_id)
         self.timelines.add_to_followers(post.ref, followers)
         DELIVERED.inc(len(followers))
 
     def _remove(self, post: PublishedPost) -> None:
-        self.timelines.remove(post.ref, self._followers(post.ref.author_id))
+        self.timelines.remove(post.ref, followers_of(self.database, post.ref.author_id))
 
     def _change_graph(self, envelope: Envelope) -> None:
         try:
@@ -75,12 +80,15 @@ class Fanout:
             follows = connection.execute(_FOLLOWS, (follower_id, followee_id)).fetchone()
         if follows is None:
             self.timelines.unfollow(follower_id, followee_id)
-            self.celebrities.pulled(followee_id)  # who falls below the line is delivered again from now on
+            self.celebrities.pulled(followee_id)  # updates the flag of an account that fell below the threshold
         elif not self.celebrities.pulled(followee_id):
             self.timelines.follow(follower_id, followee_id)
 
     def _change_privacy(self, envelope: Envelope) -> None:
-        """Take the posts of who became private out of what strangers explore, or put them in; followers keep theirs."""
+        """Remove an account's posts from the pools of explore, or add them, by its current privacy.
+
+        Timelines of followers are not changed.
+        """
         try:
             user_id = int(envelope.payload["userId"])
         except (KeyError, TypeError, ValueError) as error:
@@ -94,9 +102,8 @@ class Fanout:
             self.timelines.add_to_author(post, public=True)
 
     def _is_public(self, user_id: int) -> bool:
-        with self.database.connection() as connection:
-            return connection.execute(_IS_PUBLIC, (user_id,)).fetchone() is not None
+        return self._finds(_IS_PUBLIC, user_id)
 
-    def _followers(self, user_id: int) -> list[int]:
+    def _finds(self, query: str, user_id: int) -> bool:
         with self.database.connection() as connection:
-            return [row["follower_id"] for row in connection.execute(_FOLLOWERS, (user_id,))]
+            return connection.execute(query.encode(), (user_id,)).fetchone() is not None

@@ -1,4 +1,4 @@
-"""`photofeed features rebuild`, `backfill`, `compact` and `quarantine`: what keeps features in order."""
+"""`photofeed features rebuild`, `backfill`, `compact` and `quarantine`: maintenance of features and their history."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -10,52 +10,53 @@ app = typer.Typer(help="Features.")
 
 @app.command("rebuild")
 def rebuild() -> None:
-    """Restore every online feature from its history, into a Redis that was emptied or lost rows.
+    """Restore all online features from their history after Redis was emptied or lost rows.
 
-    Which events were counted is remembered again, too, from the event log, and from the lake what people hid, liked and
-    saw. The features worker has stopped by then, or is to be stopped: it would count from nothing for whom it finds no
+    This also restores which events have been counted and credited, from the event log and the lake, and what people
+    hid, liked and saw, from the lake. Stop the features worker first: it would count from zero for entities without a
     row.
     """
-    from ingestion.bootstrap.engagement import engagement_pipeline  # noqa: PLC0415  `photofeed --help` stays fast
-    from ingestion.engagement.committed_log import remember_committed  # noqa: PLC0415
-    from ingestion.engagement.remembered_people import remember_people  # noqa: PLC0415
-    from photofeed import database  # noqa: PLC0415
-    from photofeed.errors import ConflictError  # noqa: PLC0415
-    from photofeed.event_log import KafkaReader  # noqa: PLC0415
-    from photofeed.feature_store import close_feature_store, open_feature_store  # noqa: PLC0415
-    from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
-    from photofeed.offline_store.rebuild import rebuild_online  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
-    from photofeed.timelines import connect_redis  # noqa: PLC0415
+    from ingestion.bootstrap.engagement import engagement_pipeline, restore_features
+    from photofeed import database
+    from photofeed.counted_ids import counting_partitions
+    from photofeed.errors import ConflictError
+    from photofeed.feature_store import close_feature_store, open_feature_store
+    from photofeed.redis_client import connect_redis
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     with database.connect(settings) as connection:
-        if not database.try_to_lead(connection, database.FEATURES_LEADER):
+        if not database.try_leadership(connection, database.FEATURES_LEADER):
             raise ConflictError("the features worker is running: stop it, rebuild, and start it again")
         store = open_feature_store(settings)
         try:
             with connect_redis(settings) as client:
-                lake, pipeline = open_lake(settings), engagement_pipeline(settings, store, client)
-                remembered = remember_committed(KafkaReader(settings), pipeline.counted) + pipeline.finish_push()
-                people = remember_people(lake, settings.bucket_lake, pipeline.memory, datetime.now(UTC))
-                rebuilt = rebuild_online(store, lake, client)
+                pipelines = [
+                    engagement_pipeline(settings, store, client, partition=partition)
+                    for partition in counting_partitions(settings)
+                ]
+                restored = restore_features(settings, store, client, pipelines)
         finally:
             close_feature_store(store)
-    for view, entities in rebuilt.items():
+    for view, entities in restored.entities.items():
         typer.echo(f"{view}\t{entities}")
-    typer.echo(f"{remembered} events remembered as counted, {people} as hidden, liked or seen", err=True)
+    typer.echo(
+        f"restored: {restored.counted} counted events; {restored.remembered} events of what people hid, liked or saw",
+        err=True,
+    )
 
 
 @app.command("backfill")
 def backfill(
-    view: Annotated[str, typer.Argument(help="A view of counters, as `photofeed features list` shows it.")],
+    view: Annotated[str, typer.Argument(help="A counter view, by its name in `photofeed features list`.")],
 ) -> None:
-    """Recompute a view of counters, history and online rows, from all engagement in the lake.
+    """Recompute the history and the online rows of a counter view from all engagement in the lake.
 
-    For a view that is new or was changed: until then it has counted only since. Stop the features worker first.
+    Needed after a view is added or changed: without it, the view only counts events since then. Stop the features
+    worker first.
     """
-    from ingestion.bootstrap.engagement import backfill_view  # noqa: PLC0415  `photofeed --help` stays fast
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    from ingestion.bootstrap.engagement import backfill_view
+    from photofeed.settings import load_settings
 
     done = backfill_view(load_settings(), view)
     typer.echo(f"{view}\t{done.rows} rows of history\t{done.entities} entities online")
@@ -63,10 +64,10 @@ def backfill(
 
 @app.command("compact")
 def compact() -> None:
-    """Merge the small parts of the lake now; the archive worker does so all the time."""
-    from photofeed.offline_store.compaction import Compaction  # noqa: PLC0415
-    from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    """Merge the small parts of the lake now; the archive worker merges them continuously."""
+    from photofeed.offline_store.compaction import Compaction
+    from photofeed.offline_store.lake import open_lake
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     merged = Compaction(open_lake(settings), settings.bucket_lake, fewest_parts=2).compact()
@@ -76,12 +77,12 @@ def compact() -> None:
 @app.command("quarantine")
 def quarantine(
     days: Annotated[float, typer.Option(help="How far to look back.", min=0.001)] = 7.0,
-    limit: Annotated[int, typer.Option(help="Most rows to show, the newest.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="How many rows to show at most, the newest.", min=1)] = 50,
 ) -> None:
-    """Show rows that broke the contract of their table: when, which table, why, and the row."""
-    from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
-    from photofeed.offline_store.quarantine import quarantined  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    """Show rows that violate the contract of their table: time, table, reason and row, tab-separated."""
+    from photofeed.offline_store.lake import open_lake
+    from photofeed.offline_store.quarantine import quarantined
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     rows = quarantined(open_lake(settings), settings.bucket_lake, datetime.now(UTC) - timedelta(days=days))

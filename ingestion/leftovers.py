@@ -1,4 +1,4 @@
-"""The proof of deletion: what is left of photos that were removed, wherever photos leave anything."""
+"""Proof of deletion: finds what is left of removed photos in every system that photos are stored in."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,45 +7,46 @@ from itertools import chain
 from psycopg import sql
 from psycopg.rows import DictRow
 
-from ingestion.removal import unshared
-from photofeed.cdn import PurgeCdn
+from ingestion.cdn import PurgeCdn
+from ingestion.removal import originals_of, unshared
 from photofeed.database import Database
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.ids import encode_id
 from photofeed.object_store import ObjectStore
 from photofeed.posts import PostRef
+from photofeed.redis_client import RedisClient
 from photofeed.settings import Settings
-from photofeed.timelines import RedisClient, entries_of
+from photofeed.timelines import entries_of
 
 _BATCH = 500
 _REMOVED = "select * from removed_photos where photo_id > %s order by photo_id limit %s"
 _REMOVED_ONE = "select * from removed_photos where photo_id = %s"
-# Every table that says of its rows which photo they are about, those of later migrations too.
+# Every table with a column that names a photo, including tables of later migrations.
 _TABLES = """
 select table_name, column_name from information_schema.columns
 where table_schema = 'public' and column_name in ('photo_id', 'post_id') and table_name <> all(%s)
 union values ('photos', 'id'), ('posts', 'id')
 order by 1
 """
-# What outlives a photo on purpose: the list of removed ones, and the audit of decisions about them.
+# Kept on purpose after removal: the list of removed photos, and the audit log of moderation decisions.
 _KEPT_TABLES = ["removed_photos", "moderation_decisions"]
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Something of a removed photo that still exists: `place` is the kind, `name` says which."""
+    """Something of a removed photo that still exists, by its kind and its name within that kind."""
 
     photo_id: int
-    place: str
+    kind: str
     name: str
 
     def __str__(self) -> str:
-        return f"{encode_id(self.photo_id)}\t{self.place}\t{self.name}"
+        return f"{encode_id(self.photo_id)}\t{self.kind}\t{self.name}"
 
 
 @dataclass(slots=True)
 class Leftovers:
-    """Looks for leftovers in object storage, PostgreSQL, Redis and, where there is one, the CDN."""
+    """Searches object storage, PostgreSQL, Redis and the CDN, if there is one, for leftovers."""
 
     settings: Settings
     database: Database
@@ -54,24 +55,24 @@ class Leftovers:
     cdn: PurgeCdn
 
     def of_all(self) -> Iterator[Leftover]:
-        """What is left of any photo ever removed."""
+        """Leftovers of every photo ever removed."""
         last = 0
         while removed := self._rows(_REMOVED, last, _BATCH):
             yield from self._find(removed)
             last = removed[-1]["photo_id"]
 
     def of(self, photo_id: int) -> Iterator[Leftover]:
-        """What is left of one photo.
+        """Leftovers of one photo.
 
         Raises:
             ConflictError: the photo was not removed.
-            NotFoundError: there never was such a photo.
+            NotFoundError: there was never a photo with this id.
         """
         removed = self._rows(_REMOVED_ONE, photo_id)
         if not removed:
             if self._rows("select id from photos where id = %s", photo_id):
                 raise ConflictError(f"photo {encode_id(photo_id)} was not deleted")
-            raise NotFoundError(f"there never was a photo {encode_id(photo_id)}")
+            raise NotFoundError(f"there was never a photo {encode_id(photo_id)}")
         yield from self._find(removed)
 
     def _find(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
@@ -82,8 +83,9 @@ class Leftovers:
     def _in_objects(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
         settings = self.settings
         for row in removed:
-            if self._exists(settings.bucket_originals, row["original_key"]):
-                yield Leftover(row["photo_id"], "original", row["original_key"])
+            for key in originals_of(row):
+                if self._exists(settings.bucket_originals, key):
+                    yield Leftover(row["photo_id"], "original", key)
             for key in unshared(self.database, row["variant_keys"]):
                 if self._exists(settings.bucket_variants, key):
                     yield Leftover(row["photo_id"], "variant", key)

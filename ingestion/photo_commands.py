@@ -1,13 +1,11 @@
-"""`photofeed photos`: what operators do about photos."""
+"""`photofeed photos`: commands for operators."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Photos: run the path on one file, sweep what was left behind, prove what was deleted.", no_args_is_help=True
-)
+app = typer.Typer(help="Photos: process one file, clean up abandoned uploads, verify deletions.", no_args_is_help=True)
 
 REFUSED = 2
 
@@ -15,18 +13,20 @@ REFUSED = 2
 @app.command("process")
 def process(
     file: Annotated[Path, typer.Argument(help="The photo.", exists=True, dir_okay=False, readable=True)],
-    out: Annotated[Path, typer.Option(help="Folder for the variants; made if need be.", file_okay=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the variants; created if missing.", file_okay=False)],
 ) -> None:
-    """Run the photo path on one file, without any server; prints JSON. Exit code 2 if the photo is refused."""
-    import orjson  # noqa: PLC0415  `photofeed --help` stays fast
+    """Run the photo path on one file without any server, and print JSON. Exit code 2 if the photo is refused."""
+    import orjson
 
-    from ingestion.photos.moderation import OpenNsfwModerator  # noqa: PLC0415
-    from ingestion.photos.one_file import process_file  # noqa: PLC0415
-    from photofeed.errors import PermanentError  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    from ingestion.photos.hash_list import hash_list_of
+    from ingestion.photos.moderation import moderator_of
+    from ingestion.photos.one_file import process_file
+    from photofeed.errors import PermanentError
+    from photofeed.settings import load_settings
 
+    settings = load_settings(needs_secrets=False)
     try:
-        outcome = process_file(file, out, load_settings(), OpenNsfwModerator())
+        outcome = process_file(file, out, settings, moderator_of(settings), hash_list_of(settings))
     except OSError as error:
         raise PermanentError(f"{error.filename or file}: {error.strerror or error}") from error
     typer.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2).decode())
@@ -36,31 +36,31 @@ def process(
 
 @app.command("sweep")
 def sweep() -> None:
-    """Sweep once: expired uploads, multipart leftovers, stuck photos, deletions to finish."""
-    from dataclasses import asdict  # noqa: PLC0415  `photofeed --help` stays fast
-    from datetime import UTC, datetime  # noqa: PLC0415
+    """Clean up once: expired uploads, incomplete multipart uploads, stuck photos, unfinished deletions."""
+    from dataclasses import asdict
+    from datetime import UTC, datetime
 
-    from ingestion.bootstrap.removal import open_sweeper  # noqa: PLC0415
-    from photofeed.logs import set_up_logs  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    from ingestion.bootstrap.removal import open_sweeper
+    from photofeed.logs import set_up_logs
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     set_up_logs(settings)
     with open_sweeper(settings) as sweeper:
-        swept = sweeper.sweep(datetime.now(UTC))
-    typer.echo(", ".join(f"{kind.replace('_', ' ')}: {count}" for kind, count in asdict(swept).items()))
+        counts = sweeper.sweep(datetime.now(UTC))
+    typer.echo(", ".join(f"{kind.replace('_', ' ')}: {count}" for kind, count in asdict(counts).items()))
 
 
 @app.command("verify")
 def verify(
     photo_id: Annotated[
-        str | None, typer.Argument(help="A deleted photo; without it, every one there ever was.")
+        str | None, typer.Argument(help="The id of a deleted photo; all deleted photos if it is left out.")
     ] = None,
 ) -> None:
-    """Say what is left of deleted photos: id, place, name; tab-separated. Exit code 1 if anything is."""
-    from ingestion.bootstrap.removal import open_leftovers  # noqa: PLC0415
-    from photofeed.ids import decode_id  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    """List what is left of deleted photos: id, kind and name, tab-separated. Exit code 1 if there is anything."""
+    from ingestion.bootstrap.removal import open_leftovers
+    from photofeed.ids import decode_id
+    from photofeed.settings import load_settings
 
     with open_leftovers(load_settings()) as leftovers:
         found = list(leftovers.of_all() if photo_id is None else leftovers.of(decode_id(photo_id)))

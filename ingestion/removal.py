@@ -1,4 +1,4 @@
-"""Deletion in object storage: originals and variants of photos whose rows are gone."""
+"""Deletes the originals and variants of removed photos from object storage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from photofeed.database import Database
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
 from photofeed.object_store import ObjectStore
+from photofeed.original_keys import possible_keys
+from photofeed.publication import AVATAR_REMOVED
 from photofeed.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -26,10 +28,12 @@ _PURGED = "update removed_photos set purged_at = %s where photo_id = %s"
 
 @dataclass(slots=True)
 class Removal:
-    """Deletes what a removed photo has in object storage; every call may be repeated.
+    """Deletes the objects of removed photos. Every call may be repeated.
 
-    It happens at once, on the message `photo.removed`, and once more when no pre-signed address of the photo holds any
-    longer: until then its owner might upload the original again. The second time also makes up for a lost message.
+    Objects are deleted on the message `photo.removed`, and again once the pre-signed upload URL of the photo has
+    expired: until then its owner can upload a file again. The second deletion also covers a lost message.
+
+    Each variant is checked and deleted within a transaction that holds the lock of its name.
     """
 
     settings: Settings
@@ -37,9 +41,9 @@ class Removal:
     objects: ObjectStore
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
-        """Delete the objects of each removed photo; other messages of the topic are none of this group's business."""
+        """Delete the objects of each removed photo. Other messages of the topic are ignored."""
         for envelope in envelopes:
-            if envelope.type != "photo.removed":
+            if envelope.type not in ("photo.removed", AVATAR_REMOVED):
                 continue
             try:
                 photo_id = int(envelope.payload["photoId"])
@@ -48,24 +52,26 @@ class Removal:
             with self.database.connection() as connection:
                 removed = connection.execute(_REMOVED, (photo_id,)).fetchone()
             if removed is not None:
-                self._delete_objects(removed)
+                self.delete_objects(removed)
 
     def purge(self, now: datetime) -> int:
-        """Delete for good what was removed before the life of an upload address; returns of how many photos."""
+        """Delete the objects of photos whose upload URL has expired since their removal; returns how many photos."""
         before, count = now - timedelta(seconds=self.settings.upload_url_seconds), 0
         while True:
             with self.database.connection() as connection:
                 overdue = connection.execute(_OVERDUE, (before,)).fetchall()
             for removed in overdue:
-                self._delete_objects(removed)
+                self.delete_objects(removed)
                 with self.database.connection() as connection:
                     connection.execute(_PURGED, (now, removed["photo_id"]))
             count += len(overdue)
             if not overdue:
                 return count
 
-    def _delete_objects(self, removed: DictRow) -> None:
-        self.objects.delete(self.settings.bucket_originals, removed["original_key"])
+    def delete_objects(self, removed: DictRow) -> None:
+        """Delete the objects of a row of removed_photos, except variants that other photos use."""
+        for key in originals_of(removed):
+            self.objects.delete(self.settings.bucket_originals, key)
         REMOVED.labels("original").inc()
         for key in removed["variant_keys"]:
             with self.database.connection() as connection:
@@ -76,7 +82,12 @@ class Removal:
         log.info("objects of a removed photo deleted", photo_id=removed["photo_id"])
 
 
+def originals_of(removed: DictRow) -> list[str]:
+    """Every key at which the original of a removed photo may exist."""
+    return possible_keys(removed["owner_id"], removed["photo_id"], removed["original_key"], removed["upload_key"])
+
+
 def unshared(database: Database, variant_keys: Sequence[str]) -> list[str]:
-    """The keys that no photo uses."""
+    """The keys of variants that no photo uses."""
     with database.connection() as connection:
         return [key for key in variant_keys if not is_used(connection, key)]

@@ -1,4 +1,4 @@
-"""Timelines made again from PostgreSQL: where Redis was emptied, or has them as another release wrote them."""
+"""Rebuilds timelines from PostgreSQL after Redis was emptied, or after a release changed their layout."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,29 +7,24 @@ from typing import Any
 import structlog
 from psycopg.rows import DictRow
 
+from ingestion.kept_marks import KeptMarks
 from ingestion.pools.public_posts import PUBLIC_POSTS
 from photofeed import database
 from photofeed.database import Database
-from photofeed.posts import POST_DTYPE, PostRef
+from photofeed.errors import UnavailableError
+from photofeed.posts import POST_DTYPE, PostRef, post_of
 from photofeed.publication import ref_of
-from photofeed.timelines import (
-    AUTHOR_LENGTH,
-    FRESH_POOL,
-    POOL_LENGTH,
-    TIMELINES_WHOLE_KEY,
-    RedisClient,
-    author_key,
-    timeline_key,
-)
+from photofeed.redis_client import RedisClient
+from photofeed.timelines import AUTHOR_LENGTH, FRESH_POOL, POOL_LENGTH, TIMELINES_WHOLE_KEY, author_key, timeline_key
 
 log = structlog.get_logger(__name__)
 
-FEWEST_EACH = 20  # posts of an account in the timeline of somebody who follows thousands
+FEWEST_EACH = 20  # posts of each followed account, for followers of thousands
 _AT_ONCE = 100
 _LAYOUT = str(POST_DTYPE.itemsize).encode()
 
 _AUTHORS = "select distinct author_id as id from posts where visible and author_id > %s order by 1 limit %s"
-_PEOPLE = "select id, following_count from users where following_count > 0 and id > %s order by id limit %s"
+_PEOPLE = "select id, following_count from users where id > %s order by id limit %s"
 _LATEST = """
 select latest.* from {whose} cross join lateral (
     select p.id, p.author_id, p.topic_id, p.posted_at, p.content_type, coalesce(m.phash, 0) as phash
@@ -41,66 +36,124 @@ _FOLLOWED = f"""
 {_LATEST.format(whose="follows f join users a on a.id = f.followee_id")}
 where f.follower_id = %(person)s and not a.pulled order by latest.id desc limit %(length)s
 """
+# Of entries, given as arrays of owners and posts, those that still belong where they are.
+_ENTRIES = "unnest(%s::bigint[], %s::bigint[]) as e(owner, post) join posts p on p.id = e.post and p.visible"
+_IN_TIMELINE = f"""
+select e.owner, e.post from {_ENTRIES} join follows f on f.follower_id = e.owner and f.followee_id = p.author_id
+"""  # noqa: S608  constants
+_BY_OWNER = f"select e.owner, e.post from {_ENTRIES} and p.author_id = e.owner"  # noqa: S608
+_PUBLIC = f"select e.owner, e.post from {_ENTRIES} join users u on u.id = p.author_id and not u.is_private"  # noqa: S608
 _FRESH = f"{PUBLIC_POSTS} order by p.id desc limit {POOL_LENGTH}"
 
 
 @dataclass(slots=True)
 class TimelineRebuild:
-    """Restores what fan-out wrote. It only adds posts, and drops what nobody can read: fan-out may go on meanwhile."""
+    """Restores what fan-out wrote; fan-out may continue meanwhile.
+
+    It adds posts that are missing, and drops entries that are unreadable or that PostgreSQL does not confirm.
+    """
 
     database: Database
     redis: RedisClient
     timeline_length: int
+    marks: KeptMarks | None = None
+    _waits: bool = False  # for a rebuild, since Redis lost writes
 
     def ensure(self) -> None:
-        """Rebuild if Redis does not say that timelines are whole, unless somebody else is at it."""
-        if self.redis.get(TIMELINES_WHOLE_KEY) == _LAYOUT:
-            return
-        with self.database.connection() as connection:
-            if database.try_to_lead_now(connection, database.TIMELINES):
+        """Rebuild unless Redis has all timelines in this layout, or another process is rebuilding them.
+
+        A transaction that holds the lock of the rebuild stays open while it runs.
+        """
+        if self.marks is not None and not self._waits and not self.marks.is_whole():
+            log.warning("Redis came back without its last writes: timelines are rebuilt")
+            self.redis.delete(TIMELINES_WHOLE_KEY)
+            self._waits = True
+        if self.redis.get(TIMELINES_WHOLE_KEY) != _LAYOUT:
+            with self.database.connection() as connection:
+                if not database.try_leadership_now(connection, database.TIMELINES):
+                    return
                 self.rebuild()
+        if self.marks is not None and self._waits:
+            self.marks.repaired()
+            self._waits = False
+
+    def finish(self) -> None:
+        """Mark the deliveries since `ensure` as finished.
+
+        Raises:
+            UnavailableError: Redis has lost some of them: repeat them.
+        """
+        if self.marks is not None:
+            self.marks.finish()
 
     def rebuild(self) -> int:
-        """Restore creators' own posts, the fresh pool and everybody's timeline; returns how many timelines.
+        """Restore creators' own posts, the fresh pool and all timelines; returns the number of timelines.
 
-        A timeline gets the newest posts of each account followed: an equal share of twice its length, and at least
-        FEWEST_EACH of them, so that somebody who follows thousands costs thousands of look-ups and no sort of all.
+        A timeline gets the newest posts of each followed account: an equal share of twice its length, and at least
+        FEWEST_EACH of each. So a follower of thousands costs thousands of index look-ups, and no sort of all posts.
         """
+        servers = None if self.marks is None else self.marks.look().servers
         for authors in self._ids(_AUTHORS):
-            arguments = {"authors": [row["id"] for row in authors], "each": AUTHOR_LENGTH}
-            self._restore_authors(self._posts(_BY_AUTHOR, arguments))
-        self._restore({FRESH_POOL: self._posts(_FRESH, {})}, POOL_LENGTH)
+            ids = [row["id"] for row in authors]
+            posts: dict[int, list[PostRef]] = {author: [] for author in ids}
+            for post in self._posts(_BY_AUTHOR, {"authors": ids, "each": AUTHOR_LENGTH}):
+                posts[post.author_id].append(post)
+            self._restore([_Kept(author_key(one), one, posts[one]) for one in ids], AUTHOR_LENGTH, _BY_OWNER)
+        self._restore([_Kept(FRESH_POOL, 0, self._posts(_FRESH, {}))], POOL_LENGTH, _PUBLIC)
         restored = 0
         for people in self._ids(_PEOPLE):
-            self._restore({timeline_key(row["id"]): self._followed(row) for row in people}, self.timeline_length)
+            timelines = [_Kept(timeline_key(row["id"]), row["id"], self._followed(row)) for row in people]
+            self._restore(timelines, self.timeline_length, _IN_TIMELINE)
             restored += len(people)
+        if self.marks is not None and self.marks.look().servers != servers:
+            raise UnavailableError("Redis was restarted or replaced while timelines were rebuilt")
         self.redis.set(TIMELINES_WHOLE_KEY, _LAYOUT)
         log.info("timelines rebuilt", timelines=restored)
         return restored
 
     def _followed(self, person: DictRow) -> list[PostRef]:
+        if not person["following_count"]:
+            return []
         each = max(FEWEST_EACH, 2 * self.timeline_length // person["following_count"])
         return self._posts(_FOLLOWED, {"person": person["id"], "each": each, "length": self.timeline_length})
 
-    def _restore_authors(self, posts: Sequence[PostRef]) -> None:
-        by_author: dict[str, list[PostRef]] = {}
-        for post in posts:
-            by_author.setdefault(author_key(post.author_id), []).append(post)
-        self._restore(by_author, AUTHOR_LENGTH)
-
-    def _restore(self, posts: dict[str, list[PostRef]], length: int) -> None:
+    def _restore(self, kept: Sequence["_Kept"], length: int, confirm: str) -> None:
+        """Add posts to sorted sets, and drop members that the query does not confirm."""
         reading = self.redis.pipeline(transaction=False)
-        for key in posts:
-            reading.zrange(key, 0, -1)
+        for each in kept:
+            reading.zrange(each.key, 0, -1)
+        found: list[list[bytes]] = reading.execute()
+        confirmed = self._confirmed(kept, found, confirm)
         writing = self.redis.pipeline(transaction=False)
-        for (key, mine), members in zip(posts.items(), reading.execute(), strict=True):
-            unreadable = [member for member in members if len(member) != POST_DTYPE.itemsize]
-            if unreadable:
-                writing.zrem(key, *unreadable)
+        for each, members in zip(kept, found, strict=True):
+            mine = {post.member(): post.posted_ms for post in each.posts}
+            wrong = [
+                member
+                for member in members
+                if len(member) != POST_DTYPE.itemsize
+                or (member not in mine and (each.owner, post_of(member)) not in confirmed)
+            ]
+            if wrong:
+                writing.zrem(each.key, *wrong)
             if mine:
-                writing.zadd(key, {post.member(): post.posted_ms for post in mine})
-                writing.zremrangebyrank(key, 0, -length - 1)
+                writing.zadd(each.key, mine)
+                writing.zremrangebyrank(each.key, 0, -length - 1)
         writing.execute()
+
+    def _confirmed(self, kept: Sequence["_Kept"], found: Sequence[Sequence[bytes]], query: str) -> set[tuple[int, int]]:
+        """Owners and posts of the members that were not read from PostgreSQL anyway, and still belong there."""
+        pairs = [
+            (each.owner, post_of(member))
+            for each, members in zip(kept, found, strict=True)
+            for member in set(members) - {post.member() for post in each.posts}
+            if len(member) == POST_DTYPE.itemsize
+        ]
+        if not pairs:
+            return set()
+        owners, posts = zip(*pairs, strict=True)
+        with self.database.connection() as connection:
+            rows = connection.execute(query.encode(), (list(owners), list(posts))).fetchall()
+        return {(row["owner"], row["post"]) for row in rows}
 
     def _posts(self, query: str, arguments: dict[str, Any]) -> list[PostRef]:
         with self.database.connection() as connection:
@@ -115,3 +168,12 @@ class TimelineRebuild:
                 return
             after = rows[-1]["id"]
             yield rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A sorted set, whose it is, and its newest posts in PostgreSQL."""
+
+    key: str
+    owner: int
+    posts: Sequence[PostRef]

@@ -1,6 +1,6 @@
 """Builds the workers from the settings, and closes what it built.
 
-A worker's file is imported only to build that worker: a photo worker holds none of the libraries of the lake.
+The file of a worker is imported only to build that worker, so a photo worker loads none of the lake's libraries.
 """
 
 import threading
@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import cast
 
+from ingestion.progress import Progress
 from photofeed.settings import Settings
 
 Run = Callable[[], None]
-Builder = Callable[[Settings, threading.Event], AbstractContextManager[Run]]
+Builder = Callable[[Settings, threading.Event, Progress], AbstractContextManager[Run]]
 
-# Every worker there is, and the file here that builds it, by a function of the worker's name.
+# Every worker, and the file in this folder with the function of the same name that builds it.
 _FILES = {
     "relay": "outbox",
     "photos": "photos",
@@ -29,7 +30,9 @@ _FILES = {
 }
 
 
-def open_worker(name: str, settings: Settings, stop: threading.Event) -> AbstractContextManager[Run]:
-    """The worker `name`, ready to run until `stop` is set."""
+def open_worker(
+    name: str, settings: Settings, stop: threading.Event, progress: Progress
+) -> AbstractContextManager[Run]:
+    """The worker `name`, ready to run until `stop` is set. It reports to `progress`."""
     builder = cast("Builder", getattr(import_module(f"{__name__}.{_FILES[name]}"), name))
-    return builder(settings, stop)
+    return builder(settings, stop, progress)

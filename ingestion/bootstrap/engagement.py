@@ -1,121 +1,271 @@
-"""The worker that turns engagement into features, and the command that counts a view anew."""
+"""The features worker, and the command that recomputes a view."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
-from ingestion.engagement.counted_events import DeposedError, EmptiedError, RedisCountedEvents
+from ingestion.engagement.counted_events import FEATURES, CountedInParts, EmptiedError, FencedError, RedisCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
+from ingestion.engagement.partials import PartialExchange, Partitions
 from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.engagement.push_journal import StoredPushJournal
+from ingestion.engagement.stages import NEVER, StagedPipeline
+from ingestion.progress import Progress
 from photofeed import database, topics
+from photofeed.counted_ids import counting_partitions, features_tag
+from photofeed.erasures import ErasedAmong, erased_among, nobody
 from photofeed.errors import ConflictError, NotFoundError
+from photofeed.event_log import EventPublisher, KafkaReader
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
+from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import open_lake
-from photofeed.settings import Settings
-from photofeed.timelines import RedisClient, connect_redis
+from photofeed.redis_client import RedisClient, connect_redis, is_cluster
+from photofeed.settings import TWO_STAGES, Settings
+from photofeed.write_marks import WriteMarks
 
 if TYPE_CHECKING:
-    from ingestion.engagement.backfill import Backfilled
+    from ingestion.engagement.backfill import BackfillResult
 
 log = structlog.get_logger(__name__)
 
-_FEATURES = "features"  # whose memory of counted events it is
-# Larger batches cost less an event; waiting for them costs freshness.
+# Larger batches cost less per event. Waiting for them delays features.
 _FEATURES_MESSAGES, _FEATURES_LINGER_SECONDS, _HISTORY_SECONDS = 2_000, 0.05, 2.0
 
 
-def engagement_pipeline(settings: Settings, store: Any, client: RedisClient) -> EngagementPipeline:
-    """The engagement path on a Feast feature store, Redis and object storage."""
+def counted_events(settings: Settings, client: RedisClient, partition: int | None = None) -> RedisCountedEvents:
+    """The memory of the features worker in Redis; of one partition, if features are counted in two stages."""
+    return RedisCountedEvents(client, FEATURES, features_tag(is_cluster=is_cluster(settings), partition=partition))
+
+
+def engagement_pipeline(
+    settings: Settings,
+    store: Any,
+    client: RedisClient,
+    erased: ErasedAmong = nobody,
+    *,
+    partition: int | None = None,
+    publisher: EventPublisher | None = None,
+) -> EngagementPipeline:
+    """The engagement path on a Feast feature store, Redis and object storage.
+
+    Args:
+        settings: where the systems are.
+        store: the feature store.
+        client: of Redis.
+        erased: which people are erased.
+        partition: the only one that it counts, in two stages.
+        publisher: sends what a partition adds to rows of others.
+    """
     views = load_counter_views(store)
-    return EngagementPipeline(
+    name = FEATURES if partition is None else f"{FEATURES}:{partition}"
+    pipeline = EngagementPipeline(
         views,
-        RedisCountedEvents(client, worker=_FEATURES),
+        counted_events(settings, client, partition),
         FeastSink(store, client, views),
         RedisFeedMemory(client),
-        StoredPushJournal(S3ObjectStore.connect(settings), settings.bucket_lake),
+        StoredPushJournal(S3ObjectStore.connect(settings), settings.bucket_lake, partition),
+        erased,
+        WriteMarks(client, name),
+        partition=partition or 0,
+        flush_seconds=0.0 if partition is None else NEVER,
+        new_account_us=settings.new_account_us,
     )
+    if partition is not None and publisher is not None:
+        pipeline.exchange = PartialExchange(Partitions(topics.ENGAGEMENT.partitions), publisher)
+    pipeline.rebuild = lambda: restore_features(settings, store, client, [pipeline])
+    return pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredFeatures:
+    """What was restored: counted events, events of what people hid, liked or saw, and entities of each view."""
+
+    counted: int
+    remembered: int
+    entities: dict[str, int]
+
+
+def restore_features(
+    settings: Settings, store: Any, client: RedisClient, pipelines: Sequence[EngagementPipeline]
+) -> RestoredFeatures:
+    """Restore features and what was counted from the history, the event log and the lake.
+
+    No worker may count meanwhile in the partitions of these pipelines.
+    """
+    from ingestion.engagement.committed_log import remember_committed, remember_credits
+    from ingestion.engagement.online_rebuild import rebuild_online
+    from ingestion.engagement.remembered_people import remember_people
+
+    lake, now, counted = open_lake(settings), datetime.now(UTC), 0
+    for pipeline in pipelines:
+        own = pipeline.partition if settings.features_stages == TWO_STAGES else None
+        counted += remember_committed(KafkaReader(settings), pipeline.counted, own) + pipeline.finish_push()
+        remember_credits(lake, settings.bucket_lake, pipeline.counted, now, own)
+    remembered = remember_people(lake, settings.bucket_lake, pipelines[0].memory, now)
+    entities = rebuild_online(store, lake, client)
+    for pipeline in pipelines:
+        pipeline.counted.begin()
+        pipeline.marks.raise_to(pipeline.journal.newest, known=0)
+    return RestoredFeatures(counted, remembered, entities)
 
 
 @contextmanager
-def features(settings: Settings, stop: threading.Event) -> Iterator[Run]:
-    """The worker that turns engagement into features; of several, one works and the others stand by."""
+def features(settings: Settings, stop: threading.Event, progress: Progress) -> Iterator[Run]:
+    """The worker that turns engagement into features. If there are several, one is the leader and the others wait."""
     with ExitStack() as owned:
         client = connect_redis(settings)
         owned.callback(client.close)
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
-        pipeline = engagement_pipeline(settings, store, client)
-        pipeline.gather_seconds = _HISTORY_SECONDS
+        erased = erased_among(owned.enter_context(database.pool(settings)))
+        if settings.features_stages == TWO_STAGES:
+            yield _staged_run(owned, settings, stop, progress, Systems(store, client, erased))
+            return
+        pipeline = engagement_pipeline(settings, store, client, erased)
+        pipeline.flush_seconds = _HISTORY_SECONDS
 
         def run() -> None:
-            # Rows of posts and creators are read, changed and written by one worker at a time.
+            # Counters are read, changed and written back, so only one worker may do it at a time.
+            progress.stands_by()
             with database.connect(settings) as connection:
-                if database.wait_to_lead(connection, database.FEATURES_LEADER, stop):
-                    _lead(pipeline, settings, store, client)
-                    group_worker(
-                        owned,
-                        settings,
-                        topics.FEATURES_GROUP,
-                        lambda envelopes: _in_office(lambda: pipeline.handle(envelopes), stop),
-                        stop,
-                        batch_size=_FEATURES_MESSAGES,
-                        linger_seconds=_FEATURES_LINGER_SECONDS,
-                        idle=lambda: _in_office(pipeline.settle, stop),
-                        settled=lambda: pipeline.settled,
-                    ).run()
+                if database.wait_for_leadership(connection, database.FEATURES_LEADER, stop):
+                    _become_leader(pipeline, settings, store)
+                    _counting_run(owned, settings, pipeline, stop, progress)()
 
         yield run
 
 
-def backfill_view(settings: Settings, name: str) -> "Backfilled":
-    """Recompute a counter view on the real systems, while no features worker works.
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """What pipelines of partitions share."""
+
+    store: Any
+    redis: RedisClient
+    erased: ErasedAmong
+
+
+def begin_partitions(settings: Settings, systems: Systems) -> None:
+    """Let all partitions be counted from zero, if nothing was ever counted."""
+    from ingestion.engagement.online_rebuild import has_history  # imports Feast
+
+    partitions = [counted_events(settings, systems.redis, one) for one in counting_partitions(settings)]
+    if not has_history(systems.store, open_lake(settings)):
+        for counted in partitions:
+            counted.begin()
+
+
+def staged_pipeline(settings: Settings, systems: Systems, publisher: EventPublisher) -> StagedPipeline:
+    """The engagement path in two stages."""
+    store, client = systems.store, systems.redis
+
+    def open_partition(partition: int) -> EngagementPipeline:
+        pipeline = engagement_pipeline(
+            settings, store, client, systems.erased, partition=partition, publisher=publisher
+        )
+        if not pipeline.counted.has_begun():
+            raise EmptiedError
+        pipeline.become_leader()
+        return pipeline
+
+    return StagedPipeline(open_partition, FeastSink(store, client, load_counter_views(store)), _HISTORY_SECONDS)
+
+
+def _counting_run(
+    owned: ExitStack,
+    settings: Settings,
+    pipeline: EngagementPipeline | StagedPipeline,
+    stop: threading.Event,
+    progress: Progress,
+) -> Run:
+    """The loop that reads the topics of features into a pipeline; it ends when another worker is the leader."""
+    return group_worker(
+        owned,
+        settings,
+        topics.FEATURES_GROUP,
+        lambda envelopes: _stopping_if_fenced(lambda: pipeline.handle(envelopes), stop),
+        stop,
+        progress,
+        batch_size=_FEATURES_MESSAGES,
+        linger_seconds=_FEATURES_LINGER_SECONDS,
+        idle=lambda: _stopping_if_fenced(pipeline.flush, stop),
+        may_commit=lambda: pipeline.is_flushed,
+    ).run
+
+
+def _staged_run(
+    owned: ExitStack, settings: Settings, stop: threading.Event, progress: Progress, systems: Systems
+) -> Run:
+    """The loop of one of several workers that count at the same time, each its own partitions."""
+    publisher = KafkaPublisher(settings)
+    owned.callback(publisher.close)
+    pipeline = staged_pipeline(settings, systems, publisher)
+
+    def run() -> None:
+        progress.stands_by()
+        with database.connect(settings) as connection:
+            # shared among the workers: commands that change all features need it alone
+            if database.wait_for_leadership(connection, database.FEATURES_LEADER, stop, shared=True):
+                begin_partitions(settings, systems)
+                _counting_run(owned, settings, pipeline, stop, progress)()
+
+    return run
+
+
+def backfill_view(settings: Settings, name: str) -> "BackfillResult":
+    """Recompute a counter view on the systems of the settings. The features worker must be stopped.
 
     Raises:
-        NotFoundError: no such view of counters is applied.
-        ConflictError: a features worker is running, or the archive is behind it.
-        EmptiedError: Redis was emptied; rebuild it first.
+        NotFoundError: no counter view of that name is applied.
+        ConflictError: a features worker is running, or the archive has not caught up with it.
+        EmptiedError: Redis was emptied: rebuild it first.
     """
-    from ingestion.engagement.backfill import backfill  # noqa: PLC0415  Feast again, and DuckDB
-    from ingestion.engagement.counted_log import counted_log  # noqa: PLC0415
+    from ingestion.engagement.backfill import backfill  # imports Feast and DuckDB
+    from ingestion.engagement.counted_log import counted_log
 
     with ExitStack() as owned:
         connection = owned.enter_context(database.connect(settings))
-        if not database.try_to_lead(connection, database.FEATURES_LEADER):
+        if not database.try_leadership(connection, database.FEATURES_LEADER):
             raise ConflictError("the features worker is running: stop it, backfill, and start it again")
         client = owned.enter_context(connect_redis(settings))
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
         views = {view.name: view for view in load_counter_views(store)}
         if name not in views:
-            raise NotFoundError(f"there is no view of counters {name!r}; there are {', '.join(views)}")
-        # what a worker that died had decided belongs to the other views
-        _lead(engagement_pipeline(settings, store, client), settings, store, client)
-        lake, counted = open_lake(settings), RedisCountedEvents(client, worker=_FEATURES)
-        return backfill(store, lake, client, views[name], counted_log(lake, settings.bucket_lake, counted))
+            raise NotFoundError(f"no counter view {name!r}; there are {', '.join(views)}")
+        # pushes the pending batches of a worker that died, which have rows of other views too
+        for partition in counting_partitions(settings):
+            pipeline = engagement_pipeline(settings, store, client, partition=partition)
+            _become_leader(pipeline, settings, store)
+            pipeline.flush()
+        lake, parts = open_lake(settings), counting_partitions(settings)
+        counted = CountedInParts([counted_events(settings, client, partition) for partition in parts])
+        log_of_all = counted_log(lake, settings.bucket_lake, counted)
+        return backfill(store, lake, client, views[name], log_of_all, settings.new_account_us)
 
 
-def _lead(pipeline: EngagementPipeline, settings: Settings, store: Any, client: RedisClient) -> None:
-    """Be the one who turns events into features, unless that would be to count from nothing."""
-    from photofeed.offline_store.rebuild import is_emptied  # noqa: PLC0415  Feast: seconds no other worker needs
+def _become_leader(pipeline: EngagementPipeline, settings: Settings, store: Any) -> None:
+    """Make the pipeline the leader, unless Redis has lost the counters and it would count from zero."""
+    from ingestion.engagement.online_rebuild import has_history  # imports Feast: seconds that no other worker needs
 
-    if is_emptied(store, open_lake(settings), client):
+    if not pipeline.counted.has_begun() and has_history(store, open_lake(settings)):
         raise EmptiedError
-    pipeline.lead()
+    pipeline.become_leader()
 
 
-def _in_office(work: Run, stop: threading.Event) -> None:
-    """Work, and end the worker where what it would decide is asked for no longer, or would be wrong."""
+def _stopping_if_fenced(work: Run, stop: threading.Event) -> None:
+    """Run `work`; stop this worker if it is no longer the leader (FencedError) or Redis was emptied (EmptiedError)."""
     try:
         work()
-    except (DeposedError, EmptiedError) as error:
-        log.error("the features worker ends", reason=str(error))
+    except (FencedError, EmptiedError) as error:
+        log.error("features worker stops", reason=str(error))
         stop.set()
         raise

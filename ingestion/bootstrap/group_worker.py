@@ -1,13 +1,16 @@
-"""A worker on real Kafka: a member of its consumer group, with a publisher for its dead letters."""
+"""A worker on Kafka: a member of its consumer group, with a publisher for dead letters."""
 
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from ingestion.consumer.lag import LagMeter
+from ingestion.consumer.worker import Handler, Worker
+from ingestion.progress import Progress
 from photofeed import topics
-from photofeed.event_log import KafkaGroupConsumer, KafkaPublisher
+from photofeed.event_log import KafkaGroupConsumer, KafkaGroupOffsets
+from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.settings import Settings
-from photofeed.worker import Handler, Worker
 
 
 def group_worker(
@@ -16,17 +19,25 @@ def group_worker(
     group: str,
     handler: Handler,
     stop: threading.Event,
+    progress: Progress,
     *,
     batch_size: int = 100,
     max_attempts: int | None = None,
     linger_seconds: float = 0.0,
     idle: Callable[[], None] | None = None,
-    settled: Callable[[], bool] | None = None,
+    may_commit: Callable[[], bool] | None = None,
 ) -> Worker:
-    """The worker of `group`, on the topics it subscribes to; `owned` closes what it holds."""
+    """The worker of `group` on the topics of its subscription. `owned` closes its publisher.
+
+    A thread beside it measures how far the group is behind.
+    """
     publisher = KafkaPublisher(settings)
     owned.callback(publisher.close)
-    consumer = KafkaGroupConsumer(settings, group, topics.SUBSCRIPTIONS[group])
+    subscribed = topics.SUBSCRIPTIONS[group]
+    consumer = KafkaGroupConsumer(settings, group, subscribed, turned=progress.turned)
+    offsets = KafkaGroupOffsets(settings, group, subscribed)
+    meter = LagMeter(group, subscribed, offsets, progress, lambda: consumer.assigned)
+    threading.Thread(target=meter.run, args=(stop,), name="lag", daemon=True).start()
     return Worker(
         group,
         consumer,
@@ -37,5 +48,6 @@ def group_worker(
         max_attempts=max_attempts,
         linger_seconds=linger_seconds,
         idle=idle,
-        settled=settled,
+        may_commit=may_commit,
+        progress=progress,
     )

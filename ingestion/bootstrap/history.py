@@ -7,20 +7,23 @@ from contextlib import ExitStack, contextmanager
 from ingestion.archive import Archive
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
-from photofeed import topics
+from ingestion.progress import Progress
+from photofeed import database, topics
+from photofeed.erasures import erased_among
 from photofeed.offline_store.compaction import Compaction
 from photofeed.offline_store.lake import open_lake
 from photofeed.settings import Settings
 
 
 @contextmanager
-def archive(settings: Settings, stop: threading.Event) -> Iterator[Run]:
-    """The worker that keeps the raw history, and merges the lake's small parts beside it."""
+def archive(settings: Settings, stop: threading.Event, progress: Progress) -> Iterator[Run]:
+    """The worker that writes the raw history, and merges small parts of the lake in a second thread."""
     with ExitStack() as owned:
         lake = open_lake(settings)
-        handler = Archive(lake, settings.bucket_lake)
+        pool = owned.enter_context(database.pool(settings))
+        handler = Archive(lake, settings.bucket_lake, erased_among(pool))
         worker = group_worker(
-            owned, settings, topics.ARCHIVE_GROUP, handler.handle, stop, batch_size=500, linger_seconds=2.0
+            owned, settings, topics.ARCHIVE_GROUP, handler.handle, stop, progress, batch_size=500, linger_seconds=2.0
         )
 
         def run() -> None:

@@ -1,4 +1,4 @@
-"""The workers of the photo path. They hold pixels, so they hold little else: what is imported here is counted."""
+"""The workers of the photo path. Pixels take their memory, so a test limits what may be imported here."""
 
 import os
 import threading
@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
-from ingestion.photos.moderation import OpenNsfwModerator, Thresholds
+from ingestion.photos.hash_list import hash_list_of
+from ingestion.photos.moderation import Thresholds, moderator_of
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
@@ -15,8 +16,9 @@ from ingestion.photos.sizes import FEED_SIZES, ZOOM_OUTPUTS, Outputs
 from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.zoom import ZoomPipeline
+from ingestion.progress import Progress
 from photofeed import database, topics
-from photofeed.allocator import return_freed_memory
+from photofeed.allocator import release_on_free
 from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
 
@@ -25,32 +27,47 @@ _MOST_ATTEMPTS = 6
 
 
 @contextmanager
-def photos(settings: Settings, stop: threading.Event) -> Iterator[Run]:
-    """A photo worker: one photo at a time, so run one a core."""
-    return_freed_memory()
-    moderator = OpenNsfwModerator()
+def photos(settings: Settings, stop: threading.Event, progress: Progress) -> Iterator[Run]:
+    """A photo worker. It processes one photo at a time, so run one for each core."""
+    release_on_free()
+    moderator, hashes = moderator_of(settings), hash_list_of(settings)
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         sandbox = owned.enter_context(
             PhotoSandbox(PhotoLimits.of(settings), Outputs(FEED_SIZES, avif=settings.avif_variants))
         )
-        pipeline = PhotoPipeline(_storage(settings), PhotoRecords(pool), sandbox, moderator, Thresholds.of(settings))
+        thresholds = Thresholds.of(settings)
+        pipeline = PhotoPipeline(_storage(settings), PhotoRecords(pool), sandbox, moderator, thresholds, hashes)
         yield group_worker(
-            owned, settings, topics.PHOTOS_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=_MOST_ATTEMPTS
+            owned,
+            settings,
+            topics.PHOTOS_GROUP,
+            pipeline.handle,
+            stop,
+            progress,
+            batch_size=1,
+            max_attempts=_MOST_ATTEMPTS,
         ).run
 
 
 @contextmanager
-def zoom(settings: Settings, stop: threading.Event) -> Iterator[Run]:
-    """The worker that makes the zoom sizes, when nobody else wants the processor."""
+def zoom(settings: Settings, stop: threading.Event, progress: Progress) -> Iterator[Run]:
+    """The worker that makes the zoom sizes, at low priority."""
     os.nice(_ZOOM_NICENESS)
-    return_freed_memory()
+    release_on_free()
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         sandbox = owned.enter_context(PhotoSandbox(PhotoLimits.of(settings), ZOOM_OUTPUTS))
         pipeline = ZoomPipeline(_storage(settings), PhotoRecords(pool), sandbox)
         yield group_worker(
-            owned, settings, topics.ZOOM_GROUP, pipeline.handle, stop, batch_size=1, max_attempts=_MOST_ATTEMPTS
+            owned,
+            settings,
+            topics.ZOOM_GROUP,
+            pipeline.handle,
+            stop,
+            progress,
+            batch_size=1,
+            max_attempts=_MOST_ATTEMPTS,
         ).run
 
 

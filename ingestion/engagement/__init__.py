@@ -1,1 +1,1 @@
-"""The engagement path: events to counters, counters to Feast."""
+"""The engagement path: from events to counters, from counters to Feast."""

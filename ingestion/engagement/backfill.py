@@ -1,4 +1,4 @@
-"""A counter view recomputed from the engagement log, as if it had been declared when the log began."""
+"""Recomputes a counter view from the engagement log, as if it had been declared when the log began."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -7,7 +7,16 @@ import numpy as np
 import pyarrow as pa
 from feast import FeatureStore
 
-from ingestion.engagement.accumulate import CounterRows, CounterState, Floats, Ints, Touched, accumulate, touch
+from ingestion.engagement.accumulate import (
+    CounterDelta,
+    CounterRows,
+    CounterState,
+    Floats,
+    Ints,
+    accumulate,
+    counter_delta,
+)
+from ingestion.engagement.credits import WEEK_US, WeekCredits, credit
 from ingestion.engagement.feature_sink import counter_columns
 from photofeed.features.counters import CounterView
 from photofeed.features.event_columns import EventColumns
@@ -15,33 +24,39 @@ from photofeed.offline_store.lake import Lake
 from photofeed.offline_store.rewrite import rewrite_history
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.writer import PackedWriter
-from photofeed.timelines import RedisClient
+from photofeed.redis_client import RedisClient
 
 _ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Backfilled:
-    """What a backfill made: rows of history, and entities online."""
+class BackfillResult:
+    """The result of a backfill: rows of history, and entities online."""
 
     rows: int
     entities: int
 
 
 def backfill(
-    store: FeatureStore, lake: Lake, client: RedisClient, view: CounterView, log: Iterable[EventColumns]
-) -> Backfilled:
-    """Replace a view's history, and what is online of it, by what the events of the log make.
+    store: FeatureStore,
+    lake: Lake,
+    client: RedisClient,
+    view: CounterView,
+    log: Iterable[EventColumns],
+    new_account_us: int = 0,
+) -> BackfillResult:
+    """Replace a view's history and its online rows by those that the events of the log make.
 
-    Every event makes a row, known since the event occurred: so training may join it at any moment, as if the view had
-    been there, and up to date, all along. Nobody may count meanwhile; it may be repeated, and interrupted.
+    Every event makes a row that counts as known since the event occurred, so training can join it at any moment, as if
+    the view had always existed. No worker may count meanwhile. A backfill may be interrupted and repeated.
 
     Args:
-        store: where the view is applied.
-        lake: where its history lies.
+        store: the feature store in which the view is applied.
+        lake: where the view's history is stored.
         client: Redis, where its rows are online.
-        view: as it is declared now.
-        log: distinct events in order of time, as imported ones.
+        view: the view as declared now.
+        log: distinct events in order of time, marked as imported.
+        new_account_us: as for `counter_delta`.
 
     Raises:
         RetryableError: object storage cannot be reached.
@@ -49,22 +64,29 @@ def backfill(
     """
     feature_view = store.get_feature_view(view.name)
     counters = _Counters(view)
-    rows = rewrite_history(lake, feature_view, _history(view, counters, log))
+    rows = rewrite_history(lake, feature_view, _history(view, counters, log, new_account_us))
     writer = PackedWriter(row_schema(feature_view, store.project))
     for online in counters.rows():
         pipeline = client.pipeline(transaction=False)
         columns = counter_columns(view, [online])
-        # they replace whatever is there: what was counted since the view was changed has less behind it
+        # These replace the rows that are there, which only count events since the view was changed.
         writer.write(pipeline, columns, columns, online.as_of_us, online.created_us)
         pipeline.execute()
-    return Backfilled(rows, len(counters))
+    return BackfillResult(rows, len(counters))
 
 
-def _history(view: CounterView, counters: "_Counters", log: Iterable[EventColumns]) -> Iterator[pa.Table]:
+def _history(
+    view: CounterView, counters: "_Counters", log: Iterable[EventColumns], new_account_us: int
+) -> Iterator[pa.Table]:
+    weeks = WeekCredits()
     for events in log:
-        touched = touch(view, events)
-        if len(touched.keys):
-            yield pa.table(counter_columns(view, [counters.add(touched)]))
+        credited, changed = credit(events, weeks.read)
+        weeks.write(changed)
+        if len(events):
+            weeks.forget_before(int(events.occurred_us.min()) // WEEK_US - 1)
+        delta = counter_delta(view, credited, new_account_us)
+        if len(delta.keys):
+            yield pa.table(counter_columns(view, [counters.add(delta)]))
 
 
 @dataclass(slots=True)
@@ -72,26 +94,26 @@ class _Counters:
     """The counters of all entities of a view, in memory."""
 
     view: CounterView
-    _places: dict[tuple[int, ...], int] = field(default_factory=dict)
+    _indices: dict[tuple[int, ...], int] = field(default_factory=dict)
     _as_of_us: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     _values: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._indices)
 
-    def add(self, touched: Touched) -> CounterRows:
-        """Count events; the rows that they make."""
-        names = map(tuple, touched.keys.tolist())
-        places = np.array([self._places.setdefault(name, len(self._places)) for name in names], np.intp)
+    def add(self, delta: CounterDelta) -> CounterRows:
+        """Add events to the counters; returns the rows that they make."""
+        names = map(tuple, delta.keys.tolist())
+        indices = np.array([self._indices.setdefault(name, len(self._indices)) for name in names], np.intp)
         self._grow()
-        state = CounterState(self._as_of_us[places], self._values[places])
-        made = accumulate(touched, state, now_us=0)
-        self._as_of_us[places], self._values[places] = state.as_of_us, state.values
+        state = CounterState(self._as_of_us[indices], self._values[indices])
+        made = accumulate(delta, state, now_us=0)
+        self._as_of_us[indices], self._values[indices] = state.as_of_us, state.values
         return made
 
     def rows(self) -> Iterator[CounterRows]:
         """The newest row of each entity, in pieces."""
-        keys = np.array(list(self._places), np.int64).reshape(len(self), len(self.view.join_keys))
+        keys = np.array(list(self._indices), np.int64).reshape(len(self), len(self.view.join_keys))
         for start in range(0, len(self), _ROWS_AT_ONCE):
             part = slice(start, min(start + _ROWS_AT_ONCE, len(self)))
             as_of_us = self._as_of_us[part]

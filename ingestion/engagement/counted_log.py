@@ -1,7 +1,7 @@
-"""The engagement log in the lake: all of it, or as far as the features worker has counted it."""
+"""The engagement log in the lake: all events, or those that the features worker has counted."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -10,14 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.archive import ENGAGEMENT_SCHEMA
-from ingestion.engagement.counted_events import LOG_DAYS, CountedEvents
+from ingestion.engagement.counted_events import KnownEvents
+from photofeed import topics
 from photofeed.errors import ConflictError
 from photofeed.features.event_columns import ACTIONS, EventColumns
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.tables import ENGAGEMENT
 
 _EVENTS_AT_ONCE = 10_000
-# rows of parts written before a column was declared have null in it
+# Parts written before a column was declared have null in it.
 _EVENTS = """
 select distinct on (id) * from (select * from log union all by name select * from declared)
 where {where} order by occurred_at, id
@@ -25,29 +26,31 @@ where {where} order by occurred_at, id
 _ACTIONS = pa.array([action.value for action in ACTIONS])
 
 
-def counted_log(lake: Lake, bucket: str, counted: CountedEvents) -> Iterator[EventColumns]:
-    """Every event that was counted, once each, in order of time, in pieces; all as if imported.
+def counted_log(lake: Lake, bucket: str, counted: KnownEvents) -> Iterator[EventColumns]:
+    """Every counted event once, in order of time and in pieces, marked as imported.
 
-    The archive and the features worker read the topic each at their own pace. An event that is in the lake and was not
-    counted yet is left out: the worker will count it. That is one whose id is not remembered though the event log still
-    has it; of one archived longer ago the id was forgotten.
+    The archive and the features worker read the topic independently. An event in the lake that has not been counted yet
+    is left out, because the worker will count it: its id is not remembered although the event log still has it. Ids of
+    events archived before that have expired; those events were counted.
 
     Raises:
-        ConflictError: events were counted that are not in the lake yet: the archive must catch up.
+        ConflictError: counted events are missing from the lake: the archive must catch up.
         RetryableError: object storage cannot be reached.
     """
     found = sum(int(counted.known(events).sum()) for events in read_log(lake, bucket))
     if (missing := counted.count() - found) > 0:
-        raise ConflictError(f"{missing} events were counted and are not in the lake yet: let the archive catch up")
-    since = datetime.now(UTC) - timedelta(days=LOG_DAYS)
-    lately = read_log(lake, bucket, f"archived_at >= '{since.isoformat()}'")
-    awaited = {name for events in lately for name in events.id[~counted.known(events)].tolist()}
+        raise ConflictError(
+            f"{missing} counted events are not in the lake yet: wait until the archive worker has caught up"
+        )
+    since = datetime.now(UTC) - topics.ENGAGEMENT.retention
+    recent = read_log(lake, bucket, f"archived_at >= '{since.isoformat()}'")
+    uncounted = {name for events in recent for name in events.id[~counted.known(events)].tolist()}
     for events in read_log(lake, bucket):
-        yield events.take(np.array([name not in awaited for name in events.id], np.bool_)) if awaited else events
+        yield events.take(np.array([name not in uncounted for name in events.id], np.bool_)) if uncounted else events
 
 
 def read_log(lake: Lake, bucket: str, where: str = "true") -> Iterator[EventColumns]:
-    """Every event of the log that meets a condition in DuckDB's SQL, once each, in order of time, in pieces.
+    """Every event of the log that meets a condition in DuckDB's SQL, once, in order of time and in pieces.
 
     Raises:
         RetryableError: object storage cannot be reached.

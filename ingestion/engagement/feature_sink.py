@@ -1,4 +1,4 @@
-"""Where counter rows are read from and pushed to: Feast, and its in-memory twin."""
+"""Where counter rows are read from and pushed to: Feast."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,21 +6,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ingestion.engagement.accumulate import CounterRows, CounterState, Touched
+from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
 from photofeed.features.counters import AS_OF_FIELD, CounterView
 from photofeed.online_store.reader import PackedReader
 from photofeed.online_store.writer import PackedWriter
-from photofeed.timelines import RedisClient
+from photofeed.redis_client import RedisClient
 
 
 class FeatureSink(Protocol):
-    """The feature store as the engagement path needs it."""
+    """The parts of a feature store that the engagement path uses."""
 
-    def read(self, touched: Touched) -> CounterState:
-        """What the touched entities have now."""
+    def read(self, delta: CounterDelta) -> CounterState:
+        """The counters of the delta's entities now."""
 
     def push_online(self, rows: Sequence[CounterRows]) -> None:
-        """Make the last row of each entity what is served. May be repeated."""
+        """Serve the newest row of each entity from now on. May be repeated."""
 
     def push_offline(self, rows: Sequence[CounterRows]) -> None:
         """Add all rows to the history. May be repeated."""
@@ -30,10 +30,10 @@ class FeatureSink(Protocol):
 
 
 class FeastSink:
-    """Feast's two stores: the online one by its packed codec, one round trip a batch, history through Feast itself.
+    """Feast's two stores: the online store by its packed codec in one round trip a batch, history through Feast itself.
 
-    What is written online are the bytes that Feast would write. Feast's own way there costs milliseconds a view,
-    however few the rows: it looks the view up, makes it from its proto, and checks the frame.
+    The bytes written online are those that Feast would write. Writing through Feast costs milliseconds a view for any
+    number of rows, because Feast looks up the view, parses its proto and checks the frame.
     """
 
     def __init__(self, store: Any, client: RedisClient, views: Sequence[CounterView]) -> None:
@@ -46,16 +46,17 @@ class FeastSink:
         self._readers = {name: PackedReader([schema], client=client) for name, schema in schemas.items()}
         self._writers = {name: PackedWriter(schema) for name, schema in schemas.items()}
 
-    def read(self, touched: Touched) -> CounterState:
-        """What the touched entities have now."""
-        view = touched.view
-        columns = dict(zip(view.join_keys, touched.keys.T, strict=True))
+    def read(self, delta: CounterDelta) -> CounterState:
+        """The counters of the delta's entities now."""
+        view = delta.view
+        columns = dict(zip(view.join_keys, delta.keys.T, strict=True))
         read = self._readers[view.name].read(columns)[view.name]
         values = np.stack([read.values[name] for name in view.counter_names], axis=1)
-        return CounterState(np.where(read.found, read.values[AS_OF_FIELD], 0), values * read.found[:, None])
+        as_of_us = np.where(read.found, read.values[AS_OF_FIELD], 0)
+        return CounterState(as_of_us, np.where(read.found[:, None], values, 0.0))
 
     def push_online(self, rows: Sequence[CounterRows]) -> None:
-        """Write all rows; what is not newer than what is there is left out inside Redis."""
+        """Write all rows. Redis keeps a row that is there if the new one is not newer."""
         pipeline = self._redis.pipeline(transaction=False)
         for view, mine in self._by_view(rows):
             columns = counter_columns(view, mine)
@@ -90,7 +91,7 @@ class FeastSink:
 
 
 def counter_columns(view: CounterView, rows: Sequence[CounterRows]) -> dict[str, Any]:
-    """Rows of one view as Feast names their columns; moments as datetime64, UTC."""
+    """Rows of one view under Feast's column names; moments as datetime64 in UTC."""
     as_of_us = np.concatenate([each.as_of_us for each in rows])
     values = np.concatenate([each.values for each in rows]).T
     columns: dict[str, Any] = dict(zip(view.join_keys, np.concatenate([each.keys for each in rows]).T, strict=True))
@@ -99,37 +100,3 @@ def counter_columns(view: CounterView, rows: Sequence[CounterRows]) -> dict[str,
     columns["event_timestamp"] = as_of_us.view("datetime64[us]")
     columns["created"] = np.concatenate([each.created_us for each in rows]).view("datetime64[us]")
     return columns
-
-
-class InMemoryFeatureSink:
-    """A feature store in this process: the newest row of each entity, and all rows that were ever pushed."""
-
-    def __init__(self) -> None:
-        self.online: dict[tuple[str, tuple[int, ...]], tuple[int, tuple[float, ...]]] = {}
-        self.history: list[CounterRows] = []
-        self.values: dict[str, list[dict[str, Any]]] = defaultdict(list)
-
-    def read(self, touched: Touched) -> CounterState:
-        """What the touched entities have now."""
-        nothing = (0, (0.0,) * len(touched.view.counters))
-        found = [self.online.get((touched.view.name, tuple(keys)), nothing) for keys in touched.keys.tolist()]
-        values = np.array([values for _, values in found]).reshape(len(found), len(touched.view.counters))
-        return CounterState(np.array([as_of for as_of, _ in found], np.int64), values)
-
-    def push_online(self, rows: Sequence[CounterRows]) -> None:
-        """Keep the newest of each entity."""
-        for each in rows:
-            for keys, as_of, values in zip(
-                each.keys.tolist(), each.as_of_us.tolist(), each.values.tolist(), strict=True
-            ):
-                entity = (each.view, tuple(keys))
-                if entity not in self.online or self.online[entity][0] < as_of:
-                    self.online[entity] = (as_of, tuple(values))
-
-    def push_offline(self, rows: Sequence[CounterRows]) -> None:
-        """Add rows to the history."""
-        self.history += rows
-
-    def push_values(self, view: str, columns: dict[str, Any]) -> None:
-        """Keep the columns."""
-        self.values[view].append(columns)

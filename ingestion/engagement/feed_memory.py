@@ -1,4 +1,4 @@
-"""What the feed path must know at once of engagement: posts seen, posts unwelcome, and posts that trend."""
+"""What the feed path reads of engagement without delay: seen, hidden and liked posts, and posts that trend."""
 
 import struct
 from collections import defaultdict
@@ -10,40 +10,43 @@ import numpy as np
 from ingestion.engagement.accumulate import CounterRows
 from photofeed.events import Action
 from photofeed.explore_pools import LIKED_LAYOUT, LIKED_LENGTH, LIKED_SECONDS, liked_key
-from photofeed.features.event_columns import MICROSECONDS, EventColumns
+from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef
+from photofeed.redis_client import RedisClient
 from photofeed.timelines import (
     POOL_LENGTH,
     SEEN_LENGTH,
     TRENDING_POOL,
-    RedisClient,
     hidden_key,
     note_active,
     seen_key,
     trending_score,
 )
+from photofeed.times import MICROSECONDS
 
 _TRENDING_VIEW, _TRENDING_COUNTER = "post_engagement", "likes_24h"
 
 
 class FeedMemory(Protocol):
-    """Side effects of engagement that candidates and filters read."""
+    """Effects of engagement that candidate sources and filters read."""
 
     def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
-        """Note what was seen or is unwelcome, and how posts do: post id -> (decayed likes, as of, microseconds).
+        """Record what was seen, hidden and liked, and how posts trend. May be repeated.
 
-        May be repeated.
+        Args:
+            events: any engagement events.
+            likes: post id -> (decayed likes, as of, microseconds since 1970).
         """
 
 
 class RedisFeedMemory:
-    """Seen and hidden posts and the trending pool in Redis."""
+    """Seen, hidden and liked posts and the trending pool in Redis."""
 
     def __init__(self, client: RedisClient) -> None:
         self._redis = client
 
     def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
-        """Note what was seen and what trends, in one pipeline."""
+        """Record everything in one pipeline."""
         pipeline: Any = self._redis.pipeline(transaction=False)
         seen = _seen(events)
         note_active(pipeline, {user: max(posts.values()) for user, posts in seen.items()})
@@ -51,15 +54,15 @@ class RedisFeedMemory:
             pipeline.zadd(seen_key(user), posts, gt=True)
             pipeline.zremrangebyrank(seen_key(user), 0, -SEEN_LENGTH - 1)
         for user, liked in _liked(events).items():
-            if taken := {post: moment for post, moment in liked.items() if moment is not None}:
-                pipeline.zadd(liked_key(user), taken, gt=True)
-            if given_back := liked.keys() - taken.keys():
-                pipeline.zrem(liked_key(user), *given_back)
+            if kept := {post: moment for post, moment in liked.items() if moment is not None}:
+                pipeline.zadd(liked_key(user), kept, gt=True)
+            if undone := liked.keys() - kept.keys():
+                pipeline.zrem(liked_key(user), *undone)
             pipeline.zremrangebyrank(liked_key(user), 0, -LIKED_LENGTH - 1)
             pipeline.expire(liked_key(user), LIKED_SECONDS)
-        unwelcome = events.did(Action.HIDE) | events.did(Action.REPORT)
-        for user, post in _pairs(events.take(unwelcome)):
-            pipeline.sadd(hidden_key(user), post)
+        for (user, post), is_hidden in _hidden(events).items():
+            change = pipeline.sadd if is_hidden else pipeline.srem
+            change(hidden_key(user), post)
         trending = {
             member: trending_score(likes[post][0], likes[post][1] / MICROSECONDS)
             for post, member in _members(events).items()
@@ -69,13 +72,6 @@ class RedisFeedMemory:
             pipeline.zadd(TRENDING_POOL, trending)
             pipeline.zremrangebyrank(TRENDING_POOL, 0, -POOL_LENGTH - 1)
         pipeline.execute()
-
-
-class NoFeedMemory:
-    """For replays and tests in which nobody looks at a feed."""
-
-    def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
-        """Forget at once."""
 
 
 def likes_of(rows: Sequence[CounterRows]) -> dict[int, tuple[float, int]]:
@@ -89,7 +85,7 @@ def likes_of(rows: Sequence[CounterRows]) -> dict[int, tuple[float, int]]:
 
 
 def _seen(events: EventColumns) -> dict[int, dict[int, float]]:
-    """User -> posts they were shown -> when last."""
+    """User -> post shown to them -> when last, in seconds since 1970."""
     shown = events.take(events.did(Action.IMPRESSION) & (events.post_id != 0))
     shown = shown.take(np.argsort(shown.occurred_us, kind="stable"))
     seen: dict[int, dict[int, float]] = defaultdict(dict)
@@ -99,18 +95,26 @@ def _seen(events: EventColumns) -> dict[int, dict[int, float]]:
 
 
 def _liked(events: EventColumns) -> dict[int, dict[bytes, float | None]]:
-    """User -> posts they liked or saved, with their topics -> when last; None where they have taken it back since."""
-    taken = events.did(Action.LIKE) | events.did(Action.SAVE)
-    given_back = events.did(Action.UNLIKE) | events.did(Action.UNSAVE)
-    places = np.flatnonzero((taken | given_back) & (events.post_id != 0))
-    places = places[np.argsort(events.occurred_us[places], kind="stable")]
-    told, moments = events.take(places), (events.occurred_us[places] / MICROSECONDS).tolist()
+    """User -> post that they liked or saved, with its topic -> when last; None if they have undone it since."""
+    does = events.did(Action.LIKE) | events.did(Action.SAVE)
+    undoes = events.did(Action.UNLIKE) | events.did(Action.UNSAVE)
+    indices = np.flatnonzero((does | undoes) & (events.post_id != 0))
+    indices = indices[np.argsort(events.occurred_us[indices], kind="stable")]
+    ordered, moments = events.take(indices), (events.occurred_us[indices] / MICROSECONDS).tolist()
     liked: dict[int, dict[bytes, float | None]] = defaultdict(dict)
-    for (user, post), topic, moment, is_taken in zip(
-        _pairs(told), told.topic_id.tolist(), moments, taken[places].tolist(), strict=True
+    for (user, post), topic, moment, is_liked in zip(
+        _pairs(ordered), ordered.topic_id.tolist(), moments, does[indices].tolist(), strict=True
     ):
-        liked[user][struct.pack(LIKED_LAYOUT, post, topic)] = moment if is_taken else None
+        liked[user][struct.pack(LIKED_LAYOUT, post, topic)] = moment if is_liked else None
     return liked
+
+
+def _hidden(events: EventColumns) -> dict[tuple[int, int], bool]:
+    """User and post -> whether the user hid or reported it; False if they have taken the hide back since."""
+    hides = events.did(Action.HIDE) | events.did(Action.REPORT)
+    indices = np.flatnonzero((hides | events.did(Action.UNHIDE)) & (events.post_id != 0))
+    indices = indices[np.argsort(events.occurred_us[indices], kind="stable")]
+    return dict(zip(_pairs(events.take(indices)), hides[indices].tolist(), strict=True))
 
 
 def _pairs(events: EventColumns) -> list[tuple[int, int]]:
@@ -118,7 +122,7 @@ def _pairs(events: EventColumns) -> list[tuple[int, int]]:
 
 
 def _members(events: EventColumns) -> dict[int, bytes]:
-    """Post -> its member in pools; members carry no time, so the time of posting is not needed to name the post."""
+    """Post -> its member in pools. A member has no time, so the time of posting is not needed."""
     posts, first = np.unique(events.post_id, return_index=True)
     known = zip(posts.tolist(), events.creator_id[first].tolist(), events.topic_id[first].tolist(), strict=True)
     return {post: PostRef(post, creator, topic, 0).member() for post, creator, topic in known if post}

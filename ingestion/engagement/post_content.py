@@ -1,4 +1,4 @@
-"""The content features of posts that became ready."""
+"""Content features of posts that became ready."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from photofeed.posts import PublishedPost
 
 
 def post_content_columns(posts: Sequence[PublishedPost], now: datetime) -> dict[str, Any]:
-    """Rows of the view `post_content` as columns; imported posts count as known since they were posted."""
+    """Rows of the view `post_content` as columns. Imported posts count as known since they were posted."""
     moments = [post.posted_at for post in posts]
 
     def numbers(values: list[float]) -> Any:

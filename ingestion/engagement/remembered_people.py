@@ -1,6 +1,6 @@
-"""What feeds know of people, out of the lake, after Redis was lost: what they hid for good, liked, and saw lately.
+"""Recovery after Redis lost its data: what people hid, recently liked and recently saw, and which posts trend.
 
-And with what they liked, which posts trend.
+All of it is read from the lake.
 """
 
 from collections import defaultdict
@@ -14,15 +14,16 @@ from ingestion.engagement.feed_memory import FeedMemory
 from photofeed.events import Action
 from photofeed.explore_pools import LIKED_SECONDS
 from photofeed.features.decay import decay
-from photofeed.features.event_columns import MICROSECONDS, EventColumns
+from photofeed.features.event_columns import EventColumns
 from photofeed.offline_store.lake import Lake
 from photofeed.timelines import SEEN_FOR, TRENDING_HALF_LIFE_SECONDS
+from photofeed.times import MICROSECONDS
 
 
 def remember_people(lake: Lake, bucket: str, memory: FeedMemory, now: datetime) -> int:
-    """Have feeds know again what people did; returns how many events that were. It may be repeated.
+    """Restore the feed memory from the lake; returns the number of events read. May be repeated.
 
-    What has not reached the lake yet is missing.
+    Events that have not reached the lake yet are missing.
 
     Raises:
         RetryableError: object storage cannot be reached.
@@ -30,7 +31,7 @@ def remember_people(lake: Lake, bucket: str, memory: FeedMemory, now: datetime) 
     liked_since, seen_since = now - timedelta(seconds=LIKED_SECONDS), now - SEEN_FOR
     liking = _is(Action.LIKE, Action.SAVE, Action.UNLIKE, Action.UNSAVE)
     lasting = f"""
-        {_is(Action.HIDE, Action.REPORT)}
+        {_is(Action.HIDE, Action.UNHIDE, Action.REPORT)}
         or {liking} and occurred_at > timestamptz '{liked_since.isoformat()}'
         or {_is(Action.IMPRESSION)} and occurred_at > timestamptz '{seen_since.isoformat()}'
     """
@@ -42,18 +43,18 @@ def remember_people(lake: Lake, bucket: str, memory: FeedMemory, now: datetime) 
 
 
 class _Likes:
-    """What is left of each post's likes at a moment."""
+    """The likes of posts, decayed to one moment."""
 
     def __init__(self, now: datetime) -> None:
         self._now_us = round(now.timestamp() * MICROSECONDS)
         self._left: dict[int, float] = defaultdict(float)
 
     def add(self, events: EventColumns) -> dict[int, tuple[float, int]]:
-        """Count events; what that makes of the posts that they are about, as `FeedMemory` wants it."""
-        told = events.take(events.did(Action.LIKE) | events.did(Action.UNLIKE))
-        signs = np.where(told.did(Action.LIKE), 1.0, -1.0)
-        left = decay(signs, (self._now_us - told.occurred_us) / MICROSECONDS, TRENDING_HALF_LIFE_SECONDS)
-        posts, which = np.unique(told.post_id, return_inverse=True)
+        """Add the likes among the events; returns the likes of their posts in the form of `FeedMemory.remember`."""
+        likes = events.take(events.did(Action.LIKE) | events.did(Action.UNLIKE))
+        signs = np.where(likes.did(Action.LIKE), 1.0, -1.0)
+        left = decay(signs, (self._now_us - likes.occurred_us) / MICROSECONDS, TRENDING_HALF_LIFE_SECONDS)
+        posts, which = np.unique(likes.post_id, return_inverse=True)
         for post, more in zip(posts.tolist(), np.bincount(which, left).tolist(), strict=True):
             self._left[post] += more
         return {post: (self._left[post], self._now_us) for post in posts.tolist()}

@@ -1,7 +1,6 @@
-"""What the camera wrote into a photo, as far as it is worth keeping.
+"""What the camera recorded in a photo, as far as it is kept.
 
-What is kept goes to PostgreSQL, the place only for owners who have asked for that (`place.py`); delivered files carry
-no metadata at all.
+It is kept in PostgreSQL, the location only for owners who chose that (`location.py`). Delivered files have no metadata.
 """
 
 import math
@@ -14,7 +13,7 @@ from typing import Any
 from PIL.ExifTags import IFD, Base
 
 from ingestion.photos.decoder import open_photo, rejecting_damage
-from ingestion.photos.place import Place, place_of
+from ingestion.photos.location import Location, location_of
 from ingestion.photos.validate import Header
 
 _LONGEST_TEXT = 80
@@ -25,10 +24,10 @@ _LARGEST_OFFSET = timedelta(hours=15)
 
 @dataclass(frozen=True, slots=True)
 class CameraFacts:
-    """Facts of the exposure; None where the file does not say, or says nonsense.
+    """Facts of the exposure; None if they are missing or not plausible.
 
-    `exposure_seconds`, `focal_length_mm` are in the unit of their name, `aperture` is the f-number. `captured_at` is
-    what the camera's clock showed: with its offset to UTC where the camera knew it, otherwise without time zone.
+    `exposure_seconds` and `focal_length_mm` are in the unit of their name, `aperture` is the f-number. `captured_at` is
+    the time of the camera's clock, with its UTC offset if the camera recorded it, otherwise without a time zone.
     """
 
     make: str | None = None
@@ -41,13 +40,13 @@ class CameraFacts:
     captured_at: datetime | None = None
 
 
-def read_metadata(data: bytes, header: Header) -> tuple[CameraFacts, Place | None]:
-    """Read the EXIF of a photo; broken EXIF reads like none."""
+def read_metadata(data: bytes, header: Header) -> tuple[CameraFacts, Location | None]:
+    """Read the EXIF data of a photo. Broken EXIF counts as missing."""
     try:
         with rejecting_damage(), open_photo(data, header.format) as photo:
             exif = photo.getexif()
-            return camera_facts({**exif, **exif.get_ifd(IFD.Exif)}), place_of(exif.get_ifd(IFD.GPSInfo))
-    except Exception:  # noqa: BLE001  any nonsense in metadata must not cost anyone their photo
+            return camera_facts({**exif, **exif.get_ifd(IFD.Exif)}), location_of(exif.get_ifd(IFD.GPSInfo))
+    except Exception:  # noqa: BLE001  broken metadata must not cause a photo to be refused
         return CameraFacts(), None
 
 

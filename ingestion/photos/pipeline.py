@@ -1,19 +1,20 @@
-"""The photo path: what becomes of an uploaded photo, step by step."""
+"""The photo path: an uploaded photo, step by step."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from prometheus_client import Counter, Histogram
 
-from ingestion.photos.moderation import Moderator, Thresholds, moderate
-from ingestion.photos.records import PhotoRecords, Upload
+from ingestion.photos.hash_list import HashList, NoHashes, known
+from ingestion.photos.locked_photo import Upload
+from ingestion.photos.moderation import Moderation, Moderator, Thresholds, moderate
+from ingestion.photos.process import ProcessedPhoto
+from ingestion.photos.records import PhotoRecords
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.steps import StepClock
-from ingestion.photos.storage import PhotoStorage
-from ingestion.photos.variants import Variant
+from ingestion.photos.storage import PhotoStorage, digest
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
 
@@ -25,11 +26,11 @@ PROCESSING = Histogram("photofeed_photo_processing_seconds", "From bytes to vari
 
 @dataclass(slots=True)
 class PhotoPipeline:
-    """fetch → check → process → moderate → store → publish.
+    """fetch → check → process → claim → moderate → store → conclude.
 
     "process" is validate → normalise → variants → placeholder → quality → metadata, in the sandbox (process.py).
-    Every step may be repeated and comes to the same: variants are named by their content, a model's decision and the
-    outcome of a step are rows that are written once, and a post is announced when it becomes visible.
+    Every step may be repeated with the same result: variants are named by their content, a model's decision and the
+    outcome of a step are rows that are written once, and a post is announced only when it becomes visible.
     """
 
     storage: PhotoStorage
@@ -37,21 +38,22 @@ class PhotoPipeline:
     sandbox: PhotoSandbox
     moderator: Moderator
     thresholds: Thresholds
+    hash_list: HashList = field(default_factory=NoHashes)
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
-        """Take each photo to `ready`, `review`, `rejected` or `failed`."""
+        """Bring each photo to `ready`, `review`, `rejected` or `failed`."""
         for envelope in envelopes:
             self._process(photo_of(envelope))
 
     def _process(self, photo_id: int) -> None:
         upload = self.records.upload(photo_id)
         if upload is None:
-            log.info("nothing to do: the photo is gone or done", photo_id=photo_id)
+            log.info("nothing to do: photo deleted or processed before", photo_id=photo_id)
             return
         clock = StepClock()
         try:
             with clock.step("fetch"):
-                data = self.storage.original(upload.original_key)
+                data = self.storage.original(upload.original)
             with clock.step("check"):
                 _check(upload, data)
             with clock.step("process"), PROCESSING.time():
@@ -61,21 +63,29 @@ class PhotoPipeline:
             self.records.fail(photo_id, rejection.code, rejection.message_for_user, clock.outcomes)
             PHOTOS.labels("failed").inc()
             return
+        self.records.claim(upload, digest(data), processed.variants)
         with clock.step("moderate"):
-            moderation = moderate(processed, self.moderator, self.thresholds)
+            moderation = known(data, processed, self.hash_list) or moderate(processed, self.moderator, self.thresholds)
+        PHOTOS.labels(self._publish(upload, processed, moderation, clock)).inc()
 
-        def store(variants: Sequence[Variant]) -> None:
+    def _publish(self, upload: Upload, processed: ProcessedPhoto, moderation: Moderation, clock: StepClock) -> str:
+        """Store and conclude; returns the photo's status, `gone` if it was deleted meanwhile.
+
+        The photo's row is locked while object storage is written to.
+        """
+        with self.records.publishing(upload, processed.variants) as photo:
+            if photo is None:
+                return "gone"
             with clock.step("store"):
-                self.storage.store(variants)
-
-        PHOTOS.labels(self.records.publish(upload, processed, moderation, clock.outcomes, store)).inc()
+                self.storage.store(processed.variants)
+            return photo.conclude(upload, processed, moderation, clock.outcomes)
 
 
 def photo_of(envelope: Envelope) -> int:
-    """The photo that a message is about.
+    """The id of the photo in a message.
 
     Raises:
-        PoisonError: it is about none.
+        PoisonError: there is none.
     """
     try:
         return int(envelope.payload["photoId"])
@@ -84,8 +94,8 @@ def photo_of(envelope: Envelope) -> int:
 
 
 def _check(upload: Upload, data: bytes) -> None:
-    """Hold the bytes to what the client said of them when it asked to upload."""
+    """Compare the bytes with what the client announced when it requested the upload."""
     if upload.byte_size is not None and len(data) != upload.byte_size:
         raise PhotoRejected("damaged", "The file that arrived is not as long as announced. Please upload it again.")
-    if upload.sha256 is not None and hashlib.sha256(data).hexdigest() != upload.sha256:
+    if upload.sha256 is not None and digest(data) != upload.sha256:
         raise PhotoRejected("damaged", "The file that arrived is not the one announced. Please upload it again.")

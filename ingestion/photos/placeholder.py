@@ -1,4 +1,4 @@
-"""What a client shows until the photo itself has arrived: a blurhash and the dominant colour."""
+"""What a client shows until the photo is loaded: a blurhash and the dominant colour."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import blurhash
 from PIL import Image
 
 COMPONENTS = (4, 3)  # 28 characters
-EDGE = 32  # a blurhash keeps four waves across; encoding more pixels takes seconds and changes nothing
+EDGE = 32  # a blurhash keeps four frequencies; encoding more pixels takes seconds and changes nothing
 COLOURS = 5
 
 
@@ -27,13 +27,13 @@ def make_placeholder(image: Image.Image) -> Placeholder:
 
 def _blurhash(small: Image.Image) -> str:
     with warnings.catch_warnings():
-        # blurhash calls Image.getdata, deprecated by Pillow; pyproject.toml pins Pillow until blurhash stops.
+        # blurhash calls Image.getdata, which Pillow deprecates. pyproject.toml limits Pillow's version until it stops.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return str(blurhash.encode(small.copy(), *COMPONENTS))  # a copy: encode closes what it is given
+        return str(blurhash.encode(small.copy(), *COMPONENTS))  # a copy, because encode closes its argument
 
 
 def _dominant_colour(small: Image.Image) -> str:
-    """The most frequent of five colours the picture is reduced to."""
+    """The most frequent of the five colours to which the picture is reduced."""
     reduced = small.quantize(COLOURS)
     counts = reduced.histogram()[:COLOURS]
     first = 3 * counts.index(max(counts))

@@ -1,7 +1,7 @@
-"""Pictures as JPEG and HEIF store them: luma whole, chroma usually at half the size, each a plane of its own.
+"""Pictures in the form of JPEG and HEIF: a plane of luma, and two of chroma, usually at half the size.
 
-Such a picture takes 1.5 bytes a pixel; as RGB, Pillow holds four. So large photos are shrunk as planes, and become RGB
-when they are small.
+Planes take 1.5 bytes a pixel; Pillow's RGB takes four. So large photos are shrunk as planes, and converted to RGB when
+they are small.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from PIL import Image
 from ingestion.photos.shrinking import shrunk
 
 _STRIP_ROWS = 256
-# Rows of a matrix from (luma, blue chroma, red chroma, 1) to red, green, blue; Pillow's own conversion rounds down.
+# A matrix from (luma, blue chroma, red chroma, 1) to red, green and blue, by rows. Pillow's own conversion rounds down.
 _TO_RGB = (1, 0, 1.402, -179.456, 1, -0.344136, -0.714136, 135.458816, 1, 1.772, 0, -226.816)
 
 
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """The planes of a picture, in mode L and the coding of JFIF: ITU-R BT.601 in full range.
+    """The planes of a picture in mode L, coded as in JFIF: ITU-R BT.601 in full range.
 
-    The two of chroma may be smaller than that of luma.
+    The planes of chroma may be smaller than that of luma.
     """
 
     luma: Image.Image
@@ -27,7 +27,7 @@ class Planes:
     red: Image.Image
 
     def to_rgb(self) -> Image.Image:
-        """The picture; its planes are of one size. A strip of rows at a time, so that little is held beside it."""
+        """The picture; its planes must have one size. It is converted in strips of rows, which need little memory."""
         page = Image.new("RGB", self.luma.size)
         for top in range(0, page.height, _STRIP_ROWS):
             box = (0, top, page.width, min(top + _STRIP_ROWS, page.height))
@@ -37,5 +37,5 @@ class Planes:
 
 
 def shrunk_plane(plane: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A plane brought to `size`, in memory of its own."""
+    """A copy of a plane, shrunk to `size`."""
     return plane.copy() if plane.size == size else shrunk(plane, size)

@@ -1,13 +1,13 @@
-"""All that is done to the pixels of a photo, in order. Needs no server; `sandbox.py` runs it in a child process."""
+"""The steps on the pixels of a photo, in order. They need no server; `sandbox.py` runs them in a child process."""
 
 from dataclasses import dataclass, field
 
 from PIL import Image
 
+from ingestion.photos.location import Location
 from ingestion.photos.metadata import CameraFacts, read_metadata
 from ingestion.photos.normalise import normalise
 from ingestion.photos.perceptual_hash import perceptual_hash
-from ingestion.photos.place import Place
 from ingestion.photos.placeholder import Placeholder, make_placeholder
 from ingestion.photos.quality import Quality, measure_quality
 from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, enough_for, with_free_sizes
@@ -16,16 +16,16 @@ from ingestion.photos.validate import Header, PhotoLimits, validate
 from ingestion.photos.variants import Variant, make_variants
 
 MODEL_EDGE = 256
-# Summaries are made from a picture whose short edge is from this to twice this: what they measure is no finer.
+# Summaries are made from a picture whose short edge is between this and twice this: they need no finer detail.
 OVERVIEW_EDGE = 640
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedPhoto:
-    """What the pixels of a photo became.
+    """The result of processing a photo.
 
-    `model_view` is what models are shown: 256 x 256 pixels of RGB, the photo squeezed to a square, row by row. Raw, so
-    that the worker, which has secrets, decodes nothing. Two results are equal however long their steps took.
+    `model_view` is the input of models: 256 x 256 pixels of RGB by rows, with the photo scaled to a square. It is not
+    encoded, so that the worker, which has secrets, decodes nothing. Durations of steps do not count for equality.
     """
 
     header: Header
@@ -36,13 +36,13 @@ class ProcessedPhoto:
     perceptual_hash: int
     model_view: bytes = field(repr=False)
     steps: tuple[StepOutcome, ...] = field(default=(), compare=False)
-    place: Place | None = field(default=None, repr=False)
+    location: Location | None = field(default=None, repr=False)
 
 
 def process_photo(
     data: bytes, limits: PhotoLimits, outputs: Outputs = FEED_OUTPUTS, clock: StepClock | None = None
 ) -> ProcessedPhoto:
-    """Validate, normalise, make variants, summarise and measure one photo; `clock` hears of each step.
+    """Validate, normalise, make variants, summarise and measure one photo. `clock` records each step.
 
     Raises:
         PhotoRejected: with one of the codes of `rejection.py`.
@@ -61,9 +61,9 @@ def process_photo(
     with clock.step("quality"):
         quality = measure_quality(overview)
     with clock.step("metadata"):
-        camera, place = read_metadata(data, header)
-        looks = perceptual_hash(overview)
+        camera, location = read_metadata(data, header)
+        phash = perceptual_hash(overview)
         view = overview.resize((MODEL_EDGE, MODEL_EDGE), Image.Resampling.BILINEAR).tobytes()
     return ProcessedPhoto(
-        header, variants, placeholder, quality, camera, looks, view, steps=tuple(clock.outcomes), place=place
+        header, variants, placeholder, quality, camera, phash, view, steps=tuple(clock.outcomes), location=location
     )

@@ -1,17 +1,17 @@
-"""Signals of a photo's quality, used by the ranker as features of the post."""
+"""Measures of a photo's quality, which the ranker uses as features of the post."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-# Sharpness depends on the scale it is measured at, so it is always measured at this long edge.
+# Sharpness depends on scale, so it is always measured at this length of the long edge.
 LONG_EDGE = 640
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Measured on luminance, so that a tint does not count.
+    """Measured on luminance, so a tint has no effect.
 
     `sharpness`: variance of the Laplacian of 8-bit luminance; below about 50 a photo looks blurred.
     `brightness`: mean, 0 to 1. `entropy`: Shannon entropy of the histogram in bits, 0 to 8. `aspect`: width / height.

@@ -1,4 +1,4 @@
-"""Why a photo was refused: a stable code for programs, a sentence for the person who uploaded it."""
+"""Why a photo was refused: a stable code for programs, and a sentence for its owner."""
 
 from typing import Literal
 
@@ -17,8 +17,8 @@ RejectionCode = Literal[
 ]
 
 
-class PhotoRejected(PermanentError):  # noqa: N818  an outcome people are told, not a fault
-    """The photo can never be published; `code` is stable, the message is meant for its owner."""
+class PhotoRejected(PermanentError):  # noqa: N818  an outcome that users see, not a fault
+    """The photo can never be published. `code` is stable; the message is for its owner."""
 
     code: RejectionCode
 

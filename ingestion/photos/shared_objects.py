@@ -1,4 +1,4 @@
-"""Who may write or delete a variant: equal pictures have equal variants, which are stored once for all their photos."""
+"""Locks on variants. Photos with equal pictures share their variants, which are stored once."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ _USED = "select 1 from photos where variants @> %s limit 1"
 
 
 def hold(connection: Connection[DictRow], keys: Iterable[str]) -> None:
-    """Be the only one to write, or to check and delete, these objects until the transaction ends.
+    """Lock the names of objects until the transaction ends: others wait to write them, or to check and delete them.
 
-    Without it an object might be deleted between being written for one photo and being seen as that photo's.
+    Without the lock, an object could be deleted after it was written for a photo and before that photo's row names it.
     """
-    connection.execute(_HOLD, (sorted(set(keys)),))  # in one order, so that no two wait for each other
+    connection.execute(_HOLD, (sorted(set(keys)),))  # in one order, so that there is no deadlock
 
 
 def is_used(connection: Connection[DictRow], key: str) -> bool:

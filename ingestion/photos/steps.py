@@ -1,4 +1,4 @@
-"""What each step of the photo path came to, and how long it took."""
+"""The outcome and duration of each step of the photo path."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ DONE = "done"
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """One step: `outcome` is "done" or the code it refused the photo with; `millis` is wall-clock time."""
+    """One step: `outcome` is "done" or the code of the rejection; `millis` is wall-clock time."""
 
     step: str
     outcome: str
@@ -21,13 +21,13 @@ class StepOutcome:
 
 @dataclass(slots=True)
 class StepClock:
-    """Collects the outcomes of steps in the order they ended in."""
+    """Collects the outcomes of steps in the order in which they ended."""
 
     outcomes: list[StepOutcome] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step; a rejection is its outcome and goes on its way."""
+        """Time one step. A rejection is recorded as its outcome and raised."""
         started, outcome = time.perf_counter(), "interrupted"
         try:
             yield

@@ -1,4 +1,4 @@
-"""The third step: the sizes and encodings a photo is delivered in."""
+"""The third step: encodes a photo in the sizes and formats in which it is delivered."""
 
 import hashlib
 import io
@@ -8,6 +8,7 @@ from typing import Literal
 
 from PIL import Image
 
+from ingestion.photos.salience import square_focus
 from ingestion.photos.shrinking import REDUCING_GAP
 from ingestion.photos.sizes import FEED_OUTPUTS, Outputs, Size, scaled
 
@@ -18,8 +19,8 @@ VariantFormat = Literal["jpeg", "webp", "avif"]
 class Encoding:
     """An output format with the settings of its encoder.
 
-    `large` are the settings for pictures of more than `LARGE_PIXELS`, the same where empty; `sizes` are those it is
-    for, all where empty.
+    `large` has the settings for pictures of more than `LARGE_PIXELS`; the same if empty. `sizes` are the sizes that
+    have this format; all if empty.
     """
 
     format: VariantFormat
@@ -29,26 +30,26 @@ class Encoding:
     sizes: frozenset[int] = frozenset()
 
 
-# What is larger is looked at by few, and afterwards: bytes are saved there only where they cost next to nothing.
+# Larger pictures are viewed rarely, so their encoders spend little time on saving bytes.
 LARGE_PIXELS = 5_000_000
 
-# Mean of six photos of phones at 1080 wide, one core. JPEG q82: 4 ms 204 kB, optimised 9 ms 201 kB, progressive 20 ms
-# 195 kB. WebP q80: method 0 31 ms 164 kB, 2 46 ms 145 kB, 4 103 ms 141 kB, 6 236 ms 135 kB, all within 0.002 SSIM.
-# At 3840, photographs of 12 megapixels: JPEG 29 ms 1238 kB, optimised 63 ms 1186 kB; WebP method 0 208 ms 600 kB,
-# 1 251 ms 584 kB, 2 340 ms 563 kB.
+# Mean of six phone photos at a width of 1080 on one core. JPEG q82: 4 ms and 204 kB, optimised 9 ms and 201 kB,
+# progressive 20 ms and 195 kB. WebP q80, by method: 0 takes 31 ms and 164 kB, 2 46 ms and 145 kB, 4 103 ms and 141 kB,
+# 6 236 ms and 135 kB, all within 0.002 SSIM. At 3840, from 12 megapixels: JPEG 29 ms and 1238 kB, optimised 63 ms and
+# 1186 kB; WebP method 0 208 ms and 600 kB, 1 251 ms and 584 kB, 2 340 ms and 563 kB.
 ENCODINGS = (
     Encoding("jpeg", "jpg", {"quality": 82, "optimize": True}, {"quality": 82}),
     Encoding("webp", "webp", {"quality": 80, "method": 2}, {"quality": 80, "method": 1}),
 )
-# An option, for the sizes feeds show. Mean of the same kind of photos at 1080 wide: WebP above 39 ms 97 kB SSIM 0.969;
-# AVIF q60 speed 10 61 ms 79 kB 0.967, speed 8 222 ms 76 kB 0.969, speed 6 622 ms 71 kB 0.971.
+# Optional, for the sizes of feeds. Mean of the same kind of photos at a width of 1080: WebP as above 39 ms, 97 kB and
+# SSIM 0.969; AVIF q60 at speed 10 61 ms, 79 kB and 0.967, at 8 222 ms, 76 kB and 0.969, at 6 622 ms, 71 kB and 0.971.
 AVIF = Encoding("avif", "avif", {"quality": 60, "speed": 10, "max_threads": 1}, sizes=frozenset((640, 1080)))
 _EXTENSIONS = {encoding.format: encoding.extension for encoding in (*ENCODINGS, AVIF)}
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One delivered file: `size` is the nominal size it was made for, `width` and `height` what it measures."""
+    """One delivered file: `size` is its nominal size, `width` and `height` are its dimensions."""
 
     size: int
     format: VariantFormat
@@ -58,17 +59,17 @@ class Variant:
 
     @property
     def media_type(self) -> str:
-        """The media type to deliver it with."""
+        """The media type of the file."""
         return f"image/{self.format}"
 
     @property
     def extension(self) -> str:
-        """The usual ending of its file's name."""
+        """The file name extension."""
         return _EXTENSIONS[self.format]
 
     @property
     def key(self) -> str:
-        """Where it is stored: named by its content, so the same picture has the same name for ever."""
+        """The object key, by content: the same file always has the same key."""
         digest = hashlib.sha256(self.data).hexdigest()
         return f"{digest[:2]}/{digest}.{self.extension}"
 
@@ -76,15 +77,21 @@ class Variant:
 def make_variants(image: Image.Image, outputs: Outputs = FEED_OUTPUTS) -> tuple[Variant, ...]:
     """Encode `image` (RGB, no metadata) in every size and encoding, largest size first.
 
-    Each size is resized from the size before it where that is large enough, which costs little and loses nothing
-    visible.
+    Each size is made from the previous size if that is large enough, which is cheap and loses nothing visible. All
+    squares show the same part of the picture.
     """
     encodings = (*ENCODINGS, AVIF) if outputs.avif else ENCODINGS
     variants: list[Variant] = []
     source = image
     files: dict[VariantFormat, bytes] = {}
+    focus: float | None = None
     for size in sorted(outputs.sizes, key=lambda size: size.pixels, reverse=True):
-        picture = _resized(source if _suffices(source, image, size) else image, size)
+        larger = source if _suffices(source, image, size) else image
+        if size.fit == "square":
+            focus = square_focus(larger) if focus is None else focus
+            picture = _square(larger, size, focus)
+        else:
+            picture = _resized(larger, size)
         if picture is not source:
             files = {}
         for encoding in encodings:
@@ -104,13 +111,16 @@ def _suffices(source: Image.Image, original: Image.Image, size: Size) -> bool:
     return source.width >= wanted[0] and source.height >= wanted[1]
 
 
+def _square(image: Image.Image, size: Size, focus: float) -> Image.Image:
+    """The square of `image` at `focus` (0 to 1 along its long edge), shrunk to `size`."""
+    edge = min(image.size)
+    left, top = (image.width - edge) * focus, (image.height - edge) * focus
+    target = min(edge, size.pixels)
+    return image.resize((target, target), Image.Resampling.LANCZOS, (left, top, left + edge, top + edge))
+
+
 def _resized(image: Image.Image, size: Size) -> Image.Image:
-    """`image` shrunk to `size`, cropped around its middle where that is a square."""
-    if size.fit == "square":
-        edge = min(image.size)
-        left, top = (image.width - edge) / 2, (image.height - edge) / 2
-        target = min(edge, size.pixels)
-        return image.resize((target, target), Image.Resampling.LANCZOS, (left, top, left + edge, top + edge))
+    """`image` shrunk to `size`; the same object if that is its own size."""
     target_size = scaled(*image.size, size.scale(*image.size))
     if target_size == image.size:
         return image
@@ -118,7 +128,7 @@ def _resized(image: Image.Image, size: Size) -> Image.Image:
 
 
 def encode(image: Image.Image, encoding: Encoding) -> bytes:
-    """The file of one picture."""
+    """The encoded file of a picture."""
     file = io.BytesIO()
     is_large = image.width * image.height > LARGE_PIXELS
     image.save(file, encoding.format, **(encoding.large if is_large and encoding.large else encoding.options))

@@ -1,9 +1,9 @@
-"""How the sandbox's child hands its result back: JSON and the encoded files, never pickle.
+"""The message with which the sandbox's child returns its result: JSON and the encoded files, never pickle.
 
-The child reads files of strangers with large C libraries. Should one of them be taken over, what it sends must not be
-able to run anything in the parent, so the parent reads plain values and checks them.
+The child decodes untrusted files with large C libraries. If an attacker takes it over, its message must not be able to
+execute code in the parent, so the parent reads plain values and checks them.
 
-Layout: 4 bytes length of the JSON, the JSON, what models are shown, then the files of the variants in order.
+Layout: 4 bytes with the length of the JSON, the JSON, the model view, then the files of the variants in order.
 """
 
 import dataclasses
@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from ingestion.photos.formats import PhotoFormat
+from ingestion.photos.location import Location
 from ingestion.photos.metadata import CameraFacts
-from ingestion.photos.place import Place
 from ingestion.photos.placeholder import Placeholder
 from ingestion.photos.process import MODEL_EDGE, ProcessedPhoto
 from ingestion.photos.quality import Quality
@@ -38,7 +38,7 @@ def encode_photo(photo: ProcessedPhoto) -> bytes:
         "placeholder": dataclasses.asdict(photo.placeholder),
         "quality": dataclasses.asdict(photo.quality),
         "camera": dataclasses.asdict(photo.camera),
-        "place": dataclasses.asdict(photo.place) if photo.place else None,
+        "location": dataclasses.asdict(photo.location) if photo.location else None,
         "perceptual_hash": photo.perceptual_hash,
         "steps": [dataclasses.asdict(step) for step in photo.steps],
         "variants": variants,
@@ -47,17 +47,17 @@ def encode_photo(photo: ProcessedPhoto) -> bytes:
 
 
 def encode_rejection(rejection: PhotoRejected, steps: Sequence[StepOutcome] = ()) -> bytes:
-    """The message of a refused photo, with the steps it took."""
+    """The message of a refused photo, with its steps."""
     facts = {"rejected": rejection.code, "message": rejection.message_for_user}
     return _message(facts | {"steps": [dataclasses.asdict(step) for step in steps]})
 
 
 def decode(message: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
-    """Read either message; `clock` hears of the steps it tells of.
+    """Read either message. `clock` records its steps.
 
     Raises:
-        PhotoRejected: where that is what the message says.
-        ValueError, KeyError, TypeError: where the message is none of ours.
+        PhotoRejected: the message is that of a refused photo.
+        ValueError, KeyError, TypeError: the message is not valid.
     """
     start = 4 + int.from_bytes(message[:4], "big")
     facts: dict[str, Any] = orjson.loads(message[4:start])
@@ -87,7 +87,7 @@ def decode(message: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
         perceptual_hash=int(facts["perceptual_hash"]),
         model_view=view,
         steps=steps,
-        place=Place(**facts["place"]) if facts["place"] else None,
+        location=Location(**facts["location"]) if facts["location"] else None,
     )
 
 

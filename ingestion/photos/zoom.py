@@ -1,4 +1,4 @@
-"""The zoom size of a published photo: made afterwards, so that it never delays anybody's feed."""
+"""The zoom size of a published photo. It is made afterwards, so that it does not delay the post."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from ingestion.photos.records import PhotoRecords
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.steps import StepClock
-from ingestion.photos.storage import PhotoStorage
-from photofeed.errors import RetryableError
+from ingestion.photos.storage import Original, PhotoStorage
+from ingestion.photos.variants import Variant
 from photofeed.events import Envelope
 
 log = structlog.get_logger(__name__)
@@ -19,10 +19,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class ZoomPipeline:
-    """fetch → process (the zoom size only) → store → append to the photo's variants. Again changes nothing.
+    """fetch → process (the zoom size only) → claim → store → conclude. Repeating it changes nothing.
 
-    A photo whose zoom size cannot be made stays as it is: the origin goes on with the nearest smaller size. Its
-    message is tried again where that may help, and ends among the dead letters with the reason.
+    A photo whose zoom size cannot be made stays as it is: the origin serves the nearest smaller size. Its message is
+    retried if that may help, and otherwise becomes a dead letter with the reason.
     """
 
     storage: PhotoStorage
@@ -33,21 +33,32 @@ class ZoomPipeline:
         """Add the zoom size to each photo that is public and has none."""
         for envelope in envelopes:
             photo_id = photo_of(envelope)
-            key = self.records.original_without_zoom(photo_id)
-            if key is not None:
-                self._add(photo_id, key)
+            original = self.records.original_without_zoom(photo_id)
+            if original is not None:
+                self._add(photo_id, original)
 
-    def _add(self, photo_id: int, original_key: str) -> None:
+    def _add(self, photo_id: int, original: Original) -> None:
         clock = StepClock()
         try:
             with clock.step("zoom"):
-                variants = self.sandbox.process(self.storage.original(original_key)).variants
+                variants = self.sandbox.process(self.storage.original(original)).variants
         except PhotoRejected as rejection:
-            is_wanted = self.records.add_zoom(photo_id, (), clock.outcomes, self.storage.store)
+            is_wanted = self._publish(photo_id, (), clock)
             log.warning("no zoom size", photo_id=photo_id, code=rejection.code)
             if not is_wanted:  # deleted meanwhile, with its original
                 return
-            if rejection.code == "unprocessable":  # out of time or memory, which may be the machine's fault
-                raise RetryableError(f"no zoom size: {rejection}") from rejection
             raise
-        self.records.add_zoom(photo_id, variants, clock.outcomes, self.storage.store)
+        self.records.claim_zoom(photo_id, variants)
+        self._publish(photo_id, variants, clock)
+
+    def _publish(self, photo_id: int, variants: Sequence[Variant], clock: StepClock) -> bool:
+        """Store and conclude; returns whether the photo still exists and had no zoom size.
+
+        The photo's row is locked while object storage is written to.
+        """
+        with self.records.adding_zoom(photo_id, variants) as photo:
+            if photo is None:
+                return False
+            self.storage.store(variants)
+            photo.add_zoom(variants, clock.outcomes)
+            return True

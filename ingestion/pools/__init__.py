@@ -1,4 +1,4 @@
-"""Pools of explore, built nearline: what a request reads in O(1) is worked out here every now and then."""
+"""Pools of explore, built nearline: workers compute them at intervals, and requests read them in O(1)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,15 +6,15 @@ from typing import Protocol
 
 
 class PoolBuilder(Protocol):
-    """Builds one kind of pool from scratch; every run gives the same for the same world."""
+    """Builds one kind of pool from scratch. The same data gives the same pools."""
 
     @property
     def name(self) -> str:
-        """What metrics and logs call it."""
+        """The name in metrics and logs."""
 
     @property
     def every_seconds(self) -> float:
-        """How often at most; less often where a build takes long."""
+        """The shortest interval between builds; longer if a build takes long."""
 
     def build(self, now: datetime) -> Mapping[str, bytes]:
         """The pools as of `now`, by Redis key."""

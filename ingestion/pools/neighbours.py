@@ -1,4 +1,4 @@
-"""Neighbours of posts: what they take to who took to this one, by factors of who liked, saved and commented."""
+"""Neighbours of posts: posts that the same people engaged with, by matrix factorization of their engagement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.pools.engagement_weights import COMMENT, LIKE, SAVE
 from ingestion.pools.public_posts import members_of
+from photofeed.action_weights import ENGAGEMENT_WEIGHTS
 from photofeed.database import Database
+from photofeed.events import Action
 from photofeed.explore_pools import join_members, neighbours_key
 
 LIKED_FOR = timedelta(days=60)
 MOST_PAIRS = 5_000_000
-FEWEST_PEOPLE = 2  # who took to a post that has neighbours: one says who, not what like
+FEWEST_PEOPLE = 2  # who engaged with a post: fewer do not show which posts are similar
 NEIGHBOURS = 20
 FACTORS, ITERATIONS, REGULARIZATION = 32, 10, 0.05
 
@@ -30,14 +31,14 @@ group by 1, 2 order by post_id desc limit %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Alternating least squares on implicit feedback (Hu, Koren and Volinsky, 2008), then the nearest by cosine."""
+    """Alternating least squares on implicit feedback (Hu, Koren and Volinsky, 2008), then nearest by cosine."""
 
     database: Database
     name: str = "neighbours"
     every_seconds: float = 60.0
 
     def build(self, now: datetime) -> Mapping[str, bytes]:
-        """One pool a post that at least FEWEST_PEOPLE took to."""
+        """One pool for each post that at least FEWEST_PEOPLE engaged with."""
         users, posts, weights = self._pairs(now)
         distinct, row, counts = np.unique(posts, return_inverse=True, return_counts=True)
         enough = counts[row] >= FEWEST_PEOPLE
@@ -49,14 +50,15 @@ class Neighbours:
         members = members_of(self.database, ids.tolist())
         return {
             neighbours_key(post): join_members(
-                members[one] for one in ids[places[places >= 0]].tolist() if one in members
+                members[one] for one in ids[indices[indices >= 0]].tolist() if one in members
             )
-            for post, places in zip(ids.tolist(), near, strict=True)
+            for post, indices in zip(ids.tolist(), near, strict=True)
         }
 
     def _pairs(self, now: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """People, the posts they took to, and how much."""
-        arguments = {"since": now - LIKED_FOR, "limit": MOST_PAIRS, "like": LIKE, "comment": COMMENT, "save": SAVE}
+        """People, the posts that they engaged with, and the weights of that engagement."""
+        weights = {str(action): ENGAGEMENT_WEIGHTS[action] for action in (Action.LIKE, Action.COMMENT, Action.SAVE)}
+        arguments = {"since": now - LIKED_FOR, "limit": MOST_PAIRS, **weights}
         with self.database.connection() as connection:
             rows = connection.execute(_PAIRS, arguments).fetchall()
         return (
@@ -81,7 +83,7 @@ def post_factors(
     ids, columns = np.unique(posts, return_inverse=True)
     people, rows = np.unique(users, return_inverse=True)
     matrix = csr_matrix((weights, (rows, columns)), shape=(len(people), len(ids)))
-    with threadpool_limits(1, "blas"):  # it warns of more, which wait for each other
+    with threadpool_limits(1, "blas"):  # implicit warns about more: they slow each other down
         model = AlternatingLeastSquares(
             factors=FACTORS, iterations=ITERATIONS, regularization=REGULARIZATION, num_threads=1, random_state=1
         )
@@ -90,7 +92,7 @@ def post_factors(
 
 
 def nearest(factors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The nearest others of each row by cosine, nearest first: places (n, at most count), -1 where there are fewer."""
+    """The nearest other rows of each row by cosine: indices (n, count), nearest first, -1 if there are fewer."""
     from usearch.index import Index  # noqa: PLC0415  loaded only where pools are built
 
     index = Index(ndim=factors.shape[1], metric="cos", dtype="f32")
@@ -98,8 +100,8 @@ def nearest(factors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     found: Any = index.search(factors, min(count + 1, len(factors)), threads=1)
     keys = np.asarray(found.keys).astype(np.int64)
     keys[np.arange(keys.shape[1])[None, :] >= np.asarray(found.counts)[:, None]] = -1
-    others = [row[(row != place) & (row >= 0)][:count] for place, row in enumerate(keys)]
+    others = [row[(row != own) & (row >= 0)][:count] for own, row in enumerate(keys)]
     padded = np.full((len(factors), count), -1, np.int64)
-    for place, row in enumerate(others):
-        padded[place, : len(row)] = row
+    for own, row in enumerate(others):
+        padded[own, : len(row)] = row
     return padded

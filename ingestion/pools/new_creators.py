@@ -1,4 +1,4 @@
-"""Fresh posts of creators who are new or little known, so that nobody starts at zero."""
+"""Recent posts of creators who are new or have few followers, so that they get an audience."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ LENGTH = 500
 
 _FRESH = f"""
 select * from (
-    select fresh.*, row_number() over (partition by author_id order by id desc) as place
+    select fresh.*, row_number() over (partition by author_id order by id desc) as rank
     from ({PUBLIC_POSTS} and p.posted_at > %(fresh)s and p.posted_at <= %(now)s
           and (u.created_at > %(new)s or u.follower_count < %(followers)s)) fresh) ranked
-where place <= %(each)s order by place, id desc limit %(limit)s
+where rank <= %(each)s order by rank, id desc limit %(limit)s
 """  # noqa: S608  constants
 
 
 @dataclass(frozen=True, slots=True)
 class NewCreators:
-    """The newest post of every such creator, then their second newest ...: nobody fills the pool alone."""
+    """The newest post of every such creator, then the second newest of each, and so on: no creator fills the pool."""
 
     database: Database
     name: str = "new creators"

@@ -1,4 +1,4 @@
-"""Posts that everyone may see, as pools hold them."""
+"""Posts that everyone may see, in the form in which pools hold them."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from psycopg.rows import DictRow
 from photofeed.database import Database
 from photofeed.publication import ref_of
 
-# Statements of builders go on from here: `and ...`
+# Builders append conditions: `and ...`
 PUBLIC_POSTS = """
 select p.id, p.author_id, p.topic_id, p.posted_at, p.content_type, coalesce(m.phash, 0) as phash
 from posts p join users u on u.id = p.author_id left join photo_metadata m on m.photo_id = p.id
@@ -21,7 +21,7 @@ def member_of(row: DictRow) -> bytes:
 
 
 def members_of(database: Database, post_ids: Sequence[int]) -> dict[int, bytes]:
-    """The members of those of the posts that everyone may see, by id."""
+    """Members of the posts that everyone may see, by id; other posts are left out."""
     with database.connection() as connection:
         rows = connection.execute(f"{PUBLIC_POSTS} and p.id = any(%s)".encode(), (list(post_ids),))
         return {row["id"]: member_of(row) for row in rows}

@@ -1,4 +1,4 @@
-"""What trends: the scores that the features worker keeps, of posts that everyone may see."""
+"""Trending posts: by the scores that the features worker maintains, among posts that everyone may see."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ from ingestion.pools.public_posts import members_of
 from photofeed.database import Database
 from photofeed.explore_pools import TRENDING_POOL_KEY, join_members
 from photofeed.posts import decode_members
-from photofeed.timelines import TRENDING_POOL, RedisClient
+from photofeed.redis_client import RedisClient
+from photofeed.timelines import TRENDING_POOL
 
 LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """The hottest posts first. Scores decay by themselves: see `photofeed.timelines.trending_score`."""
+    """Posts with the highest score first. Scores need no update to decay: see `photofeed.timelines.trending_score`."""
 
     database: Database
     redis: RedisClient
@@ -25,8 +26,8 @@ class Trending:
     def build(self, now: datetime) -> Mapping[str, bytes]:  # noqa: ARG002  the scores carry their own time
         """One pool.
 
-        What not everybody may see, or is no longer there, loses its score too: a like may be counted after a post is
-        deleted.
+        Posts that were deleted, or that not everyone may see, lose their score. A like may be counted after its post
+        was deleted.
         """
         scored = self.redis.zrange(TRENDING_POOL, 0, -1, desc=True)
         hottest = decode_members(scored)["post_id"].tolist()

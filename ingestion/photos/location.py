@@ -1,4 +1,4 @@
-"""Where a photo was taken, for owners who want it kept. Nobody else ever learns of it."""
+"""Where a photo was taken, for owners who want that kept. It is shown to nobody else."""
 
 import math
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ _DECIMALS = 6  # a tenth of a metre
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Degrees north and east, WGS 84."""
 
     latitude: float
     longitude: float
 
 
-def place_of(tags: Mapping[int, Any]) -> Place | None:
-    """The place among the tags of EXIF's GPS directory (EXIF 2.32, section 4.6.6); None where there is none."""
+def location_of(tags: Mapping[int, Any]) -> Location | None:
+    """The location among the tags of EXIF's GPS directory (EXIF 2.32, section 4.6.6); None where there is none."""
     latitude = _degrees(tags.get(GPS.GPSLatitude), 90)
     longitude = _degrees(tags.get(GPS.GPSLongitude), 180)
     if latitude is None or longitude is None:
         return None
-    return Place(
+    return Location(
         -latitude if _is(tags.get(GPS.GPSLatitudeRef), "S") else latitude,
         -longitude if _is(tags.get(GPS.GPSLongitudeRef), "W") else longitude,
     )

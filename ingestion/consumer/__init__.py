@@ -1,0 +1,1 @@
+"""The Kafka consumer loop and its dead letters."""
