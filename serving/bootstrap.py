@@ -1,26 +1,26 @@
-"""Builds everything the API needs from the settings, starts it, and stops it in reverse order."""
+"""The bootstrap: builds and starts the API's services from the settings, and stops them in reverse order."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import numpy as np
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from photofeed import database
-from photofeed.event_log import EventPublisher, KafkaPublisher
+from photofeed.event_log import EventPublisher
 from photofeed.experiments import load_experiments
 from photofeed.feature_store import load_manifest
 from photofeed.features.ranking import require_stored
 from photofeed.ids import IdGenerator
-from photofeed.model_contract import ModelRegistry
+from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.models.registry import ModelRegistry
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store.reader import PackedReader
+from photofeed.redis_client import connect_redis_async, is_cluster, server_url
 from photofeed.settings import Settings
 from photofeed.tokens import TokenVerifier
-from serving.engagement import EngagementRecorder
+from serving.engagement.recorder import EngagementRecorder
 from serving.feed.arrivals import Arrivals
+from serving.feed.chain import ShownPosts
 from serving.feed.features import FeatureReader
 from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
@@ -34,7 +34,8 @@ from serving.feed.rerankers.explore_slots import ExploreSlots
 from serving.feed.rerankers.freshness import Freshness
 from serving.feed.rerankers.near_duplicates import NearDuplicates
 from serving.feed.rerankers.repeats import Repeats
-from serving.feed.scorers.ladder import Ladder
+from serving.feed.rerankers.shown_less import ShownLess
+from serving.feed.scorers.fallback_chain import FallbackChain
 from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
 from serving.feed.scorers.shuffled import ShuffledScorer
@@ -42,39 +43,55 @@ from serving.feed.served_log import ServedLog
 from serving.feed.shadow import ShadowScorer
 from serving.feed.slate import CursorSigner, SlateStore
 from serving.feed.sources import CandidateSource
-from serving.feed.sources.archive import Archive
 from serving.feed.sources.celebrities import CelebritySource
 from serving.feed.sources.following import FollowingSource
 from serving.feed.sources.pools import PoolSource
+from serving.feed.sources.postgres import PostgresSource
 from serving.feed.sources.taste import TasteSource
+from serving.identities import Identities
+from serving.image_addresses import ImageAddresses
+from serving.log_writer import PATIENCE_SECONDS, LogWriter
 from serving.model_slot import ModelSlot
-from serving.pipelined_redis import PipelinedRedis
+from serving.notification_signals import NotificationSignals
+from serving.notifications import Notifications
+from serving.pipelined_cluster import PipelinedCluster
+from serving.pipelined_redis import PipelinedRedis, RedisCommands
 from serving.posts import Posts
+from serving.rate_limits import RateLimiter, shared_counts
 from serving.reads import Reads
+from serving.receipts import ReceiptSealer
 from serving.services import Services
+from serving.stop_signal import StopSignal
+from serving.streams import Streams
 
 REDIS_SECONDS = 1.0
+FEATURE_SECONDS = 0.5
+
+
+def connect_log(settings: Settings) -> EventPublisher:
+    """The event log, for callers that wait no longer than a request."""
+    return KafkaPublisher(settings, seconds=PATIENCE_SECONDS)
 
 
 @asynccontextmanager
 async def services(
-    settings: Settings, connect_publisher: Callable[[Settings], EventPublisher] = KafkaPublisher
+    settings: Settings,
+    connect_publisher: Callable[[Settings], EventPublisher] = connect_log,
+    redis_seconds: float = REDIS_SECONDS,
 ) -> AsyncIterator[Services]:
-    """The API's services on real systems, running for as long as the context is open."""
+    """The API's services, running while the context is open."""
     async with AsyncExitStack() as owned:
         pool, reads = database.async_pool(settings), Reads(settings)
         await pool.open()
         owned.push_async_callback(pool.close)
         owned.push_async_callback(reads.aclose)
-        redis_url = settings.redis_url.get_secret_value()
-        client = redis.asyncio.Redis.from_url(
-            redis_url,
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 1),
-        )
+        client = connect_redis_async(settings, redis_seconds)
         owned.push_async_callback(client.aclose)
-        pipelined = PipelinedRedis(client, REDIS_SECONDS)
+        pipelined: RedisCommands = (
+            PipelinedCluster(connect_redis_async(settings, redis_seconds), redis_seconds)
+            if is_cluster(settings)
+            else PipelinedRedis(client, redis_seconds)
+        )
         owned.push_async_callback(pipelined.aclose)
         publisher = connect_publisher(settings)
         owned.callback(publisher.close)
@@ -83,21 +100,32 @@ async def services(
         objects = S3ObjectStore.connect(settings)
         manifest = load_manifest(settings, objects)
         require_stored(manifest)
-        reader = PackedReader([view.schema for view in manifest.views], async_client=client)
-        activity = PackedReader([manifest.view("user_activity").schema], async_client=client)
+        packed = PackedReader([], async_client=connect_redis_async(settings, FEATURE_SECONDS))
+        owned.push_async_callback(packed.aclose)
+        features = FeatureReader(manifest, packed)
         rng = np.random.default_rng()
         rules = reranking_rules(settings.explore_share, rng)
         warm(rules)
 
         experiments = load_experiments(settings.experiments_file)
-        model_slot = ModelSlot(settings, registry)
+        model_slot = ModelSlot(settings, registry, features)
         model_slot.start()
         owned.push_async_callback(model_slot.stop)
         served_log = ServedLog(publisher, ShadowScorer(model_slot) if experiments.shadow else None)
         served_log.start()
         owned.push_async_callback(served_log.stop)
 
+        rate_limiter = RateLimiter(settings, shared_counts(client, server_url(settings)))
+        rate_limiter.start()
+        owned.push_async_callback(rate_limiter.stop)
+        stop = StopSignal()
+        signals = NotificationSignals(client, stop)
+        signals.start()
+        owned.push_async_callback(signals.stop)
+
         ids = IdGenerator()
+        images, receipts = ImageAddresses(settings), ReceiptSealer(settings)
+        posts = Posts(reads, images)
         graph: list[CandidateSource] = [FollowingSource(pipelined), CelebritySource(pipelined)]
         feed = FeedPipeline(
             settings=settings,
@@ -106,13 +134,15 @@ async def services(
             explore=[PoolSource(pipelined, rng, settings.explore_pools_seconds), TasteSource(pipelined, rng)],
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts()],
             history=HistoryReader(pipelined),
-            archive=Archive(reads),
-            features=FeatureReader(manifest, reader),
-            ladder=Ladder(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(rng)]),
+            postgres=PostgresSource(reads),
+            features=features,
+            fallback_chain=FallbackChain(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(rng)]),
             rules=rules,
             slates=SlateStore(pipelined),
+            shown_posts=ShownPosts(pipelined),
             cursors=CursorSigner(settings),
-            posts=Posts(reads, settings.public_url),
+            receipts=receipts,
+            posts=posts,
             served_log=served_log,
             arrivals=Arrivals(pipelined, graph),
             experiments=experiments,
@@ -125,16 +155,24 @@ async def services(
             objects=objects,
             publisher=publisher,
             verifier=TokenVerifier(settings),
-            engagement=EngagementRecorder(pool, publisher, ids),
+            identities=Identities(pool, ids, settings.jwt_provision),
+            rate_limiter=rate_limiter,
+            streams=Streams(settings),
+            engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals),
             model_slot=model_slot,
             feed=feed,
-            activity=activity,
+            posts=posts,
+            images=images,
+            notifications=Notifications(reads, images),
+            signals=signals,
+            stop=stop,
         )
 
 
 def reranking_rules(explore_share: float, rng: np.random.Generator) -> list[Reranker]:
-    """The rules of a slate in their order: soft ones change scores, hard ones then choose and order what is shown."""
+    """The reranking rules in order: soft rules change scores, then hard rules select and order the posts."""
     return [
+        ShownLess(),
         Freshness(),
         AUTHORS,
         TOPICS,

@@ -1,21 +1,24 @@
-"""`photofeed serve`: the API from the command line."""
+"""`photofeed serve` and `openapi`: run the API, or print its document."""
 
 import os
 
 import typer
 
-app = typer.Typer(help="Serve the API.")
+app = typer.Typer(help="Run the API.")
+
+_HEADER_BYTES, _HEADER_SECONDS = 64 * 2**10, 15  # of the head of a request, and in which it must have arrived
 
 
 @app.command("serve")
 def serve() -> None:
-    """Serve the API until told to stop (SIGTERM or Ctrl-C); open requests are finished first."""
-    # arrays of a request are small, and processes, not threads, share the cores
+    """Run the API until SIGTERM or Ctrl-C. Open requests are finished first."""
+    # the arrays of a request are small, and the cores are shared by processes, not threads
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    from granian import Granian  # noqa: PLC0415  `photofeed --help` stays fast
-    from granian.constants import Interfaces, Loops  # noqa: PLC0415
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+    from granian.http import HTTP1Settings, HTTP2Settings
 
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     Granian(
@@ -27,7 +30,21 @@ def serve() -> None:
         loop=Loops.uvloop,
         workers=settings.api_workers,
         websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_SECONDS * 1000, max_buffer_size=_HEADER_BYTES),
+        http2_settings=HTTP2Settings(max_headers_size=_HEADER_BYTES),
         workers_kill_timeout=15,
         respawn_failed_workers=True,
         log_access=False,
     ).serve()
+
+
+@app.command("openapi")
+def openapi() -> None:
+    """Print the OpenAPI document of the API, without the operations of development."""
+    import json
+
+    from photofeed.settings import load_settings
+    from serving.app import create_app
+
+    document = create_app(load_settings(needs_secrets=False).model_copy(update={"env": "production"})).openapi()
+    typer.echo(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False))

@@ -1,52 +1,55 @@
-"""The model slot: champion, previous and challenger as MLflow names them, loaded beside the traffic, swapped whole."""
+"""The model slot: loads the versions of MLflow's aliases in the background and swaps them without a pause."""
 
 import asyncio
 import contextlib
 from pathlib import Path
 
 import anyio.to_thread
-import numpy as np
 import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
 
-from photofeed.errors import PermanentError, PhotofeedError, RetryableError
-from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelContract, ModelRegistry
-from photofeed.model_history import note_outside_moves
-from photofeed.online_store.reader import PackedReader
-from photofeed.scorer import Scorer, ScoringTables, make_scorer
+from photofeed.errors import PhotofeedError, RetryableError
+from photofeed.models.history import note_outside_moves
+from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
+from photofeed.models.servable import UnfitModelError, servable_scorer
 from photofeed.settings import Settings
 from serving.feed.features import FeatureReader
-from serving.feed.scorers.ladder import LoadedModel
+from serving.feed.scorers.fallback_chain import LoadedModel
 
 log = structlog.get_logger(__name__)
 
 LOADS = Counter("photofeed_model_loads", "Attempts to load a model, by outcome", ["outcome"])
-LIVE_VERSION = Gauge("photofeed_model_version", "Version of the model that ranks; 0 while there is none")
+LIVE_VERSION = Gauge("photofeed_model_version", "Version of the model that ranks; 0 without a model")
 REFUSED_VERSION = Gauge(
-    "photofeed_model_refused_version", "Champion that cannot be fetched or failed the checks; 0 while it ranks"
+    "photofeed_model_refused_version", "Version of a champion that could not be fetched or failed the checks; else 0"
+)
+
+NO_VERSION = "no version has been promoted yet"
+NO_CHAMPION = "the alias champion is gone from the registry; run `photofeed rollback` to set it again"
+POLLED = Gauge("photofeed_model_poll_success_timestamp_seconds", "Unix time of the last reading of the aliases")
+UNREGISTERED = Gauge(
+    "photofeed_model_unregistered", "1 while a model ranks and the alias champion is gone from the registry, else 0"
 )
 
 
-class UnfitModelError(PermanentError):
-    """A registered model that this server must not rank with."""
-
-    code = "model_unfit"
-
-
 class ModelSlot:
-    """Holds the live model, the one before it and the challenger; a background task follows their aliases.
+    """Holds the champion, the previous champion and the challenger; a background task polls their aliases.
 
-    A version that cannot be loaded or does not fit is refused once, loudly, and the model before it keeps ranking.
+    A version that cannot be loaded or fails the checks is refused once, with an error log and a metric, and the current
+    model keeps ranking.
     """
 
-    def __init__(self, settings: Settings, registry: ModelRegistry) -> None:
+    def __init__(self, settings: Settings, registry: ModelRegistry, features: FeatureReader) -> None:
         self._settings = settings
         self._registry = registry
+        self._features = features
         self._live: LoadedModel | None = None
         self._beside: dict[str, LoadedModel] = {}
         self._refused: str | None = None
+        self._refused_why: str | None = None
+        self._unregistered = False
+        self._unreachable: str | None = None
         self._refused_beside: dict[str, str] = {}
         self._noted: dict[str, str] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -58,38 +61,59 @@ class ModelSlot:
 
     @property
     def previous(self) -> LoadedModel | None:
-        """The champion before, ready for when the live model fails; None before a second one is promoted."""
+        """The previous champion, used if the live model fails; None before a second model is promoted."""
         return self._beside.get(PREVIOUS)
 
     @property
     def challenger(self) -> LoadedModel | None:
-        """The model that experiments and shadow scoring ask for; None while nobody is challenger."""
+        """The model that experiments and shadow scoring use; None without a challenger."""
         return self._beside.get(CHALLENGER)
 
     def start(self) -> None:
-        """Begin to follow the alias; call inside the event loop."""
+        """Start polling the aliases. Call it inside the event loop."""
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """Follow no longer."""
+        """Stop polling."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    @property
+    def reason(self) -> str | None:
+        """Why the registered champion does not rank, for people; None if it does."""
+        if self._refused_why is not None:
+            return self._refused_why
+        if self._live is None:
+            return self._unreachable or NO_VERSION
+        return NO_CHAMPION if self._unregistered else None
+
     async def refresh(self) -> None:
-        """Look at the aliases once, and swap what moved."""
+        """Read the aliases once, and load the versions that changed."""
         try:
             aliases = await anyio.to_thread.run_sync(self._registry.aliases)
         except RetryableError as error:
-            log.warning("model registry does not answer; the live model stays", error=str(error))
+            log.warning("model registry does not answer; the live model keeps ranking", error=str(error))
+            self._unreachable = str(error)
             return
+        self._unreachable = None
+        POLLED.set_to_current_time()
         if aliases != self._noted:
             await anyio.to_thread.run_sync(self._note, aliases)
         held = {model.version: model for model in (self._live, *self._beside.values()) if model is not None}
         await self._follow_champion(aliases.get(CHAMPION), held)
+        self._watch_registration(aliases.get(CHAMPION))
         for alias in (PREVIOUS, CHALLENGER):
             await self._follow_beside(alias, aliases.get(alias), held)
+
+    def _watch_registration(self, champion: str | None) -> None:
+        """Alarm once if the live model has lost its alias: a server that starts now would not find it."""
+        live = self._live if champion is None else None
+        if live is not None and not self._unregistered:
+            log.error(NO_CHAMPION, version=live.version)
+        self._unregistered = live is not None
+        UNREGISTERED.set(self._unregistered)
 
     async def _follow_champion(self, version: str | None, held: dict[str, LoadedModel]) -> None:
         if version == self._refused and version is not None:
@@ -100,12 +124,13 @@ class ModelSlot:
         try:
             model = await self._model(version, held)
         except RetryableError as error:
-            REFUSED_VERSION.set(int(version))  # the alarm for now: it is tried again
+            REFUSED_VERSION.set(int(version))  # the next poll tries again
+            self._refused_why = str(error)
             log.warning("model not fetched yet", version=version, error=str(error))
         except PhotofeedError as error:
-            self._refuse(version)
+            self._refuse(version, str(error))
             LOADS.labels("refused").inc()
-            log.error("model refused; the one before it keeps ranking", version=version, error=str(error))
+            log.error("model refused; the current one keeps ranking", version=version, error=str(error))
         else:
             self._live = model
             self._refuse(None)
@@ -114,7 +139,11 @@ class ModelSlot:
             log.info("model live", version=version, engine=model.scorer.engine)
 
     async def _follow_beside(self, alias: str, version: str | None, held: dict[str, LoadedModel]) -> None:
-        """Keep a model at hand beside the live one; after a promotion, `previous` is what was live until now."""
+        """Load the version of an alias besides the champion's. After a promotion `previous` is held already.
+
+        If the version is refused, a former challenger is dropped, because its experiment must not continue with it. A
+        former `previous` stays: it is better than no model.
+        """
         if version is None:
             self._beside.pop(alias, None)
             return
@@ -127,6 +156,8 @@ class ModelSlot:
             log.warning("model not fetched yet", alias=alias, version=version, error=str(error))
         except PhotofeedError as error:
             self._refused_beside[alias] = version
+            if alias == CHALLENGER:
+                self._beside.pop(alias, None)
             LOADS.labels("refused").inc()
             log.error("model refused", alias=alias, version=version, error=str(error))
         else:
@@ -134,20 +165,23 @@ class ModelSlot:
 
     async def _follow(self) -> None:
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001  whatever one poll finds, the next one must take place
+                log.error("aliases not followed; the live model keeps ranking", error=repr(error))
             await asyncio.sleep(self._settings.model_poll_seconds)
 
-    def _refuse(self, version: str | None) -> None:
-        """The alarm: the champion that failed the checks, None when it is no longer the champion."""
-        self._refused = version
+    def _refuse(self, version: str | None, why: str | None = None) -> None:
+        """Record the champion that failed the checks, and why; None once it is no longer the champion."""
+        self._refused, self._refused_why = version, why
         REFUSED_VERSION.set(int(version or 0))
 
     def _note(self, aliases: dict[str, str]) -> None:
-        """Have it in the history if an alias was moved in MLflow itself; a history out of reach changes no feed."""
+        """Record in the history if an alias was moved in MLflow itself. Feeds do not depend on the history."""
         try:
             noted = note_outside_moves(self._settings, self._settings.model_name, aliases)
         except psycopg.Error as error:
-            log.warning("aliases not noted yet", error=str(error))
+            log.warning("aliases not recorded yet", error=str(error))
             return
         if noted is not None:
             self._noted = aliases
@@ -155,10 +189,10 @@ class ModelSlot:
             log.warning("aliases were moved outside photofeed", aliases=noted)
 
     async def _model(self, version: str, held: dict[str, LoadedModel]) -> LoadedModel:
-        """A version that is at hand, or loaded beside the traffic.
+        """A version that is held, or is now loaded in a thread.
 
         Raises:
-            RetryableError: it cannot be had now.
+            RetryableError: it cannot be loaded now; a later poll may succeed.
             PhotofeedError: it must not rank.
         """
         if version in held:
@@ -168,40 +202,15 @@ class ModelSlot:
         except PhotofeedError:
             raise
         except OSError as error:
-            raise RetryableError(f"version {version} cannot be kept here: {error}") from error
-        except Exception as error:  # whatever is in its files, aliases are to be followed on
+            raise RetryableError(f"version {version} cannot be stored on this machine: {error}") from error
+        except Exception as error:  # whatever its files contain, polling must continue
             raise UnfitModelError(f"version {version} cannot be loaded: {error!r}") from error
 
     def _load(self, version: str) -> LoadedModel:
         bundle = self._registry.fetch(version, self._models_folder)
-        contract = bundle.contract
-        if contract.feature_service != self._settings.feature_service:
-            raise UnfitModelError(
-                f"version {version} was trained on {contract.feature_service!r}, "
-                f"this server reads {self._settings.feature_service!r}"
-            )
-        if contract.feature_names != FEATURE_NAMES:
-            unknown = sorted(set(contract.feature_names) ^ set(FEATURE_NAMES))
-            raise UnfitModelError(f"version {version} wants other features than this server computes: {unknown}")
-        tables = ScoringTables.load(bundle.tables_path) if bundle.tables_path else None
-        scorer = make_scorer(bundle.model_path.read_text(), tables)
-        scorer.warm_up()
-        _check_scores(contract, scorer)
-        schemas = [view.schema for view in contract.manifest.views]
-        reader = PackedReader.from_url(self._settings.redis_url.get_secret_value(), schemas)
-        return LoadedModel(version, contract, scorer, FeatureReader(contract.manifest, reader))
+        scorer, contract = servable_scorer(bundle), bundle.contract
+        return LoadedModel(version, contract, scorer, self._features.inputs(contract.program, contract.manifest))
 
     @property
     def _models_folder(self) -> Path:
         return self._settings.state_dir / "models"
-
-
-def _check_scores(contract: ModelContract, scorer: Scorer) -> None:
-    """Refuse a scorer that does not give the contract's samples the very scores that Booster.predict gave them."""
-    if contract.samples is None:
-        return
-    rows, expected = contract.samples.arrays()
-    got = scorer.score(np.ascontiguousarray(rows, np.float32))
-    if not np.array_equal(got.view(np.int64), expected.view(np.int64)):
-        wrong = int((got != expected).sum())
-        raise UnfitModelError(f"{wrong} of {len(rows)} sample rows score otherwise than by Booster.predict")

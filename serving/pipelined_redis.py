@@ -1,14 +1,14 @@
-"""Redis for one request out of many: whatever is asked in the same turn of the event loop goes out in one write.
+"""Automatic pipelining: Redis commands sent in the same turn of the event loop share one write and one read.
 
-A feed asks Redis for a dozen small things. Sent one by one through a client they cost more of the server's processor
-than all of the ranking; asked side by side here they are one write and one read, and each asker still has its own
-replies and its own failure.
+A feed sends a dozen small commands. Sent one by one through a client, they take more CPU time than all of the ranking.
+Each call still gets its own replies and its own error.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import hiredis
 import redis.asyncio
@@ -17,106 +17,146 @@ from redis.connection import DefaultParser
 Command: TypeAlias = tuple[str | bytes | int | float, ...]
 
 
-class PipelinedRedis:
-    """Asks Redis over one connection that all requests of the process share.
-
-    Args:
-        client: makes the connection: its address, authentication, TLS and time-outs apply.
-        seconds: that an answer may take; later, the connection is given up, and every asker with it.
-    """
-
-    def __init__(self, client: redis.asyncio.Redis, seconds: float) -> None:
-        self._client = client
-        self._seconds = seconds
-        self._line: _Line | None = None
-        self._connecting: asyncio.Task[_Line] | None = None
+class RedisCommands(Protocol):
+    """Sends the commands of the feed path to one server, or to the nodes of a cluster."""
 
     async def ask(self, *commands: Command) -> list[Any]:
-        """The replies to commands that may be repeated; once more if the connection had been lost.
+        """The replies to the commands, which must be safe to repeat; the first argument of each is its only key.
 
         Raises:
-            redis.ConnectionError: Redis is not there.
-            redis.TimeoutError: it does not answer in time.
-            redis.ResponseError: it refused one of the commands.
+            redis.RedisError: Redis did not answer all of them, or refused one.
         """
-        try:
-            return await self._ask(commands)
-        except redis.ConnectionError:
-            return await self._ask(commands)
 
-    async def _ask(self, commands: tuple[Command, ...]) -> list[Any]:
-        line = self._line
-        if line is None or line.lost:
-            line = await self._connect()
-        asked = line.ask(commands)
-        overdue = asyncio.get_running_loop().call_later(self._seconds, line.give_up)
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+class PipelinedConnection:
+    """One connection to one server, opened when it is needed, over which calls are sent together.
+
+    Args:
+        open_connection: returns a connection of redis-py that is connected and logged in.
+        seconds: time limit of a reply; after it the connection is closed, and all waiting calls fail.
+    """
+
+    def __init__(self, open_connection: Callable[[], Awaitable[Any]], seconds: float) -> None:
+        self._open_connection = open_connection
+        self._seconds = seconds
+        self._connection: _Connection | None = None
+        self._connecting: asyncio.Task[_Connection] | None = None
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to the commands, each of them or the error that it is.
+
+        Raises:
+            redis.ConnectionError: the server cannot be reached.
+            redis.TimeoutError: the server did not answer in time.
+        """
+        connection = self._connection
+        if connection is None or connection.lost:
+            connection = await self._connect()
+        pending = connection.send(commands)
+        time_out = asyncio.get_running_loop().call_later(self._seconds, connection.time_out)
         try:
-            replies = await asked
+            return await pending
         finally:
-            overdue.cancel()
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
+            time_out.cancel()
 
-    async def _connect(self) -> "_Line":
-        """A new connection; who comes while it is being made waits for the same one."""
+    async def _connect(self) -> "_Connection":
+        """A new connection; concurrent calls wait for the same one."""
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._open())
             self._connecting.add_done_callback(self._opened)
         return await asyncio.shield(self._connecting)
 
-    async def _open(self) -> "_Line":
-        pool: Any = self._client.connection_pool
-        connection = pool.make_connection()
-        await connection.connect()
-        return _Line(connection)
+    async def _open(self) -> "_Connection":
+        return _Connection(await self._open_connection())
 
-    def _opened(self, task: "asyncio.Task[_Line]") -> None:
+    def _opened(self, task: "asyncio.Task[_Connection]") -> None:
         self._connecting = None
         if not task.cancelled() and task.exception() is None:
-            self._line = task.result()
+            self._connection = task.result()
 
     async def aclose(self) -> None:
-        """Close the connection; who still waits is told that it is lost."""
-        if self._line is not None:
-            self._line.close()
-            await asyncio.sleep(0)  # the transport closes in the next turn
+        """Close the connection; waiting calls fail with a ConnectionError."""
+        if self._connection is not None:
+            self._connection.close()
+            await asyncio.sleep(0)  # the transport closes in the next turn of the event loop
+
+
+class PipelinedRedis:
+    """Sends commands to one server, over one connection that all requests of the process share.
+
+    Args:
+        client: opens the connection: its address, authentication, TLS and time-outs apply.
+        seconds: time limit of a reply; after it the connection is closed, and all waiting calls fail.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, seconds: float) -> None:
+        pool: Any = client.connection_pool
+
+        async def opened() -> Any:
+            connection = pool.make_connection()
+            await connection.connect()
+            return connection
+
+        self._server = PipelinedConnection(opened, seconds)
+
+    async def ask(self, *commands: Command) -> list[Any]:
+        """The replies to the commands. They must be safe to repeat: they are sent again if the connection was lost.
+
+        Raises:
+            redis.ConnectionError: Redis cannot be reached.
+            redis.TimeoutError: Redis did not answer in time.
+            redis.ResponseError: Redis refused one of the commands.
+        """
+        try:
+            replies = await self._server.send(commands)
+        except redis.ConnectionError:
+            replies = await self._server.send(commands)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    async def aclose(self) -> None:
+        """Close the connection; waiting calls fail with a ConnectionError."""
+        await self._server.aclose()
 
 
 @dataclass(slots=True)
-class _Asked:
-    """One asker, and what has been answered so far."""
+class _PendingCall:
+    """One call, with its number of commands and the replies received so far."""
 
-    answer: asyncio.Future[list[Any]]
+    future: asyncio.Future[list[Any]]
     count: int
     replies: list[Any] = field(default_factory=list)
 
 
-class _Line(asyncio.Protocol):
-    """A connection on which questions are answered in the order in which they were asked."""
+class _Connection(asyncio.Protocol):
+    """A connection on which replies arrive in the order of the commands."""
 
     def __init__(self, connection: Any) -> None:
         self.lost = False
-        # redis-py knows how to connect and to log in; the bytes that come afterwards are ours
+        # redis-py connects and logs in; afterwards this protocol reads and writes the socket
         self._connection = connection
         self._transport = cast("asyncio.Transport", connection._writer.transport)  # noqa: SLF001
         self._loop = asyncio.get_running_loop()
         self._parser = hiredis.Reader(replyError=DefaultParser.parse_error)
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[_PendingCall] = deque()
         self._unsent: list[bytes] = []
-        self._late = False
+        self._timed_out = False
         self._transport.set_protocol(self)
 
-    def ask(self, commands: tuple[Command, ...]) -> asyncio.Future[list[Any]]:
+    def send(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
         if not self._unsent:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self._write)
         self._unsent.extend(hiredis.pack_command(command) for command in commands)
-        asked = _Asked(self._loop.create_future(), len(commands))
-        self._waiting.append(asked)
-        return asked.answer
+        call = _PendingCall(self._loop.create_future(), len(commands))
+        self._waiting.append(call)
+        return call.future
 
-    def _send(self) -> None:
+    def _write(self) -> None:
         self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
 
@@ -130,12 +170,12 @@ class _Line(asyncio.Protocol):
                     return
                 first.replies.append(reply)
             self._waiting.popleft()
-            if not first.answer.done():  # who asked may have given up
-                first.answer.set_result(first.replies)
+            if not first.future.done():  # the caller may have been cancelled
+                first.future.set_result(first.replies)
 
-    def give_up(self) -> None:
-        """Too late: what is still to come on this connection would be read as the answer to something else."""
-        self._late = True
+    def time_out(self) -> None:
+        """Close the connection: a late reply would be read as the reply to another command."""
+        self._timed_out = True
         self.close()
 
     def close(self) -> None:
@@ -144,12 +184,12 @@ class _Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        self._connection._close()  # noqa: SLF001  its public way waits for the stream that we took over
+        self._connection._close()  # noqa: SLF001  its public method waits for the stream that this protocol has taken over
         while self._waiting:
-            answer = self._waiting.popleft().answer
-            if not answer.done():
-                answer.set_exception(
+            future = self._waiting.popleft().future
+            if not future.done():
+                future.set_exception(
                     redis.TimeoutError("Redis did not answer in time")
-                    if self._late
+                    if self._timed_out
                     else redis.ConnectionError(f"connection to Redis lost: {exc}")
                 )

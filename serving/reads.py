@@ -1,7 +1,7 @@
-"""Reads from PostgreSQL, one statement and one round trip each, by asyncpg.
+"""Reads from PostgreSQL with asyncpg: one statement and one round trip each.
 
-asyncpg takes rows off the wire in C and keeps statements prepared: what a feed reads costs the server half of the
-processor time that it costs through psycopg and its pool (ADR 8). Whatever writes uses photofeed.database.
+asyncpg decodes rows in C and caches prepared statements: the reads of a feed take half the CPU time that psycopg and
+its pool take (ADR 8). Code that writes uses photofeed.database.
 """
 
 import asyncio
@@ -13,76 +13,79 @@ from typing import Any
 import asyncpg
 
 from photofeed.database import WAIT_SECONDS
-from photofeed.errors import RetryableError
+from photofeed.errors import UnavailableError
 from photofeed.settings import Settings
+from photofeed.unavailable import is_unavailable
 
 Row = tuple[Any, ...]
 
 _NAMED = re.compile(r"%\((\w+)\)s")
-_SECONDS = 10.0  # that a statement may take
-# What a connection says that was closed at the other end, also while nobody looked.
+_SECONDS = 10.0  # time limit of a statement
+UNAVAILABLE = "A service that this request needs is not responding. Please try again in a moment."
+# Errors of a connection that the server closed, also while it was idle.
 _LOST = (
     ConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what came last was a farewell that nobody had asked for
+    asyncpg.InternalClientError,  # the last message was the server's unrequested goodbye
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
-_UNAVAILABLE = (*_LOST, OSError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)
 
 
-class ReadError(RetryableError):
-    """PostgreSQL is not there, or does not answer in time."""
-
-    code = "unavailable"
+class ReadError(UnavailableError):
+    """PostgreSQL cannot be reached, or did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement with named parameters, written like psycopg's: %(name)s."""
+    """A statement with named parameters in psycopg's notation: %(name)s."""
 
     text: str
     names: tuple[str, ...]
 
     @staticmethod
     def of(text: str) -> "Statement":
-        """The statement as PostgreSQL wants it, parameters by number."""
+        """The statement with numbered parameters, as PostgreSQL expects them."""
         names = tuple(dict.fromkeys(_NAMED.findall(text)))
         return Statement(_NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text), names)
 
 
 class Reads:
-    """Up to `connections` connections, made when they are needed.
+    """A pool of up to `connections` connections, opened on demand.
 
-    One that fails is given up; what was asked of one that had been kept for long is asked once more of a new one.
+    A connection that fails is closed. If an idle connection was lost, its statement is repeated on a new one.
     """
 
     def __init__(self, settings: Settings, connections: int = 10) -> None:
         self._url = settings.database_url.get_secret_value()
-        self._places = asyncio.Semaphore(connections)
-        self._free: list[asyncpg.Connection] = []
+        self._permits = asyncio.Semaphore(connections)
+        self._idle: list[asyncpg.Connection] = []
 
     async def rows(self, statement: Statement, **arguments: object) -> list[Row]:
         """All rows of a statement's result.
 
         Raises:
-            ReadError: PostgreSQL is not there, or does not answer in time.
+            ReadError: PostgreSQL cannot be reached, or did not answer in time.
         """
         values = [arguments[name] for name in statement.names]
-        async with self._places:
+        async with self._permits:
             try:
-                kept = self._kept()
-                if kept is not None:
+                idle = self._take_idle()
+                if idle is not None:
                     with contextlib.suppress(*_LOST):
-                        return await self._fetch(kept, statement, values)
+                        return await self._fetch(idle, statement, values)
                 return await self._fetch(await self._connect(), statement, values)
-            except _UNAVAILABLE as error:
-                raise ReadError("Something this needs is not answering. Please try again in a moment.") from error
+            except asyncpg.ReadOnlySQLTransactionError:  # these connections never write: the statement is wrong
+                raise
+            except Exception as error:
+                if isinstance(error, (*_LOST, OSError)) or is_unavailable(error):
+                    raise ReadError(UNAVAILABLE) from error
+                raise
 
-    def _kept(self) -> asyncpg.Connection | None:
-        while self._free:
-            connection = self._free.pop()
+    def _take_idle(self) -> asyncpg.Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
         return None
@@ -99,12 +102,12 @@ class Reads:
         try:
             rows: list[Row] = await connection.fetch(statement.text, *values)
         except BaseException:
-            connection.terminate()  # whoever gave up waiting must not leave an answer for the next
+            connection.terminate()  # a late answer must not be read as the answer to the next statement
             raise
-        self._free.append(connection)
+        self._idle.append(connection)
         return rows
 
     async def aclose(self) -> None:
-        """Close what is open."""
-        for connection in self._free:
+        """Close the idle connections."""
+        for connection in self._idle:
             await connection.close(timeout=1)

@@ -1,4 +1,4 @@
-"""Everything a request may need, built once by the bootstrap and handed on by FastAPI's state."""
+"""The services that requests use: built once by the bootstrap, and passed on in FastAPI's state."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,17 +11,24 @@ from photofeed.errors import ForbiddenError, UnauthenticatedError
 from photofeed.event_log import EventPublisher
 from photofeed.ids import IdGenerator, decode_id
 from photofeed.object_store import ObjectStore
-from photofeed.online_store.reader import PackedReader
 from photofeed.settings import Settings
-from photofeed.tokens import Caller, TokenVerifier
-from serving.engagement import EngagementRecorder
+from photofeed.tokens import USER, Caller, TokenVerifier, VerifiedToken
+from serving.engagement.recorder import EngagementRecorder
 from serving.feed.pipeline import FeedPipeline
+from serving.identities import Identities
+from serving.image_addresses import ImageAddresses
 from serving.model_slot import ModelSlot
+from serving.notification_signals import NotificationSignals
+from serving.notifications import Notifications
+from serving.posts import Posts
+from serving.rate_limits import RateLimiter
+from serving.stop_signal import StopSignal
+from serving.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The dependencies of the API; real ones in production, in-memory ones in tests."""
+    """The dependencies of the API."""
 
     settings: Settings
     ids: IdGenerator
@@ -30,15 +37,30 @@ class Services:
     objects: ObjectStore
     publisher: EventPublisher
     verifier: TokenVerifier
+    identities: Identities
+    rate_limiter: RateLimiter
+    streams: Streams
     engagement: EngagementRecorder
     model_slot: ModelSlot
     feed: FeedPipeline
-    activity: PackedReader
+    posts: Posts
+    images: ImageAddresses
+    notifications: Notifications
+    signals: NotificationSignals
+    stop: StopSignal
 
 
-# Dependencies are coroutines although most wait for nothing: FastAPI hands plain functions to threads, one after the
-# other, which costs a request more than what they do. Nor do they depend on each other, or declare what no client needs
-# to be told of: FastAPI would work through all of it for every request.
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """A person who deletes their account; `has_left`: they have done so before."""
+
+    user_id: int
+    has_left: bool
+
+
+# Dependencies are coroutines although most await nothing: FastAPI runs plain functions in threads, one after the other,
+# which takes longer than the functions themselves. They do not depend on each other, and declare only the parameters
+# that clients must know: FastAPI resolves every dependency and parameter for every request.
 
 
 async def _services(request: Request) -> Services:
@@ -49,51 +71,101 @@ async def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-async def _caller(request: Request) -> Caller:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise UnauthenticatedError("This call needs a bearer token.")
-    verifier: TokenVerifier = request.state.services.verifier
-    known = verifier.remembered(token.strip())
+async def resolve_caller(request: Request) -> Caller:
+    """The caller that the bearer token names."""
+    services: Services = request.state.services
+    verifier, token = services.verifier, _bearer_token(request)
+    known = verifier.remembered(token)
     if known is not None:
         return known
-    if verifier.may_wait:
-        return await anyio.to_thread.run_sync(verifier.verify, token.strip())
-    return verifier.verify(token.strip())
-
-
-CallerDep = Annotated[Caller, Depends(_caller)]
-
-
-async def _actor(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:
-    """The person a request acts for: the caller, or whom a service names in `Act-As`."""
-    caller = await _caller(request)
-    if act_as is not None:
-        if not caller.is_service:
-            raise ForbiddenError("Only a service may act for somebody else.")
-        return decode_id(act_as)
-    if caller.user_id == 0:
-        raise ForbiddenError("A service says for whom it acts, in the header Act-As.")
-    return caller.user_id
-
-
-ActorDep = Annotated[int, Depends(_actor)]
-
-
-async def _viewer(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:
-    """Whose feed a request is for: as `_actor` has it, but an admin may look at anybody's."""
-    if act_as is not None and (await _caller(request)).is_admin:
-        return decode_id(act_as)
-    return await _actor(request, act_as)
-
-
-ViewerDep = Annotated[int, Depends(_viewer)]
-
-
-async def _service_caller(caller: CallerDep) -> Caller:
-    if not caller.is_service:
-        raise ForbiddenError("This call is for services.")
+    verified = await _verify(verifier, token)
+    caller = await services.identities.caller(verified)
+    verifier.remember(token, verified, caller)
     return caller
 
 
-ServiceCallerDep = Annotated[Caller, Depends(_service_caller)]
+def _bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthenticatedError("This endpoint needs a bearer token.")
+    return token.strip()
+
+
+async def _verify(verifier: TokenVerifier, token: str) -> VerifiedToken:
+    return await anyio.to_thread.run_sync(verifier.verify, token) if verifier.may_wait else verifier.verify(token)
+
+
+CallerDep = Annotated[Caller, Depends(resolve_caller)]
+
+
+def require_user(caller: Caller) -> Caller:
+    """The caller, if its token is for a user of photofeed.
+
+    Raises:
+        ForbiddenError: the token lacks the scope.
+    """
+    if USER not in caller.scopes:
+        raise ForbiddenError(f"This endpoint needs a token with the scope {USER!r}.")
+    return caller
+
+
+async def resolve_reporter(caller: CallerDep) -> Caller:
+    """The caller, if it is a user, or a service that reports for many."""
+    return caller if caller.is_service else require_user(caller)
+
+
+ReporterDep = Annotated[Caller, Depends(resolve_reporter)]
+
+
+async def resolve_actor(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:
+    """The user that a request acts for: the caller or, for a service, the user in `Act-As`."""
+    caller = await resolve_caller(request)
+    if act_as is not None:
+        if not caller.is_service:
+            raise ForbiddenError("Only a service may act for another user.")
+        return decode_id(act_as)
+    if caller.user_id == 0:
+        raise ForbiddenError("A service must name the user it acts for in the header Act-As.")
+    return caller.user_id if caller.is_service else require_user(caller).user_id
+
+
+ActorDep = Annotated[int, Depends(resolve_actor)]
+
+
+async def resolve_leaver(request: Request) -> Leaver:
+    """The caller who deletes their account: also with a token of an account that is deleted already.
+
+    Services are refused: nobody else may delete an account here.
+    """
+    services: Services = request.state.services
+    verified = await _verify(services.verifier, _bearer_token(request))
+    erased = await services.identities.erased(verified)
+    if erased is not None:
+        return Leaver(erased, has_left=True)
+    caller = require_user(await services.identities.caller(verified))
+    if caller.is_service:
+        raise ForbiddenError("Only the person can delete their account.")
+    return Leaver(caller.user_id, has_left=False)
+
+
+LeaverDep = Annotated[Leaver, Depends(resolve_leaver)]
+
+
+async def resolve_viewer(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:
+    """The user whose feed is requested: as `resolve_actor`, except that an admin may name any user."""
+    if act_as is not None and (await resolve_caller(request)).is_admin:
+        return decode_id(act_as)
+    return await resolve_actor(request, act_as)
+
+
+ViewerDep = Annotated[int, Depends(resolve_viewer)]
+
+
+async def require_service(caller: CallerDep) -> Caller:
+    """The caller, if it is a service."""
+    if not caller.is_service:
+        raise ForbiddenError("This endpoint is for services only.")
+    return caller
+
+
+ServiceCallerDep = Annotated[Caller, Depends(require_service)]

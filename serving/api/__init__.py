@@ -1,1 +1,1 @@
-"""HTTP: one module a domain."""
+"""HTTP: one module per domain."""

@@ -1,18 +1,21 @@
-"""A limit on request bodies: photos go to object storage, so whatever comes here is small."""
+"""Limits on request bodies. Photos go directly to object storage, so all bodies here are small and arrive soon."""
 
-from http import HTTPStatus
+import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api.problems import problem
+from serving.api.problems import BodyTooLargeError, BodyTooSlowError, body_refused
+
+_MOST_DIGITS = 18  # of a length; one with more is over every limit
 
 
 class BodyLimit:
-    """Answers 413 to a body that is announced, or turns out, to be larger than `most_bytes`."""
+    """Answers 413 to a body whose length, as announced or as read, is over `max_bytes`, and 408 to one that is slow."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self._app = app
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -20,34 +23,34 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._most_bytes:
-            await self._refuse(scope, receive, send)
+        if announced.isdigit() and (len(announced) > _MOST_DIGITS or int(announced) > self._max_bytes):
+            await body_refused(BodyTooLargeError(self._max_bytes))(scope, receive, send)
             return
-        taken, started = 0, False
+        received_bytes, started, is_whole = 0, False, False
+        until = asyncio.get_running_loop().time() + self._seconds
 
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._most_bytes:
-                raise _TooLargeError
+        async def counting_receive() -> Message:
+            nonlocal received_bytes, is_whole
+            if is_whole:
+                return await receive()  # which waits until the client leaves
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlowError from None  # FastAPI passes it on: it is an HTTPException
+            received_bytes += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
+            if received_bytes > self._max_bytes:
+                raise BodyTooLargeError(self._max_bytes)
             return message
 
-        async def noted(message: Message) -> None:
+        async def noting_send(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, counted, noted)
-        except _TooLargeError:
+            await self._app(scope, counting_receive, noting_send)
+        except (BodyTooLargeError, BodyTooSlowError) as error:
             if not started:
-                await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"The body may have at most {self._most_bytes:,} bytes."
-        await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)(scope, receive, send)
-
-
-class _TooLargeError(Exception):
-    """More bytes arrived than are taken."""
+                await body_refused(error)(scope, receive, send)

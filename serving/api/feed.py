@@ -1,5 +1,6 @@
-"""The ranked feed, explore, search, and profiles."""
+"""The ranked feed and explore."""
 
+import contextlib
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,42 +11,64 @@ from redis.exceptions import RedisError
 
 from photofeed.errors import ForbiddenError, InvalidError
 from photofeed.experiments import Ranker
-from photofeed.ids import decode_id
-from serving.api.fields import STORABLE
-from serving.api.lists import CursorText, Limit, before, page_json
+from serving.api.declared import NO_USER, OLD_CURSOR, returns, sends_nothing
+from serving.api.lists import CursorText, Limit
 from serving.api.replies import reply
-from serving.api.users import find_user
-from serving.feed.pipeline import STAGE_SECONDS, Page, Surface
+from serving.api.schemas import FeedPage, NewPosts
+from serving.api.versions import entity_tags
+from serving.feed.pipeline import STAGE_SECONDS, Page
+from serving.feed.slate import EXPIRED, Surface
+from serving.feed.version import PageVersion
 from serving.services import ActorDep, CallerDep, Services, ServicesDep, ViewerDep
+
+_MOST_VERSIONS = 4  # of one If-None-Match; a client has one
 
 router = APIRouter(prefix="/v1", tags=["feed"])
 
 
-@router.get("/feed")
-async def feed(
+@router.get(
+    "/feed",
+    responses=returns(FeedPage, "ETag", "Cache-Control")
+    | sends_nothing("ETag", "Cache-Control", status=HTTPStatus.NOT_MODIFIED, description="No new posts")
+    | OLD_CURSOR
+    | NO_USER,
+)
+async def get_feed(
     services: ServicesDep,
     caller: CallerDep,
     actor: ViewerDep,
     limit: Limit = 30,
     cursor: CursorText = None,
-    if_none_match: Annotated[str | None, Header(max_length=200, description="ETag of one's last first page")] = None,
+    if_none_match: Annotated[
+        str | None, Header(max_length=1000, description="ETag of the first page of your last feed")
+    ] = None,
     explain: Annotated[
-        bool, Query(description="Why it looks so: admins, Act-As whom they name; or in development")
+        bool,
+        Query(
+            description="Include ranking details. Admins only (for the user in `Act-As`); in development, for yourself"
+        ),
     ] = False,
-    ranker: Annotated[Ranker | None, Query(description="Services only: rank by this, whatever experiments say")] = None,
+    ranker: Annotated[
+        Ranker | None, Query(description="Services only: rank by this ranker instead of the experiment's")
+    ] = None,
 ) -> Response:
-    """One's ranked feed: a new slate, or with a cursor the next page of one.
+    """Get your ranked feed: the first page of a new slate or, with a cursor, the next page.
 
-    With `If-None-Match`: 304 while there is no new post of whom one follows and one's slate may still be paged through.
+    When a slate is used up, the next page begins another one, of posts that the feed has not shown yet: `slateId`
+    changes, and `position` counts on. A feed ends when nothing is left, or after 10,000 posts.
+
+    With `If-None-Match`, the reply is 304 if accounts you follow have no new posts, all posts of your page may still
+    be shown, you follow, mute and block the same people, and your slate has not expired. The page must have been
+    loaded with the same `limit`.
     """
     if ranker is not None and not caller.is_service:
-        raise ForbiddenError("Only a service may choose what ranks a feed.")
-    fresh = cursor is not None or explain or ranker is not None
-    slate_id = None if fresh else _slate_of(if_none_match)
-    if slate_id is not None and await _nothing_new(services, actor, slate_id):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=_headers(f'W/"{slate_id}"'))
-    if explain and not (caller.is_admin or services.settings.env == "dev"):
-        raise ForbiddenError("Only an admin may look behind a feed.")
+        raise ForbiddenError("Only a service may choose the ranker of a feed.")
+    always_rank = cursor is not None or explain or ranker is not None
+    known = None if always_rank else await _current_version(services, actor, limit, if_none_match or "")
+    if known is not None:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=_headers(known.etag))
+    if explain and not (caller.is_admin or services.settings.is_development):
+        raise ForbiddenError("Only an admin may request the explanation of a feed.")
     if cursor is None:
         page = await services.feed.first_page(actor, limit, ranker=ranker)
     else:
@@ -60,36 +83,38 @@ async def feed(
     return answer
 
 
-@router.get("/feed/new")
-async def new_posts(
+@router.get(
+    "/feed/new",
+    responses=returns(NewPosts) | OLD_CURSOR | NO_USER,
+)
+async def count_new_posts(
     services: ServicesDep,
     actor: ActorDep,
-    slate_id: Annotated[UUID, Query(alias="slateId", description="Of the feed one is looking at")],
+    slate_id: Annotated[UUID, Query(alias="slateId", description="`slateId` of the newest page of your feed")],
 ) -> Response:
-    """How many posts of whom one follows are new since a feed was loaded; cheap enough to ask every minute."""
+    """Count the posts of accounts you follow that are new since your feed was loaded.
+
+    The call is cheap: clients may poll it every minute.
+    """
     count = await services.feed.new_posts(actor, str(slate_id))
     if count is None:
-        raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
+        raise InvalidError(EXPIRED, code="cursor_expired")
     return reply({"newPosts": count})
 
 
-def _slate_of(if_none_match: str | None) -> str | None:
-    """The slate that an entity tag of ours names; None for anything else."""
-    try:
-        return str(UUID((if_none_match or "").strip().removeprefix("W/").strip('"')))
-    except ValueError:
-        return None
-
-
-async def _nothing_new(services: Services, actor: int, slate_id: str) -> bool:
-    try:
-        return await services.feed.new_posts(actor, slate_id) == 0
-    except RedisError:
-        return False  # a feed can be had without it
+async def _current_version(services: Services, actor: int, limit: int, if_none_match: str) -> PageVersion | None:
+    """The first version of an `If-None-Match` that is for this limit and still right."""
+    versions = [PageVersion.read(tag) for tag in entity_tags(if_none_match)]
+    for version in versions[:_MOST_VERSIONS]:
+        if version is not None and version.limit == limit:
+            with contextlib.suppress(RedisError):  # a feed can be ranked without Redis
+                if await services.feed.is_current(actor, version):
+                    return version
+    return None
 
 
 def _headers(etag: str) -> dict[str, str]:
-    """No cache keeps a feed: a client that wants to know whether there is more says so itself."""
+    """Headers of a feed: caches must not store it, and clients revalidate it by its entity tag."""
     return {"ETag": etag, "Cache-Control": "private, no-store"}
 
 
@@ -99,47 +124,26 @@ def _page_json(page: Page) -> dict[str, Any]:
     return {
         "slateId": slate.id,
         "ranking": slate.ranking,
+        "insteadOf": slate.instead_of,
         "model": {"name": slate.model_name, "version": slate.model_version, "engine": slate.engine}
         if slate.model_version
         else None,
         "skippedSources": slate.skipped_sources,
-        "repeats": page.explanation.repeats if page.explanation else 0,
+        "repeats": slate.repeats,
         "exploreShare": round(explored / len(page.items), 4) if page.items else 0.0,
         "items": page.items,
         "nextCursor": page.next_cursor,
     }
 
 
-@router.get("/explore")
-async def explore(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None) -> Response:
-    """Posts of people one does not follow, ranked for oneself; pages go on like those of the feed."""
+@router.get(
+    "/explore",
+    responses=returns(FeedPage) | OLD_CURSOR | NO_USER,
+)
+async def get_explore(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None) -> Response:
+    """Get ranked posts of people you do not follow; pages work as in the feed."""
     if cursor is None:
         page = await services.feed.first_page(actor, limit, Surface.EXPLORE)
     else:
         page = await services.feed.next_page(actor, cursor, limit)
     return reply(_page_json(page))
-
-
-@router.get("/search")
-async def search(
-    services: ServicesDep,
-    actor: ActorDep,
-    q: Annotated[str, Query(min_length=1, max_length=200, description="Words of caption and tags"), STORABLE],
-    limit: Limit = 30,
-    cursor: CursorText = None,
-) -> Response:
-    """Posts by words in their caption and tags, newest first; the cursor is the last post seen."""
-    posts = await services.feed.posts.by_words(actor, q, before=before(cursor), limit=limit)
-    return reply(page_json(posts, limit))
-
-
-@router.get("/users/{user_id}/posts")
-async def posts_of(
-    user_id: str, services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None
-) -> Response:
-    """A person's posts, newest first; the cursor is the last post seen."""
-    author = decode_id(user_id)
-    async with services.database.connection() as connection:
-        await find_user(connection, author)
-    posts = await services.feed.posts.by_author(actor, author, before=before(cursor), limit=limit)
-    return reply(page_json(posts, limit))

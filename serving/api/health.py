@@ -1,6 +1,7 @@
 """Health, readiness and metrics."""
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -9,21 +10,39 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from serving.api.declared import refuses, returns, sends
+from serving.api.management_access import IsOperator, require_operator
 from serving.api.replies import reply
+from serving.api.schemas import Health, Readiness
 from serving.services import ServicesDep
 
 router = APIRouter(tags=["operations"])
 
+_NO_DETAILS: dict[str, Any] = {"failing": [], "model": None, "ranking": None, "reason": None}
 
-@router.get("/healthz")
-async def healthz() -> Response:
-    """Whether the process answers."""
+
+@router.get(
+    "/healthz",
+    responses=returns(Health),
+)
+async def get_health() -> Response:
+    """Check that the process answers."""
     return reply({"status": "ok"})
 
 
-@router.get("/readyz")
-async def readyz(services: ServicesDep) -> Response:
-    """Whether what every request needs answers too; 503 names what does not."""
+@router.get(
+    "/readyz",
+    responses=returns(Readiness) | returns(Readiness, status=HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def get_readiness(services: ServicesDep, operator: IsOperator) -> Response:
+    """Check what requests need. A 503 means that no feed can be served: PostgreSQL does not answer.
+
+    In production all but the status is for operators, who send the management token; others read no failing systems
+    and null.
+
+    Without Redis feeds are ranked by recency, and without Kafka events are refused: `failing` names what is away. Kafka
+    is not asked: it counts as away after a message that it did not take.
+    """
     failing = []
     try:
         async with services.database.connection(timeout=2) as connection:
@@ -34,16 +53,31 @@ async def readyz(services: ServicesDep) -> Response:
         await services.redis.ping()
     except RedisError:
         failing.append("redis")
-    live = services.model_slot.live
-    body = {
-        "status": "unavailable" if failing else "ready",
+    if not services.publisher.answers:
+        failing.append("kafka")
+    serves = "postgresql" not in failing
+    slot = services.model_slot
+    details = {
         "failing": failing,
-        "model": live.version if live else None,
+        "model": slot.live.version if slot.live else None,
+        "ranking": "model" if slot.live else "previous" if slot.previous else "popularity",
+        "reason": slot.reason,
     }
-    return reply(body, HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK)
+    status = "unavailable" if not serves else "degraded" if failing else "ready"
+    return reply(
+        {"status": status} | (details if operator else _NO_DETAILS),
+        HTTPStatus.OK if serves else HTTPStatus.SERVICE_UNAVAILABLE,
+    )
 
 
-@router.get("/metrics")
-async def metrics() -> Response:
-    """Prometheus metrics of this process."""
+@router.get(
+    "/metrics",
+    responses=sends(
+        {CONTENT_TYPE_LATEST: "# HELP photofeed_feed_slates_total Slates"}, description="Prometheus text format"
+    )
+    | refuses(HTTPStatus.NOT_FOUND, not_found="There is nothing here."),
+)
+async def get_metrics(operator: IsOperator) -> Response:
+    """Get the Prometheus metrics of this process. In production the call needs the management token."""
+    require_operator(is_operator=operator)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

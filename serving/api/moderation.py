@@ -1,40 +1,65 @@
-"""Moderation: what waits for a person, and what that person decides."""
+"""Moderation of photos: previews, and the decisions of moderators."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field
 
+from photofeed import webhooks
 from photofeed.database import write_outbox
 from photofeed.errors import ConflictError, ForbiddenError, NotFoundError
 from photofeed.ids import decode_id, encode_id
-from photofeed.publication import HIDE, PUBLICATION, REFUSED_CODE, REFUSED_REASON, SHOW, announcement, withdrawal
+from photofeed.notifications import OF_MODERATION, OF_POST_MENTIONS, OF_REPORTS, NotificationKind
+from photofeed.publication import (
+    HIDE,
+    PUBLICATION,
+    REFUSED_CODE,
+    REFUSED_REASON,
+    SHOW,
+    announcement,
+    avatar_removal,
+    withdrawal,
+)
 from photofeed.tokens import MODERATOR, Caller
-from serving.api.fields import STORABLE
-from serving.api.replies import reply, timestamp
+from serving.api.declared import NO_PHOTO, refuses, returns, sends
+from serving.api.fields import STORABLE, IdPath
+from serving.api.idempotency import IdempotentRoute
+from serving.api.replies import reply
+from serving.api.schemas import Decision
+from serving.engagement.notifying import notify
 from serving.services import CallerDep, ServicesDep
+from serving.times import timestamp
 
-router = APIRouter(prefix="/v1/moderation", tags=["moderation"])
+router = APIRouter(route_class=IdempotentRoute, prefix="/v1/moderation", tags=["moderation"])
 
+APPROVED, REJECTED = "approved", "rejected"
+
+NOT_YOUR_OWN = refuses(
+    HTTPStatus.FORBIDDEN,
+    your_own="Another moderator must decide about what is yours.",
+    forbidden="This endpoint is for moderators only.",
+)
 _PREVIEW = {"size": 640, "format": "jpeg"}
 
 
-def _moderator(caller: CallerDep) -> Caller:
+def require_moderator(caller: CallerDep) -> Caller:
+    """The caller, if it is a moderator."""
     if MODERATOR not in caller.scopes:
-        raise ForbiddenError("This call is for moderators.")
+        raise ForbiddenError("This endpoint is for moderators only.")
     return caller
 
 
-ModeratorDep = Annotated[Caller, Depends(_moderator)]
+ModeratorDep = Annotated[Caller, Depends(require_moderator)]
 
 
 class Ruling(BaseModel):
-    """What a moderator decides, and why: kept for the audit."""
+    """A moderator's decision and its reason, kept for audits."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,115 +67,111 @@ class Ruling(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=1000), STORABLE]
 
 
-# Photos wait because a model was in doubt, which its last decision says, or because people reported their posts; those
-# are shown until somebody has decided, so that no crowd can take a post away.
-_QUEUE = """
-select p.id, p.owner_id, p.status, p.width, p.height, p.created_at, coalesce(o.caption, '') as caption,
-       coalesce(o.report_count, 0) as reports, d.score, d.by, d.reason, d.at
-from (
-    select id from photos where status = 'review'
-    union all
-    select id from posts where visible and report_count > 0 and report_count >= %(reports)s
-) waiting join photos p using (id) left join posts o using (id) left join lateral (
-    select * from moderation_decisions d where d.photo_id = p.id and d.kind = 'model' order by d.id desc limit 1
-) d on true
-where p.id > %(after)s order by p.id limit %(limit)s
-"""
-
-
-@router.get("/queue")
-async def queue(
-    services: ServicesDep,
-    _: ModeratorDep,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    after: Annotated[
-        str | None, Query(max_length=20, description="The id of the last photo of the page before")
-    ] = None,
-) -> Response:
-    """Photos that wait for a decision, oldest first: doubtful ones, and those that enough people have reported."""
-    page = {"reports": services.settings.moderation_reports, "after": decode_id(after) if after else 0, "limit": limit}
-    async with services.database.connection() as connection:
-        rows = await (await connection.execute(_QUEUE, page)).fetchall()
-    items = [_waiting_json(services.settings.public_url, row) for row in rows]
-    return reply({"items": items, "nextAfter": items[-1]["photoId"] if len(items) == limit else None})
-
-
-def _waiting_json(public_url: str, row: DictRow) -> dict[str, Any]:
-    photo_id = encode_id(row["id"])
-    return {
-        "photoId": photo_id,
-        "ownerId": encode_id(row["owner_id"]),
-        "status": row["status"],
-        "reports": row["reports"],
-        "caption": row["caption"],
-        "width": row["width"],
-        "height": row["height"],
-        "createdAt": timestamp(row["created_at"]),
-        "previewUrl": f"{public_url}/v1/moderation/{photo_id}/preview",
-        "model": {"version": row["by"], "score": row["score"], "reason": row["reason"], "at": timestamp(row["at"])}
-        if row["by"]
-        else None,
-    }
-
-
-@router.get("/{photo_id}/preview")
-async def preview(photo_id: str, services: ServicesDep, _: ModeratorDep) -> Response:
-    """A photo as a moderator sees it, whatever its status; no cache keeps it."""
+@router.get(
+    "/{photo_id}/preview",
+    responses=sends({"image/jpeg": None}, "Cache-Control", description="The photo at 640 pixels") | NO_PHOTO,
+)
+async def get_moderation_preview(photo_id: IdPath, services: ServicesDep, _: ModeratorDep) -> Response:
+    """Get a photo as JPEG, whatever its status; caches must not store it."""
     async with services.database.connection() as connection:
         row = await (
             await connection.execute("select variants from photos where id = %s", (decode_id(photo_id),))
         ).fetchone()
     found = [one for one in (row["variants"] if row else ()) if _PREVIEW.items() <= one.items()]
     if not found:
-        raise NotFoundError("There is no picture of this photo.", code="photo_not_found")
+        raise NotFoundError("There is no preview of this photo.", code="photo_not_found")
     data = await anyio.to_thread.run_sync(services.objects.get, services.settings.bucket_variants, found[0]["key"])
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-_LOCKED = "select status from photos where id = %s for update"
-_REPORTED = "select report_count from posts where id = %s for update"
-_DEALT_WITH = "update posts set report_count = 0 where id = %s"
-_DECIDED = """
+_LOCK = "select status, owner_id, purpose from photos where id = %s for update"
+_LOCK_REPORTS = "select report_count from posts where id = %s for update"
+_RESET_REPORTS = "update posts set report_count = 0 where id = %s"
+_DECIDE_REPORTS = "update reports set decided_at = now() where post_id = %s and decided_at is null returning user_id"
+_ADD_DECISION = """
 insert into moderation_decisions (photo_id, kind, decision, by, reason, reports)
-values (%s, 'moderator', %s, %s, %s, %s) returning at
+values (%s, 'moderator', %s, %s, %s, %s) returning id, at
 """
-_APPROVED = """
+_APPROVE = """
 update photos set status = 'ready', failure_code = null, failure_reason = null, ready_at = coalesce(ready_at, now())
 where id = %s
 """
-_REJECTED = (
-    "update photos set status = 'rejected', failure_code = %s, failure_reason = %s, ready_at = null where id = %s"
+_REJECT = "update photos set status = 'rejected', failure_code = %s, failure_reason = %s, ready_at = null where id = %s"
+
+_TAKE_AVATAR = "update users set avatar_id = null where avatar_id = %s"
+
+
+@router.post(
+    "/{photo_id}/decisions",
+    status_code=201,
+    responses=returns(Decision, status=HTTPStatus.CREATED)
+    | refuses(HTTPStatus.CONFLICT, not_moderated="This photo is processing: there is nothing to decide.")
+    | NOT_YOUR_OWN
+    | NO_PHOTO,
 )
-
-
-@router.post("/{photo_id}/decisions", status_code=201)
-async def decide(photo_id: str, services: ServicesDep, moderator: ModeratorDep, body: Ruling) -> Response:
-    """Approve or reject a photo. Approving shows it; rejecting takes it away, wherever it was public."""
+async def decide_moderation(photo_id: IdPath, services: ServicesDep, moderator: ModeratorDep, body: Ruling) -> Response:
+    """Approve or reject a photo. Approving publishes it and dismisses its reports; rejecting removes it everywhere."""
     photo, approved = decode_id(photo_id), body.decision == "approve"
     async with services.database.connection() as connection:
-        row = await (await connection.execute(_LOCKED, (photo,))).fetchone()
+        row = await (await connection.execute(_LOCK, (photo,))).fetchone()
         if row is None:
             raise NotFoundError("There is no photo with this id.", code="photo_not_found")
+        if row["owner_id"] == moderator.user_id:
+            raise ForbiddenError("Another moderator must decide about what is yours.", code="your_own")
         if row["status"] not in ("ready", "review", "rejected"):
             raise ConflictError(f"This photo is {row['status']}: there is nothing to decide.", code="not_moderated")
-        reported = await (await connection.execute(_REPORTED, (photo,))).fetchone()
-        words = ("approved" if approved else "rejected", encode_id(moderator.user_id), body.reason)
-        reports = reported["report_count"] if reported else 0
-        decision = await (await connection.execute(_DECIDED, (photo, *words, reports))).fetchone()
-        await connection.execute(_DEALT_WITH, (photo,))
+        post = await (await connection.execute(_LOCK_REPORTS, (photo,))).fetchone()
+        reports = post["report_count"] if post else 0
+        word = APPROVED if approved else REJECTED
+        audit = (photo, word, encode_id(moderator.user_id), body.reason, reports)
+        decision = await (await connection.execute(_ADD_DECISION, audit)).fetchone()
+        await connection.execute(_RESET_REPORTS, (photo,))
+        reporters = await (await connection.execute(_DECIDE_REPORTS, (photo,))).fetchall()
         if approved:
-            await connection.execute(_APPROVED, (photo,))
+            await connection.execute(_APPROVE, (photo,))
         else:
-            await connection.execute(_REJECTED, (REFUSED_CODE, REFUSED_REASON, photo))
-        await _show(connection, photo, visible=approved)
+            await connection.execute(_REJECT, (REFUSED_CODE, REFUSED_REASON, photo))
+            if row["purpose"] == "avatar":
+                await connection.execute(_TAKE_AVATAR, (photo,))
+                await write_outbox(connection, avatar_removal(photo))
+        told = await _show(connection, photo, visible=approved)
+        if row["status"] != ("ready" if approved else "rejected"):
+            kind = NotificationKind.PHOTO_APPROVED if approved else NotificationKind.PHOTO_REJECTED
+            told += await notify(connection, OF_MODERATION, post=photo, kind=kind)
+            await connection.execute(webhooks.QUEUE, webhooks.photo_event(photo, row["owner_id"], ready=approved))
+        told += await notify_reporters(connection, "post", decision, reporters, kept=approved)
+    await services.signals.publish(told)
     status = "ready" if approved else "rejected"
     at = timestamp(decision["at"]) if decision else None
-    return reply({"photoId": photo_id, "status": status, "decision": words[0], "at": at}, HTTPStatus.CREATED)
+    return reply({"photoId": photo_id, "status": status, "decision": word, "at": at}, HTTPStatus.CREATED)
 
 
-async def _show(connection: AsyncConnection[DictRow], photo: int, *, visible: bool) -> None:
-    """Show or hide the post, and tell the world if that changed anything."""
-    if (await connection.execute(SHOW if visible else HIDE, (photo,))).rowcount:
-        publication = await (await connection.execute(PUBLICATION, (photo,))).fetchone()
-        if publication is not None:
-            await write_outbox(connection, announcement(publication) if visible else withdrawal(publication))
+async def _show(connection: AsyncConnection[DictRow], photo: int, *, visible: bool) -> list[int]:
+    """Show or hide the post, and publish the change if there is one; returns who got notifications."""
+    if not (await connection.execute(SHOW if visible else HIDE, (photo,))).rowcount:
+        return []
+    publication = await (await connection.execute(PUBLICATION, (photo,))).fetchone()
+    if publication is not None:
+        await write_outbox(connection, announcement(publication) if visible else withdrawal(publication))
+    return await notify(connection, OF_POST_MENTIONS, post=photo) if visible else []
+
+
+async def notify_reporters(
+    connection: AsyncConnection[DictRow],
+    reported: Literal["post", "comment", "person"],
+    decision: DictRow | None,
+    reporters: Sequence[DictRow],
+    *,
+    kept: bool,
+) -> list[int]:
+    """Tell those whose reports a decision decided what became of them; returns who got notifications."""
+    if not reporters or decision is None:
+        return []
+    return await notify(
+        connection,
+        OF_REPORTS,
+        reporters=[row["user_id"] for row in reporters],
+        reported=reported,
+        outcome="kept" if kept else "removed",
+        subject=f"report:{decision['id']}",
+    )

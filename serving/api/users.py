@@ -1,5 +1,6 @@
-"""People: who they are, and whom they follow, block and mute."""
+"""Users: accounts, and follows, blocks and mutes between them."""
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -9,52 +10,56 @@ from fastapi.responses import Response
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
 from photofeed.database import write_outbox
 from photofeed.errors import ConflictError, InvalidError, NotFoundError
 from photofeed.events import Action, Envelope
-from photofeed.ids import decode_id, encode_id, uuid7
+from photofeed.handles import is_reserved
+from photofeed.ids import decode_id, uuid7
 from photofeed.topics import GRAPH_CHANGED
-from serving.api.fields import STORABLE, CreationMoment
-from serving.api.followers import has_asked, let_follow, who_asked
-from serving.api.replies import no_content, reply, timestamp
-from serving.engagement import ClientAction
-from serving.services import ActorDep, ServiceCallerDep, ServicesDep
+from serving.api.declared import NO_USER, NOT_YOURSELF, refuses, returns, sends_nothing
+from serving.api.fields import HANDLE, STORABLE, DisplayName, HandlePath, IdPath, Moment, check_creation
+from serving.api.followers import accept_requests, has_requested, pending_requests
+from serving.api.idempotency import IdempotentRoute
+from serving.api.replies import no_content, reply
+from serving.api.schemas import FollowRequested, Me, Profile, User
+from serving.api.user_rows import USER, find_user, find_user_for, require_actor
+from serving.engagement.actions import ClientAction
+from serving.people_json import person_json
+from serving.services import ActorDep, ServiceCallerDep, Services, ServicesDep
+from serving.times import timestamp
 
-router = APIRouter(prefix="/v1", tags=["people"])
+router = APIRouter(route_class=IdempotentRoute, prefix="/v1", tags=["people"])
 
 
 class NewUser(BaseModel):
-    """A person to add, as the identity provider knows them."""
+    """A user to add, as the identity provider knows them."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    handle: Annotated[str, Field(pattern=r"^[a-z0-9_.]{2,30}$", description="Unique, lower case")]
-    display_name: Annotated[str, Field(min_length=1, max_length=80), STORABLE]
-    is_private: bool = False
-    created_at: CreationMoment | None = None
+    handle: Annotated[str, Field(pattern=HANDLE, description="Unique, lower case")]
+    display_name: DisplayName
+    is_private: StrictBool = False
+    created_at: Moment | None = None
 
-
-_USER = """
-select id, handle, display_name, is_private, follower_count, following_count, keep_places, created_at from users
-"""
 
 _RELATION = """
 select (select count(*) from posts where author_id = %(them)s and visible) as post_count,
        exists (select 1 from follows where follower_id = %(me)s and followee_id = %(them)s) as followed_by_me,
        exists (select 1 from follows where follower_id = %(them)s and followee_id = %(me)s) as follows_me,
-       exists (select 1 from follow_requests where follower_id = %(me)s and followee_id = %(them)s) as requested_by_me
+       exists (select 1 from follow_requests where follower_id = %(me)s and followee_id = %(them)s) as requested_by_me,
+       exists (select 1 from blocks where blocker_id = %(me)s and blocked_id = %(them)s) as blocked_by_me,
+       exists (select 1 from blocks where blocker_id = %(them)s and blocked_id = %(me)s) as blocks_me,
+       exists (select 1 from mutes where muter_id = %(me)s and muted_id = %(them)s) as muted_by_me
 """
 
 
-def user_json(row: DictRow) -> dict[str, Any]:
-    """A person as the API shows them."""
-    return {
-        "id": encode_id(row["id"]),
-        "handle": row["handle"],
-        "displayName": row["display_name"],
+def user_json(row: DictRow, public_url: str) -> dict[str, Any]:
+    """A user as the API shows them to others."""
+    return person_json(row, public_url) | {
+        "bio": row["bio"],
         "isPrivate": row["is_private"],
         "followerCount": row["follower_count"],
         "followingCount": row["following_count"],
@@ -62,27 +67,27 @@ def user_json(row: DictRow) -> dict[str, Any]:
     }
 
 
-def own_json(row: DictRow) -> dict[str, Any]:
-    """A person as the API shows them to themselves."""
-    return user_json(row) | {"keepPlaces": row["keep_places"]}
+def own_json(row: DictRow, public_url: str) -> dict[str, Any]:
+    """A user as the API shows them to themselves."""
+    return user_json(row, public_url) | {"keepPlaces": row["keep_places"]}
 
 
-async def find_user(connection: AsyncConnection[DictRow], user_id: int) -> DictRow:
-    """A person's row.
-
-    Raises:
-        NotFoundError: nobody has that id.
-    """
-    row = await (await connection.execute(f"{_USER} where id = %s", (user_id,))).fetchone()
-    if row is None:
-        raise NotFoundError("There is nobody with this id.", code="user_not_found")
-    return row
-
-
-@router.post("/users", status_code=201)
+@router.post(
+    "/users",
+    status_code=201,
+    responses=returns(User, status=HTTPStatus.CREATED)
+    | refuses(HTTPStatus.CONFLICT, handle_taken="The handle 'marta.k' is taken.")
+    | refuses(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        creation_time="createdAt must be after 2020-01-01, and not in the future.",
+        handle_reserved="The handle 'admin' is reserved. Choose another one.",
+    ),
+)
 async def create_user(body: NewUser, services: ServicesDep, caller: ServiceCallerDep) -> Response:  # noqa: ARG001
-    """Add a person (services only: people themselves come from the identity provider)."""
-    created_at = body.created_at or datetime.now(UTC)
+    """Add a user. Services only: users sign up at the identity provider."""
+    if is_reserved(body.handle):
+        raise InvalidError(f"The handle {body.handle!r} is reserved. Choose another one.", code="handle_reserved")
+    created_at = check_creation(body.created_at or datetime.now(UTC))
     user_id = services.ids.at(created_at) if body.created_at else services.ids.next()
     async with services.database.connection() as connection:
         try:
@@ -93,53 +98,70 @@ async def create_user(body: NewUser, services: ServicesDep, caller: ServiceCalle
         except UniqueViolation as error:
             raise ConflictError(f"The handle {body.handle!r} is taken.", code="handle_taken") from error
         row = await find_user(connection, user_id)
-    return reply(user_json(row), HTTPStatus.CREATED)
+    return reply(user_json(row, services.settings.public_url), HTTPStatus.CREATED)
 
 
-@router.get("/me")
-async def me(services: ServicesDep, actor: ActorDep) -> Response:
-    """The person whose token this is."""
+@router.get(
+    "/me",
+    responses=returns(Me) | NO_USER,
+)
+async def get_me(services: ServicesDep, actor: ActorDep) -> Response:
+    """Get your own account."""
     async with services.database.connection() as connection:
-        return reply(own_json(await find_user(connection, actor)))
+        return reply(own_json(await find_user(connection, actor), services.settings.public_url))
 
 
-class Privacy(BaseModel):
-    """Who may see one's posts, and what is kept of one's photos; what is left out stays as it is."""
+class AccountChange(BaseModel):
+    """Changes of an account; omitted fields stay unchanged."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
-    is_private: Annotated[bool | None, Field(description="Only followers see the posts of a private account")] = None
+    display_name: Annotated[DisplayName | None, Field(description="Shown beside the handle")] = None
+    bio: Annotated[str | None, Field(max_length=300, description="A few words on the profile"), STORABLE] = None
+    is_private: Annotated[StrictBool | None, Field(description="Only followers see the posts of a private account")] = (
+        None
+    )
     keep_places: Annotated[
-        bool | None, Field(description="Keep where photos uploaded from now on were taken, for their owner's eyes only")
+        StrictBool | None,
+        Field(description="Keep the location of photos uploaded from now on; only their owner sees it"),
     ] = None
 
 
-_FORGET_PLACES = """
+_SET_WORDS = """
+update users set display_name = coalesce(%(name)s, display_name), bio = coalesce(%(bio)s, bio)
+where id = %(me)s and (%(name)s::text is not null or %(bio)s::text is not null)
+"""
+_DELETE_LOCATIONS = """
 update photo_metadata m set latitude = null, longitude = null from photos p
 where p.id = m.photo_id and p.owner_id = %s and m.latitude is not null
 """
 
 
-@router.patch("/me")
-async def change_privacy(body: Privacy, services: ServicesDep, actor: ActorDep) -> Response:
-    """Make one's account private or public: posts leave or join what strangers explore. Keep places, or forget all.
+@router.patch(
+    "/me",
+    responses=returns(Me) | NO_USER,
+)
+async def update_me(body: AccountChange, services: ServicesDep, actor: ActorDep) -> Response:
+    """Change your display name, your bio, or your privacy settings.
 
-    Who asked to follow a private account follows it once it is public.
+    Posts of a private account are removed from explore. When an account becomes public, its pending follow requests
+    are accepted. With `keepPlaces` false, the stored locations of all your photos are deleted.
     """
-    waiting: list[int] = []
+    requesters: list[int] = []
     async with services.database.connection() as connection:
+        await connection.execute(_SET_WORDS, {"me": actor, "name": body.display_name, "bio": body.bio})
         if body.is_private is not None:
-            await _show_account(connection, actor, is_private=body.is_private)
+            await _set_private(connection, actor, is_private=body.is_private)
         if body.is_private is False:
-            waiting = await who_asked(connection, actor)
+            requesters = await pending_requests(connection, actor)
         if body.keep_places is not None:
-            await _keep_places(connection, actor, keep=body.keep_places)
-    await let_follow(services, actor, waiting)
+            await _set_keep_locations(connection, actor, keep=body.keep_places)
+    await accept_requests(services, actor, requesters)
     async with services.database.connection() as connection:
-        return reply(own_json(await find_user(connection, actor)))
+        return reply(own_json(await find_user(connection, actor), services.settings.public_url))
 
 
-async def _show_account(connection: AsyncConnection[DictRow], actor: int, *, is_private: bool) -> None:
+async def _set_private(connection: AsyncConnection[DictRow], actor: int, *, is_private: bool) -> None:
     changed = await connection.execute(
         "update users set is_private = %s where id = %s and is_private <> %s", (is_private, actor, is_private)
     )
@@ -148,26 +170,50 @@ async def _show_account(connection: AsyncConnection[DictRow], actor: int, *, is_
         await write_outbox(connection, [(GRAPH_CHANGED, Envelope(kind, str(actor), {"userId": actor}))])
 
 
-async def _keep_places(connection: AsyncConnection[DictRow], actor: int, *, keep: bool) -> None:
+async def _set_keep_locations(connection: AsyncConnection[DictRow], actor: int, *, keep: bool) -> None:
     await connection.execute("update users set keep_places = %s where id = %s", (keep, actor))
     if not keep:
-        await connection.execute(_FORGET_PLACES, (actor,))
+        await connection.execute(_DELETE_LOCATIONS, (actor,))
 
 
-@router.get("/users/{user_id}")
-async def get_user(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """A person, and what is between them and the caller."""
-    them = decode_id(user_id)
+@router.get(
+    "/users/{user_id}",
+    responses=returns(Profile) | NO_USER,
+)
+async def get_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Get a user, and the follows between you and them."""
+    return await _profile(services, actor, "id = %s", decode_id(user_id))
+
+
+@router.get(
+    "/handles/{handle}",
+    responses=returns(Profile) | NO_USER,
+)
+async def get_user_by_handle(handle: HandlePath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Get a user by their handle, and the follows between you and them."""
+    wanted = handle.lower()
+    if not re.fullmatch(HANDLE, wanted):  # nobody's, and PostgreSQL refuses a NUL character
+        raise NotFoundError("There is no user with this id or handle.", code="user_not_found")
+    return await _profile(services, actor, "handle = %s", wanted)
+
+
+async def _profile(services: Services, actor: int, condition: str, value: object) -> Response:
+    """The one user of a condition, as `actor` sees them."""
     async with services.database.connection() as connection:
-        row = await find_user(connection, them)
-        relation = await (await connection.execute(_RELATION, {"me": actor, "them": them})).fetchone() or {}
+        row = await (await connection.execute(f"{USER} where {condition}", (value,))).fetchone()
+        them = {"me": actor, "them": row["id"] if row else 0}
+        relation = await (await connection.execute(_RELATION, them)).fetchone() or {}
+        if row is None or relation["blocks_me"]:
+            raise NotFoundError("There is no user with this id or handle.", code="user_not_found")
     return reply(
-        user_json(row)
+        user_json(row, services.settings.public_url)
         | {
             "postCount": relation["post_count"],
             "followedByMe": relation["followed_by_me"],
             "followsMe": relation["follows_me"],
             "requestedByMe": relation["requested_by_me"],
+            "blockedByMe": relation["blocked_by_me"],
+            "mutedByMe": relation["muted_by_me"],
         }
     )
 
@@ -175,7 +221,7 @@ async def get_user(user_id: str, services: ServicesDep, actor: ActorDep) -> Resp
 async def _act(services: ServicesDep, actor: int, user_id: str, action: Action) -> Response:
     them = decode_id(user_id)
     if them == actor:
-        raise InvalidError("Nobody can do this with themselves.", code="self")
+        raise InvalidError("You cannot do this to yourself.", code="self")
     outcome = await services.engagement.record(
         [ClientAction(uuid7(), action, actor, datetime.now(UTC), person_id=them)], as_service=False
     )
@@ -183,18 +229,36 @@ async def _act(services: ServicesDep, actor: int, user_id: str, action: Action) 
     return no_content()
 
 
-@router.put("/users/{user_id}/follow", status_code=204, responses={202: {"description": "They were asked"}})
-async def follow(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Follow a person, or ask to where their account is private: then the answer is 202. Again changes nothing."""
-    done = await _act(services, actor, user_id, Action.FOLLOW)
+@router.put(
+    "/users/{user_id}/follow",
+    status_code=204,
+    responses=sends_nothing(description="You follow them")
+    | returns(FollowRequested, status=HTTPStatus.ACCEPTED)
+    | refuses(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        self="You cannot do this to yourself.",
+        blocked="You cannot follow a person you blocked.",
+    )
+    | NO_USER,
+)
+async def follow_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Follow a user.
+
+    If their account is private, a follow request is sent and the reply is 202. A repeated call changes nothing.
+    """
+    followed = await _act(services, actor, user_id, Action.FOLLOW)
     async with services.database.connection() as connection:
-        is_asked = await has_asked(connection, actor, decode_id(user_id))
-    return reply({"requested": True}, HTTPStatus.ACCEPTED) if is_asked else done
+        requested = await has_requested(connection, actor, decode_id(user_id))
+    return reply({"requested": True}, HTTPStatus.ACCEPTED) if requested else followed
 
 
-@router.delete("/users/{user_id}/follow", status_code=204)
-async def unfollow(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Stop following a person, or take back that one asked to."""
+@router.delete(
+    "/users/{user_id}/follow",
+    status_code=204,
+    responses=sends_nothing() | NOT_YOURSELF | NO_USER,
+)
+async def unfollow_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Unfollow a user, or withdraw your follow request."""
     return await _act(services, actor, user_id, Action.UNFOLLOW)
 
 
@@ -210,42 +274,78 @@ _LINKS = {
 }
 
 
-async def _link(services: ServicesDep, actor: int, user_id: str, statement: str) -> Response:
+# The comment count of a post is of the listed comments: those of people that its author blocked are left out.
+_COUNT_COMMENTS = """
+update posts set comment_count = comment_count + %(sign)s * n
+from (select post_id, count(*)::integer as n from comments c join posts p on p.id = c.post_id
+      where p.author_id = %(blocker)s and c.user_id = %(blocked)s group by post_id) theirs
+where id = post_id
+"""
+
+
+async def _link(services: ServicesDep, actor: int, user_id: str, kind: str, *, ends: bool = False) -> Response:
+    """Begin or end a block or mute. Who was blocked can still end their own."""
     them = decode_id(user_id)
     if them == actor:
-        raise InvalidError("Nobody can do this with themselves.", code="self")
+        raise InvalidError("You cannot do this to yourself.", code="self")
     async with services.database.connection() as connection:
-        await find_user(connection, them)
-        await connection.execute(statement, (actor, them))
+        await require_actor(connection, actor)
+        if not ends:
+            await find_user_for(connection, actor, them)
+        changed = (await connection.execute(_LINKS[kind][ends], (actor, them))).rowcount
+        if ends and not changed:
+            await find_user_for(connection, actor, them)
+        if changed and kind == "block":
+            sign = 1 if ends else -1
+            await connection.execute(_COUNT_COMMENTS, {"sign": sign, "blocker": actor, "blocked": them})
     return no_content()
 
 
-@router.put("/users/{user_id}/block", status_code=204)
-async def block(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Neither sees the other any more, and neither follows the other."""
+@router.put(
+    "/users/{user_id}/block",
+    status_code=204,
+    responses=sends_nothing() | NOT_YOURSELF | NO_USER,
+)
+async def block_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Block a user: neither of you sees or follows the other, and their comments leave your posts.
+
+    To them, you are a user who does not exist.
+    """
     them = decode_id(user_id)
-    done = await _link(services, actor, user_id, _LINKS["block"][0])
-    ends = [
-        ClientAction(uuid7(), Action.UNFOLLOW, one, datetime.now(UTC), person_id=other)
-        for one, other in ((actor, them), (them, actor))
+    blocked = await _link(services, actor, user_id, "block")
+    unfollows = [
+        ClientAction(uuid7(), Action.UNFOLLOW, follower, datetime.now(UTC), person_id=followee)
+        for follower, followee in ((actor, them), (them, actor))
     ]
-    await services.engagement.record(ends, as_service=False)
-    return done
+    await services.engagement.record(unfollows, as_service=False, ends_follows=True)
+    return blocked
 
 
-@router.delete("/users/{user_id}/block", status_code=204)
-async def unblock(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Lift a block."""
-    return await _link(services, actor, user_id, _LINKS["block"][1])
+@router.delete(
+    "/users/{user_id}/block",
+    status_code=204,
+    responses=sends_nothing() | NOT_YOURSELF | NO_USER,
+)
+async def unblock_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Unblock a user."""
+    return await _link(services, actor, user_id, "block", ends=True)
 
 
-@router.put("/users/{user_id}/mute", status_code=204)
-async def mute(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """Keep following, but see none of their posts in the feed."""
-    return await _link(services, actor, user_id, _LINKS["mute"][0])
+@router.put(
+    "/users/{user_id}/mute",
+    status_code=204,
+    responses=sends_nothing() | NOT_YOURSELF | NO_USER,
+)
+async def mute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Mute a user: their posts leave your feed. A follow stays."""
+    return await _link(services, actor, user_id, "mute")
 
 
-@router.delete("/users/{user_id}/mute", status_code=204)
-async def unmute(user_id: str, services: ServicesDep, actor: ActorDep) -> Response:
-    """See their posts again."""
-    return await _link(services, actor, user_id, _LINKS["mute"][1])
+@router.delete(
+    "/users/{user_id}/mute",
+    status_code=204,
+    responses=sends_nothing() | NOT_YOURSELF | NO_USER,
+)
+async def unmute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
+    """Unmute a user."""
+    return await _link(services, actor, user_id, "mute", ends=True)

@@ -1,1 +1,1 @@
-"""The feed path: from who asks to an ordered slate. `pipeline.py` lists the stages."""
+"""The feed path: from a request to an ordered slate. `pipeline.py` lists the stages."""

@@ -1,4 +1,4 @@
-"""Arrivals: whether there are new posts of whom one follows since a slate was decided, without ranking anything."""
+"""Arrivals: how many posts of followed accounts are new since a slate was ranked, without ranking anything."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,57 +9,58 @@ from serving.feed.candidates import Candidates, Ids, among
 from serving.feed.query import FeedQuery, FeedRequest, Viewer
 from serving.feed.slate import KEPT_SECONDS
 from serving.feed.sources import CandidateSource
-from serving.pipelined_redis import PipelinedRedis
+from serving.pipelined_redis import RedisCommands
 
-DEPTH = 50  # newest posts compared: an app says "50+" all the same
+DEPTH = 50  # newest posts compared: clients show "50+" for more
 
 
 class Arrivals:
-    """Keeps, beside each slate, the newest posts that there were in the follow graph when it was decided.
+    """Stores, for each slate, the newest posts of the follow graph at the time of ranking.
 
-    Posts count as new that are among the newest now and were not then, unless they are older than all of those: they
-    only moved up because others were deleted.
+    A post counts as new if it is among the newest posts now, was not then, and is newer than the oldest of them: an
+    older post only moved up because others were deleted.
     """
 
-    def __init__(self, redis: PipelinedRedis, sources: Sequence[CandidateSource]) -> None:
+    def __init__(self, redis: RedisCommands, sources: Sequence[CandidateSource]) -> None:
         self._redis = redis
         self._sources = sources
 
     async def note(self, slate_id: str, query: FeedQuery, candidates: Candidates) -> None:
-        """Keep what is newest among the candidates of a slate, for as long as the slate.
+        """Store the newest posts among the candidates of a slate, for as long as the slate.
 
         Raises:
-            redis.RedisError: it could not be kept.
+            redis.RedisError: they could not be stored.
         """
-        kept = np.concatenate([[query.user_id], newest(query.viewer, candidates)]).astype(np.int64)
-        await self._redis.ask(("SET", _key(slate_id), kept.tobytes(), "EX", KEPT_SECONDS))
+        stored = np.concatenate([[query.user_id], newest(query.viewer, candidates)]).astype(np.int64)
+        await self._redis.ask(("SET", _key(slate_id), stored.tobytes(), "EX", KEPT_SECONDS))
 
-    async def keep_on(self, slate_id: str) -> None:
-        """Keep what was noted on for as long as its slate, a page of which was turned.
+    async def extend(self, slate_id: str) -> None:
+        """Extend the expiry of the stored posts after a page of their slate was requested.
 
         Raises:
-            redis.RedisError: it could not be kept.
+            redis.RedisError: the expiry could not be set.
         """
         await self._redis.ask(("EXPIRE", _key(slate_id), KEPT_SECONDS))
 
     async def since(self, slate_id: str, request: FeedRequest) -> int | None:
-        """How many posts are new since the viewer's slate, at most DEPTH a source; None if it is no longer kept.
+        """The number of new posts since the viewer's slate, at most DEPTH per source; None if the slate expired.
 
         Raises:
-            redis.RedisError: it cannot be known.
+            redis.RedisError: Redis did not answer.
         """
-        viewer, (kept,) = await asyncio.gather(request.viewer, self._redis.ask(("GET", _key(slate_id))))
-        known = np.frombuffer(kept or b"", np.int64)
-        if not len(known) or known[0] != request.user_id:
+        viewer, (stored,) = await asyncio.gather(request.viewer, self._redis.ask(("GET", _key(slate_id))))
+        owner_and_posts = np.frombuffer(stored or b"", np.int64)
+        if not len(owner_and_posts) or owner_and_posts[0] != request.user_id:
             return None
+        before = owner_and_posts[1:]
         found = await asyncio.gather(*(source.fetch(request, DEPTH) for source in self._sources))
         now = newest(viewer, Candidates.merge(found))
-        fresh = now[~among(now, known[1:])]
-        return int((fresh > known[1:].min()).sum()) if len(known) > 1 else len(fresh)
+        new = now[~among(now, before)]
+        return int((new > before.min()).sum()) if len(before) else len(new)
 
 
 def newest(viewer: Viewer, candidates: Candidates) -> Ids:
-    """The newest posts of the follow graph, but of people muted or blocked: at most DEPTH, newest first."""
+    """The newest posts of the follow graph, except those of muted or blocked people: at most DEPTH, newest first."""
     hidden = among(candidates.author_ids, np.fromiter(viewer.hidden, np.int64))
     posts = candidates.post_ids[~candidates.explore & ~hidden]
     return np.sort(posts)[::-1][:DEPTH]

@@ -1,75 +1,43 @@
-"""Candidates: posts that may be shown, as columns."""
+"""Candidates: posts that may be shown, as columns of equal length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.posts import decode_members
+from serving.feed.source_table import FIRST_EXPLORE, Source
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
+def no_ids() -> Ids:
+    """No ids."""
+    return np.zeros(0, np.int64)
+
+
 def among(ids: Ids, others: Ids) -> Mask:
-    """Which of some ids are among others, (n,): `np.isin`, at a third of its price for so few."""
+    """Which of some ids are among others, (n,): `np.isin`, three times as fast for so few."""
     if not len(others):
         return np.zeros(len(ids), np.bool_)
     ordered = np.sort(others)
-    places = ordered.searchsorted(ids)
-    places[places == len(ordered)] = 0
-    mask: Mask = ordered[places] == ids
+    indices = ordered.searchsorted(ids)
+    indices[indices == len(ordered)] = 0
+    mask: Mask = ordered[indices] == ids
     return mask
-
-
-class Source(IntEnum):
-    """Where a candidate comes from, best claim first: a post found twice keeps the lower.
-
-    From NEIGHBOURS on they are the pools of explore, outside the follow graph.
-    """
-
-    FOLLOWING = 0
-    CELEBRITY = 1
-    NEIGHBOURS = 2  # liked by the people who like what the viewer liked lately
-    TOPICS = 3  # on topics the viewer liked lately
-    NEW_CREATORS = 4
-    TRENDING = 5
-    FRESH = 6
-    POPULAR = 7  # older posts, where all else is seen
-
-    @property
-    def label(self) -> str:
-        """The source as clients see it."""
-        return _LABELS[self]
-
-    @property
-    def pool(self) -> str:
-        """The source by its own name, which logs and explanations give."""
-        return _POOLS[self]
-
-    @property
-    def is_explore(self) -> bool:
-        """Whether it finds posts outside the follow graph."""
-        return self >= Source.NEIGHBOURS
-
-
-# looked up thirty times a page: an enum takes its time to say its name, and to be made of a number
-SOURCES = tuple(Source)
-_POOLS = tuple(source.name.lower() for source in SOURCES)
-_LABELS = tuple("explore" if source.is_explore else _POOLS[source] for source in SOURCES)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Posts with what is known of them before features: columns of equal length (n,)."""
+    """Posts with the columns that are known before features are read, each of shape (n,)."""
 
     post_ids: Ids
     author_ids: Ids
     topic_ids: Ids
-    hashes: Ids  # perceptual; 0 where not known
+    hashes: Ids  # perceptual; 0 if unknown
     reels: Mask
     sources: NDArray[np.int8]
 
@@ -83,12 +51,12 @@ class Candidates:
 
     @classmethod
     def from_members(cls, members: list[bytes], source: Source) -> Self:
-        """Candidates in sorted-set members of `photofeed.posts`."""
+        """Candidates from sorted-set members of `photofeed.posts`."""
         return cls.from_posts(decode_members(members), source)
 
     @classmethod
     def from_posts(cls, rows: NDArray[np.void], source: Source) -> Self:
-        """Candidates in rows of POST_DTYPE."""
+        """Candidates from rows of POST_DTYPE."""
         return cls(
             rows["post_id"].astype(np.int64),
             rows["author_id"].astype(np.int64),
@@ -100,15 +68,15 @@ class Candidates:
 
     @classmethod
     def merge(cls, parts: Sequence[Self]) -> Self:
-        """All candidates of `parts`, each post once, of its best source; order of first appearance is kept."""
+        """All candidates of `parts`, each post once, with its lowest source; order of first appearance is kept."""
         together = cls.together(parts)
-        by_claim = np.argsort(together.sources, kind="stable")
-        _, first = np.unique(together.post_ids[by_claim], return_index=True)
-        return together.take(np.sort(by_claim[first]))
+        by_source = np.argsort(together.sources, kind="stable")
+        _, first = np.unique(together.post_ids[by_source], return_index=True)
+        return together.take(np.sort(by_source[first]))
 
     @classmethod
     def together(cls, parts: Sequence[Self]) -> Self:
-        """All candidates of `parts`, at least one, one part after the other."""
+        """The candidates of all `parts`, at least one, concatenated."""
         return cls(
             np.concatenate([part.post_ids for part in parts]),
             np.concatenate([part.author_ids for part in parts]),
@@ -119,7 +87,7 @@ class Candidates:
         )
 
     def take(self, rows: NDArray[np.intp] | Mask) -> Self:
-        """The candidates at these places, or where the mask is true."""
+        """The candidates at these indices, or where the mask is true."""
         return type(self)(
             self.post_ids[rows],
             self.author_ids[rows],
@@ -132,5 +100,5 @@ class Candidates:
     @property
     def explore(self) -> Mask:
         """Which candidates come from outside the follow graph."""
-        mask: Mask = self.sources >= Source.NEIGHBOURS.value  # four times as fast as with the enum
+        mask: Mask = self.sources >= FIRST_EXPLORE
         return mask

@@ -1,20 +1,20 @@
-"""Why a feed looks as it does: every candidate with its source, features and score, what moved it, what dropped it."""
+"""The explanation of a feed: each candidate's source, features, score, moves by rules, and outcome."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import encode_id
-from serving.feed.candidates import Candidates, Mask, Source
+from serving.feed.candidates import Candidates, Mask
 from serving.feed.features import FeatureMatrix
 from serving.feed.rerankers import Step, best_first
 from serving.feed.scorers import Scores
 from serving.feed.slate import SlateItems
+from serving.feed.source_table import SOURCES
 
 
 @dataclass(slots=True)
 class Explanation:
-    """Filled by the feed path as it goes; costs nothing that ranking does not need anyway."""
+    """Filled by the stages of the feed path; it holds only references to what ranking computes anyway."""
 
     dropped: list[tuple[Candidates, str]] = field(default_factory=list)
     candidates: Candidates = field(default_factory=Candidates.empty)
@@ -22,54 +22,55 @@ class Explanation:
     scores: Scores | None = None
     items: SlateItems | None = None
     skipped: tuple[str, ...] = ()
-    repeats: int = 0  # posts of the slate that were seen lately, for want of others
+    repeats: int = 0  # recently seen posts in the slate, because there are too few others
     steps: list[Step] = field(default_factory=list)
     withheld: frozenset[int] = frozenset()  # posts of the page that may no longer be seen
 
     def drop(self, candidates: Candidates, kept: Mask, reason: str) -> None:
-        """Note what a filter left out."""
+        """Record the candidates that a filter removed."""
         self.dropped.append((candidates.take(~kept), reason))
 
     def to_json(self) -> dict[str, Any]:
-        """One entry a candidate: those in the slate by place, then the others by score, then the dropped ones.
+        """One entry per candidate: those of the slate by position, then the others by score, then the removed ones.
 
-        `rank` is the place that its score alone would give it, `moves` which rules changed that, from where to where.
+        `position` is the index in the slate. `rank` is the index by score alone. `moves` lists the rules that moved the
+        candidate, with the index before and after.
         """
         moved = [(step.rule.name, step.moves) for step in self.steps]
         ranks = [] if self.scores is None else best_first(self.scores).argsort().tolist()
         outcomes = self._outcomes()
         ranked = [
             self._scored(row)
-            | {"rank": ranks[row], "place": place, "outcome": outcome}
+            | {"rank": ranks[row], "position": position, "outcome": outcome}
             | {"moves": [_move(rule, *moves[row]) for rule, moves in moved if row in moves]}
-            for row, (place, outcome) in enumerate(outcomes)
+            for row, (position, outcome) in enumerate(outcomes)
         ]
-        ranked.sort(key=lambda one: (one["place"] is None, one["place"] or 0, -one["score"]))
+        ranked.sort(key=lambda one: (one["position"] is None, one["position"] or 0, -one["score"]))
         dropped = [
-            _identity(some, row) | {"place": None, "score": None, "outcome": f"dropped: {why}"}
+            _identity(some, row) | {"position": None, "score": None, "outcome": f"dropped: {why}"}
             for some, why in self.dropped
             for row in range(len(some))
         ]
         return {
             "candidates": ranked + dropped,
-            "featureNames": FEATURE_NAMES,
+            "featureNames": self.features.names if self.features else (),
             "skippedSources": self.skipped,
             "repeats": self.repeats,
         }
 
     def _outcomes(self) -> list[tuple[int | None, str]]:
-        """Of each ranked candidate: its place in the slate if it has one, and what became of it."""
+        """For each ranked candidate: its index in the slate, or None, and its outcome."""
         shown = self.items.post_ids.tolist() if self.items else []
-        places = {post_id: place for place, post_id in enumerate(shown)}
+        positions = {post_id: position for position, post_id in enumerate(shown)}
         reasons = {row: step.rule.reason for step in self.steps for row in step.left_out.tolist()}
         outcomes: list[tuple[int | None, str]] = []
         for row, post_id in enumerate(self.candidates.post_ids.tolist()):
-            if post_id not in places:
-                outcomes.append((None, f"left out: {reasons.get(row, 'seen lately')}"))
+            if post_id not in positions:
+                outcomes.append((None, f"left out: {reasons.get(row, 'recently seen')}"))
             elif post_id in self.withheld:
-                outcomes.append((places[post_id], "withheld: may not be seen any more"))
+                outcomes.append((positions[post_id], "withheld: no longer visible to the viewer"))
             else:
-                outcomes.append((places[post_id], "in the slate"))
+                outcomes.append((positions[post_id], "in the slate"))
         return outcomes
 
     def _scored(self, row: int) -> dict[str, Any]:
@@ -87,6 +88,6 @@ def _identity(candidates: Candidates, row: int) -> dict[str, Any]:
     return {
         "postId": encode_id(int(candidates.post_ids[row])),
         "authorId": encode_id(int(candidates.author_ids[row])),
-        "source": Source(int(candidates.sources[row])).label,
-        "pool": Source(int(candidates.sources[row])).pool,
+        "source": SOURCES[candidates.sources[row]].label,
+        "pool": SOURCES[candidates.sources[row]].pool,
     }

@@ -1,60 +1,170 @@
-"""Features of candidates: one round trip to the online store, then the request-time features that training uses too."""
+"""Features of candidates: one round trip to the online store for all models of a request, then each model's program."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import Gauge
 
 from photofeed.features.manifest import FeatureManifest
-from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
-from photofeed.online_store.reader import PackedReader, ViewRows
+from photofeed.features.popularity import POPULARITY_FEATURES
+from photofeed.features.program import FeatureProgram
+from photofeed.features.ranking import PROGRAM
+from photofeed.features.stored import StoredFeatures
+from photofeed.online_store.reader import FetchedRows, PackedReader, PackedView, ViewRows
 from serving.feed.candidates import Candidates
 from serving.feed.query import FeedQuery
+
+REASON_FEATURES = ("pair_like_rate", "topic_engagement_rate", "post_likes_24h")
+BASICS = PROGRAM.select([*POPULARITY_FEATURES, *REASON_FEATURES])
+"""What is read whatever models there are: the ranker `popularity` and the reasons of replies take it."""
+
+DEFAULTED = Gauge(
+    "photofeed_model_defaulted_values",
+    "Stored values of a recent feed that a model got as declared defaults, because no row or no field is there",
+    ["version", "view"],
+)
+OBSERVED_SECONDS = 1.0
+
+_DECLARED = {feature.name: feature.of for feature in PROGRAM.features}
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureMatrix:
-    """The model's input: one row a candidate, columns in the order of FEATURE_NAMES, float32."""
+    """A model's input: one row per candidate, float32, with the names of the columns."""
 
     values: NDArray[np.float32]
+    names: tuple[str, ...]
 
     def column(self, name: str) -> NDArray[np.float32]:
         """One feature of all candidates."""
-        column: NDArray[np.float32] = self.values[:, FEATURE_NAMES.index(name)]
+        column: NDArray[np.float32] = self.values[:, self.names.index(name)]
         return column
 
-    def take(self, rows: NDArray[np.intp]) -> "FeatureMatrix":
-        """The rows at these places."""
-        return FeatureMatrix(self.values[rows])
+
+class ModelInputs:
+    """A feature program on the stored features of a manifest. Make it by `FeatureReader.inputs`.
+
+    Attributes:
+        views: the views that the program reads.
+        standard: features that mean what RANKING_FEATURES mean by their names -> their columns.
+    """
+
+    def __init__(self, program: FeatureProgram, manifest: FeatureManifest, reader: PackedReader) -> None:
+        self.program, self.manifest = program, manifest
+        read = set(program.views)
+        self.views = [reader.view(view.schema) for view in manifest.views if view.name in read]
+        named = enumerate(program.features)
+        self.standard = {one.name: at for at, one in named if _DECLARED.get(one.name) == one.of}
+        fields = set(program.reads)
+        self._read = {
+            view.schema.view: [f"{view.schema.view}__{field.name}" in fields for field in view.schema.fields]
+            for view in self.views
+        }
+
+    def defaulted(self, rows: dict[str, ViewRows]) -> dict[str, int]:
+        """View -> how many of the values that the program reads are defaults."""
+        return {view: int(rows[view].defaulted[of].sum()) for view, of in self._read.items()}
+
+
+class RequestFeatures:
+    """What was read for the candidates of one request. Inputs of models are computed when they are first asked for."""
+
+    def __init__(
+        self, fetched: FetchedRows, first: ModelInputs, basics: ModelInputs, seconds: float, count: int
+    ) -> None:
+        self._fetched, self._first, self._basics = fetched, first, basics
+        self._seconds, self._count = seconds, count
+        self._rows: dict[PackedView, ViewRows] = {}
+        self._matrices: dict[ModelInputs, FeatureMatrix] = {}
+
+    def matrix(self, inputs: ModelInputs | None = None) -> FeatureMatrix:
+        """The input of a model that was read for; without one, of the ranker that was asked for."""
+        inputs = inputs or self._first
+        matrix = self._matrices.get(inputs)
+        if matrix is None:
+            stored = StoredFeatures(stored_columns(self._read(inputs)), inputs.manifest, self._seconds)
+            matrix = FeatureMatrix(inputs.program.matrix(stored, self._count), inputs.program.names)
+            self._matrices[inputs] = matrix
+        return matrix
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """One of BASICS of all candidates, out of a model's input if it has the feature."""
+        for inputs, matrix in self._matrices.items():
+            if (at := inputs.standard.get(name)) is not None:
+                column: NDArray[np.float32] = matrix.values[:, at]
+                return column
+        return self.matrix(self._basics).column(name)
+
+    def defaulted(self, inputs: ModelInputs) -> dict[str, int]:
+        """View -> how many of the values that a model reads are declared defaults."""
+        return inputs.defaulted(self._read(inputs))
+
+    def _read(self, inputs: ModelInputs) -> dict[str, ViewRows]:
+        for view in inputs.views:
+            if view not in self._rows:
+                self._rows[view] = self._fetched.rows(view)
+        return {view.schema.view: self._rows[view] for view in inputs.views}
 
 
 class FeatureReader:
-    """Reads what a manifest declares."""
+    """Reads the features of requests.
+
+    Args:
+        manifest: of the served FeatureService, for requests that no model ranks.
+        reader: of the online store, with an `async_client`.
+    """
 
     def __init__(self, manifest: FeatureManifest, reader: PackedReader) -> None:
-        self._manifest = manifest
         self._reader = reader
+        self.default = self.inputs(PROGRAM, manifest)
+        self._basics = self.inputs(BASICS, manifest)
 
-    async def read(self, query: FeedQuery, candidates: Candidates) -> FeatureMatrix:
-        """The feature matrix of the candidates, in their order.
+    def inputs(self, program: FeatureProgram, manifest: FeatureManifest) -> ModelInputs:
+        """The inputs of a model of this program, which was trained on this manifest."""
+        return ModelInputs(program, manifest, self._reader)
+
+    async def read(
+        self, query: FeedQuery, candidates: Candidates, models: Sequence[ModelInputs] = ()
+    ) -> RequestFeatures:
+        """Read what these models take of the candidates, best first; without models, what RANKING_FEATURES take.
 
         Raises:
-            redis.RedisError: the online store cannot be reached in time.
+            redis.RedisError: the online store did not answer in time.
         """
-        rows = await self._reader.read_async(
+        wanted = [*(models or [self.default]), self._basics]
+        fetched = await self._reader.fetch_async(
             {
                 "user_id": np.array([query.user_id], dtype=np.int64),
                 "post_id": candidates.post_ids,
                 "creator_id": candidates.author_ids,
                 "topic_id": candidates.topic_ids,
-            }
+            },
+            [view for inputs in wanted for view in inputs.views],
         )
-        stored = StoredFeatures(stored_columns(rows), self._manifest, query.seconds)
-        return FeatureMatrix(ranking_matrix(stored, len(candidates)))
+        return RequestFeatures(fetched, wanted[0], self._basics, query.seconds, len(candidates))
+
+
+class DefaultedValues:
+    """Keeps the gauge DEFAULTED: a feed of each version now and then, because counting takes time."""
+
+    def __init__(self) -> None:
+        self._observed: dict[str, float] = {}
+
+    def observe(self, version: str, inputs: ModelInputs, features: RequestFeatures) -> None:
+        """Set the gauge for a version, unless that was done within OBSERVED_SECONDS."""
+        now = time.monotonic()
+        if now - self._observed.get(version, -OBSERVED_SECONDS) < OBSERVED_SECONDS:
+            return
+        self._observed[version] = now
+        for view, values in features.defaulted(inputs).items():
+            DEFAULTED.labels(version, view).set(values)
 
 
 def stored_columns(rows: dict[str, ViewRows]) -> dict[str, NDArray[np.generic]]:
-    """Columns named `view__field`, as StoredFeatures wants them."""
+    """Columns named `view__field`, as StoredFeatures expects them."""
     return {
         f"{view}__{field}": read.values[field] for view, read in rows.items() for field in read.values.dtype.names or ()
     }

@@ -1,37 +1,33 @@
-"""What Redis remembers of a viewer: posts shown lately, and posts never to be shown again."""
+"""The viewer's history in Redis: posts shown recently, and posts that are never to be shown again."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from photofeed.timelines import SEEN_FOR, hidden_key, seen_key
-from serving.feed.candidates import Ids
-from serving.pipelined_redis import PipelinedRedis
-
-
-def _none() -> Ids:
-    return np.zeros(0, np.int64)
+from serving.feed.candidates import Ids, no_ids
+from serving.pipelined_redis import RedisCommands
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Ids of posts; none of either where it is not known."""
+    """Ids of posts; empty if the history cannot be read."""
 
-    seen: Ids = field(default_factory=_none)  # in the last day
-    hidden: Ids = field(default_factory=_none)  # hidden or reported
+    seen: Ids = field(default_factory=no_ids)  # within SEEN_FOR
+    hidden: Ids = field(default_factory=no_ids)  # hidden or reported
 
 
 class HistoryReader:
-    """Reads it in one round trip."""
+    """Reads the history in one round trip."""
 
-    def __init__(self, redis: PipelinedRedis) -> None:
+    def __init__(self, redis: RedisCommands) -> None:
         self._redis = redis
 
     async def read(self, user_id: int, seconds: float) -> History:
-        """What is remembered of a person at a moment.
+        """The history of a viewer at a time, in seconds since the epoch.
 
         Raises:
-            redis.RedisError: it cannot be known.
+            redis.RedisError: Redis did not answer.
         """
         since = seconds - SEEN_FOR.total_seconds()
         seen, hidden = await self._redis.ask(

@@ -1,20 +1,20 @@
-"""Pages: which places of a slate the next page shows, so that no post is shown twice, and none lost in between."""
+"""Paging: which posts of a slate the next page shows, so that each post is shown once and none is lost."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
+from serving.feed.rerankers.author_spacing import MAX_IN_A_ROW, space_authors
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far somebody has come in a slate.
+    """How much of a slate a client has been shown.
 
     Attributes:
-        offset: the first place no page has looked at.
-        shown: how many posts were shown.
-        before: authors of the last of them, which the next page must not repeat too often.
-        waiting: places before `offset` that could not be shown yet for their author's sake.
+        offset: index of the first post that no page has considered.
+        shown: number of posts shown.
+        before: authors of the last posts shown, which limit what the next page may start with.
+        waiting: indices below `offset` of posts that author spacing has held back.
     """
 
     offset: int = 0
@@ -23,31 +23,40 @@ class Progress:
     waiting: tuple[int, ...] = ()
 
     def window(self, limit: int, length: int) -> list[int]:
-        """The places that a page of `limit` posts chooses from, of a slate of `length`: at least one new one."""
+        """The indices that a page of `limit` posts chooses from, in a slate of `length`: at least one new one."""
         new = max(limit - len(self.waiting), 1)
         return [*self.waiting, *range(self.offset, min(self.offset + new, length))]
 
+    @property
+    def on_next_slate(self) -> "Progress":
+        """The progress at the start of the slate that follows: positions and author spacing go on."""
+        return Progress(shown=self.shown, before=self.before)
+
     def is_over(self, authors: Sequence[int]) -> bool:
-        """Whether no page can follow: what still waits would only stand third in a row."""
-        waiting = [authors[place] for place in self.waiting]
+        """Whether this was the last page: author spacing allows none of the posts that are left."""
+        waiting = [authors[index] for index in self.waiting]
         return self.offset >= len(authors) and not space_authors(waiting, self.before)
 
 
 def turn_page(
-    authors: Sequence[int], visible: Container[int], progress: Progress, limit: int
+    authors: Sequence[int], visible: Container[int], progress: Progress, limit: int, *, spaced: bool = True
 ) -> tuple[list[int], Progress]:
-    """The places to show, in order, and the progress after them.
+    """The indices to show, in order, and the progress after them.
 
     Args:
         authors: of every post of the slate.
-        visible: places of the window that may be shown; the others are passed by.
+        visible: indices of the window that may be shown; the others are skipped.
         progress: before this page.
-        limit: most posts of the page, at least 1.
+        limit: maximum number of posts on the page, at least 1.
+        spaced: at most MAX_IN_A_ROW posts of an author in a row; without, the order of the slate.
     """
     window = progress.window(limit, len(authors))
-    places = [place for place in window if place in visible]
-    order = [places[row] for row in space_authors([authors[place] for place in places], progress.before)][:limit]
-    before = (*progress.before, *(authors[place] for place in order))[-MOST_IN_A_ROW:]
-    waiting = tuple(place for place in places if place not in order)
-    offset = max([progress.offset, *(place + 1 for place in window)])
+    candidates = [index for index in window if index in visible]
+    order = candidates
+    if spaced:
+        order = [candidates[row] for row in space_authors([authors[index] for index in candidates], progress.before)]
+    order = order[:limit]
+    before = (*progress.before, *(authors[index] for index in order))[-MAX_IN_A_ROW:]
+    waiting = tuple(index for index in candidates if index not in order)
+    offset = max([progress.offset, *(index + 1 for index in window)])
     return order, Progress(offset, progress.shown + len(order), before, waiting)

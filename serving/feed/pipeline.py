@@ -1,55 +1,62 @@
 """The feed path, stage by stage.
 
-query       who asks, whom they follow, whom they do not want to see
-candidates  sources side by side, each with its own time-out; they begin while the query is still being answered
-filters     own posts, hidden authors; then posts seen lately, and what the archive has where few are left
+query       the viewer: followed celebrities, muted and blocked people
+candidates  sources run concurrently, each with its own time-out; they start while the viewer look-up is running
+filters     own posts, hidden authors, hidden posts, recently seen posts; older posts from PostgreSQL if few are left
 features    one round trip to the online store, then request-time features
-score       the highest step of the ladder that holds: champion, previous champion, popularity, recency
-rerank      the rules of `rerankers/`, one after the other: what is fresh gains, what repeats loses, nothing twice or
-            twice alike, explore slots with known propensities, never three posts of one author in a row
-slate       kept, so that pages stay stable
-page        visibility checked again, posts read, spacing kept, the served log told
+score       the first ranker of the fallback chain that can: champion, previous champion, popularity, recency
+rerank      the rules of `rerankers/` in order: less of what the viewer hid, fresh posts gain, repetition loses, no near
+            duplicates, explore slots with known propensities, at most two posts of one author in a row
+slate       stored, so that its pages stay stable
+page        visibility checked again, posts read, author spacing kept, the page added to the served log
+
+When the pages have used up a slate, the next request ranks another one, of posts that no slate has used (chain.py).
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import Enum
 from functools import cache
 from typing import Any
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from prometheus_client import Counter, Histogram
 from redis.exceptions import RedisError
 
-from photofeed.errors import NotFoundError
+from photofeed.errors import InvalidError, NotFoundError
 from photofeed.experiments import Experiments
 from photofeed.ids import uuid7
-from photofeed.model_contract import CHAMPION
+from photofeed.models.registry import CHAMPION
 from photofeed.settings import Settings
 from serving.feed.arrivals import Arrivals
-from serving.feed.candidates import Candidates, Ids, Mask, among
+from serving.feed.candidates import Candidates, Ids, Mask, among, no_ids
+from serving.feed.chain import MOST_SHOWN, ShownPosts, has_next, next_slate_id
 from serving.feed.explanation import Explanation
-from serving.feed.features import FeatureMatrix, FeatureReader
+from serving.feed.features import REASON_FEATURES, DefaultedValues, FeatureMatrix, FeatureReader, RequestFeatures
 from serving.feed.filters import CandidateFilter
 from serving.feed.history import History, HistoryReader
 from serving.feed.paging import Progress, turn_page
 from serving.feed.query import FeedQuery, FeedRequest, Viewer, read_viewer
-from serving.feed.reasons import TELLING_COLUMNS, reason
+from serving.feed.reasons import reason
 from serving.feed.rerankers import Ranking, Reranker, best_first, rerank
-from serving.feed.rerankers.diversity import shown_lately
+from serving.feed.rerankers.author_spacing import have_one_author
+from serving.feed.rerankers.diversity import seen_by_author
+from serving.feed.rerankers.shown_less import dislike_flags
 from serving.feed.scorers import Scores
-from serving.feed.scorers.ladder import Ladder
+from serving.feed.scorers.fallback_chain import FallbackChain
 from serving.feed.served_log import ServedLog
-from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItems, SlateStore
+from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItems, SlateStore, Surface
 from serving.feed.sources import CandidateSource
-from serving.feed.sources.archive import Archive
+from serving.feed.sources.postgres import PostgresSource
+from serving.feed.version import PageVersion
 from serving.posts import Posts
 from serving.reads import ReadError, Reads
+from serving.receipts import ReceiptSealer
 
 log = structlog.get_logger(__name__)
 
@@ -59,23 +66,16 @@ STAGE_SECONDS = Histogram(
     ["stage"],
     buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
 )
-SKIPPED = Counter("photofeed_feed_sources_skipped", "Sources that failed or were late", ["source"])
-RANKED = Counter("photofeed_feed_slates", "Slates by the way they were ranked", ["ranking"])
-DROPPED = Counter("photofeed_feed_candidates_dropped", "Candidates that filters left out", ["reason"])
+SKIPPED = Counter("photofeed_feed_sources_skipped", "Sources that failed or timed out", ["source"])
+RANKED = Counter("photofeed_feed_slates", "Slates by ranker", ["ranking"])
+DROPPED = Counter("photofeed_feed_candidates_dropped", "Candidates that filters removed", ["reason"])
 
 SLATE_LENGTH = 150
 SHORTEST_SLATE = 30
 SOURCE_SECONDS = 0.5
-ARCHIVE_SECONDS = 2.0  # the last resort may take longer
+POSTGRES_SECONDS = 2.0  # the fallback may take longer
 EXPLORE_CANDIDATE_SHARE = 0.2
-SEEN = "seen"  # why a candidate is left out
-
-
-class Surface(Enum):
-    """What a slate is for."""
-
-    FEED = "feed"
-    EXPLORE = "explore"  # nothing of the follow graph
+SEEN = "seen"  # the reason for removing a candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +84,47 @@ class Page:
 
     slate: Slate
     items: list[dict[str, Any]]
+    post_ids: list[int]  # of the items, in order
     next_cursor: str | None
-    withheld: frozenset[int] = frozenset()  # posts in their place that may not be seen any more
+    withheld: frozenset[int] = frozenset()  # posts of the slate that the viewer may no longer see
     etag: str | None = None  # of the first page: changes when there are new posts
-    explanation: Explanation | None = None  # of the first page only: later pages decide nothing
+    explanation: Explanation | None = None  # of the first page only
 
 
 @dataclass(frozen=True, slots=True)
-class _Gathered:
-    """What there is to rank for whom, and the names of sources that had to be skipped."""
+class _CandidateSet:
+    """The candidates for a query, those that earlier slates have used, and the names of the skipped sources."""
 
     query: FeedQuery
     candidates: Candidates
+    shown: Candidates
     skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
-    """Candidates that may be shown; those seen lately are among them only where there are too few others."""
+class _Shortlist:
+    """Candidates that passed the filters; recently seen ones are included only if there are too few others."""
 
     candidates: Candidates
     seen: Mask
-    exposures: Ids  # posts of its author that the viewer was shown lately
+    exposures: Ids  # number of the author's posts that the viewer recently saw
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The choice of one page of a slate: `order` are indices of its items, `posts` their JSON by id."""
+
+    before: Progress
+    after: Progress
+    order: list[int]
+    posts: dict[int, dict[str, Any]]
+    withheld: frozenset[int]
+    over: bool
 
 
 @dataclass(slots=True)
 class FeedPipeline:
-    """Runs the stages above; holds nothing between requests but its parts."""
+    """Runs the stages above. It holds its components, and no state between requests."""
 
     settings: Settings
     reads: Reads
@@ -118,110 +132,199 @@ class FeedPipeline:
     explore: Sequence[CandidateSource]
     filters: Sequence[CandidateFilter]
     history: HistoryReader
-    archive: Archive
+    postgres: PostgresSource
     features: FeatureReader
-    ladder: Ladder
+    fallback_chain: FallbackChain
     rules: Sequence[Reranker]
     slates: SlateStore
+    shown_posts: ShownPosts
     cursors: CursorSigner
+    receipts: ReceiptSealer
     posts: Posts
     served_log: ServedLog
     arrivals: Arrivals
+    source_seconds: float = SOURCE_SECONDS  # time-out of each source
+    postgres_seconds: float = POSTGRES_SECONDS  # time-out of the PostgreSQL fallback
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     experiments: Experiments = field(default_factory=Experiments)
+    defaulted: DefaultedValues = field(default_factory=DefaultedValues)
 
     async def first_page(
         self, user_id: int, limit: int, surface: Surface = Surface.FEED, ranker: str | None = None
     ) -> Page:
-        """Rank a new slate, by `ranker` or as the experiments have it for this person, and return its first page.
+        """Rank a new slate, by `ranker` or by the viewer's experiment arm, and return its first page.
 
         Raises:
-            NotFoundError: there is no such person.
+            NotFoundError: there is no such user.
         """
         explanation = Explanation()
         assignment = self.experiments.assignment(user_id) if ranker is None else None
-        by = assignment.ranker if assignment else ranker or CHAMPION
-        gathered = await self._gather(self._ask(user_id), surface)
-        slate = await self._rank(gathered, surface, explanation, by)
+        chosen_ranker = assignment.ranker if assignment else ranker or CHAMPION
+        found = await self._find_candidates(self._request(user_id), surface, no_ids())
+        slate = await self._rank(found, surface, explanation, chosen_ranker)
         slate = replace(slate, assignment=assignment)
-        RANKED.labels(slate.ranking).inc()
-        # beside each other: the slate is packed while PostgreSQL looks up the page
-        page, kept = await asyncio.gather(self._page(slate, Progress(), limit), self._keep_slate(slate, gathered))
+        # concurrently: the slate is encoded while PostgreSQL reads the page
+        page, kept = await asyncio.gather(self._page(slate, Progress(), limit), self._keep_slate(slate, found))
         explanation.withheld = page.withheld
         page = replace(page, explanation=explanation)
-        return replace(page, etag=f'W/"{slate.id}"') if kept else replace(page, next_cursor=None)
+        if not kept:
+            return replace(page, next_cursor=None)
+        return replace(page, etag=PageVersion.of(slate.id, limit, page.post_ids, found.query.viewer.relations).etag)
 
     async def new_posts(self, user_id: int, slate_id: str) -> int | None:
-        """How many posts of whom one follows are new since one's slate; None if it is no longer kept.
+        """The number of posts of followed accounts that are new since the viewer's slate; None if the slate expired.
 
         Raises:
-            NotFoundError: there is no such person.
-            redis.RedisError: it cannot be known.
+            NotFoundError: there is no such user.
+            redis.RedisError: Redis did not answer.
         """
-        return await self.arrivals.since(slate_id, self._ask(user_id))
+        return await self.arrivals.since(slate_id, self._request(user_id))
+
+    async def is_current(self, user_id: int, version: PageVersion) -> bool:
+        """Whether a feed that the viewer has loaded is still right.
+
+        It is while its slate is stored, there are no new posts, its posts may all still be shown, and the viewer
+        follows, mutes and blocks the same people: a shown post may be deleted or hidden by the viewer.
+
+        Raises:
+            NotFoundError: there is no such user.
+            redis.RedisError: Redis did not answer.
+        """
+        try:
+            slate = await self.slates.load(version.slate_id)
+        except InvalidError:  # expired
+            return False
+        if slate.user_id != user_id:
+            return False
+        request = self._request(user_id)
+        viewer, history, new, turn = await asyncio.gather(
+            request.viewer,
+            self._history(request),
+            self.arrivals.since(slate.id, request),
+            self._turn(slate, Progress(), version.limit),
+        )
+        shown = slate.items.take(turn.order)
+        same = PageVersion.of(slate.id, version.limit, shown.post_ids.tolist(), viewer.relations) == version
+        return new == 0 and same and not among(shown.post_ids, history.hidden).any()
 
     async def next_page(self, user_id: int, cursor_text: str, limit: int) -> Page:
-        """Go on in a slate.
+        """The next page of a slate or, if its pages have used it up, the first page of the slate that follows.
 
         Raises:
-            InvalidError: the cursor is forged, somebody else's, or too old.
+            InvalidError: the cursor is forged, expired, or belongs to another viewer.
+            redis.RedisError: Redis did not answer.
         """
         cursor = self.cursors.read(cursor_text, user_id)
-        slate, _ = await asyncio.gather(self.slates.load(cursor.slate_id), self.arrivals.keep_on(cursor.slate_id))
-        return await self._page(slate, cursor.progress, limit)
+        slate, _ = await asyncio.gather(self.slates.load(cursor.slate_id), self.arrivals.extend(cursor.slate_id))
+        if slate.feed_id is not None:
+            await asyncio.gather(self.shown_posts.extend(slate), self.arrivals.extend(slate.feed_id))
+        return await self._page_of_chain(slate, cursor.progress, limit)
 
-    def _ask(self, user_id: int) -> FeedRequest:
-        """A request of now, about whose asker the database is being asked."""
+    async def _page_of_chain(self, slate: Slate, progress: Progress, limit: int) -> Page:
+        """The page after `progress`. It is empty only at the end of the feed."""
+        while True:
+            if progress.is_over(slate.items.author_ids.tolist()):
+                slate, progress = await self._next_slate(slate, progress), progress.on_next_slate
+            with _timed("page"):
+                turn = await self._turn(slate, progress, limit)
+                if turn.order or not has_next(slate):
+                    return self._show(slate, turn)
+            progress = turn.after
+
+    async def _next_slate(self, slate: Slate, progress: Progress) -> Slate:
+        """The slate that follows: stored by an earlier request with the same cursor, or ranked now and stored."""
+        next_id = next_slate_id(slate, progress)
+        with contextlib.suppress(InvalidError):  # not stored
+            return await self.slates.load(next_id)
+        shown = await self.shown_posts.after(slate, progress)
+        found = await self._find_candidates(self._request(slate.user_id), slate.surface, shown)
+        ranked = await self._rank(found, slate.surface, Explanation(), slate.ranker)
+        following = replace(
+            ranked,
+            id=next_id,
+            items=ranked.items.take(range(min(len(ranked.items), MOST_SHOWN - len(shown)))),
+            assignment=slate.assignment,
+            feed_id=slate.feed_id or slate.id,
+            earlier=len(shown),
+        )
+        everything = Candidates.together([found.candidates, found.shown])
+        is_first, *_ = await asyncio.gather(
+            self.slates.keep(following),
+            self.shown_posts.keep(following, shown),
+            self.arrivals.note(next_id, found.query, everything),
+        )
+        return following if is_first else await self.slates.load(next_id)
+
+    def _request(self, user_id: int) -> FeedRequest:
+        """A request at the current time; its viewer look-up starts now."""
         return FeedRequest(user_id, self.clock(), asyncio.ensure_future(self._viewer(user_id)))
 
     async def _viewer(self, user_id: int) -> Viewer:
         with _timed("query"):
             viewer = await read_viewer(self.reads, user_id)
         if viewer is None:
-            raise NotFoundError("There is nobody with this id.", code="user_not_found")
+            raise NotFoundError("There is no user with this id.", code="user_not_found")
         return viewer
 
     async def _history(self, request: FeedRequest) -> History:
         try:
             return await self.history.read(request.user_id, request.seconds)
         except (RedisError, TimeoutError) as error:
-            log.warning("what was seen and hidden is not known", error=repr(error))
+            log.warning("history unavailable: seen and hidden posts are not filtered", error=repr(error))
             return History()
 
-    async def _gather(self, request: FeedRequest, surface: Surface) -> _Gathered:
+    async def _find_candidates(self, request: FeedRequest, surface: Surface, shown: Ids) -> _CandidateSet:
         with _timed("candidates"):
             viewer, history, parts = await asyncio.gather(
-                request.viewer, self._history(request), self._fetch_all(request)
+                request.viewer, self._history(request), self._fetch_all(request, len(shown))
             )
-            query = FeedQuery(request.user_id, request.now, viewer, history)
-            candidates = await self._candidates(query, parts, surface)
-        return _Gathered(query, candidates, tuple(name for name, part in parts.items() if part is None))
+            query = FeedQuery(request.user_id, request.now, viewer, history, shown)
+            merged = Candidates.merge([part for part in parts.values() if part is not None] or [Candidates.empty()])
+            before = Candidates.empty()
+            if len(shown):
+                is_shown = among(merged.post_ids, shown)
+                merged, before = merged.take(~is_shown), merged.take(is_shown)
+            candidates = await self._complete(query, merged, surface)
+        return _CandidateSet(query, candidates, before, tuple(name for name, part in parts.items() if part is None))
 
-    async def _rank(self, gathered: _Gathered, surface: Surface, explanation: Explanation, ranker: str) -> Slate:
-        query, skipped = gathered.query, gathered.skipped
+    async def _rank(self, found: _CandidateSet, surface: Surface, explanation: Explanation, ranker: str) -> Slate:
+        query, skipped = found.query, found.skipped
         with _timed("filters"):
-            chosen = await self._filter(query, gathered.candidates, explanation)
-            candidates = chosen.candidates
+            shortlist = await self._filter(query, found, explanation)
+            candidates = shortlist.candidates
         with _timed("features"):
-            features = await self._features(query, candidates)
+            features = await self._features(query, candidates, ranker)
         with _timed("score"):
-            scored = self.ladder.score(candidates, features, ranker)
+            scored = self.fallback_chain.score(candidates, features, ranker)
+            model = scored.model
+            matrix = features.matrix(model.inputs if model else None) if features else None
+            if features and model:
+                self.defaulted.observe(model.version, model.inputs, features)
         with _timed("rerank"):
             shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
-            items = self._rerank(query, chosen, features, scored.scores, shortest, explanation)
-        explanation.candidates, explanation.features, explanation.skipped = candidates, features, skipped
+            ranking, disliked = self._rerank(query, shortlist, scored.scores, shortest, explanation)
+            items = _items(ranking, features, matrix, scored.scores, disliked)
+        explanation.candidates, explanation.features, explanation.skipped = candidates, matrix, skipped
         explanation.scores, explanation.items = scored.scores, items
-        by_model = scored.model
+        RANKED.labels(scored.ranking).inc()
         return Slate(
             id=uuid7(),
             user_id=query.user_id,
             ranking=scored.ranking,
-            model_name=by_model.contract.model_name if by_model else None,
-            model_version=by_model.version if by_model else None,
-            engine=by_model.scorer.engine if by_model else None,
+            model_name=model.contract.model_name if model else None,
+            model_version=model.version if model else None,
+            engine=model.scorer.engine if model else None,
             items=items,
             ranked_at=query.now,
             skipped_sources=skipped,
+            instead_of=scored.instead_of,
+            surface=surface,
+            ranker=ranker,
+            # of so few candidates, the filters have asked PostgreSQL for more
+            complete=len(items) == len(candidates) < SHORTEST_SLATE and not skipped,
+            one_author=have_one_author(candidates),
+            repeats=explanation.repeats,
+            feature_names=matrix.names if matrix else (),
         )
 
     @property
@@ -232,147 +335,158 @@ class FeedPipeline:
     def _graph_limit(self) -> int:
         return self.settings.candidates - self._explore_limit
 
-    async def _fetch_all(self, request: FeedRequest) -> dict[str, Candidates | None]:
-        """What each source found, by its name; None of one that failed or was late."""
-        plan = [(source, self._graph_limit) for source in self.sources]
-        plan += [(source, self._explore_limit) for source in self.explore]
+    async def _fetch_all(self, request: FeedRequest, shown: int) -> dict[str, Candidates | None]:
+        """The candidates of each source, by its name; None for a source that failed or timed out.
+
+        Sources return the same posts for each slate of a feed: they are asked for as many more as have been `shown`.
+        """
+        plan = [(source, self._graph_limit + shown) for source in self.sources]
+        plan += [(source, self._explore_limit + shown) for source in self.explore]
         found = await asyncio.gather(
-            *(self._attempt(source.name, source.fetch(request, limit)) for source, limit in plan)
+            *(self._attempt(source.name, source.fetch(request, limit), self.source_seconds) for source, limit in plan)
         )
         return {source.name: part for (source, _), part in zip(plan, found, strict=True)}
 
-    async def _candidates(
-        self, query: FeedQuery, parts: Mapping[str, Candidates | None], surface: Surface
-    ) -> Candidates:
-        """About `settings.candidates` posts."""
-        merged = Candidates.merge([part for part in parts.values() if part is not None] or [Candidates.empty()])
-        if query.viewer.following and merged.explore.all():
-            # timelines that were lost, or Redis is away; somebody who follows nobody but the silent pays a query
+    async def _complete(self, query: FeedQuery, merged: Candidates, surface: Surface) -> Candidates:
+        """About `settings.candidates` of the merged candidates of all sources, with posts from PostgreSQL if needed."""
+        in_graph = len(merged) - np.count_nonzero(merged.explore)
+        if query.viewer.following and in_graph < (SHORTEST_SLATE if len(query.shown) else 1):
+            # No candidate came from the follow graph: the timeline was lost, Redis is down, or no followed account
+            # has posted. For a later slate: the timeline is used up. Read PostgreSQL (one query).
             followed = await self._attempt(
-                self.archive.name, self.archive.followed(query, self._graph_limit), ARCHIVE_SECONDS
+                self.postgres.name, self.postgres.followed(query, self._graph_limit), self.postgres_seconds
             )
             merged = Candidates.merge([merged, followed or Candidates.empty()])
-        outside = newest_of_graph(_outside_graph(merged), self.settings.candidates)
+        outside = newest_of_graph(outside_graph(merged), self.settings.candidates)
         return outside if surface is Surface.FEED else outside.take(outside.explore)
 
-    async def _attempt(
-        self, name: str, fetching: Awaitable[Candidates], seconds: float = SOURCE_SECONDS
-    ) -> Candidates | None:
+    async def _attempt(self, name: str, fetching: Awaitable[Candidates], seconds: float) -> Candidates | None:
         try:
             async with asyncio.timeout(seconds):
                 return await fetching
         except (RedisError, ReadError, TimeoutError) as error:
             log.warning("source skipped", source=name, error=repr(error))
         except NotFoundError:
-            raise  # of the viewer
-        except Exception as error:  # noqa: BLE001  whatever is wrong with a source, there is a feed without it
+            raise  # the viewer does not exist
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a source, the feed works without it
             log.error("source skipped: it is broken", source=name, error=repr(error))
         SKIPPED.labels(name).inc()
         return None
 
-    async def _keep_slate(self, slate: Slate, gathered: _Gathered) -> bool:
+    async def _keep_slate(self, slate: Slate, found: _CandidateSet) -> bool:
         with _timed("slate"):
             try:
                 await asyncio.gather(
-                    self.slates.keep(slate), self.arrivals.note(slate.id, gathered.query, gathered.candidates)
+                    self.slates.keep(slate), self.arrivals.note(slate.id, found.query, found.candidates)
                 )
             except (RedisError, TimeoutError) as error:
-                log.warning("slate not kept: it has one page", error=repr(error))
+                log.warning("slate not stored: it has one page only", error=repr(error))
                 return False
             return True
 
-    async def _filter(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> _Chosen:
-        """Leave out what may not be shown, and what was seen lately.
+    async def _filter(self, query: FeedQuery, found: _CandidateSet, explanation: Explanation) -> _Shortlist:
+        """Remove posts that must not be shown, and recently seen posts.
 
-        Where that leaves too few, the archive is asked for older popular posts; if not even they make a slate, the
-        viewer has seen the world, and what was seen comes back.
+        If too few are left, or those of one author only, older popular posts are read from PostgreSQL. If there are
+        still too few, the viewer has seen nearly all posts, and recently seen ones stay.
         """
-        candidates = self._apply_filters(query, candidates, explanation)
+        candidates = self._apply_filters(query, found.candidates, explanation)
         seen = query.history.seen
         is_seen = among(candidates.post_ids, seen)
-        if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE:
-            without = np.union1d(candidates.post_ids, seen).tolist()
-            popular = self.archive.popular(query, without, 2 * SHORTEST_SLATE)
-            older = await self._attempt(self.archive.name, popular, ARCHIVE_SECONDS)
+        if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE or have_one_author(candidates):
+            without = np.concatenate([candidates.post_ids, seen, query.shown]).tolist()
+            popular = self.postgres.popular(query, without, 2 * SHORTEST_SLATE)
+            older = await self._attempt(self.postgres.name, popular, self.postgres_seconds)
             older = self._apply_filters(query, older or Candidates.empty(), explanation)
             candidates = Candidates.merge([candidates, older])
             is_seen = among(candidates.post_ids, seen)
-        exposures = shown_lately(candidates.author_ids, is_seen)
+        authors_of_seen = np.concatenate([candidates.author_ids[is_seen], found.shown.author_ids])
+        exposures = seen_by_author(candidates.author_ids, authors_of_seen)
         if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE:
-            return _Chosen(candidates, is_seen, exposures)
+            return _Shortlist(candidates, is_seen, exposures)
         unseen = _drop(candidates, ~is_seen, SEEN, explanation)
-        return _Chosen(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
+        return _Shortlist(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
 
     def _apply_filters(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
         for one in self.filters:
             candidates = _drop(candidates, one.keep(query, candidates), one.reason, explanation)
         return candidates
 
-    async def _features(self, query: FeedQuery, candidates: Candidates) -> FeatureMatrix | None:
-        model = self.ladder.model
-        reader = model.features if model else self.features
+    async def _features(self, query: FeedQuery, candidates: Candidates, ranker: str) -> RequestFeatures | None:
         if not len(candidates):
             return None
         try:
-            return await reader.read(query, candidates)
+            return await self.features.read(query, candidates, self.fallback_chain.inputs(ranker))
         except (RedisError, TimeoutError) as error:
             log.warning("features unavailable", error=repr(error))
-        except Exception as error:  # noqa: BLE001  whatever stands in the store, there are rankings that need nothing of it
+        except Exception as error:  # noqa: BLE001  whatever the store contains, recency needs no features
             log.error("features cannot be read", error=repr(error))
         return None
 
     def _rerank(
         self,
         query: FeedQuery,
-        chosen: _Chosen,
-        features: FeatureMatrix | None,
+        shortlist: _Shortlist,
         scores: Scores,
         shortest: int,
         explanation: Explanation,
-    ) -> SlateItems:
-        """Order candidates into a slate by the rules."""
+    ) -> tuple[Ranking, NDArray[np.int8]]:
+        """Order the candidates into a slate by the rules. Returns the order, and what the viewer hid like it."""
         by_score = best_first(scores)
-        is_seen = chosen.seen[by_score]
+        is_seen = shortlist.seen[by_score]
         ranking = Ranking(
-            candidates=chosen.candidates,
+            candidates=shortlist.candidates,
             scores=scores,
             propensities=np.ones(len(scores)),
             rows=by_score[~is_seen],
             repeats=by_score[is_seen],
-            exposures=chosen.exposures,
+            exposures=shortlist.exposures,
             seconds=query.seconds,
             shortest=shortest,
+            dislikes=query.viewer.dislikes,
         )
         ranking, explanation.steps = rerank(ranking, self.rules)
-        explanation.repeats = int(np.count_nonzero(chosen.seen[ranking.rows]))
-        return _items(ranking, features, scores)
+        explanation.repeats = int(np.count_nonzero(shortlist.seen[ranking.rows]))
+        return ranking, dislike_flags(ranking.candidates, ranking.dislikes)
 
     async def _page(self, slate: Slate, progress: Progress, limit: int) -> Page:
-        """The next page; posts that may no longer be seen are gone, and no author gains a third in a row.
-
-        It is empty only at the end of the slate: where all posts of a page are gone, it is the page after that.
-        """
+        """The next page of a slate, added to the served log."""
         with _timed("page"):
-            authors, withheld = slate.items.author_ids.tolist(), frozenset[int]()
-            while True:
-                window = progress.window(limit, len(authors))
-                post_ids = slate.items.post_ids[window].tolist()
-                posts = await self.posts.by_ids(slate.user_id, post_ids)
-                withheld |= set(post_ids) - posts.keys()
-                visible = {place for place, post_id in zip(window, post_ids, strict=True) if post_id in posts}
-                order, after = turn_page(authors, visible, progress, limit)
-                over = after.is_over(authors)
-                if order or over:
-                    break
-                progress = after
-            shown = list(enumerate(order, progress.shown))
-            items = _items_json(progress.shown, slate.items.take(order), posts)
-        self.served_log.add(slate, progress.offset, shown)
-        return Page(slate, items, None if over else self.cursors.sign(Cursor(slate.id, slate.user_id, after)), withheld)
+            return self._show(slate, await self._turn(slate, progress, limit))
+
+    def _show(self, slate: Slate, turn: _Turn) -> Page:
+        """A chosen page, added to the served log."""
+        shown = list(enumerate(turn.order, turn.before.shown))
+        chosen = slate.items.take(turn.order)
+        post_ids = chosen.post_ids.tolist()
+        receipts = self.receipts.seal_page(slate.user_id, slate.id, turn.before.shown, post_ids)
+        items = _items_json(turn.before.shown, chosen, turn.posts, receipts)
+        self.served_log.add(slate, turn.before.offset, shown)
+        is_last = turn.over and not has_next(slate)
+        cursor = None if is_last else self.cursors.sign(Cursor(slate.id, slate.user_id, turn.after))
+        return Page(slate, items, post_ids, cursor, turn.withheld)
+
+    async def _turn(self, slate: Slate, progress: Progress, limit: int) -> _Turn:
+        """Choose the next page, without posts that the viewer may no longer see, and at most two of an author in a row.
+
+        A page is empty only at the end of the slate: if no post of a page may be shown, the next one is read.
+        """
+        authors, withheld = slate.items.author_ids.tolist(), frozenset[int]()
+        while True:
+            window = progress.window(limit, len(authors))
+            post_ids = slate.items.post_ids[window].tolist()
+            posts = await self.posts.for_feed(slate.user_id, post_ids)
+            withheld |= set(post_ids) - posts.keys()
+            visible = {index for index, post_id in zip(window, post_ids, strict=True) if post_id in posts}
+            order, after = turn_page(authors, visible, progress, limit, spaced=not slate.one_author)
+            over = after.is_over(authors)
+            if order or over:
+                return _Turn(progress, after, order, posts, withheld, over)
+            progress = after
 
 
 def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanation) -> Candidates:
-    """The candidates where the mask is true; the others are counted and noted."""
+    """The candidates where the mask is true; the others are counted, and added to the explanation."""
     if mask.all():
         return candidates
     DROPPED.labels(reason).inc(len(mask) - int(np.count_nonzero(mask)))
@@ -380,54 +494,81 @@ def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanat
     return candidates.take(mask)
 
 
-def _outside_graph(candidates: Candidates) -> Candidates:
-    """Explore is for strangers: posts of authors whom the other sources bring are left out of it."""
-    stays = ~candidates.explore
-    explore = np.flatnonzero(~stays)
-    stays[explore] = ~among(candidates.author_ids[explore], candidates.author_ids[stays])
-    return candidates.take(stays)
+def outside_graph(candidates: Candidates) -> Candidates:
+    """The candidates without explore posts by authors that other sources found: explore shows only new authors."""
+    keep = ~candidates.explore
+    explore = np.flatnonzero(~keep)
+    keep[explore] = ~among(candidates.author_ids[explore], candidates.author_ids[keep])
+    return candidates.take(keep)
 
 
 def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
-    """At most `limit` candidates: explore stays whole, and of the follow graph the newest, whatever source they are of.
+    """At most `limit` candidates: all explore posts, and the newest posts of the follow graph, of any source.
 
-    Each source may fill the limit alone; together they would bring what nobody can be shown, and everybody waits for.
+    Each source may fill the limit alone. Together they would find more posts than a slate can show, and the request
+    would wait for all of them to be scored.
     """
     graph = np.flatnonzero(~candidates.explore)
     room = max(limit - (len(candidates) - len(graph)), 0)
     if len(graph) <= room:
         return candidates
-    stays = candidates.explore
-    stays[graph[np.argsort(-candidates.post_ids[graph], kind="stable")[:room]]] = True
-    return candidates.take(stays)
+    keep = candidates.explore
+    keep[graph[np.argsort(-candidates.post_ids[graph], kind="stable")[:room]]] = True
+    return candidates.take(keep)
 
 
-def _items(ranking: Ranking, features: FeatureMatrix | None, scores: Scores) -> SlateItems:
+def _items(
+    ranking: Ranking,
+    features: RequestFeatures | None,
+    matrix: FeatureMatrix | None,
+    scores: Scores,
+    disliked: NDArray[np.int8],
+) -> SlateItems:
     rows, candidates = ranking.rows, ranking.candidates
+    reasons = np.zeros((len(rows), len(REASON_FEATURES)), np.float32)
+    if features:
+        for at, name in enumerate(REASON_FEATURES):
+            reasons[:, at] = features.column(name)[rows]
     return SlateItems(
         post_ids=candidates.post_ids[rows],
         author_ids=candidates.author_ids[rows],
         sources=candidates.sources[rows],
         scores=scores[rows],
         propensities=ranking.propensities[rows],
-        features=features.values[rows] if features else np.empty((len(rows), 0), np.float32),
+        disliked=disliked[rows],
+        reasons=reasons,
+        features=matrix.values[rows] if matrix else np.empty((len(rows), 0), np.float32),
     )
 
 
-def _items_json(first: int, items: SlateItems, posts: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The posts of a page as clients see them, `first` being the position of the first."""
-    known = items.features[:, TELLING_COLUMNS].tolist() if items.features.size else [None] * len(items)
-    columns = zip(items.post_ids.tolist(), items.each_source, items.scores.tolist(), known, strict=True)
+def _items_json(
+    first: int, items: SlateItems, posts: dict[int, dict[str, Any]], receipts: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The posts of a page, with their receipts, as clients see them; `first` is the position of the first."""
+    reasons = items.reasons.tolist()
+    ranked = (items.post_ids.tolist(), items.each_source, items.scores.tolist(), reasons, items.disliked.tolist())
     page = []
-    for position, (post_id, source, score, values) in enumerate(columns, first):
+    for position, (post_id, source, score, values, disliked, receipt) in enumerate(
+        zip(*ranked, receipts, strict=True), first
+    ):
         post = posts[post_id]
         author = post["author"]
-        why = reason(source, values, author["handle"], post["topic"], followed=author["followedByMe"])
-        page.append({"position": position, "source": source.label, "score": score, "reason": why, "post": post})
+        topic, followed = post["topic"], author["followedByMe"]
+        why = reason(source, values, author["handle"], topic, followed=followed, disliked=disliked)
+        page.append(
+            {
+                "position": position,
+                "source": source.label,
+                "score": score,
+                "reason": why,
+                "receipt": receipt,
+                "post": post,
+            }
+        )
     return page
 
 
-@contextmanager
+@contextlib.contextmanager
 def _timed(stage: str) -> Iterator[None]:
     started = time.perf_counter()
     try:
@@ -438,5 +579,5 @@ def _timed(stage: str) -> Iterator[None]:
 
 @cache
 def _stage(name: str) -> Histogram:
-    """The histogram of one stage, which prometheus_client looks up under a lock."""
+    """The histogram of one stage. Cached: prometheus_client looks it up under a lock."""
     return STAGE_SECONDS.labels(name)

@@ -1,37 +1,34 @@
-"""The served log: what was shown, with what the model saw, sent to the event log after the reply."""
+"""The served log: the pages that were shown, with the features the model saw, published after the reply."""
 
 import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import anyio
 import anyio.to_thread
 import structlog
 from prometheus_client import Counter
 
 from photofeed.errors import RetryableError
 from photofeed.event_log import EventPublisher
-from photofeed.events import Envelope
-from photofeed.features.ranking import FEATURE_NAMES
+from photofeed.served_page import ServedItem, ServedPage
 from photofeed.topics import FEED_SERVED
 from serving.feed.shadow import ShadowScorer
 from serving.feed.slate import Slate
 
 log = structlog.get_logger(__name__)
 
-SERVED = Counter("photofeed_served_log_pages", "Pages of feeds by what became of their log", ["outcome"])
-MOST_PAGES = 10_000  # that wait
-_ATTEMPTS = 5
-_GATHER_SECONDS = 0.5  # a message costs little, sending one much: pages of a moment travel together
+SERVED = Counter("photofeed_served_log_pages", "Feed pages by the outcome of logging them", ["outcome"])
+MAX_PAGES = 10_000  # in the buffer
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 5.0
+_GATHER_SECONDS = 0.5  # sending costs much more than a message: pages of half a second are sent together
 _TURNS, _TURN_PAGES = 50, 8
 
 
-_ITEM = ("postId", "creatorId", "position", "score", "source", "pool", "propensity", "features")
-
-
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """What a message is made of, once the reply is on its way."""
+class _PendingPage:
+    """A page in the buffer; `shown` as for `ServedLog.add`."""
 
     slate: Slate
     offset: int
@@ -40,28 +37,29 @@ class _Page:
 
 
 class ServedLog:
-    """Takes pages without waiting, and publishes them in the background.
+    """Buffers pages without waiting, and publishes them in the background.
 
-    The buffer is bounded: when the event log is away for long, further pages are dropped and counted, never silently.
+    Pages wait as long as the event log is away. The buffer is bounded: further pages are dropped and counted.
     """
 
     def __init__(self, publisher: EventPublisher, shadow: ShadowScorer | None = None) -> None:
         self._publisher = publisher
         self._shadow = shadow
-        self._pages: asyncio.Queue[_Page] = asyncio.Queue(MOST_PAGES)
+        self._pages: asyncio.Queue[_PendingPage] = asyncio.Queue(MAX_PAGES)
         self._task: asyncio.Task[None] | None = None
-        self._unsettled = 0  # pages neither published nor given up
+        self._thread = anyio.CapacityLimiter(1)  # a log that does not answer must not take the threads of requests
+        self._unsettled = 0  # pages neither published nor dropped
 
     def start(self) -> None:
-        """Begin to publish; call inside the event loop."""
+        """Start publishing. Call it inside the event loop."""
         self._task = asyncio.create_task(self._publish())
 
     async def flushed(self) -> None:
-        """Wait until all that is buffered was published or given up."""
+        """Wait until every buffered page was published or dropped."""
         await self._pages.join()
 
     async def stop(self, seconds: float = 10) -> None:
-        """Publish what is buffered, as far as that goes in so many seconds, then end."""
+        """Publish the buffered pages for at most `seconds`, then stop and drop the rest."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.flushed(), timeout=seconds)
         if self._task is not None:
@@ -69,12 +67,12 @@ class ServedLog:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if self._unsettled:
-            _drop(self._unsettled, "the server ends")
+            _drop(self._unsettled, "the server stopped")
 
     def add(self, slate: Slate, offset: int, shown: list[tuple[int, int]]) -> None:
-        """Note one page: `shown` are (position, place in the slate) of its posts."""
+        """Add one page to the buffer; `shown` has (position, index in the slate) of its posts."""
         try:
-            self._pages.put_nowait(_Page(slate, offset, shown, datetime.now(UTC)))
+            self._pages.put_nowait(_PendingPage(slate, offset, shown, datetime.now(UTC)))
         except asyncio.QueueFull:
             SERVED.labels("dropped").inc()
         else:
@@ -85,15 +83,14 @@ class ServedLog:
             records = await self._gather()
             try:
                 await self._send(records)
-            except Exception as error:  # noqa: BLE001  pages that cannot be written must not end the log
+            except Exception as error:  # noqa: BLE001  pages that cannot be sent must not stop the log
                 _drop(len(records), repr(error))
             self._settle(len(records))
 
     async def _gather(self) -> list[tuple[str, bytes]]:
-        """The pages of a moment as messages, keys and values.
+        """The pages of half a second as messages: keys and values.
 
-        They are made a few at a time, a little after their replies: all at once they would hold up feeds for ten
-        milliseconds, in a thread of their own too.
+        Messages are encoded a few at a time: all at once they would delay feeds by ten milliseconds, even in a thread.
         """
         records: list[tuple[str, bytes]] = []
         pages = [await self._pages.get()]
@@ -106,27 +103,30 @@ class ServedLog:
             pages = []
         return records
 
-    def _encoded(self, page: _Page) -> list[tuple[str, bytes]]:
-        """The message of one page; none if it cannot be made."""
+    def _encoded(self, page: _PendingPage) -> list[tuple[str, bytes]]:
+        """The message of one page; empty if it cannot be encoded."""
         try:
-            envelope = _envelope(page)
+            served = _served_page(page)
             if self._shadow is not None:
-                _score_in_shadow(self._shadow, envelope)
+                served = _with_shadow(self._shadow, served)
+            envelope = served.to_envelope()
             return [(envelope.key, envelope.encode())]
-        except Exception as error:  # noqa: BLE001  one page must not take others with it
+        except Exception as error:  # noqa: BLE001  one page must not take the others with it
             _drop(1, repr(error))
             self._settle(1)
             return []
 
     async def _send(self, records: list[tuple[str, bytes]]) -> None:
-        for attempt in range(_ATTEMPTS):
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
             try:
-                await anyio.to_thread.run_sync(self._publisher.publish_encoded, FEED_SERVED.name, records)
+                await anyio.to_thread.run_sync(
+                    self._publisher.publish_encoded, FEED_SERVED.name, records, limiter=self._thread
+                )
             except RetryableError as error:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                log.warning("served log waits for the event log", pages=len(records), error=str(error))
-                await asyncio.sleep(min(2.0**attempt, 10.0))
+                log.warning("served log is waiting for the event log", pages=len(records), error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             else:
                 SERVED.labels("published").inc(len(records))
                 return
@@ -142,16 +142,17 @@ def _drop(pages: int, reason: str) -> None:
     log.error("served log pages dropped", pages=pages, reason=reason)
 
 
-def _score_in_shadow(shadow: ShadowScorer, envelope: Envelope) -> None:
+def _with_shadow(shadow: ShadowScorer, page: ServedPage) -> ServedPage:
     try:
-        shadow.add_to(envelope.payload)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with a challenger, the log goes on
+        return shadow.scored(page)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with a challenger, the page is logged
         log.error("shadow scoring failed", error=repr(error))
+        return page
 
 
-def _envelope(page: _Page) -> Envelope:
+def _served_page(page: _PendingPage) -> ServedPage:
     slate = page.slate
-    shown = slate.items.take([place for _, place in page.shown])
+    shown = slate.items.take([index for _, index in page.shown])
     columns = (
         shown.post_ids.tolist(),
         shown.author_ids.tolist(),
@@ -160,20 +161,18 @@ def _envelope(page: _Page) -> Envelope:
         [source.label for source in shown.each_source],
         [source.pool for source in shown.each_source],
         shown.propensities.tolist(),
-        list(shown.features),  # as float32 they are half as long in JSON, and read back the same
     )
-    items = [dict(zip(_ITEM, item, strict=True)) for item in zip(*columns, strict=True)]
-    payload = {
-        "slateId": slate.id,
-        "userId": slate.user_id,
-        "offset": page.offset,
-        "ranking": slate.ranking,
-        "modelVersion": slate.model_version,
-        "experiment": slate.assignment.experiment if slate.assignment else None,
-        "arm": slate.assignment.arm if slate.assignment else None,
-        "rankedAt": slate.ranked_at.isoformat(),
-        "featureNames": FEATURE_NAMES if shown.features.size else None,
-        "servedAt": page.served_at.isoformat(),
-        "items": items,
-    }
-    return Envelope("feed.served", str(slate.user_id), payload, occurred_at=page.served_at)
+    return ServedPage(
+        slate_id=slate.id,
+        user_id=slate.user_id,
+        offset=page.offset,
+        ranking=slate.ranking,
+        model_version=slate.model_version,
+        experiment=slate.assignment.experiment if slate.assignment else None,
+        arm=slate.assignment.arm if slate.assignment else None,
+        served_at=page.served_at,
+        ranked_at=slate.ranked_at,
+        items=tuple(ServedItem(*item) for item in zip(*columns, strict=True)),
+        feature_names=slate.feature_names if shown.features.size else None,
+        features=shown.features,
+    )

@@ -1,29 +1,31 @@
-"""Shadow scoring: what the challenger would have said of what the champion shows; logged, never shown."""
+"""Shadow scoring: the challenger's scores of what the champion shows; logged, never shown."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from photofeed.features.ranking import FEATURE_NAMES
-from serving.feed.scorers.ladder import Models
+from photofeed.served_page import ServedPage, ShadowScores
+from serving.feed.scorers.fallback_chain import Models
 
 
 class ShadowScorer:
-    """Adds the challenger's scores to pages on their way to the served log, long after the reply."""
+    """Adds the challenger's scores to pages of the served log, after the reply was sent."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def add_to(self, payload: dict[str, Any]) -> None:
-        """Put `shadow` into a page's payload: the challenger's version and its score of each item.
+    def scored(self, page: ServedPage) -> ServedPage:
+        """The page with the challenger's version and its score of each item.
 
-        Nothing is added where there is no challenger, where the challenger itself ranked the page, or without features.
+        Unchanged if there is no challenger, if the challenger itself ranked the page, or if the page lacks features
+        that the challenger takes.
         """
-        challenger, items = self._models.challenger, payload["items"]
-        if challenger is None or payload["modelVersion"] == challenger.version or not items:
-            return
-        if any(len(item["features"]) != len(FEATURE_NAMES) for item in items):
-            return
-        matrix = np.array([item["features"] for item in items], dtype=np.float32)
-        scores = challenger.scorer.score(matrix)
-        payload["shadow"] = {"modelVersion": challenger.version, "scores": scores.tolist()}
+        challenger = self._models.challenger
+        if challenger is None or page.model_version == challenger.version or not page.items:
+            return page
+        names, wanted = page.feature_names or (), challenger.inputs.program.names
+        if not set(names) >= set(wanted):
+            return page
+        columns = page.features if names == wanted else page.features[:, [names.index(name) for name in wanted]]
+        scores = challenger.scorer.score(np.ascontiguousarray(columns))
+        return replace(page, shadow=ShadowScores(challenger.version, scores))

@@ -1,4 +1,4 @@
-"""Slates: the order decided for one request, kept so that its pages stay stable."""
+"""Slates: the order of posts computed for one request, stored so that its pages stay stable."""
 
 import hmac
 import time
@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -15,20 +16,25 @@ from numpy.typing import NDArray
 
 from photofeed.errors import InvalidError
 from photofeed.experiments import Assignment
+from photofeed.models.registry import CHAMPION
 from photofeed.settings import Settings
-from serving.feed.candidates import SOURCES, Ids, Source
+from serving.feed.candidates import Ids
+from serving.feed.features import REASON_FEATURES
 from serving.feed.paging import Progress
-from serving.pipelined_redis import PipelinedRedis
+from serving.feed.source_table import SOURCES, Source
+from serving.pipelined_redis import RedisCommands
 
-KEPT_SECONDS = 10 * 60  # after its last page was turned: a slate is 34 KB, and few are scrolled through
+KEPT_SECONDS = 10 * 60  # after its last page was requested: a slate has 34 KB, and few are scrolled to the end
+EXPIRED = "This page has expired. Please reload the feed."
 _SEAL_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class SlateItems:
-    """The posts of a slate in their order, as columns of equal length (n,), with what decided their places.
+    """The posts of a slate in order, as columns of equal length (n,), with the data they were ranked by.
 
-    `features` is float32 (n, features) in the order of FEATURE_NAMES, or (n, 0) where there are none.
+    `disliked` has flags of `rerankers.shown_less`. `reasons` is float32 (n, REASON_FEATURES). `features` is float32
+    (n, features), the input of the ranker, or (n, 0) without features.
     """
 
     post_ids: Ids
@@ -36,6 +42,8 @@ class SlateItems:
     sources: NDArray[np.int8]
     scores: NDArray[np.float64]
     propensities: NDArray[np.float64]
+    disliked: NDArray[np.int8]
+    reasons: NDArray[np.float32]
     features: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -46,35 +54,56 @@ class SlateItems:
         """The source of each post."""
         return [SOURCES[number] for number in self.sources.tolist()]
 
-    def take(self, places: Sequence[int]) -> Self:
-        """The posts at these places."""
-        rows = np.array(places, np.intp)
+    def take(self, indices: Sequence[int]) -> Self:
+        """The posts at these indices."""
+        rows = np.array(indices, np.intp)
         return type(self)(*(getattr(self, name)[rows] for name in self.__slots__))
 
     def to_bytes(self) -> bytes:
-        """Column after column, little-endian."""
+        """The columns one after the other, little-endian."""
         columns = zip((getattr(self, name) for name in self.__slots__), _COLUMN_TYPES, strict=True)
         return b"".join(np.ascontiguousarray(column, kind).tobytes() for column, kind in columns)
 
     @classmethod
     def from_bytes(cls, data: bytes, count: int) -> Self:
-        """The items of which `to_bytes` made these bytes."""
+        """The items that `to_bytes` encoded."""
         columns: list[NDArray[Any]] = []
         offset = 0
-        for kind in _COLUMN_TYPES[:-1]:
+        for kind in _COLUMN_TYPES[:-2]:
             columns.append(np.frombuffer(data, kind, count, offset))
             offset += columns[-1].nbytes
+        width = len(REASON_FEATURES)
+        columns.append(np.frombuffer(data, _COLUMN_TYPES[-2], count * width, offset).reshape(count, width))
+        offset += columns[-1].nbytes
         features = np.frombuffer(data, _COLUMN_TYPES[-1], offset=offset)
         columns.append(features.reshape(count, features.size // count if count else 0))
         return cls(*columns)
 
 
-_COLUMN_TYPES = ("<i8", "<i8", "<i1", "<f8", "<f8", "<f4")
+_COLUMN_TYPES = ("<i8", "<i8", "<i1", "<f8", "<f8", "<i1", "<f4", "<f4")
+
+
+class Surface(Enum):
+    """The surface that a slate is ranked for."""
+
+    FEED = "feed"
+    EXPLORE = "explore"  # only posts from outside the follow graph
 
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """An ordered answer to one request; `ranked_at` is the moment that its features are true at."""
+    """The ranked posts of one request; `ranked_at` is the time of their features.
+
+    Attributes:
+        instead_of: the ranker that was asked for, if another one ranked.
+        ranker: the ranker that was asked for.
+        feed_id: the id of the feed's first slate; None if this is the first.
+        earlier: number of posts that the earlier slates of the feed have used.
+        complete: whether ranking left out no post that a later slate could show.
+        one_author: whether all candidates were by one author, so that nothing can stand between their posts.
+        repeats: number of recently seen posts, because there are too few others.
+        feature_names: the columns of the items' features.
+    """
 
     id: str
     user_id: int
@@ -86,16 +115,25 @@ class Slate:
     ranked_at: datetime
     skipped_sources: tuple[str, ...] = ()
     assignment: Assignment | None = None
+    instead_of: str | None = None
+    surface: Surface = Surface.FEED
+    ranker: str = CHAMPION
+    feed_id: str | None = None
+    earlier: int = 0
+    complete: bool = False
+    one_author: bool = False
+    repeats: int = 0
+    feature_names: tuple[str, ...] = ()
 
 
 class SlateStore:
-    """Keeps slates in Redis for as long as somebody may scroll."""
+    """Stores slates in Redis while the viewer may still request pages of them."""
 
-    def __init__(self, redis: PipelinedRedis) -> None:
+    def __init__(self, redis: RedisCommands) -> None:
         self._redis = redis
 
-    async def keep(self, slate: Slate) -> None:
-        """Keep a slate."""
+    async def keep(self, slate: Slate) -> bool:
+        """Store a slate for KEPT_SECONDS. False, and nothing is stored, if there is a slate with its id."""
         head = [
             slate.user_id,
             slate.ranking,
@@ -105,37 +143,49 @@ class SlateStore:
             slate.ranked_at,
             len(slate.items),
             slate.assignment,
+            slate.instead_of,
+            slate.surface,
+            slate.ranker,
+            slate.feed_id,
+            slate.earlier,
+            slate.complete,
+            slate.one_author,
+            slate.repeats,
+            slate.feature_names,
         ]
         document = orjson.dumps(head) + b"\n" + slate.items.to_bytes()
-        await self._redis.ask(("SET", _key(slate.id), document, "EX", KEPT_SECONDS))
+        (stored,) = await self._redis.ask(("SET", _key(slate.id), document, "EX", KEPT_SECONDS, "NX"))
+        return stored is not None
 
     async def load(self, slate_id: str) -> Slate:
-        """A kept slate.
+        """A stored slate; it is kept for another KEPT_SECONDS.
 
         Raises:
-            InvalidError: it is no longer kept.
+            InvalidError: it has expired.
         """
         (saved,) = await self._redis.ask(("GETEX", _key(slate_id), "EX", KEPT_SECONDS))
         if saved is None:
-            raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
+            raise InvalidError(EXPIRED, code="cursor_expired")
         head, _, columns = saved.partition(b"\n")
-        user_id, ranking, model_name, model_version, engine, ranked_at, count, assigned = orjson.loads(head)
+        user_id, ranking, name, version, engine, ranked_at, count, assigned, instead_of, surface, *feed, names = (
+            orjson.loads(head)
+        )
         items = SlateItems.from_bytes(columns, count)
         moment = datetime.fromisoformat(ranked_at)
         assignment = Assignment(**assigned) if assigned else None
-        return Slate(
-            slate_id, user_id, ranking, model_name, model_version, engine, items, moment, assignment=assignment
-        )
+        model = (ranking, name, version, engine)
+        of_feed = (Surface(surface), *feed, tuple(names))
+        return Slate(slate_id, user_id, *model, items, moment, (), assignment, instead_of, *of_feed)
 
 
 def _key(slate_id: str) -> str:
-    """The name says the layout: one of another release is not found, which reads like one that expired."""
-    return f"slate:arms:{slate_id}"
+    """The key names the layout: a slate of a release with another layout is not found, like an expired one."""
+    return f"slate:named:{slate_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a client is in a slate."""
+    """A client's progress in a slate."""
 
     slate_id: str
     user_id: int
@@ -143,19 +193,19 @@ class Cursor:
 
 
 class CursorSigner:
-    """Makes cursors opaque and unforgeable; each holds as long as its slate.
+    """Makes cursors opaque and unforgeable; each is valid as long as its slate.
 
-    Keyed BLAKE2b (RFC 7693, section 2.9) in front of what it seals: it does what an HMAC does, of which OpenSSL needs
-    0.07 ms to make one between two feeds.
+    The signature is keyed BLAKE2b (RFC 7693, section 2.9), put before the claims. It is as strong as an HMAC, which
+    takes OpenSSL 0.07 ms per cursor.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        # a key has 64 bytes at most, a secret as many as somebody likes
+        # a BLAKE2b key has at most 64 bytes, a secret any number
         self._key = blake2b(settings.cursor_secret.get_secret_value().encode()).digest()
 
     def sign(self, cursor: Cursor) -> str:
-        """The cursor as a client carries it."""
+        """The cursor as the text that clients send back."""
         progress = cursor.progress
         claims = orjson.dumps(
             [
@@ -171,23 +221,23 @@ class CursorSigner:
         return urlsafe_b64encode(self._seal(claims) + claims).rstrip(b"=").decode()
 
     def read(self, text: str, user_id: int) -> Cursor:
-        """The cursor in what a client sent.
+        """The cursor in the text that a client sent.
 
         Raises:
-            InvalidError: it is forged, somebody else's, or too old.
+            InvalidError: it is forged, expired, or belongs to another viewer.
         """
         try:
             sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        except ValueError:  # binascii.Error, or what is not ASCII
+        except ValueError:  # binascii.Error, or text that is not ASCII
             sealed = b""
         seal, claims = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(claims)):
-            raise InvalidError("This is no cursor of this feed.", code="cursor_invalid")
+            raise InvalidError("The cursor is not valid for this feed.", code="cursor_invalid")
         expires, slate_id, owner, offset, shown, before, waiting = orjson.loads(claims)
         if owner != user_id:
-            raise InvalidError("This is no cursor of this feed.", code="cursor_invalid")
+            raise InvalidError("The cursor is not valid for this feed.", code="cursor_invalid")
         if self._clock() >= expires:
-            raise InvalidError("This page is too old. Please load the feed anew.", code="cursor_expired")
+            raise InvalidError(EXPIRED, code="cursor_expired")
         return Cursor(slate_id, owner, Progress(offset, shown, tuple(before), tuple(waiting)))
 
     def _seal(self, claims: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Filters: what may not or should not be shown. A filter says which candidates stay; the runner keeps the reasons."""
+"""Filters remove candidates that must not be shown. A filter returns a mask; the pipeline records the reasons."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from serving.feed.query import FeedQuery
 
 
 class CandidateFilter(Protocol):
-    """Decides which candidates stay."""
+    """One filter; `reason` names it in metrics and explanations."""
 
     reason: str
 

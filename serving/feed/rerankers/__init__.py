@@ -1,17 +1,18 @@
-"""Reranking: rules about a slate as a whole, which no score of a single post can keep.
+"""Reranking: rules about the slate as a whole, which scores of single posts cannot express.
 
-A rule is one file with one class: it takes a ranking and returns it with other scores (soft rules), or with fewer rows
-or another order (hard rules). `rerank` applies them one after the other.
+A rule is one file with one class. Soft rules change the scores of a ranking; hard rules remove or reorder its rows.
+`rerank` applies the rules in order.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.feed.candidates import Candidates
+from serving.feed.candidates import Candidates, Mask
+from serving.feed.dislikes import Dislikes
 from serving.feed.scorers import Scores
 
 Rows = NDArray[np.intp]
@@ -19,17 +20,18 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A slate in the making.
+    """A slate being ranked.
 
     Attributes:
-        candidates: the n posts there are.
+        candidates: n posts.
         scores: float64 (n,), finite; soft rules change them.
-        propensities: float64 (n,), 1 but of what a rule drew: with which probability it came to stand in its place.
-        rows: places among the candidates, in the order they are to be shown; hard rules change them.
-        repeats: places of posts seen lately, best first; not among the rows, and empty while there are others.
-        exposures: int64 (n,), how many posts of its author the viewer was shown lately.
-        seconds: the moment, since the epoch.
-        shortest: slate that is worth opening.
+        propensities: float64 (n,), the probability with which a post was drawn for its slot; 1 if it was not drawn.
+        rows: indices of candidates in the order in which they are to be shown; hard rules change them.
+        repeats: indices of recently seen candidates, best first, none of them in `rows`; empty if others are enough.
+        exposures: int64 (n,), the number of posts by the same author that the viewer recently saw.
+        seconds: the time of the request, since the epoch.
+        shortest: the shortest slate that is worth showing.
+        dislikes: the posts that the viewer has hidden or reported.
     """
 
     candidates: Candidates
@@ -40,19 +42,24 @@ class Ranking:
     exposures: NDArray[np.int64]
     seconds: float
     shortest: int
+    dislikes: Dislikes = field(default_factory=Dislikes)
 
     def scored(self, scores: Scores) -> Self:
-        """The same posts with other scores, best first again."""
+        """The same posts with new scores, sorted by them."""
         return replace(self, scores=scores, rows=self.rows[best_first(scores[self.rows])])
 
-    def take(self, places: Rows) -> Self:
-        """The rows at these places of the order."""
-        return replace(self, rows=self.rows[places])
+    def take(self, indices: Rows) -> Self:
+        """The ranking with only these of its rows, in this order."""
+        return replace(self, rows=self.rows[indices])
+
+    def without(self, away: Mask) -> Self:
+        """The ranking without the candidates `away`, bool (n,), and not as repeats either."""
+        return replace(self, rows=self.rows[~away[self.rows]], repeats=self.repeats[~away[self.repeats]])
 
 
 def best_first(scores: Scores) -> Rows:
-    """Places by falling score; equal scores keep their order."""
-    order = (-scores).argsort()  # not stable, and with vectors four times as fast
+    """Indices by descending score; equal scores keep their order."""
+    order = (-scores).argsort()  # vectorised and four times as fast as a stable sort
     ordered = scores[order]
     if np.count_nonzero(ordered[1:] == ordered[:-1]):
         order = (-scores).argsort(kind="stable")
@@ -64,19 +71,19 @@ class Reranker(Protocol):
 
     @property
     def name(self) -> str:
-        """What explanations call it."""
+        """The rule's name in explanations."""
 
     @property
     def reason(self) -> str:
-        """Why it leaves posts out."""
+        """The reason that explanations give for posts it removes."""
 
     def apply(self, ranking: Ranking) -> Ranking:
-        """The ranking as the rule allows it."""
+        """The ranking after the rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one rule did to the order: found when somebody asks, which is seldom."""
+    """The rows before and after one rule; what changed is computed only for explanations."""
 
     rule: Reranker
     before: Rows
@@ -84,19 +91,19 @@ class Step:
 
     @property
     def left_out(self) -> Rows:
-        """Candidates that stood in the ranking before the rule and not after it."""
+        """Indices of the candidates that the rule removed."""
         return self.before[~np.isin(self.before, self.after)]
 
     @property
     def moves(self) -> dict[int, tuple[int | None, int]]:
-        """Candidate -> where it stood before and after, of those that changed places; None: it was not there."""
-        places = {row: place for place, row in enumerate(self.before.tolist())}
-        now = enumerate(self.after.tolist())
-        return {row: (places.get(row), place) for place, row in now if places.get(row) != place}
+        """Candidate -> its position before and after the rule, if they differ; None if the rule added it."""
+        before = {row: position for position, row in enumerate(self.before.tolist())}
+        after = enumerate(self.after.tolist())
+        return {row: (before.get(row), position) for position, row in after if before.get(row) != position}
 
 
 def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[Step]]:
-    """The ranking after all rules, and what each of them did."""
+    """The ranking after all rules, and the step of each rule."""
     steps = []
     for rule in rules:
         before, ranking = ranking.rows, rule.apply(ranking)
@@ -105,7 +112,7 @@ def rerank(ranking: Ranking, rules: Sequence[Reranker]) -> tuple[Ranking, list[S
 
 
 def warm(rules: Sequence[Reranker]) -> None:
-    """Compile what the rules compile (seconds), or load it from numba's cache, so that no viewer waits for it."""
+    """Compile the rules' loops (seconds) or load them from numba's cache, so that no request waits for it."""
     none = Candidates.empty()
     rows = np.zeros(0, np.intp)
     rerank(Ranking(none, np.zeros(0), np.zeros(0), rows, rows, np.zeros(0, np.int64), 0.0, 0), rules)

@@ -1,4 +1,4 @@
-"""Nothing fills a feed alone: each further post of an author, on a topic, or of a kind counts a little less."""
+"""Diversity: each further post of an author, of a topic, or of a content type loses a little of its score."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ from serving.feed.scorers import Scores
 
 
 @dataclass(frozen=True, slots=True)
-class Repetition:
-    """What repetition costs, in standard deviations of the scores.
+class RepetitionPenalty:
+    """The cost of repetition, in standard deviations of the scores.
 
-    The second post loses `step`, and each further one `shrink` times as much more as the one before it. The sum stays
-    below step / (1 - shrink), so a post that is much better than all others still shows.
+    The second post of a group loses `step`. Each further post loses more: the added loss shrinks by the factor
+    `shrink`. The total stays below step / (1 - shrink), so a post that is much better than all others is still shown.
     """
 
     step: float
     shrink: float
 
 
-SAME_AUTHOR = Repetition(step=0.5, shrink=0.7)
-SAME_TOPIC = Repetition(step=0.1, shrink=0.9)
-SAME_KIND = Repetition(step=0.03, shrink=0.97)
+SAME_AUTHOR = RepetitionPenalty(step=0.5, shrink=0.7)
+SAME_TOPIC = RepetitionPenalty(step=0.1, shrink=0.9)
+SAME_KIND = RepetitionPenalty(step=0.03, shrink=0.97)
 
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """Lowers what repeats a group. With `across_slates`, posts of it that were shown lately count as repeated too."""
+    """Lowers the scores of repeated groups. With `across_slates`, recently seen posts of a group count as well."""
 
     name: str
     group: Callable[[Candidates], NDArray[np.generic]]
-    cost: Repetition
+    cost: RepetitionPenalty
     across_slates: bool = False
     reason: str = "too many of the same"
 
     def apply(self, ranking: Ranking) -> Ranking:
-        """The ranking with repetitions lower; explore is drawn, so its posts do not count here."""
+        """The ranking with repetitions lowered. Explore posts are drawn at random, so they neither count nor lose."""
         explore = ranking.candidates.explore
         groups = self.group(ranking.candidates).astype(np.int64, copy=False)
         shown = ranking.exposures * self.across_slates
@@ -53,9 +53,9 @@ TOPICS = Diversity("topic diversity", lambda candidates: candidates.topic_ids, S
 KINDS = Diversity("kind diversity", lambda candidates: candidates.reels, SAME_KIND)
 
 
-def shown_lately(authors: Ids, seen: Mask) -> NDArray[np.int64]:
-    """For each candidate, how many candidates of its author the viewer has seen lately: int64 (n,)."""
-    shown = np.sort(authors[seen])
+def seen_by_author(authors: Ids, authors_of_seen: Ids) -> NDArray[np.int64]:
+    """For each author, (n,), the number of seen posts by that author: int64 (n,)."""
+    shown = np.sort(authors_of_seen)
     return shown.searchsorted(authors, "right") - shown.searchsorted(authors, "left")
 
 
@@ -75,20 +75,20 @@ def diversify(
 
     Args:
         scores: float64 (n,), finite.
-        rows: places of posts, best first.
-        explore: bool (n,), which posts neither count nor lose.
-        groups: int64 (n,), the author, topic or kind of each post.
-        shown: int64 (n,), how many of the group were shown before this slate; they come before its best.
-        step: what the second post loses, in standard deviations of the scores of those that count.
-        shrink: how much of the loss before it each further one adds.
+        rows: indices of posts, best first.
+        explore: bool (n,), posts that neither count nor lose.
+        groups: int64 (n,), the author, topic or content type of each post.
+        shown: int64 (n,), the number of posts of the group shown before this slate; they count as its first.
+        step: the loss of the second post, in standard deviations of the scores of the posts that count.
+        shrink: the factor by which the added loss shrinks with each further post.
     """
     rows = rows[~explore[rows]]
     lowered, groups = scores.copy(), groups[rows]
     spread = np.std(scores[rows])
-    for place in range(len(rows)):
-        row = rows[place]
+    for rank in range(len(rows)):
+        row = rows[rank]
         repeated = shown[row]
-        for better in range(place):  # vectors make this quicker than sorting, for as few as a feed has
-            repeated += groups[better] == groups[place]
+        for better in range(rank):  # vectorised: faster than sorting for as few posts as a feed has
+            repeated += groups[better] == groups[rank]
         lowered[row] -= spread * step * (1 - shrink**repeated) / (1 - shrink)
     return lowered

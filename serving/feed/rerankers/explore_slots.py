@@ -1,4 +1,4 @@
-"""Explore slots: about one slot in ten goes to a post from outside the follow graph, drawn with a known propensity."""
+"""Explore slots: about one slot in ten shows a post from outside the follow graph, drawn with a known propensity."""
 
 from dataclasses import dataclass, replace
 
@@ -6,35 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.compiled import compiled
-from serving.feed.candidates import Source
 from serving.feed.rerankers import Ranking, Rows
+from serving.feed.source_table import FIRST_EXPLORE, POOL_SHARES
 
 TEMPERATURE = 1.0
-
-# How likely each slot is to be filled from each pool, among those that still have posts. New creators have a share of
-# their own, whatever the model thinks of posts that nobody has seen yet. Older popular posts only fill what is left.
-POOL_SHARES = {
-    Source.NEIGHBOURS: 0.30,
-    Source.TOPICS: 0.20,
-    Source.NEW_CREATORS: 0.20,
-    Source.TRENDING: 0.20,
-    Source.FRESH: 0.10,
-    Source.POPULAR: 1e-9,
-}
-_FIRST_POOL = np.int8(min(POOL_SHARES))
-_SHARES = np.array([POOL_SHARES[pool] for pool in sorted(POOL_SHARES)])
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Posts drawn in order, and the probability with which each was drawn when it was."""
+    """Indices of the posts drawn, in order, and the probability of each draw."""
 
-    places: NDArray[np.intp]
+    indices: NDArray[np.intp]
     propensities: NDArray[np.float64]
 
 
 class ExploreSlots:
-    """Fills a slate of `length`: the best of the follow graph, and drawn explore posts spread over it."""
+    """Fills a slate of `length` with the best posts of the follow graph, and spreads drawn explore posts over it."""
 
     name = "explore slots"
     reason = "ranked too low"
@@ -45,30 +32,30 @@ class ExploreSlots:
         self._rng = rng
 
     def apply(self, ranking: Ranking) -> Ranking:
-        """The slate; posts of the graph have propensity 1."""
+        """The slate; posts of the follow graph have propensity 1."""
         is_explore = ranking.candidates.explore[ranking.rows]
         graph, explore = ranking.rows[~is_explore], ranking.rows[is_explore]
-        from_graph, wanted = explore_count(len(graph), self._share, self._length, ranking.shortest)
-        draw = draw_from_pools(ranking.scores[explore], ranking.candidates.sources[explore], wanted, self._rng)
-        drawn = explore[draw.places]
+        graph_slots, explore_slots = count_slots(len(graph), self._share, self._length, ranking.shortest)
+        draw = draw_from_pools(ranking.scores[explore], ranking.candidates.sources[explore], explore_slots, self._rng)
+        drawn = explore[draw.indices]
         propensities = ranking.propensities.copy()
         propensities[drawn] = draw.propensities
-        rows = spread_explore(graph[:from_graph], drawn, self._rng.random(len(drawn)))
+        rows = spread_explore(graph[:graph_slots], drawn, self._rng.random(len(drawn)))
         return replace(ranking, rows=rows, propensities=propensities)
 
 
 def draw_from_pools(
     scores: NDArray[np.float64], sources: NDArray[np.int8], count: int, rng: np.random.Generator
 ) -> Draw:
-    """Draw `count` posts without replacement: for each slot a pool by its share, then a post of it by its score.
+    """Draw `count` posts without replacement: for each slot a pool by its share, then a post of the pool by its score.
 
-    The post is drawn from a softmax of the scores, standardised within the pool, of those not drawn before it: together
-    a Plackett-Luce sample, drawn by the Gumbel trick as the top of scores plus Gumbel noise (Yellott, 1977). The
-    propensity of a pick is the pool's share among the pools that still had posts, times the post's within its pool.
+    The post is drawn from a softmax over the standardised scores of the posts left in the pool. The draws from a pool
+    are a Plackett-Luce sample, made with the Gumbel trick: the highest scores plus Gumbel noise (Yellott, 1977). The
+    propensity is the pool's share among the pools with posts left, times the post's probability within the pool.
     """
     noise = rng.gumbel(size=len(scores))
     chances = rng.random(min(count, len(scores)))
-    return Draw(*pick_posts(scores, sources - _FIRST_POOL, _SHARES, noise, chances))
+    return Draw(*pick_posts(scores, sources - FIRST_EXPLORE, POOL_SHARES, noise, chances))
 
 
 @compiled
@@ -79,21 +66,21 @@ def pick_posts(
     noise: NDArray[np.float64],
     chances: NDArray[np.float64],
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Places and propensities of the posts that the chances and the noise decide for.
+    """Indices and propensities of the posts drawn.
 
     Args:
         scores: (n,) of each post.
-        pools: (n,) of each post, places in `shares`.
-        shares: (pools,) how likely a slot is to be filled from each.
-        noise: (n,) for the posts, of the Gumbel distribution.
-        chances: (slots,) for the pools, in [0, 1); at most n.
+        pools: (n,) pool of each post, as an index in `shares`.
+        shares: (pools,) the probability that a slot is filled from each pool.
+        noise: (n,) Gumbel noise, which decides between the posts of a pool.
+        chances: (slots,) uniform in [0, 1), which decide between the pools; at most n.
     """
     logits = _standardised(scores, pools, len(shares)) / TEMPERATURE
     weights, keys = np.exp(logits), logits + noise
     left = np.zeros(len(shares), np.intp)
     for pool in pools:
         left[pool] += 1
-    places, propensities = np.empty(len(chances), np.intp), np.empty(len(chances))
+    indices, propensities = np.empty(len(chances), np.intp), np.empty(len(chances))
     for slot in range(len(chances)):
         open_shares = shares * (left > 0)
         total = open_shares.sum()
@@ -104,16 +91,16 @@ def pick_posts(
                 remaining += weights[row]
                 if best < 0 or keys[row] > keys[best]:
                     best = row
-        places[slot] = best
+        indices[slot] = best
         propensities[slot] = open_shares[pool] / total * (weights[best] / remaining)
         weights[best] = 0.0  # drawn
         left[pool] -= 1
-    return places, propensities
+    return indices, propensities
 
 
 @compiled
 def _standardised(scores: NDArray[np.float64], pools: NDArray[np.int8], count: int) -> NDArray[np.float64]:
-    """Scores less the mean of their pool, in its standard deviations; 0 in a pool whose scores are all the same."""
+    """Scores less the mean of their pool, in standard deviations of the pool; 0 if all scores of a pool are equal."""
     posts, sums, squares = np.zeros(count), np.zeros(count), np.zeros(count)
     for row in range(len(scores)):
         posts[pools[row]] += 1
@@ -131,49 +118,50 @@ def _standardised(scores: NDArray[np.float64], pools: NDArray[np.int8], count: i
 
 @compiled
 def _pick_pool(shares: NDArray[np.float64], point: float) -> int:
-    """The place on which a point falls, from 0 up to the sum of the shares, each being as wide as its share."""
+    """The pool whose interval contains `point`, where the shares divide [0, sum of shares) into intervals."""
     picked = 0
-    for place in range(len(shares)):
-        if shares[place] > 0:
-            picked = place  # the last of them too where rounding has put the point on the very end
-            point -= shares[place]
+    for pool in range(len(shares)):
+        if shares[pool] > 0:
+            picked = pool  # the last pool with posts, if rounding has put the point at the end of the range
+            point -= shares[pool]
             if point < 0:
                 break
     return picked
 
 
-def explore_count(followed: int, share: float, length: int, shortest: int) -> tuple[int, int]:
-    """How many slots go to followed posts and how many to explore.
+def count_slots(followed: int, share: float, length: int, shortest: int) -> tuple[int, int]:
+    """The number of slots for posts of the follow graph, and for explore posts.
 
-    Explore has its share; it takes more only where the followed posts would leave a slate shorter than `shortest`.
+    Explore has its share. It has more only if the slate would otherwise be shorter than `shortest`.
 
     Args:
-        followed: posts from the follow graph there are.
+        followed: number of posts from the follow graph.
         share: of explore in a full slate.
         length: of a full slate.
-        shortest: slate that is worth opening.
+        shortest: the shortest slate that is worth showing.
     """
-    from_graph = min(followed, length - round(length * share))
-    explore = round(from_graph * share / (1 - share))
-    return from_graph, max(explore, shortest - from_graph)
+    graph_slots = min(followed, length - round(length * share))
+    explore_slots = round(graph_slots * share / (1 - share))
+    return graph_slots, max(explore_slots, shortest - graph_slots)
 
 
 @compiled
 def spread_explore(graph: Rows, explore: Rows, chances: NDArray[np.float64]) -> Rows:
-    """A slate of both in their order: an explore post in each stretch of equal length, the others around them.
+    """A slate of both in their order, with one explore post in each of as many stretches of equal length.
 
-    Each stands by chance, a number in [0, 1), in the lower two thirds of its stretch where that is long enough.
+    `chances` (explore posts,), in [0, 1), put each explore post somewhere in the last two thirds of its stretch, if
+    that is long enough.
     """
     length = len(graph) + len(explore)
-    slate, place = np.empty(length, np.intp), 0
+    slate, filled = np.empty(length, np.intp), 0
     for stretch in range(len(explore)):
         low, high = stretch * length // len(explore), (stretch + 1) * length // len(explore)
         first = min(low + (high - low) // 3, high - 1)
         slot = first + int(chances[stretch] * (high - first))
-        for between in range(place, slot):
+        for between in range(filled, slot):
             slate[between] = graph[between - stretch]
         slate[slot] = explore[stretch]
-        place = slot + 1
-    for after in range(place, length):
+        filled = slot + 1
+    for after in range(filled, length):
         slate[after] = graph[after - len(explore)]
     return slate

@@ -1,4 +1,4 @@
-"""Scorers: from features to one number a candidate, higher is better; from best to last resort."""
+"""Scorers: one number per candidate, higher is better."""
 
 from typing import Protocol
 
@@ -6,15 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.feed.candidates import Candidates
-from serving.feed.features import FeatureMatrix
 
 Scores = NDArray[np.float64]
 
 
+class FeatureColumns(Protocol):
+    """Features of candidates by name."""
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """One feature of all candidates."""
+
+
 class CandidateScorer(Protocol):
-    """Scores candidates; `ranking` names the way in the reply."""
+    """Scores candidates; `ranking` names the scorer in the reply."""
 
     ranking: str
 
-    def score(self, candidates: Candidates, features: FeatureMatrix | None) -> Scores:
-        """One score a candidate, float64 (n,)."""
+    def score(self, candidates: Candidates, features: FeatureColumns | None) -> Scores:
+        """One score per candidate, float64 (n,)."""

@@ -1,28 +1,24 @@
-"""Ranking without a model: what people take to, while it is new."""
+"""Ranking without a model: popular recent posts."""
 
 import numpy as np
 
 from photofeed.errors import RetryableError
+from photofeed.features.popularity import POPULARITY_FEATURES, popularity
 from serving.feed.candidates import Candidates
-from serving.feed.features import FeatureMatrix
-from serving.feed.scorers import Scores
-
-HALF_LIFE_HOURS = 24.0
+from serving.feed.scorers import FeatureColumns, Scores
 
 
 class PopularityScorer:
-    """Engagement per view, halved with every day of age."""
+    """Scores by `photofeed.features.popularity`."""
 
     ranking = "popularity"
 
-    def score(self, candidates: Candidates, features: FeatureMatrix | None) -> Scores:  # noqa: ARG002
-        """Score by features alone.
+    def score(self, candidates: Candidates, features: FeatureColumns | None) -> Scores:  # noqa: ARG002
+        """Score by features.
 
         Raises:
-            RetryableError: there are no features to score by.
+            RetryableError: the features could not be read.
         """
         if features is None:
-            raise RetryableError("popularity needs features")
-        age = np.nan_to_num(features.column("post_age_hours").astype(np.float64), nan=1e6)
-        rate = features.column("post_engagement_rate").astype(np.float64)
-        return rate * np.exp2(-age / HALF_LIFE_HOURS)
+            raise RetryableError("The popularity scorer needs features.")
+        return popularity(*(features.column(name).astype(np.float64) for name in POPULARITY_FEATURES))

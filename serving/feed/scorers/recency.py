@@ -1,10 +1,9 @@
-"""The last resort: newest first, from ids alone, since ids are ordered by time."""
+"""The last scorer of the fallback chain: newest first. It needs only ids, which sort by time."""
 
 import numpy as np
 
 from serving.feed.candidates import Candidates
-from serving.feed.features import FeatureMatrix
-from serving.feed.scorers import Scores
+from serving.feed.scorers import FeatureColumns, Scores
 
 
 class RecencyScorer:
@@ -12,6 +11,6 @@ class RecencyScorer:
 
     ranking = "recency"
 
-    def score(self, candidates: Candidates, features: FeatureMatrix | None) -> Scores:  # noqa: ARG002
+    def score(self, candidates: Candidates, features: FeatureColumns | None) -> Scores:  # noqa: ARG002
         """Score by id."""
         return candidates.post_ids.astype(np.float64)

@@ -1,10 +1,9 @@
-"""No order at all: the ranker that every other must beat."""
+"""A random order: the baseline that every other ranker must beat."""
 
 import numpy as np
 
 from serving.feed.candidates import Candidates
-from serving.feed.features import FeatureMatrix
-from serving.feed.scorers import Scores
+from serving.feed.scorers import FeatureColumns, Scores
 
 
 class ShuffledScorer:
@@ -15,6 +14,6 @@ class ShuffledScorer:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
-    def score(self, candidates: Candidates, features: FeatureMatrix | None) -> Scores:  # noqa: ARG002
-        """Score by chance."""
+    def score(self, candidates: Candidates, features: FeatureColumns | None) -> Scores:  # noqa: ARG002
+        """Draw a score for each candidate."""
         return self._rng.random(len(candidates))

@@ -1,4 +1,4 @@
-"""Sources of candidates, tried side by side; one that fails or is late is left out, and said so."""
+"""Candidate sources, queried concurrently. A source that fails or times out is skipped and named in the reply."""
 
 from typing import Protocol
 

@@ -1,12 +1,12 @@
-"""A random draw of candidates, the same chance for each."""
+"""Uniform random draws of candidates."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def draw(total: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """`count` different places among `total`, or all where there are no more; in no order."""
+    """`count` distinct indices below `total`, or all of them if there are no more; in no order."""
     if count >= total:
         return np.arange(total)
-    # a tenth of the price of rng.choice for so few
+    # ten times as fast as rng.choice for so few
     return np.argpartition(rng.random(total), count)[:count]

@@ -1,17 +1,18 @@
-"""The follower timeline: posts of normal accounts, delivered on publish."""
+"""The viewer's timeline: posts of followed accounts below the celebrity threshold, written by fan-out."""
 
 from photofeed.timelines import timeline_key
-from serving.feed.candidates import Candidates, Source
+from serving.feed.candidates import Candidates
 from serving.feed.query import FeedRequest
-from serving.pipelined_redis import PipelinedRedis
+from serving.feed.source_table import Source
+from serving.pipelined_redis import RedisCommands
 
 
 class FollowingSource:
-    """Reads the timeline that fan-out wrote, newest first."""
+    """Reads the viewer's timeline, newest first."""
 
     name = "following"
 
-    def __init__(self, redis: PipelinedRedis) -> None:
+    def __init__(self, redis: RedisCommands) -> None:
         self._redis = redis
 
     async def fetch(self, request: FeedRequest, limit: int) -> Candidates:

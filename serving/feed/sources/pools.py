@@ -1,4 +1,4 @@
-"""Pools for everybody, outside the follow graph: what trends, what new creators posted, and what is fresh."""
+"""The explore pools that all viewers share: trending posts, posts of new creators, and fresh posts."""
 
 import time
 from collections.abc import Callable
@@ -9,31 +9,32 @@ import numpy as np
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, posts_of_pools
 from photofeed.posts import decode_members
 from photofeed.timelines import FRESH_POOL
-from serving.feed.candidates import Candidates, Source
+from serving.feed.candidates import Candidates
 from serving.feed.query import FeedRequest
+from serving.feed.source_table import Source
 from serving.feed.sources.draw import draw
-from serving.pipelined_redis import PipelinedRedis
+from serving.pipelined_redis import RedisCommands
 
-FRESH_DEPTH = 500  # how many of the newest posts are drawn from
+FRESH_DEPTH = 500  # fresh posts are drawn from this many of the newest
 
 
 @dataclass(frozen=True, slots=True)
 class _Pools:
-    """The pools as they were at a moment: all their posts, one pool after the other."""
+    """The contents of the pools at one time: all posts, one pool after the other."""
 
     posts: Candidates
-    sizes: tuple[int, ...]  # what trends, what new creators posted, what is fresh
+    sizes: tuple[int, ...]  # trending, new creators, fresh
     read_at: float
 
 
 class PoolSource:
-    """Draws posts at random from the pools, which the process reads for all who ask, and keeps for `seconds`."""
+    """Draws posts at random from the pools. The process reads the pools once for all viewers every `seconds`."""
 
     name = "pools"
 
     def __init__(
         self,
-        redis: PipelinedRedis,
+        redis: RedisCommands,
         rng: np.random.Generator,
         seconds: float,
         clock: Callable[[], float] = time.monotonic,
@@ -44,10 +45,10 @@ class PoolSource:
         self._clock = clock
         self._kept: _Pools | None = None
 
-    async def fetch(self, request: FeedRequest, limit: int) -> Candidates:  # noqa: ARG002  the same for everybody
-        """A third from each pool, more from the fresh ones where the others are small.
+    async def fetch(self, request: FeedRequest, limit: int) -> Candidates:  # noqa: ARG002  the same for all viewers
+        """A third from each pool; more fresh posts where the others are small.
 
-        Drawn at random, so that over many requests every post of the pools is tried.
+        The draw is random, so over many requests every post of the pools becomes a candidate.
         """
         pools = self._kept
         if pools is None or self._clock() - pools.read_at > self._seconds:

@@ -1,0 +1,118 @@
+"""Applies rate limits to requests: by person, if the token is known, and by address."""
+
+import re
+from http import HTTPStatus
+from ipaddress import ip_address, ip_network
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photofeed.settings import Settings
+from serving.api.problems import problem
+from serving.rate_limits import REFUSED, RateLimiter, RouteClass, Standing, headers_of
+from serving.services import Services
+
+UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
+_UPLOADS = re.compile(r"/v1/photos/(initiate|[^/]+/complete)")
+_SEARCH = re.compile(r"/v1/(search|tags|people)")
+
+
+def route_class(method: str, path: str) -> RouteClass:
+    """The class of a request."""
+    if path.startswith("/photos/"):
+        return RouteClass.IMAGES
+    if path == "/v1/events":
+        return RouteClass.EVENTS
+    if _UPLOADS.fullmatch(path):
+        return RouteClass.UPLOADS
+    if _SEARCH.fullmatch(path):
+        return RouteClass.SEARCH
+    return RouteClass.READS if method in {"GET", "HEAD", "OPTIONS"} else RouteClass.WRITES
+
+
+class RateLimits:
+    """Answers 429 to requests over a limit, and tells in every reply how many are left.
+
+    Services are not limited: they call for many people. A token that this process has not checked yet counts as a
+    sign-in of its address.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._share = settings.rate_address_people
+        self._proxies = settings.trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in UNLIMITED:
+            await self._app(scope, receive, send)
+            return
+        standing = self._standing(scope)
+        if standing is None:
+            await self._app(scope, receive, send)
+            return
+        headers = headers_of(standing)
+        if not standing.admitted:
+            detail = f"Too many calls. Please try again in {standing.retry_after} s."
+            refused = problem(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", detail, instance=scope["path"])
+            refused.headers.update(headers)
+            await refused(scope, receive, send)
+            return
+
+        async def telling_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        await self._app(scope, receive, telling_send)
+
+    def _standing(self, scope: Scope) -> Standing | None:
+        """The tightest standing of the caller; None for a service."""
+        services: Services = scope["state"]["services"]
+        headers, limiter = Headers(scope=scope), services.rate_limiter
+        token = headers.get("authorization", "").partition(" ")[2].strip()
+        caller = services.verifier.remembered(token) if token else None
+        if caller is not None and caller.is_service:
+            return None
+        kind, address = route_class(scope["method"], scope["path"]), self._address(scope, headers)
+        if caller is None and token:
+            signing_in = _counted(limiter, RouteClass.SIGN_IN, address, "address")
+            if not signing_in.admitted:
+                return signing_in
+        factor = 1 if kind is RouteClass.IMAGES else self._share
+        of_address = _counted(limiter, kind, address, "address", factor)
+        if caller is None or not of_address.admitted:
+            return of_address
+        of_person = _counted(limiter, kind, str(caller.user_id), "person")
+        return min(of_person, of_address, key=lambda one: one.remaining)
+
+    def _address(self, scope: Scope, headers: Headers) -> str:
+        """The client's address: the last one that no trusted proxy has, of those that proxies forwarded."""
+        peer = (scope.get("client") or ("",))[0]
+        forwarded = [one.strip() for one in headers.get("x-forwarded-for", "").split(",") if one.strip()]
+        address = peer
+        while forwarded and self._is_trusted(address):
+            address = forwarded.pop()
+        return _network_of(address)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            return any(ip_address(address) in network for network in self._proxies)
+        except ValueError:
+            return False
+
+
+def _counted(limiter: RateLimiter, kind: RouteClass, caller: str, by: str, factor: int = 1) -> Standing:
+    standing = limiter.admit(kind, f"{by}:{caller}", factor)
+    if not standing.admitted:
+        REFUSED.labels(kind, by).inc()
+    return standing
+
+
+def _network_of(address: str) -> str:
+    """What is counted as one address: of IPv6 a /64, which a single customer has."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address[:64]
+    return str(ip) if ip.version == 4 else str(ip_network((int(ip) >> 64 << 64, 64)))  # noqa: PLR2004  the version
