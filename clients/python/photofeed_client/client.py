@@ -1,0 +1,226 @@
+"""The client for programs without asyncio."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from photofeed_client import calls
+from photofeed_client.calls import FINAL, Call
+from photofeed_client.errors import ApiError, UnreachableError, WatchEndedError
+from photofeed_client.events import EventBatch
+from photofeed_client.generated import AuthenticatedClient
+from photofeed_client.generated.models import (
+    ClientEvent,
+    EventsOutcome,
+    FeedItem,
+    FeedPage,
+    Photo,
+    UploadTicket,
+)
+from photofeed_client.retries import RetryingTransport, RetryPolicy
+from photofeed_client.server_sent_events import EventReader
+from photofeed_client.tokens import BearerAuth, Renew
+from photofeed_client.uploads import Chunks, Progress, read_file
+
+
+class PhotofeedClient:
+    """Calls the API as one person, or as a service for any person; thread-safe.
+
+    Every method raises ApiError if the API refuses the call and UnreachableError if no reply comes. Requests are sent
+    again as `retries` says, POSTs with an `Idempotency-Key`.
+
+    Args:
+        base_url: the API's address, without `/v1`.
+        token: a bearer token.
+        renew: returns a new token when the server refuses the old one.
+        retries: which requests are sent again.
+        timeout: seconds that a request may take.
+        transport: replaces the network in tests.
+        sleep: replaces the pause between attempts in tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        renew: Renew | None = None,
+        retries: RetryPolicy | None = None,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        policy = retries or RetryPolicy()
+        self._sleep = sleep
+        self.http = httpx.Client(
+            base_url=base_url,
+            auth=BearerAuth(token, renew),
+            transport=RetryingTransport(transport or _network(), policy, sleep),
+            timeout=timeout,
+        )
+        # Object storage is another system and must not see the token.
+        self._storage = httpx.Client(
+            transport=RetryingTransport(transport or _network(), policy, sleep), timeout=2 * timeout
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+        self._storage.close()
+
+    @property
+    def api(self) -> AuthenticatedClient:
+        """For the functions of `photofeed_client.generated.api`, which have every operation of the API."""
+        client = AuthenticatedClient(base_url=str(self.http.base_url), token="")
+        return client.set_httpx_client(self.http)
+
+    def call(self, call: Call) -> Any:
+        """The body of a successful reply; None if it has none."""
+        try:
+            reply = self.http.request(**call.arguments())
+        except httpx.TransportError as error:
+            raise UnreachableError.of(error) from error
+        if reply.is_error:
+            raise ApiError.of(reply)
+        return json.loads(reply.content) if reply.content else None
+
+    def feed_page(
+        self, *, limit: int = 30, cursor: str | None = None, ranker: str | None = None, act_as: str | None = None
+    ) -> FeedPage:
+        """A page of the feed: the first of a new slate or, with the cursor of a page, the next one."""
+        return FeedPage.from_dict(self.call(calls.feed_page("/v1/feed", limit, cursor, ranker, act_as)))
+
+    def feed(self, *, limit: int = 30, act_as: str | None = None) -> Iterator[FeedItem]:
+        """The items of a new feed to its end; pages of `limit` are read when they are needed."""
+        return self._items("/v1/feed", limit, act_as)
+
+    def explore(self, *, limit: int = 30, act_as: str | None = None) -> Iterator[FeedItem]:
+        """Posts of people who are not followed, like `feed`."""
+        return self._items("/v1/explore", limit, act_as)
+
+    def _items(self, path: str, limit: int, act_as: str | None) -> Iterator[FeedItem]:
+        cursor: str | None = None
+        while True:
+            page = FeedPage.from_dict(self.call(calls.feed_page(path, limit, cursor, None, act_as)))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def initiate(
+        self,
+        *,
+        media_type: str | None = None,
+        byte_size: int | None = None,
+        created_at: str | None = None,
+        act_as: str | None = None,
+    ) -> UploadTicket:
+        """Start an upload: the address for the bytes of a photo. Only a service may give `created_at`, in RFC 3339."""
+        return UploadTicket.from_dict(self.call(calls.initiate(media_type, byte_size, created_at, act_as)))
+
+    def put_bytes(self, ticket: UploadTicket, data: bytes, on_progress: Progress | None = None) -> None:
+        """Send the bytes of a photo to object storage."""
+        headers = {**ticket.headers.additional_properties, "Content-Length": str(len(data))}
+        try:
+            reply = self._storage.put(ticket.upload_url, content=Chunks(data, on_progress), headers=headers)
+        except httpx.TransportError as error:
+            raise UnreachableError.of(error) from error
+        if reply.is_error:
+            raise ApiError.of(reply)
+
+    def complete(
+        self,
+        photo_id: str,
+        *,
+        caption: str = "",
+        tags: Sequence[str] = (),
+        content_type: str = "photo",
+        act_as: str | None = None,
+    ) -> Photo:
+        """Tell the API that the bytes are stored, which starts processing."""
+        return Photo.from_dict(self.call(calls.complete(photo_id, caption, tags, content_type, act_as)))
+
+    def upload(
+        self,
+        file: bytes | Path,
+        *,
+        caption: str = "",
+        tags: Sequence[str] = (),
+        content_type: str = "photo",
+        on_progress: Progress | None = None,
+        act_as: str | None = None,
+    ) -> Photo:
+        """Upload a photo: initiate, send the bytes, complete. The photo is then `processing`: see `watch`."""
+        data = read_file(file)
+        ticket = self.initiate(byte_size=len(data), act_as=act_as)
+        self.put_bytes(ticket, data, on_progress)
+        return self.complete(ticket.photo_id, caption=caption, tags=tags, content_type=content_type, act_as=act_as)
+
+    def photo(self, photo_id: str, *, act_as: str | None = None) -> Photo:
+        """The current state of a photo."""
+        return Photo.from_dict(self.call(calls.photo(photo_id, act_as)))
+
+    def watch(self, photo_id: str) -> Iterator[Photo]:
+        """The states of a photo as they change, to the final one: by events or, if streams break, by polling.
+
+        Raises:
+            WatchEndedError: the processing did not end in `calls.WATCH_SECONDS`.
+        """
+        reader, known = EventReader(), ""
+        for _ in range(calls.STREAMS):
+            for photo in self._stream(photo_id, reader):
+                known = photo.status
+                yield photo
+            if known in FINAL:
+                return
+            self._sleep(reader.retry_seconds)
+        until = time.monotonic() + calls.WATCH_SECONDS
+        while time.monotonic() < until:
+            photo = self.photo(photo_id)
+            if photo.status != known:
+                known = photo.status
+                yield photo
+            if known in FINAL:
+                return
+            self._sleep(calls.POLL_SECONDS)
+        raise WatchEndedError(f"photo {photo_id} is still {known}")
+
+    def _stream(self, photo_id: str, reader: EventReader) -> Iterator[Photo]:
+        """The states of one stream until it ends or breaks."""
+        headers = {"Last-Event-ID": reader.last_id} if reader.last_id else {}
+        try:
+            with self.http.stream("GET", f"/v1/photos/{photo_id}/status", headers=headers) as reply:
+                if reply.is_error:
+                    reply.read()
+                    raise ApiError.of(reply)
+                for line in reply.iter_lines():
+                    event = reader.feed(line)
+                    if event is not None and event.name == "status":
+                        yield Photo.from_dict(json.loads(event.data))
+        except httpx.TransportError:
+            return  # the caller connects again
+
+    def send_events(self, events: Sequence[ClientEvent | dict[str, Any]]) -> EventsOutcome:
+        """Send up to 500 engagement events."""
+        return EventsOutcome.from_dict(self.call(calls.events(events)))
+
+    def events(self) -> EventBatch:
+        """A batch that collects events and sends them together."""
+        return EventBatch(self.send_events)
+
+
+def _network() -> httpx.HTTPTransport:
+    return httpx.HTTPTransport(limits=httpx.Limits(max_connections=32))
