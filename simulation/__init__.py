@@ -1,1 +1,1 @@
-"""People who look at feeds: they seed the demo and close the loop in evaluation."""
+"""Simulated users: they fill the demo with data and compare rankers on the real feed."""

@@ -1,22 +1,25 @@
-"""A typed client of the public API, as a service that acts for people."""
+"""The simulation's client: the Python kit with a service token, which may act for any user."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
+import photofeed_client
+from photofeed_client import Call, PhotofeedClient, RetryPolicy, UploadTicket
 
+from photofeed.settings import Settings
+from photofeed.tokens import SERVICE, mint_token
 from simulation.behaviour import ClientEvent
 from simulation.errors import ApiError, UnreachableError
-from simulation.replies import EventsReply, Feed, Photo, Upload, WorkersProgress
+from simulation.replies import EventsReply, Feed, Photo, WorkersProgress
 
-MAX_EVENTS = 500
 ATTEMPTS, FIRST_PAUSE_SECONDS = 6, 0.1
-# The connection failed and nothing was answered. Repeating is safe: events and photos carry ids of their own.
-_CONNECTION_ERRORS = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
+# An error of the API is shown at once: a demo that waits says nothing.
+_RETRIES = RetryPolicy(attempts=ATTEMPTS, first_pause_seconds=FIRST_PAUSE_SECONDS, statuses=frozenset({429}))
 
 
 class ApiClient:
@@ -25,10 +28,10 @@ class ApiClient:
     Args:
         base_url: the API's address.
         token: a bearer token with the scope `service`.
-        transport: what carries the requests; the network unless given.
-        sleep: how to wait between attempts.
+        transport: replaces the network in tests.
+        sleep: replaces the pause between attempts in tests.
 
-    Every method raises ApiError when the API refuses and UnreachableError when it cannot be reached.
+    Every method raises ApiError if the API refuses the call and UnreachableError if it cannot be reached.
     """
 
     def __init__(
@@ -39,17 +42,12 @@ class ApiClient:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(
-            base_url=self.base_url,
-            headers={"Authorization": f"Bearer {token}"},
-            transport=transport,
-            timeout=60,
-            limits=httpx.Limits(max_connections=32),
-        )
-        # Object storage is another system: our token is none of its business.
-        self._storage = httpx.Client(transport=transport, timeout=120)
-        self._sleep = sleep
+        self._kit = PhotofeedClient(base_url, token, retries=_RETRIES, transport=transport, sleep=sleep)
+
+    @classmethod
+    def for_service(cls, settings: Settings) -> Self:
+        """A client of the API in `settings` with a new service token."""
+        return cls(settings.public_url, mint_token(settings, 0, frozenset({SERVICE})))
 
     def __enter__(self) -> Self:
         return self
@@ -61,78 +59,59 @@ class ApiClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
-        self._storage.close()
+        self._kit.close()
 
     def create_user(self, handle: str, display_name: str, created_at: datetime) -> str:
-        """Make a person; returns their id."""
+        """Create a user and return the id."""
         body = {"handle": handle, "displayName": display_name, "createdAt": created_at.isoformat()}
-        return str(self._call("POST", "/v1/users", json=body)["id"])
+        with _our_errors():
+            return str(self._kit.call(Call("POST", "/v1/users", body))["id"])
 
-    def initiate(self, owner_id: str, created_at: datetime, media_type: str, byte_size: int) -> Upload:
-        """Announce an upload of `owner_id`, dated `created_at`."""
-        body = {"createdAt": created_at.isoformat(), "mediaType": media_type, "byteSize": byte_size}
-        reply = self._call("POST", "/v1/photos/initiate", acting_for=owner_id, json=body)
-        return Upload(reply["photoId"], reply["uploadUrl"])
-
-    def put_bytes(self, upload: Upload, data: bytes, media_type: str) -> None:
-        """PUT a photo's bytes to its pre-signed address."""
-        reply = self._send(self._storage, "PUT", upload.url, content=data, headers={"Content-Type": media_type})
-        if reply.is_error:
-            raise ApiError(
-                f"object storage refused the bytes of photo {upload.photo_id}: HTTP {reply.status_code}",
-                status=reply.status_code,
-                code="upload_refused",
+    def initiate(self, owner_id: str, created_at: datetime, media_type: str, byte_size: int) -> UploadTicket:
+        """Start an upload by `owner_id`, dated `created_at`."""
+        with _our_errors():
+            return self._kit.initiate(
+                media_type=media_type, byte_size=byte_size, created_at=created_at.isoformat(), act_as=owner_id
             )
 
+    def put_bytes(self, ticket: UploadTicket, data: bytes) -> None:
+        """PUT a photo's bytes to its pre-signed URL."""
+        with _our_errors():
+            self._kit.put_bytes(ticket, data)
+
     def complete(self, owner_id: str, photo_id: str, *, caption: str, tags: Sequence[str], content_type: str) -> Photo:
-        """Say that the bytes are there; processing starts."""
-        body = {"caption": caption, "tags": list(tags), "contentType": content_type}
-        return Photo.read(self._call("POST", f"/v1/photos/{photo_id}/complete", acting_for=owner_id, json=body))
+        """Tell the API that the bytes are stored, which starts processing."""
+        with _our_errors():
+            photo = self._kit.complete(photo_id, caption=caption, tags=tags, content_type=content_type, act_as=owner_id)
+        return Photo.read(photo)
 
     def photo(self, owner_id: str, photo_id: str) -> Photo:
-        """What became of an upload so far."""
-        return Photo.read(self._call("GET", f"/v1/photos/{photo_id}", acting_for=owner_id))
+        """The current state of an upload."""
+        with _our_errors():
+            return Photo.read(self._kit.photo(photo_id, act_as=owner_id))
 
-    def feed(self, user_id: str, limit: int = 30, cursor: str | None = None, ranker: str | None = None) -> Feed:
-        """A page of a person's feed; ranked by `ranker` if one is named, whatever experiments say."""
-        given = {"limit": str(limit), "cursor": cursor, "ranker": ranker}
-        parameters = {name: value for name, value in given.items() if value is not None}
-        return Feed.read(self._call("GET", "/v1/feed", acting_for=user_id, params=parameters))
+    def feed(self, user_id: str, limit: int = 30, ranker: str | None = None) -> Feed:
+        """The first page of a user's feed. `ranker` overrides the experiment that the user is in."""
+        with _our_errors():
+            return Feed.read(self._kit.feed_page(limit=limit, ranker=ranker, act_as=user_id))
 
     def send_events(self, events: Sequence[ClientEvent]) -> EventsReply:
-        """Report what people did: at most MAX_EVENTS, each with its `actorId`."""
-        return EventsReply.read(self._call("POST", "/v1/events", json={"events": list(events)}))
-
-    def is_ready(self) -> bool:
-        """Whether the API says that it can serve."""
-        return self._send(self._http, "GET", "/readyz").status_code == HTTPStatus.OK
+        """Send at most MAX_EVENTS engagement events, each with its `actorId`."""
+        with _our_errors():
+            return EventsReply.read(self._kit.send_events(events))
 
     def workers_progress(self) -> WorkersProgress:
-        """How far the workers are; only where env=dev."""
-        return WorkersProgress.read(self._call("GET", "/v1/dev/progress"))
-
-    def _call(self, method: str, path: str, *, acting_for: str | None = None, **request: Any) -> Any:
-        headers = {} if acting_for is None else {"Act-As": acting_for}
-        reply = self._send(self._http, method, path, headers=headers, **request)
-        if reply.is_error:
-            raise _refusal(method, path, reply)
-        return reply.json()
-
-    def _send(self, client: httpx.Client, method: str, url: str, *, attempt: int = 1, **request: Any) -> httpx.Response:
-        try:
-            return client.request(method, url, **request)
-        except _CONNECTION_ERRORS as error:
-            if attempt == ATTEMPTS:
-                raise UnreachableError(f"{method} {url}: {error or type(error).__name__}") from error
-        except httpx.TimeoutException as error:
-            raise UnreachableError(f"{method} {url} was not answered in time") from error
-        self._sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-        return self._send(client, method, url, attempt=attempt + 1, **request)
+        """The workers' progress. The endpoint exists only where env=dev."""
+        with _our_errors():
+            return WorkersProgress.read(self._kit.call(Call("GET", "/v1/dev/progress")))
 
 
-def _refusal(method: str, path: str, reply: httpx.Response) -> ApiError:
-    problem = reply.json() if "json" in reply.headers.get("Content-Type", "") else {}
-    what = problem.get("detail") or problem.get("title") or reply.text[:200]
-    code = str(problem.get("code", "http_error"))
-    return ApiError(f"{method} {path}: {reply.status_code} {code}: {what}", status=reply.status_code, code=code)
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Turn errors of the kit into errors of the simulation."""
+    try:
+        yield
+    except photofeed_client.ApiError as error:
+        raise ApiError(str(error), status=error.status, code=error.code) from error
+    except photofeed_client.UnreachableError as error:
+        raise UnreachableError(str(error)) from error

@@ -1,16 +1,16 @@
-"""`photofeed demo`, `photofeed smoke`, `photofeed simulate`: people who look at feeds, from the command line."""
+"""`photofeed demo`, `photofeed smoke` and `photofeed simulate`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Simulated people.")
+app = typer.Typer(help="Simulated users.")
 
 INTERRUPTED = 130
-FEW_SESSIONS = 20
+DEFAULT_SESSIONS = 20
 StateOption = Annotated[
-    Path, typer.Option("--state", envvar="PHOTOFEED_STATE_DIR", help="The folder that keeps everything.")
+    Path, typer.Option("--state", envvar="PHOTOFEED_STATE_DIR", help="State folder: data and logs of all servers.")
 ]
 
 
@@ -19,13 +19,13 @@ def demo(
     state: StateOption = Path(".photofeed"),
     photos: Annotated[
         Path | None,
-        typer.Option("--photos", exists=True, file_okay=False, help="Your own photos, instead of painted ones."),
+        typer.Option("--photos", exists=True, file_okay=False, help="Folder of photos to use instead of painted ones."),
     ] = None,
 ) -> None:
-    """Start everything, seed a world, train a ranker, show a feed, and serve until Ctrl-C."""
-    from rich.console import Console  # noqa: PLC0415  `photofeed --help` stays fast
+    """Start all servers, create users and photos, train a ranker, print a feed, and serve until Ctrl-C."""
+    from rich.console import Console
 
-    from simulation.demo import run_demo  # noqa: PLC0415
+    from simulation.demo import run_demo
 
     _end_on_signals()
     try:
@@ -38,19 +38,23 @@ def demo(
 def smoke(
     notebooks: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Run the notebooks of this folder on it, too."),
+        typer.Option(exists=True, file_okay=False, help="Folder of notebooks to run at the end."),
+    ] = None,
+    tutorials: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of tutorials whose code runs at the end."),
     ] = None,
 ) -> None:
-    """Run the whole path small, in a fresh folder; print its figures as JSON; fail if it is broken anywhere."""
-    import orjson  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
+    """Run a small demo in a temporary folder, print its figures as JSON, and fail if any check fails."""
+    import orjson
+    from rich.console import Console
 
-    from simulation.smoke import folder_kept_if_broken, run_smoke  # noqa: PLC0415
-    from simulation.stages import ConsoleStages  # noqa: PLC0415
+    from simulation.smoke import folder_kept_if_broken, run_smoke
+    from simulation.stages import ConsoleStages
 
     _end_on_signals()
     with folder_kept_if_broken() as folder:
-        result = run_smoke(folder, ConsoleStages(Console(stderr=True)), notebooks)
+        result = run_smoke(folder, ConsoleStages(Console(stderr=True)), notebooks, tutorials=tutorials)
         typer.echo(orjson.dumps(result.to_json()))
         result.check()
 
@@ -59,38 +63,41 @@ def smoke(
 def simulate(
     state: StateOption = Path(".photofeed"),
     sessions: Annotated[
-        int | None, typer.Option(min=2, help="How many people look at their feed: 20, or with --compare everybody.")
+        int | None,
+        typer.Option(
+            min=2, help=f"Number of users. Default: {DEFAULT_SESSIONS}, or every user of the demo with --compare."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Draws the same people and moods again.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed for the choice of users and their moods.")] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Each of them by every ranker; nothing they do is reported.")
+        bool, typer.Option("--compare", help="Show each user the feed of every ranker. Sends no events.")
     ] = False,
-    rounds: Annotated[int, typer.Option(min=1, help="With --compare: so often by every ranker.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="With --compare: one line of JSON at the end.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="With --compare: sessions per user and ranker.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="With --compare: end with one line of JSON.")] = False,
 ) -> None:
-    """Let people of the demo's world look at their feeds, on a stack that runs; print what they did.
+    """Simulate feed sessions of the demo's users on a running stack, and print a summary.
 
-    With --compare: the trained champion against popularity, chronological and random order, with 95 % intervals.
+    With --compare: engagement under the champion, popularity, chronological and random order, with 95 % intervals.
     """
-    import orjson  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
+    import orjson
+    from rich.console import Console
 
-    from simulation.simulate import run_comparison, run_sessions  # noqa: PLC0415
+    from simulation.simulate import run_comparison, run_sessions
 
     if not compare:
-        run_sessions(state, sessions or FEW_SESSIONS, seed, Console())
+        run_sessions(state, sessions or DEFAULT_SESSIONS, seed, Console())
         return
     console = Console(stderr=as_json)
-    found = run_comparison(state, sessions, rounds, seed, console)
-    console.print(found.table())
-    console.print(found.verdict, highlight=False)
+    comparison = run_comparison(state, sessions, rounds, seed, console)
+    console.print(comparison.table())
+    console.print(comparison.verdict, highlight=False)
     if as_json:
-        typer.echo(orjson.dumps(found.to_json()))
+        typer.echo(orjson.dumps(comparison.to_json()))
 
 
 def _end_on_signals() -> None:
-    """Make SIGTERM end the command as Ctrl-C does, also where a shell without job control made us ignore that."""
-    import signal  # noqa: PLC0415
+    """Make SIGTERM end the command as Ctrl-C does. A shell without job control starts us with SIGINT ignored."""
+    import signal
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

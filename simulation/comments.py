@@ -1,8 +1,8 @@
-"""What the simulated people write under posts."""
+"""Comments that the simulated users write."""
 
 from numpy.random import Generator
 
-_ANYWHERE = (
+_GENERIC = (
     "Love this.",
     "This made my morning.",
     "How did you get that light?",
@@ -18,13 +18,13 @@ _ANYWHERE = (
     "That is going on my wall.",
     "Wow.",
 )
-_ABOUT = ("Your {topic} pictures are the reason I follow you.", "Best {topic} shot I have seen this week.")
+_ABOUT_TOPIC = ("Your {topic} pictures are the reason I follow you.", "Best {topic} shot I have seen this week.")
 
-_ABOUT_SHARE = 0.25
+_ABOUT_TOPIC_SHARE = 0.25
 
 
 def draw_comment(topic: str, rng: Generator) -> str:
-    """A short comment, now and then about the topic."""
-    if topic and rng.random() < _ABOUT_SHARE:
-        return str(rng.choice(_ABOUT)).format(topic=topic)
-    return str(rng.choice(_ANYWHERE))
+    """A short comment, sometimes about the topic."""
+    if topic and rng.random() < _ABOUT_TOPIC_SHARE:
+        return str(rng.choice(_ABOUT_TOPIC)).format(topic=topic)
+    return str(rng.choice(_GENERIC))

@@ -1,9 +1,9 @@
-"""What can go wrong while people are simulated; each message is one line.
+"""Errors of the simulation; each message is one line.
 
 SimulationError
-├── ApiError            the API refused a call: its problem+json, spelled out
+├── ApiError            the API refused a call; the message is its problem+json as text
 ├── UnreachableError    the API cannot be reached
-└── BrokenPathError     a stage of the path did not do its work
+└── BrokenPathError     a stage of the demo did not complete
 """
 
 from photofeed.errors import PhotofeedError
@@ -16,7 +16,7 @@ class SimulationError(PhotofeedError):
 
 
 class ApiError(SimulationError):
-    """The API refused a call; `code` is the problem's own, `status` the HTTP status."""
+    """The API refused a call. `code` is the code of the problem+json, `status` the HTTP status."""
 
     def __init__(self, message: str, *, status: int, code: str) -> None:
         super().__init__(message, code=code)
@@ -24,12 +24,12 @@ class ApiError(SimulationError):
 
 
 class UnreachableError(SimulationError):
-    """The API cannot be reached, also after several attempts."""
+    """The API cannot be reached after several attempts."""
 
     code = "unreachable"
 
 
 class BrokenPathError(SimulationError):
-    """A stage of the path did not do its work."""
+    """A stage of the demo did not complete."""
 
     code = "broken_path"

@@ -1,4 +1,4 @@
-"""Who follows whom when the story begins."""
+"""The follow graph at the start of a world's history."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,17 +17,17 @@ FOLLOWING_DAYS = 30.0
 
 
 def draw_follows(population: Population, followed_share: float, seed: int) -> list[tuple[int, int]]:
-    """Distinct (follower, followee) pairs by index of the person.
+    """Distinct (follower, followee) pairs of person indices.
 
-    People follow about `followed_share` of the creators, by fame, which is heavy-tailed, and by taste; creators follow
-    some of them back.
+    Each person follows about `followed_share` of the creators, drawn by fame (heavy-tailed) and taste. Creators follow
+    some of their followers back.
     """
     rng = np.random.default_rng([seed, 4])
     pairs: set[tuple[int, int]] = set()
     for index, person in enumerate(population.people):
         pairs.update(
             (index, followee)
-            for followee in _followed_by(person, index, population, followed_share * len(population.creators), rng)
+            for followee in _draw_followees(person, index, population, followed_share * len(population.creators), rng)
         )
     creators = len(population.creators)
     fans = sorted((fan, creator) for fan, creator in pairs if fan >= creators)
@@ -36,7 +36,7 @@ def draw_follows(population: Population, followed_share: float, seed: int) -> li
     return sorted(pairs)
 
 
-def _followed_by(person: Person, index: int, population: Population, mean: float, rng: Generator) -> list[int]:
+def _draw_followees(person: Person, index: int, population: Population, mean: float, rng: Generator) -> list[int]:
     creators = population.creators
     alignment = person.creator_taste + np.stack([creator.topic_weights for creator in creators]) @ person.topic_taste
     weights = np.array([creator.fame for creator in creators]) * np.exp(TASTE_WEIGHT * alignment)
@@ -50,12 +50,12 @@ def _followed_by(person: Person, index: int, population: Population, mean: float
 def follow_events(
     follows: list[tuple[int, int]], people: dict[int, str], before: datetime, seed: int
 ) -> Iterator[ClientEvent]:
-    """The follows as events of the FOLLOWING_DAYS `before` the history, in order of time."""
+    """One follow event per pair, in order of time, spread over the FOLLOWING_DAYS that end at `before`."""
     rng = np.random.default_rng([seed, 5])
     moments = sorted(float(days) for days in rng.uniform(0, FOLLOWING_DAYS, len(follows)))[::-1]
     order = rng.permutation(len(follows))
-    for days, which in zip(moments, order, strict=True):
-        follower, followee = follows[which]
+    for days, pair in zip(moments, order, strict=True):
+        follower, followee = follows[pair]
         moment = before - timedelta(days=days)
         yield {
             "id": event_id(moment, rng),

@@ -1,4 +1,4 @@
-"""The past of a world: sessions of its readers, on slates that their clients composed of what existed then."""
+"""The history of a world: sessions of its people, on unranked slates drawn from the posts that existed at the time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,20 +9,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from photofeed.events import Action
-from simulation.behaviour import ClientEvent, SeenPost, Slate, event_id, view_slate
+from simulation.behaviour import EXPLORE, FOLLOWING, ClientEvent, PostView, Slate, event_id, view_slate
 from simulation.people import Population
 from simulation.scale import Scale
 
-OTHERS_SHARE = 0.3  # of a slate, from creators the person does not follow
+EXPLORE_SHARE = 0.3  # share of a slate that comes from creators the person does not follow
 RECENT = timedelta(days=2)
-# Sessions begin when there is something to see and end before the history does.
+# The first session starts once there are posts, the last one ends before the history does.
 FIRST_SESSION, LAST_SESSION = timedelta(hours=8), timedelta(minutes=15)
-FOLLOWING, EXPLORE = "following", "explore"
 
 
 @dataclass(slots=True)
 class _Memory:
-    """What each person has seen, liked and saved, as sets of post indexes, and whom they follow, (people, creators)."""
+    """Post indices that each person has seen, liked and saved, and the follow matrix (people, creators)."""
 
     seen: list[set[int]]
     liked: list[set[int]]
@@ -34,17 +33,17 @@ class History:
     """Simulates all sessions of a world's past.
 
     Args:
-        population: everybody.
-        people: their ids by index.
-        posts: everything posted, as seen by nobody in particular.
-        follows: (follower, followee) pairs at the beginning.
+        population: all people.
+        people: user ids by index of the person.
+        posts: all posts, without any person's own state (liked, saved, followed).
+        follows: (follower, followee) pairs at the start.
     """
 
     def __init__(
         self,
         population: Population,
         people: dict[int, str],
-        posts: Sequence[SeenPost],
+        posts: Sequence[PostView],
         follows: Sequence[tuple[int, int]],
     ) -> None:
         self._population = population
@@ -66,14 +65,14 @@ class History:
                 self._memory.follows[follower, followee] = True
 
     def events(self, scale: Scale, anchor: datetime, seed: int) -> list[ClientEvent]:
-        """Every event until `anchor`, each with its `actorId`, in global order of time."""
+        """All events until `anchor`, each with its `actorId`, in order of time across people."""
         events: list[ClientEvent] = []
         for number, (person, moment) in enumerate(self._session_starts(scale, anchor, seed)):
             rng = np.random.default_rng([seed, 6, number])
             slate = self._compose(person, moment, scale.slate_length, rng)
-            seen = view_slate(self._population.people[person], slate, moment, rng)
-            self._remember(person, seen)
-            events += ({**event, "actorId": self._people[person]} for event in seen)
+            session = view_slate(self._population.people[person], slate, moment, rng)
+            self._remember(person, session)
+            events += ({**event, "actorId": self._people[person]} for event in session)
         return sorted(events, key=lambda event: str(event["occurredAt"]))
 
     def _session_starts(self, scale: Scale, anchor: datetime, seed: int) -> Iterator[tuple[int, datetime]]:
@@ -93,19 +92,19 @@ class History:
     def _compose(self, person: int, moment: datetime, length: int, rng: Generator) -> Slate:
         now = moment.timestamp()
         exists = (self._posted < now) & (self._author != person)
-        followed = np.append(self._memory.follows[person], False)[self._author]  # -1, unknown authors, is the last
+        followed = np.append(self._memory.follows[person], False)[self._author]  # unknown author: -1, the last element
         recent = exists & followed & (self._posted > now - RECENT.total_seconds())
         others = exists & ~followed
         fresh = np.ones(len(self._posts), dtype=np.bool_)
         fresh[list(self._memory.seen[person])] = False
 
-        from_others = _draw(others, fresh, round(length * OTHERS_SHARE), rng)
+        from_others = _draw(others, fresh, round(length * EXPLORE_SHARE), rng)
         from_followed = _draw(recent, fresh, length - len(from_others), rng)
-        chosen = rng.permutation([*from_followed, *from_others])  # in no order of merit: nothing ranked these
-        posts = [self._as_seen_by(person, int(index)) for index in chosen]
+        slate = rng.permutation([*from_followed, *from_others])  # random order: no ranker exists yet
+        posts = [self._as_seen_by(person, int(index)) for index in slate]
         return Slate(event_id(moment, rng), posts)
 
-    def _as_seen_by(self, person: int, index: int) -> SeenPost:
+    def _as_seen_by(self, person: int, index: int) -> PostView:
         post, memory = self._posts[index], self._memory
         followed = post.creator is not None and bool(memory.follows[person, post.creator])
         return replace(
@@ -127,6 +126,6 @@ class History:
 
 
 def _draw(among: NDArray[np.bool_], fresh: NDArray[np.bool_], count: int, rng: Generator) -> list[int]:
-    """At most `count` of the posts marked in `among`, unseen ones first."""
+    """Indices of at most `count` posts of the mask `among`, in random order, unseen posts first."""
     unseen, seen = np.flatnonzero(among & fresh), np.flatnonzero(among & ~fresh)
     return [int(index) for index in (*rng.permutation(unseen), *rng.permutation(seen))[:count]]

@@ -1,4 +1,4 @@
-"""What seeding has done so far, one JSON line a step: an interrupted seeding goes on where it was."""
+"""The journal of a seeding: one line of JSON per completed step, so that an interrupted seeding can resume."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from simulation.scale import Scale
 
 @dataclass(frozen=True, slots=True)
 class UploadedPhoto:
-    """A photo that was uploaded: whose (index of the person), and what only its author says of it."""
+    """An uploaded photo: the owner's index, and the fields that the author sets."""
 
     id: str
     owner: int
@@ -23,20 +23,20 @@ class UploadedPhoto:
 
 
 class Journal:
-    """A world's journal. A step cut off in the middle of its line counts as not done.
+    """A world's journal. A step whose line is incomplete counts as not done.
 
     Attributes:
-        seed: what the world is drawn from.
-        scale: how large it is.
-        anchor: the end of its history.
-        people: ids by index of the person.
+        seed: random seed of the world.
+        scale: size of the world.
+        anchor: end of the world's history.
+        people: user ids by index of the person.
         photos: uploads by index of the picture.
-        follows: events accepted of each batch of follows sent.
-        history: events accepted of each batch of history sent.
+        follows: accepted events of each batch of follows sent.
+        history: accepted events of each batch of history sent.
     """
 
     def __init__(self, path: Path, *, seed: int, scale: Scale, now: datetime) -> None:
-        """Open the journal; if there is none, begin it with this seed, scale and moment."""
+        """Open the journal. If the file does not exist, start it with this seed, this scale and `now` as anchor."""
         self.seed = seed
         self.scale = scale
         self.anchor = now
@@ -53,31 +53,31 @@ class Journal:
 
     @property
     def events_accepted(self) -> int:
-        """Events accepted while seeding."""
+        """Number of events that the API accepted during seeding."""
         return sum(self.follows) + sum(self.history)
 
     def add_person(self, index: int, person_id: str) -> None:
-        """Note that a person was made."""
+        """Record that a user was created."""
         self._append({"person": index, "id": person_id})
         self.people[index] = person_id
 
     def add_photo(self, index: int, photo: UploadedPhoto) -> None:
-        """Note that a photo was uploaded and completed."""
+        """Record that a photo was uploaded and completed."""
         self._append({"index": index, "photo": photo})
         self.photos[index] = photo
 
     def add_follows(self, accepted: int) -> None:
-        """Note that the next batch of follows was sent."""
+        """Record that the next batch of follows was sent."""
         self._append({"follows": accepted})
         self.follows.append(accepted)
 
     def add_history(self, accepted: int) -> None:
-        """Note that the next batch of history was sent."""
+        """Record that the next batch of history was sent."""
         self._append({"history": accepted})
         self.history.append(accepted)
 
     def mark(self, milestone: str) -> None:
-        """Note that a milestone was reached."""
+        """Record that a milestone was reached."""
         self._append({"milestone": milestone})
         self._marks.add(milestone)
 

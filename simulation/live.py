@@ -1,4 +1,4 @@
-"""Live sessions: people open their feed, look at the slate, and what they do goes back to the API."""
+"""Live sessions: a person requests a feed, views the slate, and the events are sent to the API."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,57 +7,54 @@ from datetime import UTC, datetime
 
 from numpy.random import Generator
 
+from photofeed.action_weights import ENGAGEMENT_ACTIONS
 from photofeed.events import Action
 from simulation.api_client import ApiClient
-from simulation.behaviour import ClientEvent, Slate, view_slate
+from simulation.behaviour import ClientEvent, view_slate
 from simulation.errors import BrokenPathError
-from simulation.replies import Feed
 from simulation.stages import Advance
 from simulation.world import World
-
-ENGAGED = (Action.LIKE, Action.COMMENT, Action.SAVE, Action.SHARE)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session: whose, the feed it had, the events that counted, and what the person did by action."""
+    """One session: the person's index, the number of accepted events, and the number of each action."""
 
     person: int
-    feed: Feed
     events_accepted: int
     actions: Counter[str]
 
     @property
     def engagement(self) -> int:
-        """Likes, comments, saves and shares."""
-        return sum(self.actions[action] for action in ENGAGED)
+        """Number of likes, comments, saves and shares."""
+        return sum(self.actions[action] for action in ENGAGEMENT_ACTIONS)
 
 
 def live_session(client: ApiClient, world: World, person: int, rng: Generator, *, limit: int = 30) -> Session:
-    """One person, by index, opens the feed and goes through its first page.
+    """One person, by index, views the first page of the feed.
 
-    They read at the machine's speed: their events are dated into the time the session really took.
+    A simulated session takes milliseconds. Its events are spread over the time that it really took, because the API
+    refuses events from the future.
 
     Raises:
-        BrokenPathError: events of the session were refused.
+        BrokenPathError: the API refused events of the session.
     """
     user_id = world.people[person]
     feed = client.feed(user_id, limit)
     began = datetime.now(UTC)
-    slate = Slate(feed.slate_id, [world.perception.of_feed_item(item) for item in feed.items])
-    events = view_slate(world.population.people[person], slate, began, rng)
+    events = view_slate(world.population.people[person], world.perception.of_feed(feed), began, rng)
     if not events:
-        return Session(person, feed, 0, Counter())
-    reply = client.send_events([{**event, "actorId": user_id} for event in _in_time(events, began, datetime.now(UTC))])
+        return Session(person, 0, Counter())
+    reply = client.send_events([{**event, "actorId": user_id} for event in _spread(events, began, datetime.now(UTC))])
     if reply.refused:
         raise BrokenPathError(f"{len(reply.refused)} events of a session were refused, first: {reply.refused[0]}")
-    return Session(person, feed, reply.accepted, Counter(str(event["type"]) for event in events))
+    return Session(person, reply.accepted, Counter(str(event["type"]) for event in events))
 
 
 def live_sessions(
     client: ApiClient, world: World, people: Iterable[int], rng: Generator, advance: Advance
 ) -> list[Session]:
-    """A session of each of these people, one after the other."""
+    """One session per person, in sequence."""
     sessions = []
     for person in people:
         sessions.append(live_session(client, world, person, rng))
@@ -65,16 +62,16 @@ def live_sessions(
     return sessions
 
 
-def _in_time(events: Sequence[ClientEvent], began: datetime, now: datetime) -> Iterator[ClientEvent]:
-    """The events at equal steps between two moments: the API takes nothing from the future."""
+def _spread(events: Sequence[ClientEvent], began: datetime, now: datetime) -> Iterator[ClientEvent]:
+    """The events, dated at equal steps between two moments."""
     for number, event in enumerate(events, start=1):
         moment = began + (now - began) * number / len(events)
         yield {**event, "occurredAt": moment.isoformat(timespec="microseconds")}
 
 
 def summary(sessions: Sequence[Session]) -> str:
-    """What came of some sessions, in one line."""
-    seen = sum(session.actions[Action.IMPRESSION] for session in sessions)
-    liked = sum(session.actions[Action.LIKE] for session in sessions)
-    engaged = sum(session.engagement for session in sessions)
-    return f"{len(sessions)} people saw {seen} posts and engaged with them {engaged} times, {liked} of them likes"
+    """The totals of some sessions in one line."""
+    impressions = sum(session.actions[Action.IMPRESSION] for session in sessions)
+    likes = sum(session.actions[Action.LIKE] for session in sessions)
+    engagement = sum(session.engagement for session in sessions)
+    return f"{len(sessions)} users saw {impressions} posts and engaged {engagement} times, including {likes} likes"

@@ -1,4 +1,4 @@
-"""Names and handles of the simulated people."""
+"""Names and handles of the simulated users."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ _PLAIN = str.maketrans({"ö": "o", "í": "i", "é": "e", "ü": "u", "å": "a", "
 
 
 def draw_names(count: int, studios: int, rng: Generator) -> list[tuple[str, str]]:
-    """Distinct (handle, display name) pairs; the first `studios` sound like people who post a lot."""
+    """Distinct (handle, display name) pairs. The first `studios` handles are those of creators."""
     taken: set[str] = set()
     names = []
     for index in range(count):

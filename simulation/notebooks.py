@@ -1,4 +1,4 @@
-"""Notebooks, run top to bottom on a stack that runs."""
+"""Runs notebooks from top to bottom on a running stack."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ SLOWEST_CELL_SECONDS = 600
 
 
 def run_notebooks(folder: Path, environment: Mapping[str, str], stages: Stages) -> Sequence[str]:
-    """Execute every notebook of a folder in the order of their names, each in a fresh kernel; nothing is written.
+    """Execute all notebooks of a folder in order of name, each in a new kernel, and return their names.
 
-    Returns their names.
+    The notebook files are not changed.
 
     Raises:
-        BrokenPathError: there are none, or a cell failed; the message has the notebook and the error.
+        BrokenPathError: the folder has no notebook, or a cell failed; the message names the notebook and the error.
     """
     notebooks = sorted(folder.glob("*.ipynb"))
     if not notebooks:

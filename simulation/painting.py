@@ -1,4 +1,4 @@
-"""Painting the world's pictures ahead of their upload, in processes of their own: painting keeps a core busy."""
+"""Paints the world's pictures ahead of their upload, in separate processes, because painting is CPU-bound."""
 
 import signal
 from collections import deque
@@ -13,16 +13,16 @@ from simulation.errors import SimulationError
 from simulation.pictures.catalogue import Picture, pictures
 
 PROCESSES = 2
-CHUNK = 4  # pictures a task
+CHUNK = 4  # pictures per task
 _AHEAD = PROCESSES + 1  # tasks
 _SEED_STRIDE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Paintings:
-    """The pictures of a world by number: painted from a seed, or the user's own from a folder.
+    """The numbered pictures of a world: painted from a seed, or read from a folder of the user's photos.
 
-    The same seed gives the same pictures. Only the next few are in memory.
+    The same seed gives the same pictures. Only the next few pictures are in memory.
     """
 
     seed: int
@@ -30,17 +30,17 @@ class Paintings:
     folder: Path | None = None
 
     def missing(self, done: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
-        """Number and picture of all but those whose number is in `done`, in order; painting ends when it is closed."""
-        numbered = self._painted(done) if self.folder is None else enumerate(self._own(self.folder))
+        """(number, picture) in order, without the numbers in `done`. Closing the generator stops painting."""
+        if self.folder is None:
+            numbered = self._paint_missing(done)
+        else:
+            numbered = enumerate(pictures(self.seed, self.count, self.folder))
         return ((number, picture) for number, picture in numbered if number not in done)
 
-    def _own(self, folder: Path) -> Iterator[Picture]:
-        return pictures(self.seed, self.count, folder)
-
-    def _painted(self, done: Collection[int]) -> Iterator[tuple[int, Picture]]:
+    def _paint_missing(self, done: Collection[int]) -> Iterator[tuple[int, Picture]]:
         chunks = (range(first, min(first + CHUNK, self.count)) for first in range(0, self.count, CHUNK))
         wanted = (chunk for chunk in chunks if any(number not in done for number in chunk))
-        # Fresh interpreters: a fork would copy the threads that upload. Ctrl-C is the parent's to handle.
+        # Spawned, because a fork would copy the upload threads. Ctrl-C is handled by the parent.
         pool = ProcessPoolExecutor(PROCESSES, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
         ahead: deque[tuple[range, Future[list[Picture]]]] = deque()
         try:
@@ -58,10 +58,10 @@ class Paintings:
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that a folder has photos, before anything is started for it.
+    """Check that a folder has photos, before any server is started.
 
     Raises:
-        SimulationError: it holds none.
+        SimulationError: the folder has no photo.
     """
     try:
         next(pictures(0, 1, folder))

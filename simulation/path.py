@@ -1,87 +1,97 @@
-"""The path of a demo from empty servers to a feed that the model ranks; every stage is skipped where it is done.
+"""The path of a demo from empty servers to a feed that is ranked by the model. Stages already done are skipped.
 
-a world → events counted and archived → a ranker trained and promoted → the feed ranked by it
+seed a world → count and archive its events → train and promote a ranker → the feed is ranked by it
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from photofeed.model_contract import CHAMPION
+from photofeed.models.registry import CHAMPION
 from simulation.api_client import ApiClient
 from simulation.journal import Journal
 from simulation.painting import Paintings
+from simulation.replies import RANKED_BY_MODEL
 from simulation.running import RunningPhotofeed
 from simulation.stages import Advance, Stages
-from simulation.waiting import Patience
-from simulation.world import SEEDED, SeededWorld, World, seed_world
+from simulation.waiting import Polling
+from simulation.world import SEEDED, SeedingResult, World, seed_world
 
 TRAINED = "trained"
-BY_MODEL = "model"
 COUNTING_STALLED_SECONDS = MODEL_STALLED_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class LivingWorld:
-    """A world with a ranked feed. `seeded` is what seeding made, None if an earlier run did."""
+class RankedWorld:
+    """A world whose feed is ranked by the model. `seeding` is None if an earlier run seeded the world."""
 
     world: World
-    seeded: SeededWorld | None
+    seeding: SeedingResult | None
 
 
-def bring_to_life(
-    running: RunningPhotofeed, journal: Journal, photos: Path | None, stages: Stages, patience: Patience
-) -> LivingWorld:
-    """Go along the path from where the journal says it was left.
+def build_ranked_world(
+    running: RunningPhotofeed, journal: Journal, photos: Path | None, stages: Stages, polling: Polling
+) -> RankedWorld:
+    """Run the stages that the journal does not list as done.
 
     Args:
         running: the servers, the API and the workers.
-        journal: of the world that lives on these servers.
-        photos: a folder of the user's own photos, None to paint them.
-        stages: shows how far it is.
-        patience: how to wait for the workers.
+        journal: journal of the world on these servers.
+        photos: folder of the user's photos, or None to paint pictures.
+        stages: shows progress.
+        polling: how to wait for the workers.
 
     Raises:
-        SimulationError: a stage did not do its work; a next run goes on from there.
+        SimulationError: a stage did not complete; the next run resumes there.
     """
-    seeded = None
+    seeding = None
     if not journal.has(SEEDED):
         paintings = Paintings(journal.seed, journal.scale.photos, photos)
-        seeded = seed_world(running.client, journal, paintings.missing, stages, patience)
+        seeding = seed_world(running.client, journal, paintings.missing, stages, polling)
     if not journal.has(TRAINED):
-        with stages.stage("events counted and archived", journal.events_accepted) as advance:
-            wait_until_counted(running.client, journal.events_accepted, advance, patience)
-        with stages.stage("ranker trained and promoted"):
+        with stages.stage("count and archive events", journal.events_accepted) as advance:
+            wait_until_counted(running, journal.events_accepted, advance, polling)
+        with stages.stage("train and promote the ranker"):
             running.command("train", "--promote")
         journal.mark(TRAINED)
     world = World.of(journal)
-    with stages.stage("feed ranked by the model"):
-        _wait_until_ranked(running.client, world.people[len(world.population.creators)], patience)
-    return LivingWorld(world, seeded)
+    with stages.stage("wait for the model to rank"):
+        _wait_until_ranked(running.client, world.people[len(world.population.creators)], polling)
+    return RankedWorld(world, seeding)
 
 
-def wait_until_counted(client: ApiClient, events: int, advance: Advance, patience: Patience) -> None:
-    """Wait until the workers have counted this many events in the features, and archived as many.
+class EventCounts(Protocol):
+    """Progress of the features worker and the archive worker."""
+
+    def counted_events(self) -> int:
+        """The number of events counted into features."""
+
+    def archived_events(self) -> int:
+        """The number of events written to the lake."""
+
+
+def wait_until_counted(workers: EventCounts, events: int, advance: Advance, polling: Polling) -> None:
+    """Wait until the workers have counted `events` events into features and archived as many.
 
     Raises:
-        BrokenPathError: they stopped short of it.
+        BrokenPathError: they made no progress for COUNTING_STALLED_SECONDS.
     """
     reached = 0
 
     def counted() -> int:
         nonlocal reached
-        progress = client.workers_progress()
-        now = min(progress.events_in_features, progress.archived_events)
+        now = min(workers.counted_events(), workers.archived_events())
         advance(max(now - reached, 0))
         reached = now
         return now
 
-    patience.until_done(counted, events, stalled_seconds=COUNTING_STALLED_SECONDS, what="events counted and archived")
+    polling.until_done(counted, events, stalled_seconds=COUNTING_STALLED_SECONDS, what="events counted and archived")
 
 
-def _wait_until_ranked(client: ApiClient, reader: str, patience: Patience) -> None:
-    patience.until_done(
-        # an experiment may have this reader in an arm without the model
-        lambda: int(client.feed(reader, ranker=CHAMPION).ranking == BY_MODEL),
+def _wait_until_ranked(client: ApiClient, reader: str, polling: Polling) -> None:
+    polling.until_done(
+        # named, because an experiment may assign this reader to an arm without the model
+        lambda: int(client.feed(reader, ranker=CHAMPION).ranking == RANKED_BY_MODEL),
         1,
         stalled_seconds=MODEL_STALLED_SECONDS,
         what="feeds ranked by the model",

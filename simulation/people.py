@@ -1,32 +1,29 @@
-"""The simulated people: readers with tastes the feed does not know, creators with talent."""
+"""The simulated people: readers with hidden tastes, and creators with talent."""
 
 import hashlib
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from photofeed.arrays import FloatArray
 from simulation.names import draw_names
 
-Floats: TypeAlias = NDArray[np.float64]
-
-QUIRK = 0.5  # standard deviation of the posts of one creator around their talent
+APPEAL_SPREAD = 0.5  # standard deviation of the appeal of one creator's posts around the creator's talent
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One reader. Tastes add to the utility of a post, in units of its logit; 0 is indifference.
+    """One person as a reader. Tastes add to the utility of a post, in logits; 0 means indifferent.
 
-    `topic_taste` is (topics,), `creator_taste` (creators,). `patience` is the chance to scroll on after each post,
-    `sociability` and `thrift` shift the logits of speaking up (comment, share) and of saving.
+    `topic_taste` is (topics,), `creator_taste` (creators,). `patience` is the probability of scrolling on after each
+    post. `sociability` shifts the logits of comment and share, `saving` that of save.
     """
 
     handle: str
     display_name: str
-    topic_taste: Floats
-    creator_taste: Floats
+    topic_taste: FloatArray
+    creator_taste: FloatArray
     reel_taste: float
     brightness_taste: float
     width_taste: float
@@ -34,46 +31,46 @@ class Person:
     favourite_hour: float
     patience: float
     sociability: float
-    thrift: float
+    saving: float
 
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """What makes a person a creator. `topic_weights` (topics,) sums to 1; `cadence` is relative to other creators."""
+    """One person as a creator. `topic_weights` (topics,) sums to 1. `cadence` is the relative rate of posting."""
 
     talent: float
     fame: float
-    topic_weights: Floats
+    topic_weights: FloatArray
     cadence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Everybody, by index: the first `len(creators)` people are the creators."""
+    """All people by index. The first `len(creators)` of them are the creators."""
 
     topics: tuple[str, ...]
     people: tuple[Person, ...]
     creators: tuple[Creator, ...]
 
     def topic_index(self, topic: str) -> int | None:
-        """The index of a topic in the arrays of tastes; None for one nobody has an opinion on."""
+        """The index of a topic in the taste arrays, or None for a topic that no one has a taste for."""
         return self.topics.index(topic) if topic in self.topics else None
 
 
 def populate(seed: int, readers: int, creators: int, topics: tuple[str, ...]) -> Population:
     """Draw `creators + readers` people; the same arguments give the same people."""
     rng = np.random.default_rng([seed, 1])
-    made = tuple(_creator(len(topics), rng) for _ in range(creators))
-    topic_weights = np.stack([creator.topic_weights for creator in made])
+    drawn_creators = tuple(_creator(len(topics), rng) for _ in range(creators))
+    topic_weights = np.stack([creator.topic_weights for creator in drawn_creators])
     names = draw_names(creators + readers, creators, rng)
     people = tuple(_person(handle, name, topic_weights, rng) for handle, name in names)
-    return Population(topics, people, made)
+    return Population(topics, people, drawn_creators)
 
 
 def appeal(creator: Creator, handle: str, caption: str) -> float:
-    """What everybody sees in a post: its creator's talent, and a quirk that is always the same for the same post."""
+    """A post's appeal to everybody: the creator's talent plus noise that is a function of handle and caption."""
     digest = hashlib.blake2b(f"{handle}\n{caption}".encode(), digest_size=8).digest()
-    return creator.talent + QUIRK * float(np.random.default_rng(int.from_bytes(digest)).standard_normal())
+    return creator.talent + APPEAL_SPREAD * float(np.random.default_rng(int.from_bytes(digest)).standard_normal())
 
 
 def _creator(topics: int, rng: Generator) -> Creator:
@@ -89,16 +86,16 @@ def _creator(topics: int, rng: Generator) -> Creator:
     )
 
 
-def _person(handle: str, display_name: str, creators_topics: Floats, rng: Generator) -> Person:
+def _person(handle: str, display_name: str, creators_topics: FloatArray, rng: Generator) -> Person:
     creators, topics = len(creators_topics), len(creators_topics[0])
-    topic_taste: Floats = rng.normal(-0.3, 0.3, topics)
+    topic_taste: FloatArray = rng.normal(-0.3, 0.3, topics)
     order = rng.permutation(topics)
     loved, disliked = order[: rng.integers(2, 5)], order[-2:]
     topic_taste[loved] += rng.uniform(0.9, 1.9, len(loved))
     topic_taste[disliked] -= rng.uniform(0.4, 1.2, len(disliked))
 
-    creator_taste: Floats = rng.normal(0, 0.15, creators)
-    likely = np.exp(creators_topics @ topic_taste)  # favourites are found among those who post what one loves
+    creator_taste: FloatArray = rng.normal(0, 0.15, creators)
+    likely = np.exp(creators_topics @ topic_taste)  # favourites tend to post about the person's loved topics
     favourites = rng.choice(creators, min(creators, int(rng.integers(2, 6))), replace=False, p=likely / likely.sum())
     creator_taste[favourites] += rng.uniform(0.6, 1.6, len(favourites))
     return Person(
@@ -113,5 +110,5 @@ def _person(handle: str, display_name: str, creators_topics: Floats, rng: Genera
         favourite_hour=float(rng.choice([7.5, 12.5, 18.0, 20.5, 22.0]) + rng.normal(0, 0.7)) % 24,
         patience=float(rng.uniform(0.88, 0.97)),
         sociability=float(rng.normal(0, 0.6)),
-        thrift=float(rng.normal(0, 0.6)),
+        saving=float(rng.normal(0, 0.6)),
     )

@@ -1,29 +1,29 @@
-"""What a simulated person makes of a post: from what the API shows of it, to what their tastes are about."""
+"""Turns a post as the API returns it into the features that simulated tastes depend on."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from simulation.behaviour import SeenPost
+from simulation.behaviour import FOLLOWING, PostView, Slate
 from simulation.journal import UploadedPhoto
 from simulation.people import Population, appeal
-from simulation.replies import FeedItem, Photo
+from simulation.replies import Feed, FeedItem, Photo
 
-_MIDDLE = 0.5
+_UNKNOWN_BRIGHTNESS = 0.5
 _LUMA = (0.2126, 0.7152, 0.0722)  # Rec. 709
 
 
 class Perception:
-    """Knows everybody by id, and so whose a post is."""
+    """Maps author ids to people of the population, and posts to their views."""
 
     def __init__(self, population: Population, people: Mapping[int, str]) -> None:
         self._population = population
         self._people = people
         self._creators = {people[index]: index for index in range(len(population.creators))}
 
-    def of_upload(self, uploaded: UploadedPhoto, photo: Photo) -> SeenPost:
-        """A photo of this world, seen by nobody in particular."""
-        return self._see(
+    def of_upload(self, uploaded: UploadedPhoto, photo: Photo) -> PostView:
+        """A photo of this world, without any person's own state."""
+        return self._view(
             post_id=uploaded.id,
             author_id=self._people[uploaded.owner],
             caption=uploaded.caption,
@@ -34,9 +34,13 @@ class Perception:
             posted_at=uploaded.created_at,
         )
 
-    def of_feed_item(self, item: FeedItem) -> SeenPost:
-        """A post as it stands in somebody's feed; it may be of this world or not."""
-        return self._see(
+    def of_feed(self, feed: Feed) -> Slate:
+        """A page of a person's feed."""
+        return Slate(feed.slate_id, [self._of_feed_item(item) for item in feed.items])
+
+    def _of_feed_item(self, item: FeedItem) -> PostView:
+        """A post in a person's feed, by an author of this world or of none."""
+        return self._view(
             post_id=item.post_id,
             author_id=item.author_id,
             caption=item.caption,
@@ -49,9 +53,10 @@ class Perception:
             liked=item.liked,
             saved=item.saved,
             followed=item.author_followed,
+            receipt=item.receipt,
         )
 
-    def _see(
+    def _view(
         self,
         *,
         post_id: str,
@@ -62,14 +67,15 @@ class Perception:
         color: str,
         size: tuple[int, int],
         posted_at: datetime,
-        source: str = "following",
+        source: str = FOLLOWING,
         liked: bool = False,
         saved: bool = False,
         followed: bool = False,
-    ) -> SeenPost:
+        receipt: str = "",
+    ) -> PostView:
         creator = self._creators.get(author_id)
         handle = "" if creator is None else self._population.people[creator].handle
-        return SeenPost(
+        return PostView(
             id=post_id,
             author_id=author_id,
             creator=creator,
@@ -84,11 +90,12 @@ class Perception:
             liked=liked,
             saved=saved,
             followed=followed,
+            receipt=receipt,
         )
 
 
 def _brightness(color: str) -> float:
-    """Relative luma 0..1 of an `#rrggbb` colour; the middle where there is none."""
+    """Relative luma 0..1 of an `#rrggbb` colour, or _UNKNOWN_BRIGHTNESS if there is none."""
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
-        return _MIDDLE
+        return _UNKNOWN_BRIGHTNESS
     return sum(weight * value for weight, value in zip(_LUMA, bytes.fromhex(color[1:]), strict=True)) / 255

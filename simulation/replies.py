@@ -1,21 +1,20 @@
-"""What the public API replies, as far as the simulation reads it."""
+"""Replies of the public API: the fields that the simulation reads."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+import photofeed_client
+from photofeed_client.generated.models import EventsOutcome
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A photo to be, and where to PUT its bytes."""
-
-    photo_id: str
-    url: str
+READY = "ready"
+FINAL_STATUSES = frozenset({READY, "review", "rejected", "failed"})  # of a photo
+RANKED_BY_MODEL = "model"  # `ranking` of a feed
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """What became of an upload. `failure` is the reason the API gives, empty if there is none; sizes 0 until known."""
+    """The state of an upload. `failure` is the API's reason or empty. `width` and `height` are 0 until known."""
 
     id: str
     status: str
@@ -26,45 +25,43 @@ class Photo:
     variants: int
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """The photo of a reply."""
+    def read(cls, photo: photofeed_client.Photo) -> Self:
+        """Read a reply."""
         return cls(
-            id=body["id"],
-            status=body["status"],
-            failure=(body.get("failure") or {}).get("reason", ""),
-            width=body.get("width") or 0,
-            height=body.get("height") or 0,
-            dominant_color=body.get("dominantColor") or "",
-            variants=len(body.get("variants") or ()),
+            id=photo.id,
+            status=str(photo.status),
+            failure=photo.failure.reason if photo.failure else "",
+            width=photo.width or 0,
+            height=photo.height or 0,
+            dominant_color=photo.dominant_color or "",
+            variants=len(photo.variants),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class EventsReply:
-    """What the API made of a batch: counts, and the reason of each refusal."""
+    """The result of a batch of events: the number accepted, and the reason for each refusal."""
 
     accepted: int
-    unchanged: int
     refused: tuple[str, ...]
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """The counts of a reply."""
-        refused = tuple(f"{item['code']}: {item['reason']}" for item in body["refused"])
-        return cls(body["accepted"], body["unchanged"], refused)
+    def read(cls, outcome: EventsOutcome) -> Self:
+        """Read a reply."""
+        return cls(outcome.accepted, tuple(f"{one.code}: {one.reason}" for one in outcome.refused))
 
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """One position of a slate with the post on it."""
+    """One item of a feed: the post, and why it is there."""
 
     source: str
     score: float | None
     reason: str
+    receipt: str
     post_id: str
     author_id: str
     author_handle: str
-    author_name: str
     author_followed: bool
     caption: str
     topic: str
@@ -77,62 +74,57 @@ class FeedItem:
     saved: bool
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """One item of a reply."""
-        post = body["post"]
-        author = post["author"]
+    def read(cls, item: photofeed_client.FeedItem) -> Self:
+        """Read one item of a reply."""
+        post, author = item.post, item.post.author
         return cls(
-            source=body["source"],
-            score=body.get("score"),
-            reason=body.get("reason") or "",
-            post_id=post["id"],
-            author_id=author["id"],
-            author_handle=author["handle"],
-            author_name=author["displayName"],
-            author_followed=author["followedByMe"],
-            caption=post["caption"],
-            topic=post["topic"],
-            content_type=post["contentType"],
-            posted_at=datetime.fromisoformat(post["postedAt"]),
-            width=post["width"],
-            height=post["height"],
-            dominant_color=post["dominantColor"],
-            liked=post["likedByMe"],
-            saved=post["savedByMe"],
+            source=str(item.source),
+            score=item.score,
+            reason=item.reason,
+            receipt=item.receipt,
+            post_id=post.id,
+            author_id=author.id,
+            author_handle=author.handle,
+            author_followed=author.followed_by_me,
+            caption=post.caption,
+            topic=post.topic,
+            content_type=str(post.content_type),
+            posted_at=post.posted_at,
+            width=post.width or 0,
+            height=post.height or 0,
+            dominant_color=post.dominant_color or "",
+            liked=post.liked_by_me,
+            saved=post.saved_by_me,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One page of a person's feed. `model_version` is empty unless a model ranked it."""
+    """One page of a person's feed. `model_version` is empty if no model ranked it."""
 
     slate_id: str
     ranking: str
     model_version: str
     items: tuple[FeedItem, ...]
-    next_cursor: str | None
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """The page of a reply."""
+    def read(cls, page: photofeed_client.FeedPage) -> Self:
+        """Read a reply."""
         return cls(
-            slate_id=body["slateId"],
-            ranking=body["ranking"],
-            model_version=str((body.get("model") or {}).get("version", "")),
-            items=tuple(FeedItem.read(item) for item in body["items"]),
-            next_cursor=body.get("nextCursor"),
+            slate_id=page.slate_id,
+            ranking=page.ranking,
+            model_version=page.model.version if page.model else "",
+            items=tuple(FeedItem.read(item) for item in page.items),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkersProgress:
-    """How far the workers are: events counted in the features, events archived, photos by status."""
+    """The workers' progress: events counted into features."""
 
     events_in_features: int
-    archived_events: int
-    photos: dict[str, int]
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> Self:
-        """The counts of a reply."""
-        return cls(body["eventsInFeatures"], body["archivedEvents"], body["photos"])
+        """Read a reply."""
+        return cls(body["eventsInFeatures"])

@@ -12,7 +12,7 @@ _CAPTION_CHARACTERS = 46
 
 
 def feed_table(name: str, feed: Feed, now: datetime) -> Table:
-    """The feed as people would compare it: who, what, how old, from where, and why it stands where it stands."""
+    """One row per post: author, caption, age, source, score, and the reason for its position."""
     ranked_by = f"model {feed.model_version}" if feed.model_version else feed.ranking
     table = Table(title=escape(f"The feed of {name}, ranked by {ranked_by}"), title_justify="left")
     table.add_column("#", justify="right")
@@ -23,7 +23,7 @@ def feed_table(name: str, feed: Feed, now: datetime) -> Table:
     table.add_column("score", justify="right")
     table.add_column("why")
     for number, item in enumerate(feed.items, start=1):
-        table.add_row(str(number), *map(Text, _cells(item, now)))  # words, whatever brackets are in them
+        table.add_row(str(number), *map(Text, _cells(item, now)))  # Text, because captions may contain rich markup
     return table
 
 

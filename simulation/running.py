@@ -1,4 +1,4 @@
-"""The whole of photofeed on one machine: servers, set-up, processes; up in order, down in reverse."""
+"""photofeed on one machine: starts servers, set-up, API and workers in order, and stops them in reverse order."""
 
 import os
 import subprocess
@@ -11,36 +11,47 @@ from pathlib import Path
 from photofeed.embedded.errors import EmbeddedStackError
 from photofeed.embedded.processes import Command, ProcessGroup
 from photofeed.embedded.stack import ALL_SERVERS, EmbeddedStack
+from photofeed.offline_store.lake import LakeFolder, open_lake
+from photofeed.offline_store.tables import ENGAGEMENT
 from photofeed.settings import Settings
-from photofeed.tokens import SERVICE, mint_token
 from simulation.api_client import ApiClient
 from simulation.errors import BrokenPathError
 from simulation.scale import Scale
 from simulation.stages import Stages
 
 PHOTOFEED = str(Path(sys.executable).with_name("photofeed"))
-TOKEN_HOURS = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The `photofeed` programs of the API, and of set-up and workers. They may be in different environments."""
+
+    serve: str = PHOTOFEED
+    work: str = PHOTOFEED
+
+
+THIS_ENVIRONMENT = Programs()
 
 
 @dataclass(frozen=True, slots=True)
 class RunningPhotofeed:
-    """photofeed as it runs: its settings, its logs, and a client that may act for everybody."""
+    """A running photofeed: settings, environment of its processes, log folder, and a client with a service token."""
 
     settings: Settings
     environment: Mapping[str, str]
     logs: Path
     client: ApiClient
 
-    def command(self, *arguments: str) -> None:
-        """Run a `photofeed` command on this stack, its output to a log beside the servers' logs.
+    def command(self, *arguments: str, program: str = PHOTOFEED) -> None:
+        """Run a `photofeed` command on this stack and write its output to the log folder.
 
         Raises:
-            BrokenPathError: it failed; the message is its last line.
+            BrokenPathError: the command failed; the message ends with its last line of output.
         """
         log = self.logs / f"{arguments[0]}.log"
         with log.open("wb") as output:
             finished = subprocess.run(  # noqa: S603  our own command
-                (PHOTOFEED, *arguments),
+                (program, *arguments),
                 check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -51,20 +62,30 @@ class RunningPhotofeed:
             lines = log.read_text(errors="replace").rstrip().splitlines() or ["no output"]
             raise BrokenPathError(f"photofeed {' '.join(arguments)} failed (log: {log}): {lines[-1]}")
 
+    def counted_events(self) -> int:
+        """The number of engagement events that the features worker has counted."""
+        return self.client.workers_progress().events_in_features
+
+    def archived_events(self) -> int:
+        """The number of engagement events that the archive worker has written to the lake."""
+        return open_lake(self.settings).rows(LakeFolder(self.settings.bucket_lake, ENGAGEMENT))
+
 
 @contextmanager
-def running_photofeed(state_dir: Path, scale: Scale, stages: Stages) -> Iterator[RunningPhotofeed]:
-    """Bring everything up, ready to serve; when the block ends, however it does, everything is stopped.
+def running_photofeed(
+    state_dir: Path, scale: Scale, stages: Stages, programs: Programs = THIS_ENVIRONMENT
+) -> Iterator[RunningPhotofeed]:
+    """Start everything, ready to serve. Everything is stopped when the block ends, also after an error.
 
     Raises:
-        BrokenPathError: something did not come up; what did is stopped again.
+        BrokenPathError: a server or process did not start. Those that did are stopped.
     """
     try:
         stack = EmbeddedStack(state_dir)
-        with stages.stage("servers", len(ALL_SERVERS)) as advance:
+        with stages.stage("start servers", len(ALL_SERVERS)) as advance:
             stack.start(lambda _: advance(1))
         try:
-            with _processes_of(stack, scale, stages) as running:
+            with _processes_of(stack, scale, stages, programs) as running:
                 yield running
         finally:
             stack.stop()
@@ -73,20 +94,19 @@ def running_photofeed(state_dir: Path, scale: Scale, stages: Stages) -> Iterator
 
 
 @contextmanager
-def _processes_of(stack: EmbeddedStack, scale: Scale, stages: Stages) -> Iterator[RunningPhotofeed]:
+def _processes_of(stack: EmbeddedStack, scale: Scale, stages: Stages, programs: Programs) -> Iterator[RunningPhotofeed]:
     settings = stack.settings()
     environment = {
         "PHOTOFEED_STATE_DIR": str(stack.state.path),
         "PHOTOFEED_CELEBRITY_FOLLOWERS": str(scale.celebrity_followers),
     }
-    token = mint_token(settings, 0, frozenset({SERVICE}), TOKEN_HOURS)
-    with ApiClient(settings.public_url, token) as client:
+    with ApiClient.for_service(settings) as client:
         running = RunningPhotofeed(settings, environment, stack.state.log, client)
-        with stages.stage("database, topics, feature store"):
-            running.command("setup")
-        commands = _commands(settings, environment)
+        with stages.stage("set up database, topics, features"):
+            running.command("setup", program=programs.work)
+        commands = _commands(settings, environment, programs)
         processes = ProcessGroup(stack.state, commands)
-        with stages.stage("API and workers", len(commands)) as advance:
+        with stages.stage("start API and workers", len(commands)) as advance:
             processes.start(lambda _: advance(1))
         try:
             yield running
@@ -94,12 +114,12 @@ def _processes_of(stack: EmbeddedStack, scale: Scale, stages: Stages) -> Iterato
             processes.stop()
 
 
-def _commands(settings: Settings, environment: Mapping[str, str]) -> Sequence[Command]:
+def _commands(settings: Settings, environment: Mapping[str, str], programs: Programs) -> Sequence[Command]:
     photo_workers = [f"photos-{number}" for number in range(1, (os.cpu_count() or 1) + 1)]
     work = {"relay": "relay", **dict.fromkeys(photo_workers, "photos")}
     work |= {name: name for name in ("zoom", "features", "fanout", "archive", "removal", "sweeper", "pools")}
-    serve = Command("api", (PHOTOFEED, "serve"), environment, f"{settings.public_url}/readyz")
+    serve = Command("api", (programs.serve, "serve"), environment, f"{settings.public_url}/readyz")
     return [
-        *(Command(name, (PHOTOFEED, "work", worker), environment) for name, worker in work.items()),
+        *(Command(name, (programs.work, "work", worker), environment) for name, worker in work.items()),
         serve,
     ]

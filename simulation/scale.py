@@ -1,4 +1,4 @@
-"""How large a simulated world is."""
+"""The size of a simulated world."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,10 +6,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Size of a world. Creators are people besides the readers; a session makes about 25 events.
+    """The size of a world. Creators come in addition to readers. A session produces about 25 events.
 
-    `celebrity_followers` is from how many followers on a creator counts as a celebrity: a few do. `followed_share` is
-    how many of the creators a person follows on average: enough to fill a feed.
+    `celebrity_followers` is the number of followers from which a creator counts as a celebrity, set so that a few
+    creators do. `followed_share` is the average share of creators that a person follows, set so that a feed is full.
     """
 
     readers: int
@@ -23,9 +23,9 @@ class Scale:
 
     @property
     def span(self) -> timedelta:
-        """How far back the world's history reaches."""
+        """Length of the world's history."""
         return timedelta(days=self.days)
 
 
 DEMO = Scale(readers=210, creators=40, photos=600, sessions=1_650, days=5, celebrity_followers=180, followed_share=0.3)
-SMOKE = Scale(readers=40, creators=12, photos=72, sessions=250, days=4, celebrity_followers=46, followed_share=0.7)
+SMOKE = Scale(readers=80, creators=12, photos=72, sessions=700, days=4, celebrity_followers=76, followed_share=0.7)

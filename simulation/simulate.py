@@ -1,4 +1,4 @@
-"""`photofeed simulate`: sessions of the demo's people on a stack that runs, reported to it or only compared."""
+"""`photofeed simulate`: sessions of the demo's users on a running stack, either sent to it or only compared."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,6 @@ import numpy as np
 from rich.console import Console
 
 from photofeed.settings import STACK_ENV_FILE, Settings
-from photofeed.tokens import SERVICE, mint_token
 from simulation.api_client import ApiClient
 from simulation.compare import Comparison, compare
 from simulation.demo import JOURNAL_FILE, SEED
@@ -22,51 +21,51 @@ from simulation.world import SEEDED, World
 
 
 def run_sessions(state_dir: Path, sessions: int, seed: int | None, console: Console) -> None:
-    """Let people drawn by how often they open the feed look at it, one after the other.
+    """Simulate `sessions` live sessions in sequence. People are drawn in proportion to how often they open the feed.
 
     Raises:
-        SimulationError: there is no seeded world in the folder, or the API does not do its part.
+        SimulationError: the folder has no seeded world, or a call of the API failed.
     """
-    world, rng = _living_world(state_dir), np.random.default_rng(seed)
+    world, rng = _seeded_world(state_dir), np.random.default_rng(seed)
     weights = np.array([person.sessions_weight for person in world.population.people])
     people = [int(person) for person in rng.choice(len(weights), sessions, p=weights / weights.sum())]
     stages = ConsoleStages(console)
     with (
         _client(state_dir) as client,
-        stages.stage("people look at their feeds", sessions) as advance,
+        stages.stage("simulate feed sessions", sessions) as advance,
     ):
-        looked = live_sessions(client, world, people, rng, advance)
-    console.print(summary(looked), highlight=False)
+        done = live_sessions(client, world, people, rng, advance)
+    console.print(summary(done), highlight=False)
 
 
 def run_comparison(state_dir: Path, people: int | None, rounds: int, seed: int | None, console: Console) -> Comparison:
-    """Let as many different people, or everybody, look at their feed by every ranker.
+    """Compare the rankers on `people` random people, or on all people if None.
 
     Raises:
-        SimulationError: there is no seeded world in the folder, or the API does not do its part.
+        SimulationError: the folder has no seeded world, or a call of the API failed.
     """
-    world, chosen_seed = _living_world(state_dir), SEED if seed is None else seed
+    world, chosen_seed = _seeded_world(state_dir), SEED if seed is None else seed
     everybody = len(world.population.people)
-    drawn = np.random.default_rng(chosen_seed).permutation(everybody)[:people].tolist()
+    sample = np.random.default_rng(chosen_seed).permutation(everybody)[:people].tolist()
     with (
         _client(state_dir) as client,
-        ConsoleStages(console).stage("people look by every ranker", len(drawn)) as advance,
+        ConsoleStages(console).stage("simulate sessions of every ranker", len(sample)) as advance,
     ):
-        return compare(client, world, drawn, chosen_seed, advance, rounds=rounds)
+        return compare(client, world, sample, chosen_seed, advance, rounds=rounds)
 
 
-def _living_world(state_dir: Path) -> World:
+def _seeded_world(state_dir: Path) -> World:
     file = state_dir / JOURNAL_FILE
     if not file.exists():
-        raise SimulationError(f"nobody lives in {state_dir}: run `photofeed demo` first")
+        raise SimulationError(f"there is no demo in {state_dir}: run `photofeed demo` first")
     journal = Journal(file, seed=SEED, scale=DEMO, now=datetime.now(UTC))
     if not journal.has(SEEDED):
-        raise SimulationError(f"the world in {state_dir} is not whole: run `photofeed demo` once more")
+        raise SimulationError(f"the demo in {state_dir} is incomplete: run `photofeed demo` again")
     return World.of(journal)
 
 
 @contextmanager
 def _client(state_dir: Path) -> Iterator[ApiClient]:
     settings = Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
-    with ApiClient(settings.public_url, mint_token(settings, 0, frozenset({SERVICE}))) as client:
+    with ApiClient.for_service(settings) as client:
         yield client

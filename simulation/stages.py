@@ -1,4 +1,4 @@
-"""Stages of a long run, shown as they go on."""
+"""Progress of a long run, stage by stage."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,30 +12,21 @@ Advance: TypeAlias = Callable[[int], None]
 
 
 class Stages(Protocol):
-    """Shows stages; within one, `advance(n)` says that n more of its `total` steps are done."""
+    """Shows the progress of stages. `advance(n)` reports that n more of the stage's `total` steps are done."""
 
     def stage(self, title: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        """A stage; without a total its length is not known."""
-
-
-class SilentStages:
-    """Shows nothing."""
-
-    @contextmanager
-    def stage(self, title: str, total: int | None = None) -> Iterator[Advance]:  # noqa: ARG002
-        """A stage nobody sees."""
-        yield lambda _: None
+        """A stage. `total` is None if the number of steps is unknown."""
 
 
 class ConsoleStages:
-    """A progress bar a stage on a terminal; a line a stage where the output goes to a file."""
+    """Shows a progress bar per stage on a terminal, or one line per stage if the output goes to a file."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextmanager
     def stage(self, title: str, total: int | None = None) -> Iterator[Advance]:
-        """A stage with its bar, and its time when it is over."""
+        """Show a stage, and its duration when it ends."""
         began = time.monotonic()
         if not self._console.is_terminal:
             yield lambda _: None

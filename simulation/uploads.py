@@ -1,4 +1,4 @@
-"""Uploading the world's photos as any client does: initiate, PUT to object storage, complete."""
+"""Uploads the world's photos as any client does: initiate, PUT to object storage, complete."""
 
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -11,20 +11,19 @@ from simulation.api_client import ApiClient
 from simulation.journal import Journal, UploadedPhoto
 from simulation.people import Population
 from simulation.pictures.catalogue import Picture
-from simulation.replies import Photo
+from simulation.replies import FINAL_STATUSES, Photo
 from simulation.stages import Advance
-from simulation.waiting import Patience
+from simulation.waiting import Polling
 
 CONCURRENCY = 8
 REEL_EVERY = 10  # every tenth post is a reel
-NEWEST_MINUTES = 3.0
-FINAL = frozenset({"ready", "review", "rejected", "failed"})
+NEWEST_MINUTES = 3.0  # age of the newest possible post
 STALLED_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class PostPlan:
-    """Whose a picture becomes, when, and as what."""
+    """Owner (index of the person), date and content type of a post."""
 
     owner: int
     created_at: datetime
@@ -32,7 +31,7 @@ class PostPlan:
 
 
 def plan_post(population: Population, journal: Journal, index: int, topic: str) -> PostPlan:
-    """Decide on picture number `index`: by creators' subjects and cadence, spread over the journal's days."""
+    """Plan the post of picture number `index`: owner by topics and cadence, date uniform over the world's history."""
     rng = np.random.default_rng([journal.seed, 2, index])
     weights = np.array([creator.cadence for creator in population.creators])
     subject = population.topic_index(topic)
@@ -48,7 +47,7 @@ def plan_post(population: Population, journal: Journal, index: int, topic: str) 
 
 
 class Uploader:
-    """Uploads pictures of a population's creators, a few at a time, and waits for what becomes of them."""
+    """Uploads pictures for a population's creators, CONCURRENCY at a time, and waits for their processing."""
 
     def __init__(self, client: ApiClient, population: Population, journal: Journal) -> None:
         self._client = client
@@ -56,10 +55,10 @@ class Uploader:
         self._journal = journal
 
     def upload(self, pictures: Iterable[tuple[int, Picture]], advance: Advance) -> None:
-        """Upload numbered pictures as they come, and journal each.
+        """Upload numbered pictures as they become available, and record each in the journal.
 
         Raises:
-            ApiError, UnreachableError: the first failure; what is under way is finished and journaled first.
+            ApiError, UnreachableError: the first failure. Uploads in progress are finished and recorded first.
         """
         running: dict[Future[UploadedPhoto], int] = {}
 
@@ -79,7 +78,7 @@ class Uploader:
             try:
                 for index, picture in pictures:
                     running[pool.submit(self._upload_one, index, picture)] = index
-                    if len(running) > CONCURRENCY:  # pictures are painted no faster than they are sent
+                    if len(running) > CONCURRENCY:  # backpressure: do not paint faster than uploads finish
                         collect(wait(running, return_when=FIRST_COMPLETED).done)
             finally:
                 collect(wait(running).done)
@@ -88,7 +87,7 @@ class Uploader:
         plan = plan_post(self._population, self._journal, index, picture.topic)
         owner_id = self._journal.people[plan.owner]
         upload = self._client.initiate(owner_id, plan.created_at, picture.media_type, len(picture.data))
-        self._client.put_bytes(upload, picture.data, picture.media_type)
+        self._client.put_bytes(upload, picture.data)
         self._client.complete(
             owner_id,
             upload.photo_id,
@@ -105,20 +104,20 @@ class Uploader:
             created_at=plan.created_at,
         )
 
-    def wait_until_processed(self, patience: Patience, advance: Advance) -> dict[int, Photo]:
-        """The final state of every upload by index of the picture.
+    def wait_until_processed(self, polling: Polling, advance: Advance) -> dict[int, Photo]:
+        """The final state of every upload, by index of the picture.
 
         Raises:
-            BrokenPathError: photos stay in processing, and none is finished for STALLED_SECONDS.
+            BrokenPathError: no photo finished processing for STALLED_SECONDS.
         """
         final: dict[int, Photo] = {}
-        waiting = sorted(self._journal.photos.items(), reverse=True)  # the first uploaded is the last of the stack
+        waiting = sorted(self._journal.photos.items(), reverse=True)  # a stack with the first upload on top
 
         def finished() -> int:
             while waiting:
                 index, uploaded = waiting[-1]
                 photo = self._client.photo(self._journal.people[uploaded.owner], uploaded.id)
-                if photo.status not in FINAL:
+                if photo.status not in FINAL_STATUSES:
                     break
                 final[index] = photo
                 waiting.pop()
@@ -126,5 +125,5 @@ class Uploader:
             return len(final)
 
         what = "photos processed"
-        patience.until_done(finished, len(self._journal.photos), stalled_seconds=STALLED_SECONDS, what=what)
+        polling.until_done(finished, len(self._journal.photos), stalled_seconds=STALLED_SECONDS, what=what)
         return final

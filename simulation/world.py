@@ -1,4 +1,4 @@
-"""Seeding a world through the public API alone: people, follows, photos, and a past.
+"""Seeds a world through the public API only: people, follows, photos and a history of sessions.
 
 people → follows → photos (initiate, PUT, complete) → all processed → history → seeded
 """
@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from simulation.api_client import MAX_EVENTS, ApiClient
-from simulation.behaviour import ClientEvent, SeenPost
+from photofeed.events import MAX_EVENTS
+from simulation.api_client import ApiClient
+from simulation.behaviour import ClientEvent, PostView
 from simulation.errors import ApiError, BrokenPathError
 from simulation.follows import FOLLOWING_DAYS, draw_follows, follow_events
 from simulation.history import History
@@ -21,22 +22,21 @@ from simulation.journal import Journal
 from simulation.people import Person, Population, populate
 from simulation.perception import Perception
 from simulation.pictures.catalogue import Picture, topics
-from simulation.replies import Photo
+from simulation.replies import READY, Photo
 from simulation.stages import Advance, Stages
 from simulation.uploads import Uploader
-from simulation.waiting import Patience
+from simulation.waiting import Polling
 
 SEEDED = "seeded"
-READY = "ready"
-MEMBER_DAYS = 200.0  # before their first follow, at most
+MEMBER_DAYS = 200.0  # longest time between sign-up and first follow
 
-# Gives pictures with their numbers, all but those whose number it is handed; closed when no more are wanted.
+# Yields (number, picture) without the numbers given. It is closed when no more pictures are needed.
 Pictures: TypeAlias = Callable[[Collection[int]], Generator[tuple[int, Picture], None, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A population with the ids that the API gave it, by index of the person."""
+    """A population, and the user ids that the API assigned, by index of the person."""
 
     population: Population
     people: dict[int, str]
@@ -44,14 +44,14 @@ class World:
 
     @staticmethod
     def of(journal: Journal) -> "World":
-        """The world that a journal tells of."""
+        """The world that a journal records."""
         population = populate(journal.seed, journal.scale.readers, journal.scale.creators, topics())
         return World(population, journal.people, Perception(population, journal.people))
 
 
 @dataclass(frozen=True, slots=True)
-class SeededWorld:
-    """What seeding made. `photos` by number of the picture; `failures` says which did not become ready, and why."""
+class SeedingResult:
+    """The result of seeding. `photos` is by number of the picture; `failures` names each photo that is not ready."""
 
     world: World
     photos: dict[int, Photo]
@@ -60,63 +60,63 @@ class SeededWorld:
 
 
 def seed_world(
-    client: ApiClient, journal: Journal, pictures: Pictures, stages: Stages, patience: Patience | None = None
-) -> SeededWorld:
-    """Make the journal's world, or what is missing of it.
+    client: ApiClient, journal: Journal, pictures: Pictures, stages: Stages, polling: Polling | None = None
+) -> SeedingResult:
+    """Seed the journal's world, or the part that is missing.
 
     Raises:
-        ApiError, UnreachableError: a call failed; seeding may be begun again and goes on.
-        BrokenPathError: photos stay unprocessed, none became ready, or events were refused.
+        ApiError, UnreachableError: a call failed. Calling this again resumes.
+        BrokenPathError: photo processing stalled, no photo became ready, or events were refused.
     """
-    return _Seeding(client, journal, stages).run(pictures, patience or Patience())
+    return _Seeder(client, journal, stages).run(pictures, polling or Polling())
 
 
-class _Seeding:
+class _Seeder:
     def __init__(self, client: ApiClient, journal: Journal, stages: Stages) -> None:
         self._client = client
         self._journal = journal
         self._stages = stages
 
-    def run(self, pictures: Pictures, patience: Patience) -> SeededWorld:
+    def run(self, pictures: Pictures, polling: Polling) -> SeedingResult:
         journal, scale = self._journal, self._journal.scale
         population = populate(journal.seed, scale.readers, scale.creators, topics())
-        with self._stages.stage("people", len(population.people)) as advance:
+        with self._stages.stage("create users", len(population.people)) as advance:
             self._make_people(population, advance)
 
         world = World.of(journal)
         follows = draw_follows(population, scale.followed_share, journal.seed)
-        beginning = journal.anchor - scale.span
-        with self._stages.stage("follows", len(follows)) as advance:
-            events = list(follow_events(follows, journal.people, beginning, journal.seed))
+        start = journal.anchor - scale.span
+        with self._stages.stage("send follows", len(follows)) as advance:
+            events = list(follow_events(follows, journal.people, start, journal.seed))
             self._send(events, journal.follows, journal.add_follows, advance)
 
         uploader = Uploader(self._client, population, journal)
-        with self._stages.stage("photos uploaded", scale.photos) as advance:
+        with self._stages.stage("upload photos", scale.photos) as advance:
             advance(len(journal.photos))
-            with closing(pictures(frozenset(journal.photos))) as coming:
-                uploader.upload(coming, advance)
-        with self._stages.stage("photos processed", len(journal.photos)) as advance:
-            photos = uploader.wait_until_processed(patience, advance)
+            with closing(pictures(frozenset(journal.photos))) as missing:
+                uploader.upload(missing, advance)
+        with self._stages.stage("process photos", len(journal.photos)) as advance:
+            photos = uploader.wait_until_processed(polling, advance)
 
         posts = _posts(world.perception, journal, photos)
-        with self._stages.stage("history imagined"):
+        with self._stages.stage("simulate history"):
             history = History(population, journal.people, posts, follows).events(scale, journal.anchor, journal.seed)
-        with self._stages.stage("history sent", len(history)) as advance:
+        with self._stages.stage("send history", len(history)) as advance:
             self._send(history, journal.history, journal.add_history, advance)
         journal.mark(SEEDED)
-        return SeededWorld(world, photos, journal.events_accepted, _failures(photos))
+        return SeedingResult(world, photos, journal.events_accepted, _failures(photos))
 
     def _make_people(self, population: Population, advance: Advance) -> None:
         rng = np.random.default_rng([self._journal.seed, 3])
-        beginning = self._journal.anchor - self._journal.scale.span - timedelta(days=FOLLOWING_DAYS + 1)
+        latest = self._journal.anchor - self._journal.scale.span - timedelta(days=FOLLOWING_DAYS + 1)
         for index, person in enumerate(population.people):
-            joined = beginning - timedelta(days=float(rng.uniform(0, MEMBER_DAYS)))
+            joined = latest - timedelta(days=float(rng.uniform(0, MEMBER_DAYS)))
             if index not in self._journal.people:
                 self._journal.add_person(index, self._sign_up(person, joined))
             advance(1)
 
     def _sign_up(self, person: Person, joined: datetime, attempt: int = 1) -> str:
-        """Make a person; where the handle is taken, they take it with a number, as people do."""
+        """Create a user. If the handle is taken, append a number."""
         handle = person.handle if attempt == 1 else f"{person.handle}_{attempt}"
         try:
             return self._client.create_user(handle, person.display_name, joined)
@@ -129,21 +129,21 @@ class _Seeding:
         self,
         events: Sequence[ClientEvent],
         sent: Sequence[int],
-        note: Callable[[int], None],
+        record: Callable[[int], None],
         advance: Advance,
     ) -> None:
-        """Send events in batches, one after the other to keep their order; batches already sent are left out."""
+        """Send events in batches, in order. Batches that the journal lists as sent are skipped."""
         for number, start in enumerate(range(0, len(events), MAX_EVENTS)):
             batch = events[start : start + MAX_EVENTS]
             if number >= len(sent):
                 reply = self._client.send_events(batch)
                 if reply.refused:
                     raise BrokenPathError(f"{len(reply.refused)} events were refused, first: {reply.refused[0]}")
-                note(reply.accepted)
+                record(reply.accepted)
             advance(len(batch))
 
 
-def _posts(perception: Perception, journal: Journal, photos: dict[int, Photo]) -> list[SeenPost]:
+def _posts(perception: Perception, journal: Journal, photos: dict[int, Photo]) -> list[PostView]:
     ready = {index: photo for index, photo in photos.items() if photo.status == READY}
     if not ready:
         reasons = "; ".join(_failures(photos)[:3])

@@ -1,4 +1,4 @@
-"""Stores a picture as a phone would: JPEG or HEIC with EXIF, often turned, sometimes with the place."""
+"""Encodes a picture as a phone would: JPEG or HEIC with EXIF, often rotated, sometimes with GPS coordinates."""
 
 import io
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from PIL import ExifTags, Image
 pillow_heif.register_heif_opener()
 
 HEIC_SHARE = 0.1
-TURNED_SHARE = 0.4
-PLACE_SHARE = 0.5
+ROTATED_SHARE = 0.4
+GPS_SHARE = 0.5
 
-_TURNS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+_ROTATIONS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A phone there is not, with its lens."""
+    """An invented phone and its lens."""
 
     maker: str
     model: str
@@ -47,15 +47,15 @@ class Shot:
 def shoot(rng: np.random.Generator, image: Image.Image, taken_at: datetime) -> Shot:
     """Encode `image` (upright) as one of `PHONES` would.
 
-    A turned picture is stored as the sensor saw it, with the EXIF orientation that says how to turn it back.
+    A rotated picture is stored in the orientation of the sensor, with the EXIF orientation that reverses the rotation.
     """
     phone = PHONES[rng.integers(len(PHONES))]
-    orientation = int(rng.choice([6, 6, 8, 3])) if rng.random() < TURNED_SHARE else 1
-    stored = image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+    orientation = int(rng.choice([6, 6, 8, 3])) if rng.random() < ROTATED_SHARE else 1
+    stored = image.transpose(_ROTATIONS[orientation]) if orientation in _ROTATIONS else image
     exif = _exif(rng, phone, orientation, stored.size, taken_at)
     file = io.BytesIO()
     if rng.random() < HEIC_SHARE:
-        # HEVC at its usual effort would take longer than painting; phones have hardware for it
+        # HEVC at the default preset would take longer than painting; phones encode it in hardware
         stored.save(file, "HEIF", quality=62, exif=exif, enc_params={"preset": "ultrafast"})
         return Shot(file.getvalue(), "image/heic")
     stored.save(file, "JPEG", quality=int(rng.integers(88, 93)), exif=exif)
@@ -82,7 +82,7 @@ def _exif(rng: np.random.Generator, phone: Phone, orientation: int, size: tuple[
             ExifTags.Base.ExifImageHeight: size[1],
         }
     )
-    if rng.random() < PLACE_SHARE:
+    if rng.random() < GPS_SHARE:
         latitude, longitude = rng.uniform(-55, 68), rng.uniform(-180, 180)
         exif.get_ifd(ExifTags.IFD.GPSInfo).update(
             {

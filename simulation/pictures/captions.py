@@ -1,4 +1,4 @@
-"""What people write under their pictures, by topic."""
+"""Captions and tags of pictures, by topic."""
 
 import numpy as np
 
@@ -223,7 +223,7 @@ TAGS: dict[str, tuple[str, ...]] = {
 
 
 def write_caption(rng: np.random.Generator, topic: str) -> str:
-    """A caption for a picture of `topic`; topics of the user's own folders get their name."""
+    """A caption for a picture of `topic`. A topic without captions (a user's folder) gives the folder's name."""
     if topic not in CAPTIONS:
         return topic.replace("_", " ").replace("-", " ").capitalize()
     text = str(rng.choice(CAPTIONS[topic]))
@@ -232,7 +232,7 @@ def write_caption(rng: np.random.Generator, topic: str) -> str:
 
 
 def choose_tags(rng: np.random.Generator, topic: str) -> tuple[str, ...]:
-    """The topic itself first, then one to three words people add."""
+    """The topic itself, then one to three more tags."""
     others = TAGS.get(topic, ())
     chosen = rng.choice(others, size=min(len(others), int(rng.integers(1, 4))), replace=False) if others else ()
     return (topic, *(str(tag) for tag in chosen))

@@ -1,4 +1,4 @@
-"""The pictures people of the demo world post: painted scenes, real photographs, or the user's own files."""
+"""The pictures of the demo world: painted scenes, packaged photographs, or the user's own files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,49 +28,47 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file ready for upload and what its author says about it; the first tag is the topic."""
+    """A file for upload with its metadata. The first tag is the topic."""
 
     data: bytes
     media_type: str
     topic: str
     caption: str
     tags: tuple[str, ...]
-    taken_at: datetime
 
 
 def topics() -> tuple[str, ...]:
-    """All topics there are painted or photographed pictures of."""
+    """All topics of painted scenes and packaged photographs."""
     return tuple(dict.fromkeys((*SCENES, *(photograph.topic for photograph in PHOTOGRAPHS))))
 
 
 def pictures(seed: int, count: int, user_folder: Path | None = None) -> Iterator[Picture]:
-    """Make `count` pictures one after the other; the same seed gives the same pictures.
+    """Yield `count` pictures, made on demand. The same seed gives the same pictures.
 
-    Files of `user_folder` come first, once each, in an order drawn by the seed; their topic is the name of their
-    sub-folder, or "photo".
+    Files of `user_folder` come first, once each, in random order. Their topic is the name of their sub-folder, or
+    "photo".
 
     Raises:
-        ValueError: where `user_folder` holds no picture.
+        ValueError: `user_folder` has no picture.
     """
-    own = _user_files(user_folder, seed) if user_folder else []
+    files = _user_files(user_folder, seed) if user_folder else []
     for number in range(count):
         rng = np.random.default_rng((seed, number))
-        if number < len(own):
-            yield _user_picture(rng, own[number], user_folder or own[number].parent)
+        if number < len(files):
+            yield _user_picture(rng, files[number], user_folder or files[number].parent)
         else:
-            yield _made_picture(rng)
+            yield _generated_picture(rng)
 
 
-def _made_picture(rng: np.random.Generator) -> Picture:
+def _generated_picture(rng: np.random.Generator) -> Picture:
     if rng.random() < PHOTOGRAPH_SHARE:
         photograph = PHOTOGRAPHS[rng.integers(len(PHOTOGRAPHS))]
         topic, image = photograph.topic, take(rng, photograph)
     else:
         topic = str(rng.choice(tuple(SCENES)))
         image = paint(topic, int(rng.integers(2**32)))
-    taken_at = _moment(rng, topic)
-    shot = shoot(rng, image, taken_at)
-    return Picture(shot.data, shot.media_type, topic, write_caption(rng, topic), choose_tags(rng, topic), taken_at)
+    shot = shoot(rng, image, _moment(rng, topic))
+    return Picture(shot.data, shot.media_type, topic, write_caption(rng, topic), choose_tags(rng, topic))
 
 
 def _moment(rng: np.random.Generator, topic: str) -> datetime:
@@ -81,7 +79,7 @@ def _moment(rng: np.random.Generator, topic: str) -> datetime:
 def _user_files(folder: Path, seed: int) -> list[Path]:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MEDIA_TYPES and path.is_file())
     if not files:
-        raise ValueError(f"{folder} holds no JPEG, PNG, WebP or HEIC file")
+        raise ValueError(f"{folder} has no JPEG, PNG, WebP or HEIC file")
     return [files[at] for at in np.random.default_rng(seed).permutation(len(files))]
 
 
@@ -94,5 +92,4 @@ def _user_picture(rng: np.random.Generator, path: Path, folder: Path) -> Picture
         topic=topic,
         caption=write_caption(rng, topic),
         tags=choose_tags(rng, topic),
-        taken_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )

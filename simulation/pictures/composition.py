@@ -1,4 +1,4 @@
-"""Choosing a view: a few cameras are tried on coarse rays and the best is kept, as a photographer would walk around."""
+"""Chooses a camera: a few random cameras are rendered coarsely, and the one with the best view is kept."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ _CANDIDATES = 24
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is wanted of a view; rows are shares of the picture's height.
+    """The requirements of a view. Rows are shares of the picture's height.
 
-    `skyline` bounds the mean row of the skyline. `focal` is the focal length in widths of the picture; `near` and `far`
-    bound the view in texels, and nothing as near as `near` may reach above the row `clear_from`. The camera floats
-    `above` the ground by that share of the highest peak.
+    `skyline` bounds the mean row of the skyline. `focal` is the focal length in widths of the picture. `near` and `far`
+    bound the view in texels. Ground at the distance `near` must stay below the row `clear_from`. `above` is the
+    camera's height above the ground as a share of the highest peak.
     """
 
     skyline: tuple[float, float]
@@ -29,7 +29,7 @@ class View:
 
 
 def compose(rng: np.random.Generator, tile: Pixels, size: tuple[int, int], view: View) -> Camera:
-    """Of the cameras tried, the one with the liveliest skyline within the bounds of `view`."""
+    """The candidate camera with the most varied skyline within the bounds of `view`."""
     candidates = [_camera(rng, tile, size, view) for _ in range(_CANDIDATES)]
     scores = [_score(tile, size, camera, view) for camera in candidates]
     return candidates[int(np.argmax(scores))]

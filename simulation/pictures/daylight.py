@@ -1,4 +1,4 @@
-"""Times of day: the colours of sky, sun and haze that a scene is lit by."""
+"""Times of day: the colours of sky, sun and haze that light a scene."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,11 @@ from simulation.pictures.colour import Pixels, light
 
 @dataclass(frozen=True, slots=True)
 class Daylight:
-    """Light of one moment. Colours are (3, 1, 1) of light.
+    """The light of one moment. Colours are light (3, 1, 1).
 
-    `sun` and `ambient` are the strength of direct and indirect light on a white surface. `sun_x` and `sun_height` place
-    the sun in the picture: 0 to 1 across, and in heights of the sky above the horizon (below 0: it has set).
+    `sun` and `ambient` are the strength of direct and indirect light on a white surface. `sun_x` and `sun_height` are
+    the position of the sun: 0 to 1 across the picture, and in heights of the sky above the horizon (below 0: it has
+    set).
     """
 
     name: str
@@ -69,7 +70,7 @@ _TIMES: dict[str, tuple[tuple[str, ...], float, tuple[float, float]]] = {
 
 
 def daylight(rng: np.random.Generator, *times: str) -> Daylight:
-    """The light of one of `times`, varied in colour and place of the sun."""
+    """The light of one of `times`, with random variation in colour and position of the sun."""
     name = str(rng.choice(times))
     colours, strength, (lowest, highest) = _TIMES[name]
     tint = np.exp(rng.normal(0, 0.05, (3, 1, 1))).astype(np.float32)

@@ -1,21 +1,21 @@
-"""From light to a picture: bloom, tone curve, vignette and grain, as a camera would leave them."""
+"""From light to a picture: bloom, vignette, grain, white balance and tone curve, as in a camera."""
 
 import numpy as np
 from PIL import Image
 
-from simulation.pictures.colour import Pixels, shown
+from simulation.pictures.colour import Pixels, tone_curve
 from simulation.pictures.noise import TILE, blur, enlarge, shrink
 
 _BRIGHTEST = 4.0
 _STEPS = 4096
-# Indexed by the square root of light: the eye sees far smaller steps in the dark.
-_CURVE = np.round(255 * shown(np.linspace(0, 1, _STEPS) ** 2 * _BRIGHTEST)).astype(np.uint8)
+# Indexed by the square root of light, because the eye resolves smaller steps in the dark.
+_CURVE = np.round(255 * tone_curve(np.linspace(0, 1, _STEPS) ** 2 * _BRIGHTEST)).astype(np.uint8)
 _GRAIN = np.random.default_rng(5).normal(0, 0.028, (2 * TILE, 2 * TILE)).astype(np.float32)
 _COARSE = 8
 
 
 def develop(rng: np.random.Generator, scene: Pixels) -> Image.Image:
-    """A picture of the light in `scene` (3, height, width), which is changed."""
+    """Turn the light in `scene` (3, height, width) into a picture. `scene` is modified."""
     _, height, width = scene.shape
     bright = np.clip(shrink(scene, height // _COARSE, width // _COARSE) - 0.75, 0, 3)
     scene += enlarge(0.12 * blur(bright, 4), height, width)

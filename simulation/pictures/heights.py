@@ -1,4 +1,4 @@
-"""Height maps, made once: seamless tiles of mountains and of dunes."""
+"""Cached height maps: seamless tiles of mountains and dunes."""
 
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ _LEE = 0.36  # share of a dune's length that lies behind its crest
 def mountain_tile(kind: int, peak: float) -> Pixels:
     """Height, slope to the right and slope downwards of a mountain range (3, TILE, TILE), in texels.
 
-    Octaves of ridged noise, each weaker where the ground is already steep (as if eroded) and stronger on high ground,
+    A sum of octaves of ridged noise. Each octave is weaker on steep ground, like erosion, and stronger on high ground,
     so that valleys are smooth and summits are rough.
     """
     rng = np.random.default_rng((kind, 11))
@@ -33,7 +33,7 @@ def mountain_tile(kind: int, peak: float) -> Pixels:
 
 @lru_cache(maxsize=2)
 def dune_tile(kind: int, peak: float) -> Pixels:
-    """Sand dunes, gentle on the side of the wind and steeper behind their crests; as `mountain_tile`."""
+    """Sand dunes with a gentle windward side and a steep lee side; the layout is that of `mountain_tile`."""
     rng = np.random.default_rng((kind, 13))
     columns = np.arange(TILE)[None, :] / TILE
     height = 0.9 * band(rng, 1.6)
@@ -49,19 +49,19 @@ def dune_tile(kind: int, peak: float) -> Pixels:
 
 
 def smooth_ramp(share: Pixels) -> Pixels:
-    """0 to 1, straight at first and levelling out: how sand comes to rest."""
+    """0 to 1, linear at first and levelling out, like a slope of loose sand."""
     ramp: Pixels = 1 - (1 - np.clip(share, 0, 1)) ** 1.6
     return ramp
 
 
 @lru_cache(maxsize=1)
 def fine_relief() -> Pixels:
-    """Slopes (2, TILE, TILE) of relief finer than any height map, laid over all of them."""
+    """Slopes (2, TILE, TILE) of fine relief that is added to every height map."""
     return np.stack(slopes(fractal_tile(9, 1.1) * 14))
 
 
 def slopes(height: Pixels) -> tuple[Pixels, Pixels]:
-    """Slope to the right and downwards at every texel."""
+    """The slopes to the right and downwards at every texel."""
     across = (np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)) / 2
     down = (np.roll(height, -1, axis=0) - np.roll(height, 1, axis=0)) / 2
     return across, down

@@ -1,4 +1,4 @@
-"""Fractal noise, made once as tiles that repeat without seams and then only looked up."""
+"""Fractal noise as cached tiles that repeat without seams."""
 
 from functools import lru_cache
 
@@ -11,18 +11,18 @@ from simulation.pictures.colour import Pixels
 Indices = NDArray[np.int64]
 
 TILE = 1024
-_LOWEST = 2  # waves a tile: slower ones would show as an uneven exposure
+_LOWEST = 2  # waves per tile: lower frequencies would look like uneven exposure
 
 
 def _frequencies() -> tuple[Pixels, Pixels, Pixels]:
-    """Waves a tile downwards, across, and altogether, for the real Fourier transform."""
+    """Frequencies of the real Fourier transform in waves per tile: downwards, across, and their norm."""
     down = np.fft.fftfreq(TILE)[:, None] * TILE
     across = np.fft.rfftfreq(TILE)[None, :] * TILE
     return down, across, np.hypot(down, across)
 
 
 def band(rng: np.random.Generator, frequency: float) -> Pixels:
-    """Noise (TILE, TILE) of one octave around `frequency` waves a tile; mean 0, standard deviation 1; seamless."""
+    """Seamless noise (TILE, TILE) of one octave around `frequency` waves per tile; mean 0, standard deviation 1."""
     radius = np.maximum(_frequencies()[2], 1e-6)
     window = np.exp(-((np.log2(radius / frequency) / 0.7) ** 2))
     noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((TILE, TILE))) * window)
@@ -32,7 +32,7 @@ def band(rng: np.random.Generator, frequency: float) -> Pixels:
 
 @lru_cache(maxsize=12)
 def fractal_tile(kind: int, roughness: float) -> Pixels:
-    """Fractal noise (TILE, TILE) with power falling as frequency**-roughness; mean 0.5, about 0 to 1; seamless."""
+    """Seamless fractal noise (TILE, TILE), mean 0.5, about 0 to 1; amplitude falls as frequency**-roughness."""
     rng = np.random.default_rng((kind, 77))
     radius = _frequencies()[2]
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * np.maximum(radius, 1) ** -roughness
@@ -44,7 +44,7 @@ def fractal_tile(kind: int, roughness: float) -> Pixels:
 
 @lru_cache(maxsize=2)
 def wave_tile(kind: int) -> Pixels:
-    """Slopes of wind-driven water (2, TILE, TILE), across and towards the viewer; standard deviation 1; seamless.
+    """Seamless slopes of wind-driven water (2, TILE, TILE), across and towards the viewer; standard deviation 1.
 
     Power falls with the fourth power of frequency and with the angle to the wind (after Phillips, 1958).
     """
@@ -60,7 +60,7 @@ def wave_tile(kind: int) -> Pixels:
 
 
 def look_up(tile: Pixels, x: Pixels, y: Pixels) -> Pixels:
-    """The tile at positions in texels, bilinear, repeating."""
+    """Sample the repeating tile at positions in texels, with bilinear interpolation."""
     left, top = np.floor(x), np.floor(y)
     right_share, bottom_share = (x - left).astype(np.float32), (y - top).astype(np.float32)
     column, row = left.astype(np.int64) % TILE, top.astype(np.int64) % TILE * TILE
@@ -73,14 +73,14 @@ def look_up(tile: Pixels, x: Pixels, y: Pixels) -> Pixels:
 
 
 def mix_of(values: Pixels, first: Indices, second: Indices, share: Pixels) -> Pixels:
-    """Flat `values` at the indices `first`, blended into those at `second`."""
+    """Linear interpolation between the flat `values` at the indices `first` and `second`."""
     start = values.take(first)
     start += (values.take(second) - start) * share
     return start
 
 
 def ridge_line(rng: np.random.Generator, width: int, waves: float, octaves: int = 7, gain: float = 0.5) -> Pixels:
-    """A fractal line (width,), about -1 to 1, with `waves` waves across the picture in its lowest octave."""
+    """A fractal line (width,), about -1 to 1. Its lowest octave has `waves` waves across the picture."""
     x = np.linspace(0, 1, width, dtype=np.float32)
     line = np.zeros(width, dtype=np.float32)
     for octave in range(octaves):
@@ -90,7 +90,7 @@ def ridge_line(rng: np.random.Generator, width: int, waves: float, octaves: int 
 
 
 def _cubic(knots: Pixels, at: Pixels) -> Pixels:
-    """Catmull-Rom through evenly spaced knots."""
+    """Catmull-Rom interpolation of evenly spaced knots."""
     first = np.clip(at.astype(np.int64), 1, len(knots) - 3)
     share = at - first.astype(np.float32)
     before, here, after, beyond = (knots[first + step] for step in (-1, 0, 1, 2))
@@ -101,24 +101,24 @@ def _cubic(knots: Pixels, at: Pixels) -> Pixels:
 
 
 def enlarge(values: Pixels, height: int, width: int) -> Pixels:
-    """Planes (h, w) or (3, h, w) brought to `height` x `width`, smooth."""
+    """Planes (h, w) or (3, h, w) resized to `height` x `width` with bilinear interpolation."""
     return _resize(values, (height, width), Image.Resampling.BILINEAR)
 
 
 def shrink(values: Pixels, height: int, width: int) -> Pixels:
-    """Planes (h, w) or (3, h, w) averaged to `height` x `width`."""
+    """Planes (h, w) or (3, h, w) reduced to `height` x `width` by averaging."""
     return _resize(values, (height, width), Image.Resampling.BOX)
 
 
 def blur(values: Pixels, radius: float) -> Pixels:
-    """Planes (h, w) or (3, h, w) softened by about `radius` pixels."""
+    """Planes (h, w) or (3, h, w) blurred by about `radius` pixels."""
     height, width = values.shape[-2:]
     small = shrink(values, max(1, round(height / radius)), max(1, round(width / radius)))
     return _resize(small, (height, width), Image.Resampling.BICUBIC)
 
 
 def grain_of(rng: np.random.Generator, tile: Pixels, height: int, width: int) -> Pixels:
-    """A piece (height, width) of `tile` from a random place, repeating where it must."""
+    """A crop (height, width) of the repeating `tile` at a random offset."""
     rows, columns = np.arange(height) + rng.integers(TILE), np.arange(width) + rng.integers(TILE)
     return tile.take(rows % TILE, axis=0).take(columns % TILE, axis=1)
 

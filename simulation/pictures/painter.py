@@ -1,4 +1,4 @@
-"""Paints a scene: a subject and a seed in, a picture out."""
+"""Paints a picture from a topic and a seed."""
 
 from collections.abc import Callable
 

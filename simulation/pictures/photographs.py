@@ -1,4 +1,4 @@
-"""The real photographs that scikit-image and scikit-learn carry in their packages, varied by crop, mirror and tone."""
+"""Photographs from the scikit-image and scikit-learn packages, varied by crop, mirroring and tone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +16,8 @@ _SHAPES = (4 / 5, 1.0, 4 / 3, 3 / 2)  # width by height
 class Photograph:
     """A packaged photograph.
 
-    `centre` is the point (x, y as shares) a crop should keep near its middle; `mirrors` says whether it may be mirrored
-    (not where it shows writing).
+    `centre` is the point (x, y as shares) that a crop keeps near its middle. `mirrors` is False if mirroring would
+    reverse writing.
     """
 
     topic: str
@@ -45,7 +45,7 @@ PHOTOGRAPHS = (
 
 
 def take(rng: np.random.Generator, photograph: Photograph) -> Image.Image:
-    """One version of `photograph`, enlarged to a phone's usual size; the same generator gives the same version."""
+    """A random version of `photograph`, _LONG_EDGE pixels long. The same generator gives the same version."""
     image = _crop(rng, _load(photograph), photograph.centre)
     if photograph.mirrors and rng.random() < 0.5:  # noqa: PLR2004
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -58,7 +58,7 @@ def take(rng: np.random.Generator, photograph: Photograph) -> Image.Image:
 def _load(photograph: Photograph) -> Image.Image:
     spec = find_spec(photograph.package)
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(f"{photograph.package} is not installed, it carries {photograph.path}")
+        raise FileNotFoundError(f"{photograph.path} is missing: install {photograph.package}")
     with Image.open(Path(spec.origin).parent / photograph.path) as image:
         return image.convert("RGB")
 
@@ -75,7 +75,7 @@ def _crop(rng: np.random.Generator, image: Image.Image, centre: tuple[float, flo
 
 
 def _tone(rng: np.random.Generator, image: Image.Image) -> Image.Image:
-    """Exposure, contrast, saturation, warmth, and sometimes black and white, as editing apps have them."""
+    """Vary exposure, contrast, saturation and warmth as an editing app would; sometimes black and white."""
     saturation = 0.0 if rng.random() < 0.08 else rng.uniform(0.75, 1.25)  # noqa: PLR2004
     image = ImageEnhance.Color(image).enhance(saturation)
     image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.88, 1.15))

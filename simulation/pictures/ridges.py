@@ -1,4 +1,4 @@
-"""Ranges of hills one behind the other, each paler than the one before it."""
+"""Ranges of hills behind each other, paler with distance."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from simulation.pictures.noise import ridge_line
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """`count` ridges from the row share `first` down to `last`, coloured from `far` to `near`."""
+    """`count` ridges between the rows `first` and `last` (shares of the height), in colours from `far` to `near`."""
 
     count: int
     first: float
@@ -20,9 +20,9 @@ class Ranges:
 
 
 def paint_ridges(rng: np.random.Generator, scene: Pixels, ranges: Ranges) -> Pixels:
-    """Paint the ridges in place; returns the line of the nearest, a row for each column.
+    """Paint the ridges into `scene` and return the line of the nearest ridge: its row in each column.
 
-    Each ridge pales downwards, where mist lies before the next one.
+    Each ridge gets paler downwards, because of the mist in front of the next one.
     """
     _, height, width = scene.shape
     line = np.full(width, height * ranges.first, dtype=np.float32)
@@ -37,7 +37,7 @@ def paint_ridges(rng: np.random.Generator, scene: Pixels, ranges: Ranges) -> Pix
         )
         top = max(0, int(line.min()) - 1)
         colour = mix(ranges.far, ranges.near, share**0.8)
-        # the mist follows the mean of the line, so that it is one value a row
+        # the mist follows the mean of the line, so that it needs only one value per row
         pale = np.clip((rows[top:] - line.mean()) / (height * 0.22), 0, 1) * (0.45 * (1 - share))
         shade = mix(colour, ranges.far, pale)
         edge = np.clip(rows[top:] - line + 0.5, 0, 1)

@@ -1,4 +1,4 @@
-"""Skies: gradient, glow of the sun, clouds in perspective, stars, moon and Milky Way."""
+"""Skies: gradient, sun, clouds in perspective, stars, moon and Milky Way."""
 
 import math
 
@@ -8,13 +8,13 @@ from simulation.pictures.colour import Pixels, light, mix, smoothstep
 from simulation.pictures.daylight import Daylight
 from simulation.pictures.noise import TILE, enlarge, fractal_tile, look_up
 
-_COARSE = 4  # skies are soft: all but the stars is painted at a quarter of the width and enlarged
+_COARSE = 4  # everything except stars is soft, so it is painted at a quarter of the size and enlarged
 
 
 def paint_sky(
     rng: np.random.Generator, size: tuple[int, int], horizon: float, moment: Daylight, *, clouds: float
 ) -> Pixels:
-    """A sky (3, height, width) that meets the land at row `horizon`; `clouds` is the share covered, 0 to 1."""
+    """A sky (3, height, width) with its horizon at row `horizon`. `clouds` is the cloud cover, 0 to 1."""
     height, width = size
     y, x = np.mgrid[0:height:_COARSE, 0:width:_COARSE].astype(np.float32)
     up = np.clip((horizon - y) / horizon, 0, 1)  # 0 at the horizon, 1 at the top
@@ -33,10 +33,13 @@ def paint_sky(
 
 
 def _clouds(
-    rng: np.random.Generator, sky: Pixels, place: tuple[Pixels, Pixels, Pixels], moment: Daylight, cover: float
+    rng: np.random.Generator, sky: Pixels, coordinates: tuple[Pixels, Pixels, Pixels], moment: Daylight, cover: float
 ) -> Pixels:
-    """Clouds on a flat ceiling that recedes to the horizon, brighter towards the sun and at their edges."""
-    x, up, sun_distance = place
+    """Clouds on a flat ceiling in perspective, brighter towards the sun and at their edges.
+
+    `coordinates` are x, height above the horizon and distance to the sun, of each pixel.
+    """
+    x, up, sun_distance = coordinates
     depth = 1 / (up + 0.16)
     stretch = rng.uniform(1.2, 2.6)
     scale = rng.uniform(70, 150)
@@ -55,7 +58,7 @@ def _clouds(
 
 
 def add_stars(rng: np.random.Generator, sky: Pixels, horizon: float, count: int) -> None:
-    """Scatter `count` stars over the rows above `horizon`, in place; a few are bright enough to glow."""
+    """Add `count` stars above the row `horizon`, in place. The brightest get a glow."""
     _, height, width = sky.shape
     rows = np.minimum(rng.uniform(0, horizon, count), height - 2).astype(np.int64)
     columns = rng.integers(0, width - 1, count)
@@ -83,7 +86,7 @@ def add_glow(pixels: Pixels, x: float, y: float, radius: float, colour: Pixels) 
 
 
 def add_moon(rng: np.random.Generator, sky: Pixels, x: float, y: float, radius: float) -> None:
-    """A moon with its seas and halo, in place; all of it must lie inside the picture."""
+    """Add a moon with seas and halo, in place. The whole disc must be inside the picture."""
     add_glow(sky, x, y, radius * 5, light("#31497a") * 0.8)
     add_glow(sky, x, y, radius * 1.7, light("#7f8fb0") * 0.9)
     top, left, size = int(y - radius) - 1, int(x - radius) - 1, int(2 * radius) + 3
@@ -97,7 +100,7 @@ def add_moon(rng: np.random.Generator, sky: Pixels, x: float, y: float, radius: 
 
 
 def add_milky_way(rng: np.random.Generator, sky: Pixels, horizon: float) -> None:
-    """A slanted band of faint light with dark lanes and its own dense stars, in place."""
+    """Add a slanted band of faint light with dark lanes and dense stars, in place."""
     _, height, width = sky.shape
     y, x = np.mgrid[0:height:_COARSE, 0:width:_COARSE].astype(np.float32) / width
     angle = rng.uniform(0.7, 1.25) * float(rng.choice([-1, 1]))

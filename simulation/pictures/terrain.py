@@ -1,8 +1,8 @@
-"""Landscapes in true perspective: a height map seen from a camera.
+"""Landscapes in perspective: a height map seen from a camera.
 
-Each ray follows one column of the picture over the height map, from near to far; what is not hidden behind something
-nearer is visible (the "voxel space" method). All colouring is done on the samples of the rays, which are far fewer than
-pixels, and only then spread over the picture.
+Each ray follows one column of the picture over the height map, from near to far. A sample is visible if no nearer
+sample is above it (the "voxel space" method). Colours are computed for the samples, which are far fewer than the
+pixels, and then interpolated over the picture.
 """
 
 import math
@@ -15,14 +15,15 @@ from simulation.pictures.daylight import Daylight
 from simulation.pictures.heights import fine_relief
 from simulation.pictures.noise import TILE, fractal_tile, grain_of, look_up, mix_of
 
-COLUMNS = 3  # one ray for so many columns of the picture
+COLUMNS = 3  # columns of the picture per ray
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Where the picture is taken from: position and height in texels, direction, and the lens.
+    """A camera: position and height in texels, direction in radians, and the lens.
 
-    `horizon` is the row of the true horizon, `focal` the focal length in pixels, `near` and `far` bound the view.
+    `horizon` is the row of the true horizon, `focal` the focal length in pixels. `near` and `far` bound the view in
+    texels.
     """
 
     x: float
@@ -37,9 +38,9 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What the rays met: distance and height in texels, slopes, position on the map, row in the picture.
+    """Samples along the rays: distance and height in texels, slopes, position on the map, row in the picture.
 
-    All are (rays in depth, rays across).
+    All arrays are (samples in depth, rays across).
     """
 
     distance: Pixels  # (depth, 1)
@@ -51,16 +52,16 @@ class Samples:
     row: Pixels
 
     def upright(self) -> Pixels:
-        """How level the ground is: 1 flat, towards 0 a wall."""
+        """The vertical part of the ground's normal: 1 on flat ground, 0 on a wall."""
         level: Pixels = 1 / np.sqrt(1 + self.across**2 + self.down**2)
         return level
 
     def sunlight(self, azimuth: float, elevation: float, roughness: float) -> Pixels:
-        """Share of the sun's light each sample receives, 0 to 1; `roughness` adds relief finer than the map's."""
+        """Share of the sun's light that each sample receives, 0 to 1. `roughness` is the strength of fine relief."""
         at = (self.y * 4).astype(np.int64) % TILE * TILE + (self.x * 4).astype(np.int64) % TILE
         fine_across, fine_down = fine_relief()
         across, down = self.across + roughness * fine_across.take(at), self.down + roughness * fine_down.take(at)
-        # plain floats: numpy's own would turn every array into double precision
+        # Python floats, because numpy scalars would promote the arrays to double precision
         to_x, to_y = math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation)
         facing = (math.sin(elevation) - across * to_x - down * to_y) / np.sqrt(1 + across**2 + down**2)
         shares: Pixels = np.clip(facing, 0, 1).astype(np.float32)
@@ -68,7 +69,7 @@ class Samples:
 
 
 def look(tile: Pixels, camera: Camera, width: int, *, step: float = 0.0034, columns: int = COLUMNS) -> Samples:
-    """Send rays over `tile`; `step` is their spacing in depth as a share of the distance."""
+    """Cast rays over the height map `tile`. `step` is the spacing of samples as a share of their distance."""
     count = int(np.log(camera.far / camera.near) / np.log1p(step)) + 1
     distance = (camera.near * (1 + step) ** np.arange(count)).astype(np.float32)[:, None]
     aside = (np.arange(width // columns + 2, dtype=np.float32)[None, :] * columns - width / 2) / camera.focal
@@ -82,9 +83,9 @@ def look(tile: Pixels, camera: Camera, width: int, *, step: float = 0.0034, colu
 
 
 def hazy(colour: Pixels, samples: Samples, moment: Daylight, *, clear: float, mist: float, peak: float) -> Pixels:
-    """`colour` (3, depth, across) seen through air: `clear` is the distance at which a third remains.
+    """`colour` (3, depth, across) seen through air. `clear` is the distance at which a third of it remains.
 
-    `mist` thickens the air near the ground, `peak` is the height at which it is gone.
+    `mist` is the additional density of the air at the ground. It falls with height and is gone at `peak`.
     """
     away = np.maximum(samples.distance - samples.distance[0] * 1.5, 0)
     thickness = away / clear * (1 + mist * np.exp(np.maximum(samples.height, 0) * (-5 / peak)))
@@ -92,9 +93,9 @@ def hazy(colour: Pixels, samples: Samples, moment: Daylight, *, clear: float, mi
 
 
 def spread(rng: np.random.Generator, samples: Samples, colour: Pixels, behind: Pixels, *, texture: float) -> None:
-    """Paint `colour` (3, depth, across) of the samples over the pixels of `behind`, in place.
+    """Paint the samples in `colour` (3, depth, across) over the pixels of `behind`, in place.
 
-    `texture` is the strength of the fine structure that near ground has between the samples.
+    `texture` is the strength of the fine structure of near ground between the samples.
     """
     _, height, width = behind.shape
     row = _widen(samples.row, width)
@@ -104,7 +105,7 @@ def spread(rng: np.random.Generator, samples: Samples, colour: Pixels, behind: P
     depth = len(row)
     first = np.full((height + 1, width), depth, dtype=np.int32)
     ray, column = (index[::-1] for index in np.nonzero(visible))
-    # of several samples in one pixel the nearest is written last and stays
+    # if several samples fall into one pixel, the nearest one is written last
     first[np.clip(np.ceil(row[ray, column]), 0, height).astype(np.int64), column] = ray
     first = np.minimum.accumulate(first, axis=0)[:height]
     start = int(np.argmax((first < depth).any(axis=1)))
@@ -115,12 +116,12 @@ def spread(rng: np.random.Generator, samples: Samples, colour: Pixels, behind: P
     row_here, row_before = row.take(at), row.take(before)
     rows = np.arange(start, height, dtype=np.float32)[:, None]
     share = np.clip((rows - row_before) / (row_here - row_before - 1e-6), 0, 1)
-    # where the sample before was hidden, this one is the top of a ridge and nothing lies between them
+    # if the previous sample was hidden, this one is the top of a ridge: do not interpolate
     share[~visible.take(before)] = 1
     near = np.exp(-(samples.distance[:, 0] - samples.distance[0]) / 500)
     fine = 1 + texture * (grain_of(rng, fractal_tile(6, 0.7), *here.shape) - 0.5) * near.take(here)
     top = np.clip(np.ceil(seen[-1]), 1, height - 1).astype(np.int64)
-    part = np.clip(top - seen[-1], 0, 1)  # how much of the pixel above the skyline is land
+    part = np.clip(top - seen[-1], 0, 1)  # share of land in the pixel at the skyline, for a smooth edge
     across = np.arange(width)
     for channel in range(3):
         plane = behind[channel]
@@ -131,7 +132,7 @@ def spread(rng: np.random.Generator, samples: Samples, colour: Pixels, behind: P
 
 
 def _widen(values: Pixels, width: int) -> Pixels:
-    """From rays to columns of the picture, linear."""
+    """Interpolate linearly from rays to columns of the picture."""
     steps = np.diff(values, axis=1)
     wide = np.empty((*steps.shape, COLUMNS), dtype=np.float32)
     for column in range(COLUMNS):

@@ -1,15 +1,15 @@
-"""Trees and other near things as dark shapes: masks that are painted over a scene."""
+"""Trees and other silhouettes: masks that are painted over a scene."""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from simulation.pictures.colour import Pixels
 
-_FINE = 2  # shapes are drawn this much larger and shrunk, so that their edges are smooth
+_FINE = 2  # supersampling factor, for smooth edges
 
 
 class Shapes:
-    """A drawing of shapes over a picture of `height` x `width`; coordinates are pixels of the picture."""
+    """A mask of shapes for a picture of `height` x `width`. Coordinates are pixels of the picture."""
 
     def __init__(self, height: int, width: int) -> None:
         self._size = (width, height)
@@ -32,7 +32,7 @@ class Shapes:
         self._draw.ellipse(box, fill=255)
 
     def ground(self, line: Pixels) -> None:
-        """Fill everything below `line`, a row for each column."""
+        """Fill everything below `line`, which has one row per column."""
         width, height = self._size
         columns = np.arange(0, width + 4, 4).clip(0, width - 1)
         points = np.stack([columns, line[columns]], axis=-1)
@@ -44,7 +44,7 @@ class Shapes:
 
 
 def conifer(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, size: float) -> None:
-    """A spruce: whorls of drooping branches that get shorter towards the top."""
+    """Draw a spruce: whorls of drooping branches that get shorter towards the top."""
     whorls = int(np.clip(size / 5, 8, 34))
     spread = size * rng.uniform(0.15, 0.22)
     level = np.linspace(0.05, 0.94, whorls)
@@ -60,7 +60,7 @@ def conifer(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, siz
 
 
 def broadleaf(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, size: float) -> None:
-    """A round-headed tree: limbs that fork again and again, with small leaves at their ends."""
+    """Draw a deciduous tree: branches that fork repeatedly, with small leaves at their ends."""
     leafy = rng.random() < 0.75  # noqa: PLR2004
     limbs = [(x, foot, rng.normal(0, 0.06), size * 0.3, size * 0.034, 0)]
     while limbs:
@@ -77,7 +77,7 @@ def broadleaf(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, s
 
 
 def grass(rng: np.random.Generator, shapes: Shapes, line: Pixels, count: int, size: float) -> None:
-    """Blades that grow from `line`, bent by the wind."""
+    """Draw blades of grass along `line`, bent by the wind."""
     wind = rng.normal(0, 0.5)
     for column in rng.integers(0, len(line), count):
         length = size * rng.uniform(0.3, 1)
@@ -88,7 +88,7 @@ def grass(rng: np.random.Generator, shapes: Shapes, line: Pixels, count: int, si
 
 
 def paint_over(scene: Pixels, mask: Pixels, colour: Pixels) -> None:
-    """Blend `colour`, (3, 1, 1) or (3, height, width), into `scene` where `mask` covers it, in place."""
+    """Blend `colour`, (3, 1, 1) or (3, height, width), into `scene` by the coverage `mask`, in place."""
     rows = np.flatnonzero(mask.any(axis=1))
     if len(rows):
         part = slice(rows[0], rows[-1] + 1)

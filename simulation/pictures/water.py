@@ -1,4 +1,4 @@
-"""Water: seas seen from the shore, and lakes that mirror what is above them."""
+"""Water: seas with waves, and lakes that mirror the scene above them."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from simulation.pictures.colour import Pixels, light, mix, smoothstep
 from simulation.pictures.daylight import Daylight
 from simulation.pictures.noise import TILE, enlarge, fractal_tile, look_up, wave_tile
 
-_EYE = 150.0  # height of the eye above the sea in texels of the waves
-_SUN_WIDTH = 0.075  # radians around the sun that still flash on a wave
+_EYE = 150.0  # height of the eye above the sea, in texels of the wave tile
+_SUN_WIDTH = 0.075  # radians: width of the sun's reflection on a wave
 
 
 def paint_sea(
     rng: np.random.Generator, scene: Pixels, shore: int, moment: Daylight, *, deep: str, swell: float
 ) -> None:
-    """Paint open water over the rows of `scene` below `shore`, in place; `swell` is the steepness of its waves.
+    """Paint open water over the rows of `scene` below `shore`, in place. `swell` is the steepness of the waves.
 
-    Every pixel mirrors the sky in the direction its wave leans to, by Fresnel's law in Schlick's approximation, and
-    shows the water's own colour `deep` for the rest; where the mirrored direction meets the sun it flashes.
+    Each pixel mixes the reflected sky, in the direction given by the slope of its wave, with the water's own colour
+    `deep`. The share is Fresnel's law in Schlick's approximation. A reflection towards the sun adds a bright flash.
     """
     _, height, width = scene.shape
     focal = 1.1 * width
@@ -45,7 +45,7 @@ def paint_sea(
 
 
 def _gusts(x: Pixels, below: Pixels, focal: float) -> Pixels:
-    """Where the wind touches the water, 0 to 1, in long streaks; computed coarsely, as it is smooth."""
+    """Strength of the wind on the water, 0 to 1, in long streaks. It is smooth, so it is computed coarsely."""
     streaks = look_up(
         fractal_tile(13, 1.6), x[:, ::8] * (_EYE / below) * 0.12, _EYE * focal / below * 0.12 + 0 * x[:, ::8]
     )
@@ -53,7 +53,7 @@ def _gusts(x: Pixels, below: Pixels, focal: float) -> Pixels:
 
 
 def paint_lake(rng: np.random.Generator, scene: Pixels, shore: int, moment: Daylight, *, calm: float) -> None:
-    """Mirror what is above row `shore` in the rows below it, in place; `calm` is 0 (ripples) to 1 (glass)."""
+    """Mirror the rows above `shore` in the rows below it, in place. `calm` is 0 (ripples) to 1 (flat)."""
     _, height, width = scene.shape
     below = np.arange(1, height - shore + 1, dtype=np.float32)[:, None]
     distance = height * 0.35 / below

@@ -10,14 +10,15 @@ from simulation.pictures.sky import add_glow, add_moon, paint_sky
 from simulation.pictures.water import paint_lake
 
 _LAMPS = ("#ffd9a0", "#ffc070", "#fff0d0", "#cfe0ff", "#ffb060")
-_LIT = {"night": 0.42, "dusk": 0.34, "sunset": 0.16, "dawn": 0.1, "golden": 0.05}  # share of windows with a lamp on
+# share of windows with a lamp on
+_LIT_SHARE = {"night": 0.42, "dusk": 0.34, "sunset": 0.16, "dawn": 0.1, "golden": 0.05}
 _ROWS = 4
 _MOON_SHARE, _CROWN_SHARE, _MAST_SHARE, _BANDS_SHARE = 0.4, 0.3, 0.6, 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of buildings: `near` is 0 for the farthest to 1, `lit` the share of its windows with a lamp on."""
+    """One row of buildings: `near` is 0 (farthest) to 1, `lit` the share of windows with a lamp on."""
 
     near: float
     lit: float
@@ -26,7 +27,7 @@ class Row:
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """Rows of buildings, far ones pale, near ones dark and lit."""
+    """Rows of buildings, pale in the distance, dark with lit windows nearby."""
     moment = daylight(rng, "dusk", "dusk", "night", "night", "sunset", "golden", "dawn")
     ground = round(height * rng.uniform(0.66, 0.8))
     scene = paint_sky(rng, (height, width), ground, moment, clouds=rng.uniform(0.1, 0.7))
@@ -37,13 +38,13 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
             add_moon(rng, scene, width * rng.uniform(0.15, 0.85), ground * rng.uniform(0.12, 0.3), width * 0.022)
     for number in range(_ROWS):
         near = number / (_ROWS - 1)
-        _row(rng, scene, Row(near, _LIT[moment.name] * (0.25 + 0.75 * near), ground, moment))
+        _row(rng, scene, Row(near, _LIT_SHARE[moment.name] * (0.25 + 0.75 * near), ground, moment))
     paint_lake(rng, scene, ground, moment, calm=float(rng.uniform(0.0, 0.7)))
     return scene
 
 
 def _row(rng: np.random.Generator, scene: Pixels, row: Row) -> None:
-    """Buildings across the picture, tallest around a centre of the row's own."""
+    """Buildings across the picture, tallest around a random centre."""
     width = scene.shape[2]
     moment = row.moment
     centre, spread = rng.uniform(0.2, 0.8), rng.uniform(0.18, 0.4)
@@ -56,14 +57,14 @@ def _row(rng: np.random.Generator, scene: Pixels, row: Row) -> None:
         top = int(row.ground - tallest * (0.22 + 0.78 * crowd) * rng.uniform(0.45, 1.0))
         wall = light("#2a3040") * rng.uniform(0.6, 1.5) * (moment.ambient * 1.1 + 0.02) + moment.sun * 0.02
         left, right = max(0, int(x)), min(width, int(x + broad))
-        if right - left > 4 and top < row.ground - 4:  # noqa: PLR2004  what is cut off by the edge
+        if right - left > 4 and top < row.ground - 4:  # noqa: PLR2004  skip buildings cut off by the edge
             _building(rng, scene, (left, right, top), mix(air, wall, 0.25 + 0.7 * row.near), row)
         x += broad * rng.uniform(0.75, 1.15)
 
 
-def _building(rng: np.random.Generator, scene: Pixels, place: tuple[int, int, int], wall: Pixels, row: Row) -> None:
-    """A tower: walls lit from the side of the sun, floors of windows, now and then a crown or a mast."""
-    left, right, top = place
+def _building(rng: np.random.Generator, scene: Pixels, box: tuple[int, int, int], wall: Pixels, row: Row) -> None:
+    """A tower: walls lit from the side of the sun, windows, sometimes a crown or a mast. `box` is left, right, top."""
+    left, right, top = box
     face = scene[:, top : row.ground, left:right]
     columns = np.linspace(-1, 1, right - left, dtype=np.float32)
     side = 1 + 0.35 * columns * np.sign(row.moment.sun_x - (left + right) / 2 / scene.shape[2])
@@ -82,7 +83,7 @@ def _building(rng: np.random.Generator, scene: Pixels, place: tuple[int, int, in
 
 
 def _windows(rng: np.random.Generator, face: Pixels, row: Row) -> None:
-    """Floors of windows: dark glass that mirrors the sky, or a lamp behind it; in place."""
+    """Paint floors of windows in place: dark glass that mirrors the sky, or a lamp behind it."""
     _, height, width = face.shape
     across, down = int(rng.integers(4, 8) + 3 * row.near), int(rng.integers(6, 10) + 4 * row.near)
     floors, bays = height // down, width // across

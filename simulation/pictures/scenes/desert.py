@@ -16,7 +16,7 @@ _VIEW = View(skyline=(0.3, 0.48), focal=1.2, near=55, far=1500, clear_from=1.0, 
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """Sand to the horizon, one side of every dune in the shade."""
+    """Dunes to the horizon, each with one side in the shade."""
     moment = daylight(rng, "dawn", "day", "golden", "golden", "sunset", "dusk")
     tile = dune_tile(int(rng.integers(2)), _PEAK)
     camera = compose(rng, tile, (height, width), _VIEW)

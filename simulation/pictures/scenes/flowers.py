@@ -1,4 +1,4 @@
-"""Flowers close up, sharp against a soft meadow."""
+"""Flowers close up, sharp in front of a blurred meadow."""
 
 import math
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from simulation.pictures.noise import blur, enlarge, fractal_tile, look_up
 from simulation.pictures.sky import add_glow
 from simulation.pictures.trees import Shapes, paint_over
 
-_SOFT_GRID = 4  # what is out of focus is painted on every fourth pixel
+_SOFT_GRID = 4  # blurred flowers are painted at a quarter of the size
 
 
 @dataclass(frozen=True, slots=True)
 class Bloom:
-    """A kind of flower: `whorls` of petals around an eye. `slender` petals are pointed at 1, broad at 0.4."""
+    """A kind of flower: `whorls` of petals around an eye. `slender` is 0.4 (broad petals) to 1 (pointed petals)."""
 
     petals: int
     whorls: int
-    step: float  # how much smaller each inner whorl is
+    step: float  # decrease in size from each whorl to the next inner one
     slender: float
     eye: float
     base: str
@@ -42,8 +42,8 @@ _LEAVES = ("#3f5f2a", "#4c6b34", "#2f5540", "#5f6d2e")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A flower in the picture: its middle, its radius, and how far it is out of focus, all in pixels."""
+class Disc:
+    """A flower head or blurred point in the picture: centre, radius and blur radius `soft`, all in pixels."""
 
     x: float
     y: float
@@ -52,7 +52,7 @@ class Place:
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """One to three flowers in focus, more of them behind."""
+    """One to three flowers in focus, and more of them blurred behind."""
     moment = daylight(rng, "day", "golden", "golden", "dawn", "mist")
     leaf = light(str(rng.choice(_LEAVES)))
     bloom = _BLOOMS[rng.integers(len(_BLOOMS))]
@@ -60,22 +60,22 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     scene = _meadow(rng, (height, width), moment, leaf, bloom)
     size = min(height, width)
     behind = [
-        Place(rng.uniform(0, width), height * rng.uniform(0.3, 1), size * rng.uniform(0.05, 0.12), size * 0.014)
+        Disc(rng.uniform(0, width), height * rng.uniform(0.3, 1), size * rng.uniform(0.05, 0.12), size * 0.014)
         for _ in range(int(rng.integers(4, 10)))
     ]
-    front = [Place(width * rng.uniform(0.35, 0.65), height * rng.uniform(0.33, 0.5), size * rng.uniform(0.22, 0.32), 0)]
+    front = [Disc(width * rng.uniform(0.35, 0.65), height * rng.uniform(0.33, 0.5), size * rng.uniform(0.22, 0.32), 0)]
     for side in rng.choice([0.2, 0.8], size=int(rng.integers(0, 3)), replace=False):
         x, y = width * (side + rng.uniform(-0.1, 0.1)), height * rng.uniform(0.4, 0.6)
-        front.insert(0, Place(x, y, size * rng.uniform(0.12, 0.18), 0))
-    for places in (behind, front):
-        _stems(rng, scene, places, leaf * 0.8 * lit)
-        for place in places:
-            _flower(rng, scene, bloom, place, lit)
+        front.insert(0, Disc(x, y, size * rng.uniform(0.12, 0.18), 0))
+    for heads in (behind, front):
+        _stems(rng, scene, heads, leaf * 0.8 * lit)
+        for head in heads:
+            _flower(rng, scene, bloom, head, lit)
     return scene
 
 
 def _meadow(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, leaf: Pixels, bloom: Bloom) -> Pixels:
-    """What is far out of focus: sky above, green below, discs of light."""
+    """The blurred background: sky above, green below, discs of light."""
     height, width = size
     y, x = np.mgrid[0:height:16, 0:width:16].astype(np.float32)
     patches = look_up(fractal_tile(1, 2.2), x * 0.6 + rng.uniform(0, 1024), y * 0.6 + rng.uniform(0, 1024))
@@ -84,46 +84,46 @@ def _meadow(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, l
     scene = enlarge(mix(mix(moment.horizon, moment.glow, 0.3) * 0.7, green, 0.25 + 0.75 * low), height, width)
     tints = (light(bloom.tip) * 0.5, moment.glow * 0.45, leaf * 1.6)
     for _ in range(int(rng.integers(25, 60))):
-        place = Place(rng.uniform(0, width), rng.uniform(0, height), width * rng.uniform(0.012, 0.05), 0)
-        _disc_of_light(scene, place, tints[rng.integers(len(tints))] * rng.uniform(0.1, 0.5))
+        disc = Disc(rng.uniform(0, width), rng.uniform(0, height), width * rng.uniform(0.012, 0.05), 0)
+        _bokeh(scene, disc, tints[rng.integers(len(tints))] * rng.uniform(0.1, 0.5))
     add_glow(scene, moment.sun_x * width, -0.05 * height, width * 0.4, moment.glow * 0.5)
     return scene
 
 
-def _disc_of_light(scene: Pixels, place: Place, colour: Pixels) -> None:
-    """What a lens makes of a bright point that is out of focus: a disc with a bright rim; in place."""
+def _bokeh(scene: Pixels, disc: Disc, colour: Pixels) -> None:
+    """Add the image of a bright point out of focus, in place: a disc with a bright rim."""
     _, height, width = scene.shape
-    top, bottom = max(0, int(place.y - place.radius)), min(height, int(place.y + place.radius) + 2)
-    left, right = max(0, int(place.x - place.radius)), min(width, int(place.x + place.radius) + 2)
+    top, bottom = max(0, int(disc.y - disc.radius)), min(height, int(disc.y + disc.radius) + 2)
+    left, right = max(0, int(disc.x - disc.radius)), min(width, int(disc.x + disc.radius) + 2)
     rows, columns = np.mgrid[top:bottom, left:right].astype(np.float32)
-    far = np.hypot(columns - place.x, rows - place.y) / place.radius
-    scene[:, top:bottom, left:right] += colour * (np.clip((1 - far) * place.radius / 3, 0, 1) * (0.65 + 0.35 * far**4))
+    far = np.hypot(columns - disc.x, rows - disc.y) / disc.radius
+    scene[:, top:bottom, left:right] += colour * (np.clip((1 - far) * disc.radius / 3, 0, 1) * (0.65 + 0.35 * far**4))
 
 
-def _stems(rng: np.random.Generator, scene: Pixels, places: list[Place], colour: Pixels) -> None:
-    """Bent stems from the flowers down to the edge of the picture, in place."""
+def _stems(rng: np.random.Generator, scene: Pixels, heads: list[Disc], colour: Pixels) -> None:
+    """Paint bent stems from the flower heads down to the edge of the picture, in head."""
     _, height, width = scene.shape
     stems = Shapes(height, width)
     along = np.linspace(0, 1, 12)
-    for place in places:
-        bend = rng.normal(0, 0.75) * place.radius
-        points = np.stack([place.x + bend * along**2, place.y + along * (height - place.y + 20)], axis=-1)
-        stems.line(points, place.radius * 0.07)
-    soft = places[0].soft
+    for head in heads:
+        bend = rng.normal(0, 0.75) * head.radius
+        points = np.stack([head.x + bend * along**2, head.y + along * (height - head.y + 20)], axis=-1)
+        stems.line(points, head.radius * 0.07)
+    soft = heads[0].soft
     paint_over(scene, blur(stems.mask(), soft) if soft else stems.mask(), colour)
 
 
-def _flower(rng: np.random.Generator, scene: Pixels, bloom: Bloom, place: Place, lit: Pixels) -> None:
-    """A flower head, in place."""
+def _flower(rng: np.random.Generator, scene: Pixels, bloom: Bloom, head: Disc, lit: Pixels) -> None:
+    """Paint a flower head, in head."""
     _, height, width = scene.shape
-    grid = _SOFT_GRID if place.soft else 1
-    reach = int(place.radius * 1.1 + place.soft * 3) // grid * grid
-    top, left = int(place.y) - reach, int(place.x) - reach
+    grid = _SOFT_GRID if head.soft else 1
+    reach = int(head.radius * 1.1 + head.soft * 3) // grid * grid
+    top, left = int(head.y) - reach, int(head.x) - reach
     rows, columns = np.mgrid[-reach : reach + 1 : grid, -reach : reach + 1 : grid].astype(np.float32)
-    colour, cover = _head(rng, bloom, columns / place.radius, rows / place.radius, place.radius / grid)
-    if place.soft:
+    colour, cover = _head(rng, bloom, columns / head.radius, rows / head.radius, head.radius / grid)
+    if head.soft:
         edge = 2 * reach + 1
-        colour, cover = (enlarge(blur(part, place.soft / grid), edge, edge) for part in (colour, cover))
+        colour, cover = (enlarge(blur(part, head.soft / grid), edge, edge) for part in (colour, cover))
     inside_rows = slice(max(0, -top), max(0, min(2 * reach + 1, height - top)))
     inside_columns = slice(max(0, -left), max(0, min(2 * reach + 1, width - left)))
     part = scene[:, max(0, top) : max(0, top + 2 * reach + 1), max(0, left) : max(0, left + 2 * reach + 1)]
@@ -132,7 +132,7 @@ def _flower(rng: np.random.Generator, scene: Pixels, bloom: Bloom, place: Place,
 
 
 def _head(rng: np.random.Generator, bloom: Bloom, x: Pixels, y: Pixels, radius: float) -> tuple[Pixels, Pixels]:
-    """A flower head of radius 1, seen a little from the side: colour times coverage (3, h, w), and coverage (h, w)."""
+    """A flower head of radius 1, tilted slightly: colour times coverage (3, h, w), and coverage (h, w)."""
     turn, squash = rng.uniform(0, np.pi), rng.uniform(0.72, 0.98)
     cosine, sine = math.cos(turn), math.sin(turn)
     across, along = x * cosine + y * sine, (y * cosine - x * sine) / squash

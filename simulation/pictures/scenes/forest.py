@@ -1,4 +1,4 @@
-"""Woods in fog: rows of spruces on slopes, or trunks with light between them."""
+"""Forests in fog: rows of spruces on slopes, or trunks with light between them."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _COARSE = 4
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """One of the two kinds of wood."""
+    """One of the two kinds of forest."""
     moment = daylight(rng, "mist", "mist", "golden", "day")
     green = light(str(rng.choice(_GREENS)))
     fog = mix(mix(moment.haze, moment.horizon, 0.4), green * 3, 0.12)
@@ -25,7 +25,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _slopes(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, green: Pixels, fog: Pixels) -> Pixels:
-    """Ranks of spruces, each nearer one larger and darker, with fog between them."""
+    """Rows of spruces with fog between them, larger and darker towards the viewer."""
     height, width = size
     scene = mix(paint_sky(rng, size, height * 0.6, moment, clouds=0.0), fog, 0.55)
     ranks = int(rng.integers(5, 8))
@@ -47,7 +47,7 @@ def _slopes(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
 
 
 def _rough(rng: np.random.Generator, colour: Pixels, size: tuple[int, int], near: float) -> Pixels:
-    """Needles and bark: structure that shows on what is `near`, 0 to 1, and is lost in the fog farther away."""
+    """Add the texture of needles and bark in proportion to `near`, 0 to 1. Distant trees have none."""
     if near < 0.5:  # noqa: PLR2004
         return colour
     structure: Pixels = colour * (1 + near * (grain_of(rng, fractal_tile(6, 0.7), *size) - 0.5))
@@ -55,7 +55,7 @@ def _rough(rng: np.random.Generator, colour: Pixels, size: tuple[int, int], near
 
 
 def _fog(rng: np.random.Generator, scene: Pixels, line: Pixels, fog: Pixels, strength: float) -> None:
-    """Drifting fog that lies below `line` and thins out above it, in place."""
+    """Add drifting fog below `line` that thins out above it, in place."""
     _, height, width = scene.shape
     top = int(np.clip(line.min() - 0.03 * height, 0, height - _COARSE))
     y, x = np.mgrid[top:height:_COARSE, 0:width:_COARSE].astype(np.float32)
@@ -66,7 +66,7 @@ def _fog(rng: np.random.Generator, scene: Pixels, line: Pixels, fog: Pixels, str
 
 
 def _beams(rng: np.random.Generator, scene: Pixels, moment: Daylight) -> None:
-    """Rays that fan out from a sun above the picture, through the fog, in place."""
+    """Add rays of light through the fog from a sun above the picture, in place."""
     _, height, width = scene.shape
     y, x = np.mgrid[0:height:_COARSE, 0:width:_COARSE].astype(np.float32)
     sun_x, sun_y = moment.sun_x * width, -0.2 * height
@@ -78,7 +78,7 @@ def _beams(rng: np.random.Generator, scene: Pixels, moment: Daylight) -> None:
 
 
 def _trunks(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, green: Pixels, fog: Pixels) -> Pixels:
-    """Among tall trunks, the light coming from behind them."""
+    """Tall trunks with light from behind."""
     height, width = size
     y, x = np.mgrid[0:height:_COARSE, 0:width:_COARSE].astype(np.float32)
     leaves = look_up(fractal_tile(1, 1.55), x * 0.9 + rng.uniform(0, 1024), y * 0.9)
@@ -101,7 +101,7 @@ def _trunks(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, g
 
 
 def _trunk(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, thickness: float) -> None:
-    """A trunk that leaves the picture at the top, with a few bare branches."""
+    """Draw a trunk up to the top edge of the picture, with a few bare branches."""
     lean = rng.normal(0, thickness * 0.6)
     wide = thickness * rng.uniform(0.6, 1.2)
     right = np.array([[0.75, foot + wide], [0.42, foot - wide * 2], [0.3, -5]])

@@ -1,4 +1,4 @@
-"""A lake among mountains that mirrors them."""
+"""A lake that mirrors the mountains around it."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _VIEW = View(skyline=(0.2, 0.34), focal=1.5, near=200, far=1700, clear_from=0.64
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """Mountains above their own reflection, the far shore lined with trees."""
+    """Mountains above their reflection, with trees on the far shore."""
     moment = daylight(rng, "dawn", "day", "golden", "golden", "sunset", "mist")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
     camera = compose(rng, tile, (height, width), _VIEW)
@@ -39,7 +39,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _far_shore(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixels) -> None:
-    """A wooded tongue of land from one side or both."""
+    """Paint a wooded shore that rises towards one side or both, in place."""
     _, height, width = scene.shape
     shapes = Shapes(height, width)
     x = np.linspace(0, 1, width)

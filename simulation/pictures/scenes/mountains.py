@@ -1,4 +1,4 @@
-"""Mountain ranges: forest below, rock and snow above, in any light."""
+"""Mountain ranges: forest below, rock and snow above."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _ROCKS = ("#77706a", "#6a6a70", "#85766a")
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """A range seen from a high place."""
+    """A mountain range seen from a high viewpoint."""
     moment = daylight(rng, "dawn", "day", "day", "golden", "golden", "sunset")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
     camera = compose(rng, tile, (height, width), _VIEW)
@@ -33,7 +33,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def ground_colour(rng: np.random.Generator, samples: Samples, snow_line: float) -> Pixels:
-    """Forest, meadow, rock and snow by height and steepness (3, depth, across)."""
+    """The colour of forest, meadow, rock and snow, by height and steepness: (3, depth, across)."""
     level = samples.height / PEAK
     steep = 1 - samples.upright()
     patches = look_up(fractal_tile(5, 1.4), samples.x * 3 + samples.height * 2, samples.y * 3 + samples.height)
@@ -50,7 +50,7 @@ def ground_colour(rng: np.random.Generator, samples: Samples, snow_line: float) 
 def lit_ground(
     rng: np.random.Generator, ground: Pixels, samples: Samples, moment: Daylight, direction: float
 ) -> Pixels:
-    """The ground in the light of sun and sky; the sun stands where the sky shows it, or beside the camera."""
+    """The ground lit by sun and sky. The sun is at its position in the sky, or to the side of the camera."""
     beside = moment.name == "day" or rng.random() < 0.5  # noqa: PLR2004
     if beside:
         azimuth = direction + float(rng.choice([-1, 1]) * rng.uniform(1.2, 2.2))

@@ -1,4 +1,4 @@
-"""Clear nights: Milky Way, moon or aurora over something dark."""
+"""Clear nights: Milky Way, moon or aurora above a silhouette."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _LAKE_SHARE, _TENT_SHARE = 0.35, 0.5
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """A starry sky and a silhouette, perhaps a lit tent or a lake."""
+    """A starry sky above hills, sometimes with a lit tent or a lake."""
     moment = daylight(rng, "night")
     horizon = height * rng.uniform(0.72, 0.85)
     scene = paint_sky(rng, (height, width), horizon, moment, clouds=0.0)
@@ -43,7 +43,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _camp(rng: np.random.Generator, scene: Pixels, line: Pixels) -> None:
-    """Firs at the sides and, at times, a glowing tent between them."""
+    """Paint firs at the sides and sometimes a lit tent between them, in place."""
     _, height, width = scene.shape
     shapes = Shapes(height, width)
     shapes.ground(line)
@@ -69,7 +69,7 @@ def _tent(rng: np.random.Generator, scene: Pixels, x: float, ground: float) -> N
 
 
 def _aurora(rng: np.random.Generator, scene: Pixels, horizon: float) -> None:
-    """Two or three curtains: a sharp lower edge, rays upwards, green fading to violet; in place."""
+    """Add two or three curtains of light, in place: a sharp lower edge, rays upwards, green fading to violet."""
     _, height, width = scene.shape
     low, high = (light(colour) for colour in _AURORAS[rng.integers(len(_AURORAS))])
     y, x = np.mgrid[0:height:4, 0:width:4].astype(np.float32)

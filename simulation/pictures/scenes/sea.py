@@ -1,4 +1,4 @@
-"""The open sea under a wide sky, sometimes with a sail or a headland."""
+"""The open sea under a wide sky, sometimes with a boat or a headland."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _headlands(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixels) -> None:
-    """Hills that fall to the sea from one side, the nearer ones lower and darker."""
+    """Paint hills on one side that slope down to the sea, lower and darker towards the viewer, in place."""
     _, height, width = scene.shape
     x = np.linspace(0, 1, width)
     from_side = x if rng.random() < 0.5 else 1 - x  # noqa: PLR2004
@@ -45,14 +45,14 @@ def _headlands(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixe
 
 
 def _sail(rng: np.random.Generator, scene: Pixels, shore: int, hull: Pixels, cloth: Pixels) -> None:
-    """A small sailing boat near the horizon."""
+    """Paint a small sailing boat near the horizon, in place."""
     _, height, width = scene.shape
     size = height * rng.uniform(0.03, 0.075)
     lean = rng.uniform(-0.12, 0.12)
-    place = np.array([width * rng.uniform(0.15, 0.85), shore + size * 0.22])
+    position = np.array([width * rng.uniform(0.15, 0.85), shore + size * 0.22])
     sails, boat = Shapes(height, width), Shapes(height, width)
-    sails.polygon(place + size * np.array([[0, -0.12], [lean, -1], [0.42, -0.14]]))
-    sails.polygon(place + size * np.array([[-0.05, -0.12], [lean, -0.9], [-0.3, -0.12]]))
-    boat.polygon(place + size * np.array([[-0.36, -0.09], [0.44, -0.09], [0.3, 0], [-0.26, 0]]))
+    sails.polygon(position + size * np.array([[0, -0.12], [lean, -1], [0.42, -0.14]]))
+    sails.polygon(position + size * np.array([[-0.05, -0.12], [lean, -0.9], [-0.3, -0.12]]))
+    boat.polygon(position + size * np.array([[-0.36, -0.09], [0.44, -0.09], [0.3, 0], [-0.26, 0]]))
     paint_over(scene, sails.mask(), cloth)
     paint_over(scene, boat.mask(), hull)

@@ -1,4 +1,4 @@
-"""Winter: white mountains behind a slope with firs, sometimes while it falls."""
+"""Winter: white mountains behind a slope with firs, sometimes with falling snow."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _SNOWFALL_SHARE = 0.3
 
 
 def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """Snow on everything."""
+    """Snowy mountains and firs."""
     moment = daylight(rng, "dawn", "day", "day", "golden", "mist", "dusk")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
     camera = compose(rng, tile, (height, width), _VIEW)
@@ -43,7 +43,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _slope(rng: np.random.Generator, scene: Pixels, moment: Daylight) -> None:
-    """A white slope in front, with firs that carry snow."""
+    """Paint a white slope with snow-covered firs in the foreground, in place."""
     _, height, width = scene.shape
     tilt = rng.uniform(-0.12, 0.12) * np.linspace(-0.5, 0.5, width) + 0.03 * ridge_line(rng, width, 2, 4, 0.4)
     line = height * (rng.uniform(0.78, 0.9) + tilt)
@@ -53,7 +53,7 @@ def _slope(rng: np.random.Generator, scene: Pixels, moment: Daylight) -> None:
         foot = float(line[int(column)]) + size * 0.05
         seed = int(rng.integers(2**32))
         conifer(np.random.default_rng(seed), trees, column, foot, size)
-        # the same tree again, a little smaller and higher: what lies on its branches
+        # the same tree again, slightly smaller and higher, for the snow on its branches
         conifer(np.random.default_rng(seed), crowns, column - size * 0.012, foot - size * 0.035, size * 0.96)
     snow = light("#f3f6fb") * (moment.ambient * 0.75 + moment.sun * 0.22)
     clumps = enlarge(rng.random((height // 5, width // 5), dtype=np.float32), height, width)
@@ -70,7 +70,7 @@ def _slope(rng: np.random.Generator, scene: Pixels, moment: Daylight) -> None:
 
 
 def _snowfall(rng: np.random.Generator, scene: Pixels) -> None:
-    """Flakes: many small and far, a few large and out of focus."""
+    """Paint snowflakes in place: many small distant ones, and a few large blurred ones."""
     _, height, width = scene.shape
     flakes = np.zeros((height, width), dtype=np.float32)
     for count, radius, strength in ((900, 1.2, 0.55), (160, 3.0, 0.4), (26, 9.0, 0.22)):

@@ -1,4 +1,4 @@
-"""The sun going down behind hills or the sea, with something dark in front of it."""
+"""Sunsets behind hills or the sea, with silhouettes in front."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _birds(rng: np.random.Generator, shapes: Shapes, width: int, horizon: float) -> None:
-    """A loose flock: two bent wings each."""
+    """Draw a loose flock of birds, each as two bent wings."""
     middle = np.array([width * rng.uniform(0.2, 0.8), horizon * rng.uniform(0.25, 0.7)])
     for _ in range(int(rng.integers(4, 14))):
         at = middle + rng.normal(0, 1, 2) * [width * 0.09, horizon * 0.06]
