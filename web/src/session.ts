@@ -1,68 +1,124 @@
 import { signal } from '@preact/signals'
-import { ApiClient } from './api/client'
-import { Problem } from './api/problem'
-import type { Page, Person, User } from './api/types'
+import type { Page, Person, User } from 'photofeed-client'
+import { ApiClient, Problem } from 'photofeed-client'
 
-/** Who looks at the feed. `demo` sessions can mint a new token when theirs runs out. */
+import { texts } from './texts'
+
+/** The signed-in user. `demo` sessions can mint a new token when theirs expires. */
 export interface Session {
-  person: { id: string; handle: string; displayName: string }
+  person: Pick<Person, 'id' | 'handle' | 'displayName' | 'avatarUrl'>
   token: string
   demo: boolean
 }
 
 const STORAGE_KEY = 'photofeed.session'
-const anonymous = new ApiClient()
+/** An account of the demo, for the sign-in page. */
+export type DemoPerson = Person & Pick<User, 'followerCount' | 'followingCount'>
 
-export const session = signal<Session | null>(remembered())
+const anonymous = new ApiClient({ texts })
 
-/** The API as the person of the session sees it. */
+export const session = signal<Session | null>(load())
+/** Whether the last session was ended by the server, not by the user. */
+export const sessionEnded = signal(false)
+
+/** The API client of the signed-in user. */
 export const api = new ApiClient({
-  token: () => session.value?.token ?? null,
-  renew: async () => {
-    const current = session.value
-    if (!current?.demo) return false
-    remember({ ...current, token: await mintDemoToken(current.person.id) })
-    return true
-  },
+  credentials: { token: () => session.value?.token ?? null, renew },
+  texts,
 })
 
-/** People the demo offers to look through. Throws a 404 `Problem` where the server is not a demo. */
-export async function demoPeople(): Promise<Person[]> {
-  return (await anonymous.get<Page<Person>>('/dev/people?limit=200')).items
+let renewing: Promise<boolean> | null = null
+
+/**
+ * Replaces a token that the server refused. Demo sessions get a new token; any other session ends.
+ *
+ * Requests that fail together renew the token once.
+ */
+async function renew(refused: string | null): Promise<boolean> {
+  const current = session.value
+  if (!current) return false
+  if (current.token !== refused) return true
+  if (!current.demo) {
+    endSession()
+    return false
+  }
+  renewing ??= mintDemoToken(current.person.id)
+    .then((token) => {
+      save({ ...current, token })
+      return true
+    })
+    .finally(() => {
+      renewing = null
+    })
+  return renewing
 }
 
-export async function signInAs({ id, handle, displayName }: Person): Promise<void> {
-  remember({ person: { id, handle, displayName }, token: await mintDemoToken(id), demo: true })
+/** The demo accounts. Throws a 404 `Problem` if the server is not a demo. */
+export async function demoPeople(): Promise<DemoPerson[]> {
+  return (await anonymous.get<Page<DemoPerson>>('/dev/people?limit=500')).items
 }
 
-/** Takes a token made elsewhere (`photofeed token --user`) after asking the server whose it is. */
+export async function signInAs({ id, handle, displayName, avatarUrl }: Person): Promise<void> {
+  save({ person: { id, handle, displayName, avatarUrl }, token: await mintDemoToken(id), demo: true })
+}
+
+/** Signs in with a token minted elsewhere (`photofeed token --user`), after the server has verified it. */
 export async function signInWithToken(token: string): Promise<void> {
-  const bearer = new ApiClient({ token: () => token, renew: async () => false })
-  const { id, handle, displayName } = await bearer.get<User>('/me')
-  remember({ person: { id, handle, displayName }, token, demo: false })
+  const bearer = new ApiClient({ credentials: token, texts })
+  const { id, handle, displayName, avatarUrl } = await bearer.get<User>('/me')
+  save({ person: { id, handle, displayName, avatarUrl }, token, demo: false })
+}
+
+/** Takes over the name and the picture of the signed-in user. */
+export function learnOwnLook({ displayName, avatarUrl }: Pick<User, 'displayName' | 'avatarUrl'>): void {
+  const current = session.value
+  if (current) save({ ...current, person: { ...current.person, displayName, avatarUrl } })
+}
+
+/** Whether the signed-in user may moderate, as the token says; the server checks it by itself. */
+export function isModerator(): boolean {
+  const [, payload = ''] = session.value?.token.split('.') ?? []
+  try {
+    const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { scope?: unknown }
+    return typeof claims.scope === 'string' && claims.scope.split(' ').includes('moderator')
+  } catch {
+    // Not every token is a JWT with a scope that this app can read.
+    return false
+  }
 }
 
 export function signOut(): void {
-  remember(null)
+  save(null)
+}
+
+function endSession(): void {
+  save(null)
+  sessionEnded.value = true
 }
 
 async function mintDemoToken(userId: string): Promise<string> {
   try {
     return (await anonymous.post<{ token: string }>('/dev/tokens', { userId })).token
   } catch (error) {
-    // The state folder was removed since: the remembered person is nobody now, so choose again.
-    if (error instanceof Problem && error.status === 404 && session.value?.person.id === userId) signOut()
+    // The server's data was deleted and the stored account no longer exists.
+    if (error instanceof Problem && error.status === 404 && session.value?.person.id === userId) endSession()
     throw error
   }
 }
 
-function remember(next: Session | null): void {
+function save(next: Session | null): void {
   if (next) localStorage.setItem(STORAGE_KEY, JSON.stringify(next))
   else localStorage.removeItem(STORAGE_KEY)
+  sessionEnded.value = false
   session.value = next
 }
 
-function remembered(): Session | null {
-  const stored = localStorage.getItem(STORAGE_KEY)
-  return stored ? (JSON.parse(stored) as Session) : null
+/** The stored session. One that this version cannot read is ignored. */
+function load(): Session | null {
+  try {
+    const stored = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? 'null') as Session | null
+    return typeof stored?.token === 'string' && typeof stored.person?.handle === 'string' ? stored : null
+  } catch {
+    return null
+  }
 }

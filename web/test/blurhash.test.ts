@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeBlurhash } from '../src/photo/blurhash'
 
-/** Made by blurhash-python from a photograph: what the photo worker writes, the browser must read. */
+/** Made by blurhash-python from a photo: the browser must read what the photo worker writes. */
 const HASH = 'L^J[SD.8Rjja?wxujYofbcM{j?og'
 const EXPECTED: [x: number, y: number, rgb: number[]][] = [
   [0, 0, [245, 255, 255]],
@@ -29,7 +29,7 @@ test('a single component is one flat colour', () => {
   assert.deepEqual([...pixels.slice(0, 4)], [...pixels.slice(12, 16)])
 })
 
-test('a string that is no blurhash is refused, not painted', () => {
+test('a string that is not a blurhash is refused', () => {
   assert.throws(() => decodeBlurhash('', 4, 4), RangeError)
   assert.throws(() => decodeBlurhash(HASH.slice(0, -2), 4, 4), RangeError)
   assert.throws(() => decodeBlurhash(HASH.replace('^', ' '), 4, 4), RangeError)

@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Problem } from '../src/api/problem'
-import type { EngagementEvent } from '../src/api/types'
+import type { EngagementEvent } from 'photofeed-client'
+import { type NewEvent, newId, Problem, Reporter } from 'photofeed-client'
 import { Attention } from '../src/engagement/attention'
-import { eventId } from '../src/engagement/event-id'
-import { type Happening, Reporter } from '../src/engagement/reporter'
 
-const FIRST = { postId: 'a', slateId: 's', position: 0, source: 'following' } as const
+const FIRST = { postId: 'a', receipt: 'r', source: 'following' } as const
 
 function watched() {
-  const happenings: Happening[] = []
+  const happenings: NewEvent[] = []
   const clock = { now: 0 }
   const attention = new Attention(
-    (happening) => happenings.push(happening),
+    (event) => happenings.push(event),
     () => clock.now,
   )
   return { attention, happenings, clock }
 }
 
-test('a post that comes back into view is one impression and two looks', () => {
+test('a post that comes back into view is one impression and two dwells', () => {
   const { attention, happenings, clock } = watched()
   attention.enter(FIRST)
   clock.now = 1000
@@ -34,7 +32,7 @@ test('a post that comes back into view is one impression and two looks', () => {
   ])
 })
 
-test('scrolling past is no dwell', () => {
+test('scrolling past is not a dwell', () => {
   const { attention, happenings, clock } = watched()
   attention.enter(FIRST)
   clock.now = 100
@@ -45,7 +43,7 @@ test('scrolling past is no dwell', () => {
   )
 })
 
-test('time in a hidden tab is not looking', () => {
+test('time in a hidden tab does not count as dwell', () => {
   const { attention, happenings, clock } = watched()
   attention.enter(FIRST)
   clock.now = 800
@@ -63,23 +61,28 @@ test('time in a hidden tab is not looking', () => {
 test('the same post in another slate is another impression', () => {
   const { attention, happenings } = watched()
   attention.enter(FIRST)
-  attention.enter({ ...FIRST, slateId: 'later', position: 7 })
+  attention.enter({ ...FIRST, receipt: 'later' })
   assert.deepEqual(
-    happenings.map(({ slateId, position }) => [slateId, position]),
-    [
-      ['s', 0],
-      ['later', 7],
-    ],
+    happenings.map(({ receipt }) => receipt),
+    ['r', 'later'],
   )
 })
 
-test('events wait out a server that is away and keep their ids', async () => {
+test('a view outside of a slate is no impression', () => {
+  const { attention, happenings, clock } = watched()
+  attention.enter({ postId: 'a' })
+  clock.now = 1000
+  attention.leave({ postId: 'a' })
+  assert.deepEqual(happenings, [{ type: 'dwell', dwellMs: 1000, postId: 'a' }])
+})
+
+test('events are kept while the server is down, with their ids', async () => {
   const batches: EngagementEvent[][] = []
   let away = true
   const reporter = new Reporter({
     send: async (events) => {
       batches.push(events)
-      if (away) throw Problem.unreachable()
+      if (away) throw new Problem(0, 'unreachable', 'No reply.')
       return { accepted: events.length, unchanged: 0, refused: [] }
     },
     onFailure: () => {},
@@ -98,7 +101,7 @@ test('events wait out a server that is away and keep their ids', async () => {
   assert.equal(batches[1]?.[0]?.id, batches[0]?.[0]?.id)
 })
 
-test('a batch the server refuses is told once and not sent for ever', async () => {
+test('a batch that the server refuses is reported once and not sent again', async () => {
   let sent = 0
   const failures: unknown[] = []
   const reporter = new Reporter({
@@ -115,7 +118,7 @@ test('a batch the server refuses is told once and not sent for ever', async () =
   assert.equal(failures.length, 1)
 })
 
-test('no batch outgrows what a closing page may send', async () => {
+test('no batch is larger than a closing page may send', async () => {
   const sizes: number[] = []
   const reporter = new Reporter({
     send: async (events) => {
@@ -131,8 +134,8 @@ test('no batch outgrows what a closing page may send', async () => {
 })
 
 test('event ids are version 7 UUIDs that sort by time', () => {
-  const earlier = eventId(1_700_000_000_000)
-  const later = eventId(1_700_000_000_001)
+  const earlier = newId(1_700_000_000_000)
+  const later = newId(1_700_000_000_001)
   assert.match(earlier, /^018bcfe5-6800-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   assert.ok(earlier < later)
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Page } from 'photofeed-client'
+import { Problem } from 'photofeed-client'
 import { Pages } from '../src/api/pages'
-import { Problem } from '../src/api/problem'
-import type { Page } from '../src/api/types'
 
 const PAGES: Record<string, Page<number>> = {
   first: { items: [1, 2], nextCursor: 'second' },
@@ -11,7 +11,7 @@ const PAGES: Record<string, Page<number>> = {
 const fetchPage = async (cursor: string | null) => PAGES[cursor ?? 'first'] as Page<number>
 const unexpected = (error: unknown) => assert.fail(String(error))
 
-test('the list follows the cursor to its end and asks no further', async () => {
+test('the list follows the cursor to its end and stops', async () => {
   let asked = 0
   const pages = new Pages<number>((cursor) => {
     asked += 1
@@ -29,7 +29,7 @@ test('two calls at once load one page', async () => {
   assert.deepEqual(pages.items.value, [1, 2])
 })
 
-test('a page that failed can be tried again without losing the place', async () => {
+test('a page that failed can be loaded again from the same cursor', async () => {
   const failures: unknown[] = []
   let down = false
   const pages = new Pages<number>(
@@ -58,7 +58,7 @@ test('a page that arrives after a restart does not mix two slates', async () => 
   assert.equal(pages.state.value, 'complete')
 })
 
-test('a list the server has forgotten begins anew instead of failing for ever', async () => {
+test('a list whose cursor has expired starts again', async () => {
   let forgotten = false
   const pages = new Pages<number>(
     (cursor) => {

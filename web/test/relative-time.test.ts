@@ -5,7 +5,7 @@ import { relativeTime } from '../src/shell/relative-time'
 const NOW = new Date('2026-06-15T12:00:00Z')
 const secondsAgo = (seconds: number) => relativeTime(new Date(NOW.getTime() - seconds * 1000), NOW, 'en-GB')
 
-test('the age of a post is told in its largest unit', () => {
+test('the age of a post is shown in its largest unit', () => {
   assert.equal(secondsAgo(0), 'now')
   assert.equal(secondsAgo(59), 'now')
   assert.equal(secondsAgo(60), '1 min')
@@ -16,11 +16,11 @@ test('the age of a post is told in its largest unit', () => {
   assert.equal(secondsAgo(6.9 * 86_400), '6 d')
 })
 
-test('after a week the date says more, with the year when it is another', () => {
+test('after a week the date is shown, with the year if it is not the current one', () => {
   assert.equal(secondsAgo(10 * 86_400), '5 Jun')
   assert.equal(secondsAgo(365 * 86_400), '15 Jun 2025')
 })
 
-test('a clock that runs ahead does not show negative ages', () => {
+test('a clock that is ahead does not show negative ages', () => {
   assert.equal(secondsAgo(-30), 'now')
 })

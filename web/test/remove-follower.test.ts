@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Problem } from '../src/api/problem'
+import { Problem } from 'photofeed-client'
 import { removeFollower } from '../src/people/remove-follower'
 
 function serverThat(answers: () => Promise<unknown>, happened: unknown[]) {
@@ -12,16 +12,16 @@ function serverThat(answers: () => Promise<unknown>, happened: unknown[]) {
   }
 }
 
-test('a follower who is removed is gone at once, and the server is told whom', async () => {
+test('a removed follower disappears at once, and the server receives their id', async () => {
   const happened: unknown[] = []
   const server = serverThat(async () => undefined, happened)
   await removeFollower(server, 'x', (followsMe) => happened.push(followsMe))
   assert.deepEqual(happened, [false, '/me/followers/x'])
 })
 
-test('where the server says no the follower is shown again, and the words are told', async () => {
+test('a refusal shows the follower again, and is passed on', async () => {
   const happened: unknown[] = []
-  const server = serverThat(() => Promise.reject(Problem.unreachable()), happened)
+  const server = serverThat(() => Promise.reject(new Problem(0, 'unreachable', 'No reply.')), happened)
   const removing = removeFollower(server, 'x', (followsMe) => happened.push(followsMe))
   await assert.rejects(removing, { name: 'Problem' })
   assert.deepEqual(happened, [false, '/me/followers/x', true])

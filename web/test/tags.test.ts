@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MOST_TAGS, parseTags } from '../src/upload/tags'
+import { MAX_TAGS, parseTags } from '../src/upload/tags'
 
 test('tags are read the way people type them', () => {
   assert.deepEqual(parseTags('Mountains, #Morning  mountains,été#Sea'), [
@@ -12,7 +12,7 @@ test('tags are read the way people type them', () => {
   assert.deepEqual(parseTags(' , # '), [])
 })
 
-test('what the API would refuse is not sent to it', () => {
+test('tags that the API would refuse are not sent', () => {
   assert.equal(parseTags('x'.repeat(60))[0]?.length, 50)
-  assert.equal(parseTags(Array.from({ length: 50 }, (_, at) => `tag${at}`).join(' ')).length, MOST_TAGS)
+  assert.equal(parseTags(Array.from({ length: 50 }, (_, at) => `tag${at}`).join(' ')).length, MAX_TAGS)
 })

@@ -1,11 +1,18 @@
 import { signal } from '@preact/signals'
-import { Problem } from './problem'
-import type { Page } from './types'
+import type { Page } from 'photofeed-client'
+import { Problem } from 'photofeed-client'
 
-/** `expired`: the server no longer knows the list that was begun; only a restart helps. */
+/** `expired`: the list's cursor has expired on the server; only a restart helps. */
 export type PagesState = 'ready' | 'loading' | 'failed' | 'expired' | 'complete'
 
-/** A list that grows page by page along an opaque cursor. Loads one page at a time; a failed page can be tried again. */
+/** What a list has loaded so far, to go on from there later. */
+export interface PagesContents<T> {
+  items: readonly T[]
+  /** Null if the list is complete. */
+  cursor: string | null
+}
+
+/** A list that is loaded page by page with an opaque cursor. A page that failed can be loaded again. */
 export class Pages<T> {
   readonly items = signal<readonly T[]>([])
   readonly state = signal<PagesState>('ready')
@@ -14,7 +21,7 @@ export class Pages<T> {
 
   /**
    * @param fetchPage called with null for the first page
-   * @param onFailure told every error; the list only remembers that it failed
+   * @param onFailure called with every error; the list itself only keeps the state `failed`
    */
   constructor(
     private readonly fetchPage: (cursor: string | null) => Promise<Page<T>>,
@@ -38,7 +45,7 @@ export class Pages<T> {
     }
   }
 
-  /** Empties the list and loads its first page again; a page still under way is ignored when it arrives. */
+  /** Empties the list and loads its first page again. A page that is still loading is ignored when it arrives. */
   restart(): Promise<void> {
     this.generation += 1
     this.items.value = []
@@ -47,7 +54,19 @@ export class Pages<T> {
     return this.more()
   }
 
-  remove(isGone: (item: T) => boolean): void {
-    this.items.value = this.items.value.filter((item) => !isGone(item))
+  remove(matches: (item: T) => boolean): void {
+    this.items.value = this.items.value.filter((item) => !matches(item))
+  }
+
+  contents(): PagesContents<T> {
+    return { items: this.items.value, cursor: this.cursor }
+  }
+
+  /** Continues a list that was loaded before. */
+  restore({ items, cursor }: PagesContents<T>): void {
+    this.generation += 1
+    this.items.value = items
+    this.cursor = cursor
+    this.state.value = cursor === null ? 'complete' : 'ready'
   }
 }

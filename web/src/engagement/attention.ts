@@ -1,53 +1,51 @@
-import type { Source } from '../api/types'
-import type { Happening } from './reporter'
+import type { NewEvent, Source } from 'photofeed-client'
 
-/** A post where it was shown: in a slate, or on its own (a profile) without one. */
-export interface Showing {
+/** A post and where it is shown: in a slate, which its receipt proves, or elsewhere (on a profile). */
+export interface Placement {
   postId: string
-  slateId?: string
-  position?: number
+  receipt?: string
   source?: Source
 }
 
-/** Shorter looks are scrolling past, not looking. */
-export const SHORTEST_DWELL_MS = 250
-/** Nobody looks longer; the API takes no more. */
-const LONGEST_DWELL_MS = 3_600_000
+/** A post that is visible for less time is only scrolled past. */
+export const MIN_DWELL_MS = 250
+/** The longest dwell that the API accepts. */
+const MAX_DWELL_MS = 3_600_000
 
 /**
- * Turns "is half visible now" and "is no longer" into impressions and dwell times.
+ * Turns changes of visibility into impressions and dwell times.
  *
- * A showing counts as one impression however often it comes back; every stretch of looking is a dwell of its own.
- * While the page is hidden nobody looks: `pause` ends every stretch, `resume` begins new ones.
+ * A placement in a slate counts as one impression, however often it becomes visible. Each visible period is a dwell event. While
+ * the page is hidden nothing is visible: `pause` ends all periods, `resume` starts new ones.
  */
 export class Attention {
-  private readonly visible = new Map<string, { showing: Showing; since: number }>()
+  private readonly visible = new Map<string, { placement: Placement; since: number }>()
   private readonly seen = new Set<string>()
   private paused = false
 
   constructor(
-    private readonly report: (happening: Happening) => void,
+    private readonly report: (event: NewEvent) => void,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  enter(showing: Showing): void {
-    const key = keyOf(showing)
+  enter(placement: Placement): void {
+    const key = keyOf(placement)
     if (this.visible.has(key)) return
-    this.visible.set(key, { showing, since: this.now() })
-    if (!this.paused) this.countOnce(key, showing)
+    this.visible.set(key, { placement, since: this.now() })
+    if (!this.paused) this.countOnce(key, placement)
   }
 
-  leave(showing: Showing): void {
-    const look = this.visible.get(keyOf(showing))
+  leave(placement: Placement): void {
+    const look = this.visible.get(keyOf(placement))
     if (!look) return
-    this.visible.delete(keyOf(showing))
-    if (!this.paused) this.reportDwell(look.showing, look.since)
+    this.visible.delete(keyOf(placement))
+    if (!this.paused) this.reportDwell(look.placement, look.since)
   }
 
   pause(): void {
     if (this.paused) return
     this.paused = true
-    for (const { showing, since } of this.visible.values()) this.reportDwell(showing, since)
+    for (const { placement, since } of this.visible.values()) this.reportDwell(placement, since)
   }
 
   resume(): void {
@@ -55,22 +53,22 @@ export class Attention {
     this.paused = false
     for (const [key, look] of this.visible) {
       look.since = this.now()
-      this.countOnce(key, look.showing)
+      this.countOnce(key, look.placement)
     }
   }
 
-  private countOnce(key: string, showing: Showing): void {
+  private countOnce(key: string, placement: Placement): void {
     if (this.seen.has(key)) return
     this.seen.add(key)
-    this.report({ type: 'impression', ...showing })
+    if (placement.receipt) this.report({ type: 'impression', ...placement })
   }
 
-  private reportDwell(showing: Showing, since: number): void {
-    const dwellMs = Math.min(Math.round(this.now() - since), LONGEST_DWELL_MS)
-    if (dwellMs >= SHORTEST_DWELL_MS) this.report({ type: 'dwell', dwellMs, ...showing })
+  private reportDwell(placement: Placement, since: number): void {
+    const dwellMs = Math.min(Math.round(this.now() - since), MAX_DWELL_MS)
+    if (dwellMs >= MIN_DWELL_MS) this.report({ type: 'dwell', dwellMs, ...placement })
   }
 }
 
-function keyOf({ slateId, postId }: Showing): string {
-  return `${slateId ?? ''}/${postId}`
+function keyOf({ receipt, postId }: Placement): string {
+  return `${receipt ?? ''}/${postId}`
 }

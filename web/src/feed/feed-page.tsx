@@ -1,25 +1,36 @@
-import { reporter } from '../engagement/tracking'
+import { useState } from 'preact/hooks'
+import { goneAuthors, gonePosts, isGone } from '../post/gone'
+import { hide } from '../post/post-actions'
 import { PostCard } from '../post/post-card'
 import { paths } from '../router'
 import { Ending, InfiniteScroll } from '../shell/infinite-scroll'
-import { type FeedEntry, feed } from './feed-pages'
+import { useTitle } from '../title'
+import { walk } from '../viewer/walk'
+import { words } from '../words'
+import { feed } from './feed-pages'
+import { HiddenNote } from './hidden-note'
+import { NewPosts } from './new-posts'
 import { Skeleton } from './skeleton'
 import { SlateLine } from './slate-line'
+import { type FeedEntry, placementOf } from './slates'
 import { Why } from './why'
 
-/** How many cards can be in the first screenful. */
+/** The number of cards that may be visible before scrolling. */
 const EAGER = 2
 
-export function FeedPage() {
+/** The ranked feed. It stays mounted while another page is shown, which then names the window. */
+export function FeedPage({ isShown }: { isShown: boolean }) {
   const entries = feed.items.value
   return (
-    <main class="column feed" id="main">
-      <h1 class="visually-hidden">Your feed</h1>
+    <main class="column feed">
+      {isShown && <Title />}
+      <h1 class="visually-hidden">{words.feed.title}</h1>
+      <NewPosts />
       <SlateLine />
       {entries.map((entry, at) => (
         <Entry key={entry.slate.slateId + entry.post.id} entry={entry} eager={at < EAGER} />
       ))}
-      {/* The first cards take the skeletons' place: as another element, those do not wander down to the end. */}
+      {/* The key changes with the first cards: they replace the skeletons instead of pushing them down. */}
       <InfiniteScroll
         key={entries.length === 0 ? 'first' : 'further'}
         pages={feed}
@@ -31,36 +42,58 @@ export function FeedPage() {
   )
 }
 
+function Title() {
+  useTitle(null)
+  return null
+}
+
 function Entry({ entry, eager }: { entry: FeedEntry; eager: boolean }) {
-  const { post, position, source, slate } = entry
-  const showing = { postId: post.id, slateId: slate.slateId, position, source }
-  const hide = () => {
-    reporter.report({ type: 'hide', ...showing })
-    feed.remove((other) => other.post.id === post.id)
+  const { post } = entry
+  const placement = placementOf(entry)
+  const [wasHiddenHere, setWasHiddenHere] = useState(false)
+  const [showsWhy, setShowsWhy] = useState(false)
+  if (goneAuthors.value.has(post.author.id)) return null
+  if (gonePosts.value.has(post.id)) {
+    return wasHiddenHere ? <HiddenNote post={post} /> : null
   }
   return (
-    <PostCard post={post} showing={showing} eager={eager}>
-      <Why entry={entry} onHide={hide} />
+    <PostCard
+      post={post}
+      placement={placement}
+      eager={eager}
+      onOpen={walkAlongFeed}
+      onWhy={() => setShowsWhy(true)}
+      onHide={() => {
+        setWasHiddenHere(true)
+        void hide(post, placement)
+      }}
+    >
+      <Why entry={entry} isOpen={showsWhy} onToggle={() => setShowsWhy(!showsWhy)} />
     </PostCard>
   )
 }
 
+function walkAlongFeed(): void {
+  walk.value = {
+    posts: () => feed.items.value.map(({ post }) => post).filter((post) => !isGone(post)),
+    more: () => void feed.more(),
+    placement: (post) => {
+      const entry = feed.items.value.find((candidate) => candidate.post.id === post.id)
+      return entry ? placementOf(entry) : { postId: post.id }
+    },
+  }
+}
+
 function AllSeen() {
-  return (
-    <Ending
-      words="You have seen everything for now."
-      action="Rank it again"
-      onAction={() => void feed.restart()}
-    />
-  )
+  return <Ending text={words.feed.allSeen} action={words.feed.reload} onAction={() => void feed.restart()} />
 }
 
 function NothingYet() {
   return (
     <div class="ending">
-      <p>Nothing to see yet. Follow someone, or upload the first photo.</p>
-      <a class="button quiet" href={paths.people}>
-        Find people
+      <p>{words.feed.empty}</p>
+      <a class="button quiet" href={paths.explore}>
+        {words.feed.explore}
       </a>
     </div>
   )

@@ -1,4 +1,4 @@
-/** Cards without content, where content is about to be. */
+/** Empty cards that are shown while posts load. */
 export function Skeleton({ count }: { count: number }) {
   return (
     <div aria-hidden="true">

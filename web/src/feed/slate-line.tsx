@@ -1,10 +1,13 @@
-import { currentSlate, type SlateFacts } from './feed-pages'
+import { developer } from '../settings/developer'
+import { words } from '../words'
+import { currentSlate } from './feed-pages'
+import type { SlateFacts } from './slates'
 
-/** One quiet line above the feed: what decided its order. */
+/** For developers: one line above the feed that names its ranker. */
 export function SlateLine() {
   const slate = currentSlate.value
-  if (!slate) return <p class="slate-line muted">&nbsp;</p>
-  return <p class="slate-line muted">{describeSlate(slate)}</p>
+  if (!developer.value) return null
+  return <p class="slate-line muted">{slate ? describeSlate(slate) : '\u00a0'}</p>
 }
 
 export function describeSlate({
@@ -12,11 +15,9 @@ export function describeSlate({
   model,
   exploreShare,
 }: Pick<SlateFacts, 'ranking' | 'model' | 'exploreShare'>): string {
-  const order = {
-    model: model ? `Ranked by ${model.name} version ${model.version}` : 'Ranked for you',
-    popularity: 'Most loved first, as no model answers',
-    recency: 'Newest first, as no model answers',
-  }[ranking]
+  const { byModel, byPopularity, byTime, suggested } = words.slate
+  const orders: Record<string, string> = { popularity: byPopularity, recency: byTime }
+  const order = model ? byModel(`${model.name} ${model.version}`) : (orders[ranking] ?? ranking)
   const explore = Math.round(exploreShare * 100)
-  return explore > 0 ? `${order} · ${explore} % to discover` : order
+  return explore > 0 ? `${order} · ${suggested(explore)}` : order
 }

@@ -1,20 +1,21 @@
-import { useId, useState } from 'preact/hooks'
-import type { Source } from '../api/types'
+import type { Post, Source } from 'photofeed-client'
+import { useId } from 'preact/hooks'
+import { developer } from '../settings/developer'
 import { ChevronIcon } from '../shell/icons'
-import type { FeedEntry } from './feed-pages'
+import { words } from '../words'
+import type { FeedEntry } from './slates'
 
-/** Said before the reason where a post does not simply come from someone followed. */
-const SOURCES: Record<Source, string | null> = {
-  following: null,
-  celebrity: 'Popular creator',
-  explore: 'To discover',
+interface WhyProps {
+  entry: FeedEntry
+  isOpen: boolean
+  onToggle: () => void
 }
 
-/** The line that says why a post is here, and behind it how it got its place. */
-export function Why({ entry, onHide }: { entry: FeedEntry; onHide: () => void }) {
-  const [isOpen, setIsOpen] = useState(false)
+/** The reason for a post and, on demand, where posts like it come from; numbers only for developers. */
+export function Why({ entry, isOpen, onToggle }: WhyProps) {
   const panel = useId()
-  const { source, reason, score, position, slate } = entry
+  const { source, reason, post } = entry
+  const label = words.why.sources[source]
   return (
     <div class="why">
       <button
@@ -22,28 +23,42 @@ export function Why({ entry, onHide }: { entry: FeedEntry; onHide: () => void })
         class="why-line muted"
         aria-expanded={isOpen}
         aria-controls={panel}
-        onClick={() => setIsOpen(!isOpen)}
+        onClick={onToggle}
       >
         <span class={`source-dot ${source}`} aria-hidden="true" />
-        <span>{[SOURCES[source], reason].filter(Boolean).join(' · ')}</span>
+        <span>{[label, plainReason(reason, post.author)].filter(Boolean).join(' · ')}</span>
         <ChevronIcon />
       </button>
       <div id={panel} hidden={!isOpen} class="why-panel">
-        <dl>
-          <Fact term="Source" value={source} />
-          <Fact term="Place" value={`${position + 1}`} />
-          <Fact term="Score" value={score.toFixed(4)} />
-          <Fact
-            term="Ranked by"
-            value={slate.model ? `${slate.model.name} ${slate.model.version}` : slate.ranking}
-          />
-          {slate.model && <Fact term="Engine" value={slate.model.engine} />}
-        </dl>
-        <button type="button" class="quiet" onClick={onHide}>
-          Show me less of this
-        </button>
+        <p>{explanation(source, post)}</p>
+        {developer.value && <RankingFacts entry={entry} />}
       </div>
     </div>
+  )
+}
+
+/** Reasons name the author by handle; the card shows the name. */
+export function plainReason(reason: string, author: Post['author']): string {
+  return reason.replaceAll(`@${author.handle}`, author.displayName)
+}
+
+function explanation(source: Source, { author }: Post): string {
+  return words.why.explanations[source](author.displayName)
+}
+
+function RankingFacts({ entry: { source, position, score, slate } }: { entry: FeedEntry }) {
+  const { facts } = words.why
+  return (
+    <dl>
+      <Fact term={facts.source} value={source} />
+      <Fact term={facts.position} value={`${position + 1}`} />
+      <Fact term={facts.score} value={score?.toFixed(4) ?? '–'} />
+      <Fact
+        term={facts.ranker}
+        value={slate.model ? `${slate.model.name} ${slate.model.version}` : slate.ranking}
+      />
+      {slate.model && <Fact term={facts.engine} value={slate.model.engine} />}
+    </dl>
   )
 }
 

@@ -1,22 +1,23 @@
 import { useState } from 'preact/hooks'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
+import { words } from '../words'
 import { removeFollower } from './remove-follower'
 
-/** That somebody follows me, and a way to end it; nothing where they do not. */
+/** Says that a person follows the user, with a button to remove them; nothing if they do not. */
 export function FollowsMe({ person }: { person: { id: string; displayName: string; followsMe: boolean } }) {
   const [followsMe, setFollowsMe] = useState(person.followsMe)
   if (!followsMe) return null
   return (
     <>
-      {' · follows you · '}
+      {` · ${words.profile.followsYou} · `}
       <button
         type="button"
         class="link"
-        aria-label={`Remove follower ${person.displayName}`}
         onClick={() => removeFollower(api, person.id, setFollowsMe).catch(showError)}
       >
-        Remove follower
+        {words.profile.removeFollower}
+        <span class="visually-hidden"> {person.displayName}</span>
       </button>
     </>
   )

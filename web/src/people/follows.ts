@@ -2,8 +2,8 @@ import { type Signal, signal } from '@preact/signals'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
 
-/** Whether I follow somebody; a private account is asked first. */
-export type Following = 'no' | 'asked' | 'yes'
+/** Whether the user follows a person; `requested` while a private account has not answered. */
+export type Following = 'no' | 'requested' | 'yes'
 
 export interface Followable {
   id: string
@@ -13,48 +13,48 @@ export interface Followable {
 }
 
 const known = new Map<string, Signal<Following>>()
-const underWay = new Set<string>()
+const pending = new Set<string>()
 
-/** Whether I follow this person: one answer for every place on the page that shows them. */
+/** Whether the user follows this person: one signal, shared by every component that shows them. */
 export function following(person: Followable): Signal<Following> {
-  let answer = known.get(person.id)
-  if (!answer) {
-    answer = signal(told(person))
-    known.set(person.id, answer)
+  let state = known.get(person.id)
+  if (!state) {
+    state = signal(stateOf(person))
+    known.set(person.id, state)
   }
-  return answer
+  return state
 }
 
-/** Takes the server's newest word over what was known. */
+/** Updates the signals from a reply of the server. */
 export function learnFollows(people: Iterable<Followable>): void {
-  for (const person of people) following(person).value = told(person)
+  for (const person of people) following(person).value = stateOf(person)
 }
 
 /**
- * Follows, or takes that back; shows it at once, and then what the server made of it.
+ * Follows or unfollows; shows the change at once, then the server's answer.
  *
- * A second press while the first is under way is ignored, so that PUT and DELETE can never overtake each other.
+ * A press while another is pending is ignored, so that PUT and DELETE cannot overtake each other.
  */
 export async function toggleFollow(person: Followable): Promise<void> {
-  if (underWay.has(person.id)) return
-  underWay.add(person.id)
-  const answer = following(person)
-  const before = answer.value
+  if (pending.has(person.id)) return
+  pending.add(person.id)
+  const state = following(person)
+  const before = state.value
   const path = `/users/${person.id}/follow`
   try {
     if (before === 'no') {
-      answer.value = person.isPrivate ? 'asked' : 'yes'
+      state.value = person.isPrivate ? 'requested' : 'yes'
       const reply = await api.put<{ requested: boolean } | undefined>(path)
-      answer.value = reply?.requested ? 'asked' : 'yes'
+      state.value = reply?.requested ? 'requested' : 'yes'
     } else {
-      answer.value = 'no'
+      state.value = 'no'
       await api.delete<void>(path)
     }
   } catch (error) {
-    answer.value = before
+    state.value = before
     showError(error)
   } finally {
-    underWay.delete(person.id)
+    pending.delete(person.id)
   }
 }
 
@@ -62,7 +62,7 @@ export function forgetFollows(): void {
   known.clear()
 }
 
-function told(person: Followable): Following {
+function stateOf(person: Followable): Following {
   if (person.followedByMe) return 'yes'
-  return person.requestedByMe ? 'asked' : 'no'
+  return person.requestedByMe ? 'requested' : 'no'
 }

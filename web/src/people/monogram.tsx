@@ -1,13 +1,14 @@
 import { paths } from '../router'
 
-interface Named {
+interface Name {
   id: string
   handle: string
   displayName: string
+  avatarUrl?: string | null | undefined
 }
 
-/** Initials on a soft colour of their own: people here have no portraits. */
-export function Monogram({ person, large = false }: { person: Named; large?: boolean }) {
+/** A person's picture above their initials, on a colour derived from their handle. */
+export function Monogram({ person, large = false }: { person: Name; large?: boolean }) {
   return (
     <span
       class={large ? 'monogram large' : 'monogram'}
@@ -15,14 +16,23 @@ export function Monogram({ person, large = false }: { person: Named; large?: boo
       aria-hidden="true"
     >
       {initials(person.displayName || person.handle)}
+      {person.avatarUrl && (
+        <img
+          key={person.avatarUrl}
+          src={person.avatarUrl}
+          alt=""
+          loading="lazy"
+          onError={(event) => event.currentTarget.remove()}
+        />
+      )}
     </span>
   )
 }
 
-/** A person's monogram and name, leading to their profile. */
-export function PersonLink({ person }: { person: Named }) {
+/** A person's name, linked to their profile. */
+export function PersonLink({ person }: { person: Name }) {
   return (
-    <a class="person-link" href={paths.profile(person.id)}>
+    <a class="person-link" href={paths.profile(person.handle)}>
       <span class="name">{person.displayName}</span>
     </a>
   )

@@ -1,64 +1,76 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
-import { Pages } from '../api/pages'
-import type { Page, Post, Profile } from '../api/types'
+import type { Profile } from 'photofeed-client'
+import { useEffect } from 'preact/hooks'
 import { reporter } from '../engagement/tracking'
-import { Photo } from '../photo/photo'
-import { learnReactions } from '../post/reactions'
+import { keptList } from '../kept-lists'
+import { PostGrid } from '../post/post-grid'
+import { postList } from '../post/post-lists'
 import { paths } from '../router'
-import { api, session } from '../session'
-import { counted } from '../shell/count'
-import { InfiniteScroll } from '../shell/infinite-scroll'
-import { showError } from '../shell/toasts'
+import { session } from '../session'
+import { useTitle } from '../title'
+import { words } from '../words'
 import { FollowButton } from './follow-button'
-import { FollowRequests } from './follow-requests'
-import { Followers } from './followers'
-import { learnFollows } from './follows'
+import { following } from './follows'
 import { FollowsMe } from './follows-me'
 import { Monogram } from './monogram'
-import { PostViewer } from './post-viewer'
+import { OwnTabs } from './own-tabs'
+import { PersonMenu } from './person-menu'
+import { ProfileState, useProfile } from './profiles'
 
-/** A person and the grid of their photos; with a `postId`, that photo opened above it. */
-export function ProfilePage({ personId, postId }: { personId: string; postId: string | null }) {
-  const posts = useMemo(() => postsOf(personId), [personId])
-  const items = posts.items.value
-  const isMine = personId === session.value?.person.id
+/** A profile: the person and the grid of their photos. */
+export function ProfilePage({ handle }: { handle: string }) {
+  const profile = useProfile(handle)
+  const { person, state, reload } = profile
+  useTitle(person ? `${person.displayName} (@${person.handle})` : `@${handle}`)
   return (
-    <main class="column wide" id="main">
-      <ProfileHeader personId={personId} />
-      {isMine && <FollowRequests />}
-      {isMine && <Followers />}
-      <ul class="grid">
-        {items.map((post) => (
-          <li key={post.id}>
-            <a href={paths.post(personId, post.id)} aria-label={post.caption || 'Open photo'}>
-              <Photo picture={post} alt="" edges={[150, 640]} narrow="33vw" wide="300px" ratio={1} />
-            </a>
-          </li>
-        ))}
-      </ul>
-      <InfiniteScroll pages={posts} waiting={<p class="ending muted">Loading…</p>}>
-        {items.length === 0 && <p class="ending muted">No photos for you to see here.</p>}
-      </InfiniteScroll>
-      {postId && <PostViewer personId={personId} postId={postId} posts={posts} />}
+    <main class="column wide">
+      <ProfileState handle={handle} profile={profile} />
+      {person && state !== 'missing' && <Contents key={person.id} person={person} onChange={reload} />}
     </main>
   )
 }
 
-function ProfileHeader({ personId }: { personId: string }) {
-  const [person, setPerson] = useState<Profile | null>(null)
-
+function Contents({ person, onChange }: { person: Profile; onChange: () => void }) {
+  const posts = keptList(`@${person.handle}`, () => postList(`/users/${person.id}/posts`))
+  const isMine = person.id === session.value?.person.id
+  const isClosed = person.isPrivate && !isMine && following(person).value !== 'yes'
   useEffect(() => {
-    const request = new AbortController()
-    setPerson(null)
-    api.get<Profile>(`/users/${personId}`, { signal: request.signal }).then((profile) => {
-      if (personId !== session.value?.person.id) reporter.report({ type: 'profile_visit', personId })
-      learnFollows([profile])
-      setPerson(profile)
-    }, showError)
-    return () => request.abort()
-  }, [personId])
+    if (!isMine) reporter.report({ type: 'profile_visit', personId: person.id })
+  }, [isMine, person.id])
+  return (
+    <>
+      <ProfileHeader person={person} isMine={isMine} onChange={onChange} />
+      {isMine && <OwnTabs handle={person.handle} />}
+      <PostGrid
+        pages={posts}
+        postOf={(post) => post}
+        ending={(isEmpty) => isEmpty && <NoPosts person={person} isMine={isMine} isClosed={isClosed} />}
+      />
+    </>
+  )
+}
 
-  if (!person) return <header class="profile" aria-busy="true" />
+function NoPosts({ person, isMine, isClosed }: { person: Profile; isMine: boolean; isClosed: boolean }) {
+  if (isMine) {
+    return (
+      <div class="ending">
+        <p>{words.profile.noneOfMine}</p>
+        <a class="button quiet" href={paths.upload}>
+          {words.profile.addFirst}
+        </a>
+      </div>
+    )
+  }
+  const { none, hiddenPosts } = words.profile
+  return <p class="ending muted">{(isClosed ? hiddenPosts : none)(person.displayName)}</p>
+}
+
+interface ProfileHeaderProps {
+  person: Profile
+  isMine: boolean
+  onChange: () => void
+}
+
+function ProfileHeader({ person, isMine, onChange }: ProfileHeaderProps) {
   return (
     <header class="profile">
       <Monogram person={person} large />
@@ -66,25 +78,26 @@ function ProfileHeader({ personId }: { personId: string }) {
         <h1>{person.displayName}</h1>
         <p class="muted">
           @{person.handle}
-          {person.isPrivate && ' · private'}
-          <FollowsMe key={person.id} person={person} />
+          {person.isPrivate && ` · ${words.profile.private}`}
+          <FollowsMe person={person} />
         </p>
+        {person.bio && <p class="bio">{person.bio}</p>}
         <p class="profile-counts">
-          <span>{counted(person.postCount, 'post')}</span>
-          <span>{counted(person.followerCount, 'follower')}</span>
-          <span>{counted(person.followingCount, 'follows', 'following')}</span>
+          <span>{words.counts.posts(person.postCount)}</span>
+          <a href={paths.followers(person.handle)}>{words.counts.followers(person.followerCount)}</a>
+          <a href={paths.following(person.handle)}>{words.counts.following(person.followingCount)}</a>
         </p>
       </div>
-      <FollowButton person={person} prominent />
+      <div class="profile-actions">
+        <FollowButton person={person} prominent />
+        {isMine ? (
+          <a class="button quiet" href={paths.settings}>
+            {words.profile.edit}
+          </a>
+        ) : (
+          <PersonMenu person={person} onChange={onChange} />
+        )}
+      </div>
     </header>
   )
-}
-
-function postsOf(personId: string): Pages<Post> {
-  return new Pages<Post>(async (cursor) => {
-    const query = new URLSearchParams({ limit: '24', ...(cursor ? { cursor } : {}) })
-    const page = await api.get<Page<Post>>(`/users/${personId}/posts?${query}`)
-    learnReactions(page.items)
-    return page
-  }, showError)
 }

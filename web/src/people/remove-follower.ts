@@ -1,6 +1,6 @@
-import type { ApiClient } from '../api/client'
+import type { ApiClient } from 'photofeed-client'
 
-/** Lets somebody follow me no longer, of which they are not told; takes back what it showed if the server says no. */
+/** Removes a follower, who is not notified. Shows the change at once; reverts it if the server refuses it. */
 export async function removeFollower(
   server: Pick<ApiClient, 'delete'>,
   personId: string,

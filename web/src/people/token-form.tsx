@@ -1,39 +1,38 @@
 import { useState } from 'preact/hooks'
-import { paths } from '../router'
 import { signInWithToken } from '../session'
 import { showError } from '../shell/toasts'
+import { words } from '../words'
 
-/** Sign-in where the server has no demo people: paste a token that was made for you. */
-export function TokenForm() {
+/** Sign-in with an access token, for servers without demo accounts. */
+export function TokenForm({ onSignedIn }: { onSignedIn: () => void }) {
   const [token, setToken] = useState('')
 
   const submit = async (event: Event) => {
     event.preventDefault()
     try {
       await signInWithToken(token.trim())
-      location.hash = paths.feed
+      onSignedIn()
     } catch (error) {
       showError(error)
     }
   }
 
   return (
-    <main class="column people" id="main">
-      <h1>Sign in</h1>
-      <p class="muted">This server has no demo people. Paste an access token.</p>
+    <>
+      <p class="muted">{words.signIn.tokenHint}</p>
       <form class="people-tools" onSubmit={(event) => void submit(event)}>
         <input
           type="password"
           value={token}
           onInput={(event) => setToken(event.currentTarget.value)}
           autocomplete="off"
-          placeholder="Token"
-          aria-label="Access token"
+          placeholder={words.signIn.token}
+          aria-label={words.signIn.token}
         />
         <button type="submit" class="primary" disabled={token.trim() === ''}>
-          Continue
+          {words.signIn.submit}
         </button>
       </form>
-    </main>
+    </>
   )
 }

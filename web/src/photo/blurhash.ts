@@ -5,8 +5,8 @@ type Rgb = readonly [number, number, number]
 /**
  * Decodes a blurhash into RGBA bytes, row by row, `width × height × 4` of them.
  *
- * A blurhash is a coarse cosine transform in linear light: one average colour and a few waves. Cost grows with the
- * area, so decode some 32 pixels wide and let the browser scale it up.
+ * A blurhash is a coarse cosine transform in linear light: one average colour and a few waves. The cost grows with the
+ * area, so decode it about 32 pixels wide and let the browser scale it up.
  *
  * @throws RangeError when the string is not a blurhash
  */

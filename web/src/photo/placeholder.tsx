@@ -3,7 +3,7 @@ import { decodeBlurhash } from './blurhash'
 
 const WIDTH = 32
 
-/** A blurhash painted small; the style sheet stretches it over the photo's place. */
+/** A blurhash painted small; the style sheet stretches it over the photo's box. */
 export function Placeholder({ blurhash, ratio }: { blurhash: string; ratio: number }) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const height = Math.max(1, Math.round(WIDTH / ratio))

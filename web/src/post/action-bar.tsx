@@ -1,50 +1,56 @@
+import type { Post } from 'photofeed-client'
 import type { ComponentChildren } from 'preact'
-import type { Post } from '../api/types'
-import type { Showing } from '../engagement/attention'
+import type { Placement } from '../engagement/attention'
+import { session } from '../session'
 import { compactCount } from '../shell/count'
 import { BookmarkIcon, CommentIcon, HeartIcon, ShareIcon } from '../shell/icons'
+import { words } from '../words'
 import { reactions, toggleLike, toggleSave } from './reactions'
 import { sharePost } from './share'
 
 interface ActionBarProps {
   post: Post
-  showing: Showing
+  placement: Placement
   commentCount: number
-  showsComments: boolean
-  onToggleComments: () => void
+  /** Whether the comments are shown, and the way to show them; without it they always are. */
+  comments?: { isOpen: boolean; onToggle: () => void }
 }
 
-export function ActionBar({ post, showing, commentCount, showsComments, onToggleComments }: ActionBarProps) {
+export function ActionBar({ post, placement, commentCount, comments }: ActionBarProps) {
   const { likedByMe, likeCount, savedByMe, saveCount } = reactions(post).value
+  const isMine = post.author.id === session.value?.person.id
   return (
     <div class="actions">
       <Action
         kind="like"
-        label="Like"
+        label={words.actions.like}
         count={likeCount}
         on={likedByMe}
-        onPress={() => void toggleLike(post, showing)}
+        onPress={() => void toggleLike(post, placement)}
       >
         <HeartIcon />
       </Action>
-      <Action
-        kind="comment"
-        label="Comments"
-        count={commentCount}
-        expanded={showsComments}
-        onPress={onToggleComments}
-      >
-        <CommentIcon />
-      </Action>
-      <Action kind="share" label="Share" onPress={() => void sharePost(post, showing)}>
+      {comments && (
+        <Action
+          kind="comment"
+          label={words.actions.comments}
+          count={commentCount}
+          expanded={comments.isOpen}
+          onPress={comments.onToggle}
+        >
+          <CommentIcon />
+        </Action>
+      )}
+      <Action kind="share" label={words.actions.share} onPress={() => void sharePost(post, placement)}>
         <ShareIcon />
       </Action>
+      {/* How often a photo was saved concerns nobody except its author. */}
       <Action
         kind="save"
-        label="Save"
-        count={saveCount}
+        label={words.actions.save}
+        {...(isMine ? { count: saveCount } : {})}
         on={savedByMe}
-        onPress={() => void toggleSave(post, showing)}
+        onPress={() => void toggleSave(post, placement)}
       >
         <BookmarkIcon />
       </Action>
@@ -56,27 +62,28 @@ interface ActionProps {
   kind: string
   label: string
   count?: number
-  /** Given for what can be on or off. */
+  /** For actions that are on or off. */
   on?: boolean
-  /** Given for what opens something. */
+  /** For actions that expand a section. */
   expanded?: boolean
   onPress: () => void
   children: ComponentChildren
 }
 
-function Action({ kind, label, count, on, expanded, onPress, children }: ActionProps) {
+/** The accessible name contains the count as it is written, so that speech control finds the button by it. */
+function Action({ kind, label, count = 0, on, expanded, onPress, children }: ActionProps) {
   return (
     <button
       type="button"
       class={`action ${kind}`}
       title={label}
-      aria-label={count === undefined ? label : `${label}, ${count}`}
       aria-pressed={on}
       aria-expanded={expanded}
       onClick={onPress}
     >
       {children}
-      {count !== undefined && count > 0 && <span class="count">{compactCount(count)}</span>}
+      <span class="visually-hidden">{label}</span>
+      {count > 0 && <span class="count">{compactCount(count)}</span>}
     </button>
   )
 }

@@ -1,54 +1,51 @@
+import type { Post } from 'photofeed-client'
 import type { ComponentChildren } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import type { Post } from '../api/types'
-import type { Showing } from '../engagement/attention'
+import type { Placement } from '../engagement/attention'
 import { reporter, useAttention } from '../engagement/tracking'
-import { FollowButton } from '../people/follow-button'
-import { Monogram } from '../people/monogram'
 import { Photo } from '../photo/photo'
-import { paths } from '../router'
-import { TimeAgo } from '../shell/relative-time'
+import { words } from '../words'
 import { ActionBar } from './action-bar'
+import { Byline } from './byline'
 import { Caption } from './caption'
 import { Comments } from './comments'
-import { DoubleTapLike } from './double-tap-like'
+import { describe } from './describe'
+import { PostMenu } from './post-menu'
+import { TapSurface } from './tap-surface'
 
-/** Taller than 4:5 would push everything else off a phone's screen; wider than 2:1 would be a ribbon. */
+/** A photo taller than 4:5 would fill a phone's screen; one wider than 2:1 would be very low. The viewer shows it whole. */
 const NARROWEST = 4 / 5
 const WIDEST = 2
 
 interface PostCardProps {
   post: Post
-  showing: Showing
+  placement: Placement
   eager?: boolean
-  /** What the place that shows the post has to say about it, below the caption. */
+  /** Called before the viewer opens the post. */
+  onOpen: () => void
+  onWhy: () => void
+  onHide: () => void
+  /** Shown below the caption. */
   children?: ComponentChildren
 }
 
-export function PostCard({ post, showing, eager = false, children }: PostCardProps) {
-  const photo = useRef<HTMLDivElement>(null)
+export function PostCard({ post, placement, eager = false, onOpen, onWhy, onHide, children }: PostCardProps) {
+  const photo = useRef<HTMLAnchorElement>(null)
   const [commentCount, setCommentCount] = useState(post.commentCount)
   const [showsComments, setShowsComments] = useState(false)
-  useAttention(photo, showing)
+  useAttention(photo, placement)
 
   const toggleComments = () => {
-    if (!showsComments) reporter.report({ type: 'open', ...showing })
+    if (!showsComments) reporter.report({ type: 'open', ...placement })
     setShowsComments(!showsComments)
   }
 
   return (
-    <article class="post" aria-label={`Photo by ${post.author.displayName}`}>
-      <header class="byline">
-        <a class="person-link" href={paths.profile(post.author.id)}>
-          <Monogram person={post.author} />
-          <span class="name">{post.author.displayName}</span>
-        </a>
-        <span class="muted byline-time">
-          <TimeAgo at={post.postedAt} />
-        </span>
-        <FollowButton person={post.author} />
-      </header>
-      <DoubleTapLike post={post} showing={showing} place={photo}>
+    <article class="post" aria-label={words.post.by(post.author.displayName)}>
+      <Byline post={post}>
+        <PostMenu post={post} placement={placement} onWhy={onWhy} onHide={onHide} />
+      </Byline>
+      <TapSurface post={post} placement={placement} target={photo} onOpen={onOpen}>
         <Photo
           picture={post}
           alt={describe(post)}
@@ -58,22 +55,18 @@ export function PostCard({ post, showing, eager = false, children }: PostCardPro
           ratio={Math.min(WIDEST, Math.max(NARROWEST, post.width / post.height))}
           eager={eager}
         />
-      </DoubleTapLike>
+      </TapSurface>
       <ActionBar
         post={post}
-        showing={showing}
+        placement={placement}
         commentCount={commentCount}
-        showsComments={showsComments}
-        onToggleComments={toggleComments}
+        comments={{ isOpen: showsComments, onToggle: toggleComments }}
       />
       <Caption post={post} />
+      {showsComments && (
+        <Comments post={post} focusesField onCount={(by) => setCommentCount((count) => count + by)} />
+      )}
       {children}
-      {showsComments && <Comments post={post} onAdded={() => setCommentCount((count) => count + 1)} />}
     </article>
   )
-}
-
-function describe(post: Post): string {
-  const words = post.caption || (post.tags.length > 0 ? post.tags.join(', ') : 'untitled')
-  return `${words}, photo by ${post.author.displayName}`
 }

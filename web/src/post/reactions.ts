@@ -1,26 +1,27 @@
 import { type Signal, signal } from '@preact/signals'
-import type { Post, Reactions } from '../api/types'
-import type { Showing } from '../engagement/attention'
+import type { Post } from 'photofeed-client'
+import type { Placement } from '../engagement/attention'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
 
+type Reactions = Pick<Post, 'likedByMe' | 'likeCount' | 'savedByMe' | 'saveCount'>
 type Likes = Pick<Reactions, 'likedByMe' | 'likeCount'>
 type Saves = Pick<Reactions, 'savedByMe' | 'saveCount'>
 
 const known = new Map<string, Signal<Reactions>>()
-const underWay = new Set<string>()
+const pending = new Set<string>()
 
-/** Likes and saves of a post: one answer for every place on the page that shows it. */
+/** Likes and saves of a post: one signal, shared by every component that shows it. */
 export function reactions(post: Post): Signal<Reactions> {
-  let answer = known.get(post.id)
-  if (!answer) {
-    answer = signal({ ...likesOf(post), ...savesOf(post) })
-    known.set(post.id, answer)
+  let state = known.get(post.id)
+  if (!state) {
+    state = signal({ ...likesOf(post), ...savesOf(post) })
+    known.set(post.id, state)
   }
-  return answer
+  return state
 }
 
-/** Takes the server's newest word over what was known. */
+/** Updates the signals from a reply of the server. */
 export function learnReactions(posts: Iterable<Post>): void {
   for (const post of posts) reactions(post).value = { ...likesOf(post), ...savesOf(post) }
 }
@@ -29,27 +30,27 @@ export function forgetReactions(): void {
   known.clear()
 }
 
-export function toggleLike(post: Post, showing: Showing): Promise<void> {
+export function toggleLike(post: Post, placement: Placement): Promise<void> {
   const before = reactions(post).value
   const likedByMe = !before.likedByMe
   const likes = { likedByMe, likeCount: before.likeCount + (likedByMe ? 1 : -1) }
-  return change(post, `/posts/${post.id}/like`, likedByMe, likes, likesOf, showing)
+  return change(post, `/posts/${post.id}/like`, likedByMe, likes, likesOf, placement)
 }
 
-export function toggleSave(post: Post, showing: Showing): Promise<void> {
+export function toggleSave(post: Post, placement: Placement): Promise<void> {
   const before = reactions(post).value
   const savedByMe = !before.savedByMe
   const saves = { savedByMe, saveCount: before.saveCount + (savedByMe ? 1 : -1) }
-  return change(post, `/posts/${post.id}/save`, savedByMe, saves, savesOf, showing)
+  return change(post, `/posts/${post.id}/save`, savedByMe, saves, savesOf, placement)
 }
 
 /**
- * Shows the change at once, then the server's count; takes it back if the server says no.
+ * Shows the change at once, then the server's count; reverts it if the server refuses it.
  *
- * A second press while the first is under way is ignored, so that PUT and DELETE can never overtake each other.
+ * A press while another is pending is ignored, so that PUT and DELETE cannot overtake each other.
  *
- * @param expected the part of the reactions that changes, as it will be
- * @param partOf takes the same part out of the server's reply
+ * @param expected the changed part of the reactions
+ * @param partOf selects the same part of the server's reply
  */
 async function change(
   post: Post,
@@ -57,21 +58,21 @@ async function change(
   on: boolean,
   expected: Likes | Saves,
   partOf: (all: Reactions) => Likes | Saves,
-  { slateId, position }: Showing,
+  { receipt }: Placement,
 ): Promise<void> {
-  if (underWay.has(path)) return
-  underWay.add(path)
-  const answer = reactions(post)
-  const before = partOf(answer.value)
-  answer.value = { ...answer.value, ...expected }
+  if (pending.has(path)) return
+  pending.add(path)
+  const state = reactions(post)
+  const before = partOf(state.value)
+  state.value = { ...state.value, ...expected }
   try {
-    const said = await (on ? api.put<Reactions>(path, { slateId, position }) : api.delete<Reactions>(path))
-    answer.value = { ...answer.value, ...partOf(said) }
+    const reply = await (on ? api.put<Reactions>(path, { receipt }) : api.delete<Reactions>(path))
+    state.value = { ...state.value, ...partOf(reply) }
   } catch (error) {
-    answer.value = { ...answer.value, ...before }
+    state.value = { ...state.value, ...before }
     showError(error)
   } finally {
-    underWay.delete(path)
+    pending.delete(path)
   }
 }
 

@@ -1,23 +1,24 @@
-import { isAbort } from '../api/problem'
-import type { Post } from '../api/types'
-import type { Showing } from '../engagement/attention'
+import type { Post } from 'photofeed-client'
+import { isAbort } from 'photofeed-client'
+import type { Placement } from '../engagement/attention'
 import { paths } from '../router'
 import { api } from '../session'
 import { showError, showToast } from '../shell/toasts'
+import { words } from '../words'
 
-/** Hands the post's address to the system's share sheet, or to the clipboard where there is none. */
-export async function sharePost(post: Post, { slateId, position }: Showing): Promise<void> {
-  const url = new URL(paths.post(post.author.id, post.id), location.href).href
+/** Opens the system's share sheet with the post's address, or copies it if there is no share sheet. */
+export async function sharePost(post: Post, { receipt }: Placement): Promise<void> {
+  const url = new URL(paths.post(post.id), location.href).href
   try {
     if (navigator.share) {
-      await navigator.share({ title: `Photo by ${post.author.displayName}`, url })
+      await navigator.share({ title: words.post.by(post.author.displayName), url })
     } else {
       await navigator.clipboard.writeText(url)
-      showToast('Link copied')
+      showToast(words.post.linkCopied)
     }
-    await api.post(`/posts/${post.id}/share`, { slateId, position })
+    await api.post(`/posts/${post.id}/share`, { receipt })
   } catch (error) {
-    // Closing the share sheet rejects with an abort: nothing was shared, and nothing went wrong.
+    // Closing the share sheet rejects with an abort, which is not an error.
     if (!isAbort(error)) showError(error)
   }
 }

@@ -1,11 +1,11 @@
-const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+let format: Intl.NumberFormat | undefined
 
-/** A count short enough to stand beside an icon: 987, 1.2K, 3.4M. */
+/** A short count for use beside an icon, in the language of the page: 987, 1.2K, 3.4M. */
 export function compactCount(count: number): string {
-  return COMPACT.format(count)
-}
-
-/** A count and its noun: "1 post", "12 posts". */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${compactCount(count)} ${count === 1 ? one : many}`
+  // The language is known only when the app has started.
+  format ??= new Intl.NumberFormat(globalThis.document?.documentElement.lang || 'en', {
+    notation: 'compact',
+    maximumFractionDigits: 1,
+  })
+  return format.format(count)
 }

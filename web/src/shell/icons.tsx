@@ -31,6 +31,16 @@ export const ShareIcon = () => (
     <path d="M12 15V3.5m0 0L7.8 7.7M12 3.5l4.2 4.2M5 12v8.5h14V12" />
   </Icon>
 )
+export const HomeIcon = () => (
+  <Icon>
+    <path d="M4 10.5 12 4l8 6.5V20h-5.5v-5.5h-5V20H4Z" />
+  </Icon>
+)
+export const SettingsIcon = () => (
+  <Icon>
+    <path d="M4 7.5h9m5 0h2M4 16.5h2m5 0h9M15.5 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Zm-7 9a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z" />
+  </Icon>
+)
 export const PlusIcon = () => (
   <Icon>
     <path d="M12 5v14M5 12h14" />
@@ -39,6 +49,31 @@ export const PlusIcon = () => (
 export const ChevronIcon = () => (
   <Icon>
     <path d="m7 10 5 5 5-5" />
+  </Icon>
+)
+export const NextIcon = () => (
+  <Icon>
+    <path d="m9 5 7 7-7 7" />
+  </Icon>
+)
+export const PreviousIcon = () => (
+  <Icon>
+    <path d="m15 5-7 7 7 7" />
+  </Icon>
+)
+export const MoreIcon = () => (
+  <Icon>
+    <path d="M5.5 12h.01M12 12h.01M18.5 12h.01" stroke-width="3" />
+  </Icon>
+)
+export const SearchIcon = () => (
+  <Icon>
+    <path d="M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm5-1.5 5 5" />
+  </Icon>
+)
+export const BellIcon = () => (
+  <Icon>
+    <path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15Zm4 4h4" />
   </Icon>
 )
 export const CloseIcon = () => (

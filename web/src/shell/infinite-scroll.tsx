@@ -1,8 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Pages } from '../api/pages'
+import { words } from '../words'
 
-/** How far ahead of the reader the next page is fetched: about three posts. */
+/** The distance from the end at which the next page is loaded: about three posts. */
 const AHEAD = '2400px 0px'
 
 interface InfiniteScrollProps<T> {
@@ -12,12 +13,12 @@ interface InfiniteScrollProps<T> {
   children: ComponentChildren
 }
 
-/** The end of a growing list: asks for more when the reader comes near, and says how it stands. */
+/** The end of a paged list: loads the next page when it comes near the viewport, and shows the list's state. */
 export function InfiniteScroll<T>({ pages, waiting, children }: InfiniteScrollProps<T>) {
   const sentinel = useRef<HTMLDivElement>(null)
   const state = pages.state.value
 
-  // Watching begins anew with every page: an observer only reports changes, and a short page may leave the end in view.
+  // A new observer per page: observers only report changes, and after a short page the end may still be in view.
   useEffect(() => {
     if (state !== 'ready' || !sentinel.current) return
     const observer = new IntersectionObserver(
@@ -35,24 +36,20 @@ export function InfiniteScroll<T>({ pages, waiting, children }: InfiniteScrollPr
       {(state === 'ready' || state === 'loading') && waiting}
       {state === 'complete' && children}
       {state === 'failed' && (
-        <Ending words="That did not work." action="Try again" onAction={() => void pages.more()} />
+        <Ending text={words.lists.failed} action={words.retry} onAction={() => void pages.more()} />
       )}
       {state === 'expired' && (
-        <Ending
-          words="This list has grown old."
-          action="Load it anew"
-          onAction={() => void pages.restart()}
-        />
+        <Ending text={words.lists.expired} action={words.reload} onAction={() => void pages.restart()} />
       )}
     </div>
   )
 }
 
-/** The last words of a list, and what can be done about them. */
-export function Ending({ words, action, onAction }: { words: string; action: string; onAction: () => void }) {
+/** A message at the end of a list, with one action. */
+export function Ending({ text, action, onAction }: { text: string; action: string; onAction: () => void }) {
   return (
     <div class="ending">
-      <p>{words}</p>
+      <p>{text}</p>
       <button type="button" class="quiet" onClick={onAction}>
         {action}
       </button>

@@ -1,15 +1,18 @@
+import { words } from '../words'
+
 const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const WEEK = 7 * DAY
 
-/** How long ago in the fewest words: "now", "5 min", "3 h", "6 d", then the date, with the year when it is another. */
+/** A short age: "now", "5 min", "3 h", "6 d", then the date, with the year if it is not the current one. */
 export function relativeTime(then: Date, now: Date, locale?: string): string {
+  const { ages } = words
   const seconds = (now.getTime() - then.getTime()) / 1000
-  if (seconds < MINUTE) return 'now'
-  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`
-  if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h`
-  if (seconds < WEEK) return `${Math.floor(seconds / DAY)} d`
+  if (seconds < MINUTE) return ages.now
+  if (seconds < HOUR) return ages.minutes(Math.floor(seconds / MINUTE))
+  if (seconds < DAY) return ages.hours(Math.floor(seconds / HOUR))
+  if (seconds < WEEK) return ages.days(Math.floor(seconds / DAY))
   const sameYear = then.getFullYear() === now.getFullYear()
   return then.toLocaleDateString(locale, {
     day: 'numeric',

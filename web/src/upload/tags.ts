@@ -1,13 +1,14 @@
-/** What the API takes. */
-export const MOST_TAGS = 30
-const LONGEST_TAG = 50
+/** Limits of the API. */
+export const MAX_CAPTION_LENGTH = 2200
+export const MAX_TAGS = 30
+const MAX_TAG_LENGTH = 50
 
-/** The tags in what was typed: split at spaces and commas, `#` dropped, lower case, each once. */
+/** The tags in a text: split at spaces and commas, without `#`, in lower case, each once. */
 export function parseTags(typed: string): string[] {
   const words = typed
     .toLowerCase()
     .split(/[\s,#]+/)
     .filter((word) => word !== '')
-    .map((word) => word.slice(0, LONGEST_TAG))
-  return [...new Set(words)].slice(0, MOST_TAGS)
+    .map((word) => word.slice(0, MAX_TAG_LENGTH))
+  return [...new Set(words)].slice(0, MAX_TAGS)
 }

@@ -1,99 +1,72 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { isAbort } from '../api/problem'
-import { api } from '../session'
-import { showError } from '../shell/toasts'
-import { DropZone } from './drop-zone'
-import { LocalPreview } from './local-preview'
-import { parseTags } from './tags'
-import { UploadOutcome } from './upload-outcome'
-import { type UploadStage, uploadPhoto } from './upload-photo'
+import type { TargetedEvent } from 'preact'
+import { PhotoIcon } from '../shell/icons'
+import { useTitle } from '../title'
+import { words } from '../words'
+import { DraftCard } from './draft-card'
+import { ACCEPTED } from './photo-file'
+import { addFiles, drafts, shareAll } from './queue'
 
-const LONGEST_CAPTION = 2200
-
-/** Choose a photo, say something about it, watch it become a post. */
+/** Choose photos, add captions and tags, share them and watch their progress. Each photo becomes a post. */
 export function UploadPage() {
-  const [file, setFile] = useState<File | null>(null)
-  const [caption, setCaption] = useState('')
-  const [typedTags, setTypedTags] = useState('')
-  const [stage, setStage] = useState<UploadStage | null>(null)
-  const upload = useRef<AbortController | null>(null)
-  const tags = parseTags(typedTags)
-
-  // Leaving the page while bytes are on their way stops them; a photo that is being processed goes on by itself.
-  useEffect(() => () => upload.current?.abort(), [])
-
-  const start = async (event: Event) => {
+  const chosen = drafts.value
+  const unshared = chosen.filter(({ state }) => state.stage === 'draft').length
+  useTitle(words.nav.upload)
+  const share = (event: Event) => {
     event.preventDefault()
-    if (!file) return
-    upload.current = new AbortController()
-    try {
-      await uploadPhoto(api, { file, caption: caption.trim(), tags }, setStage, upload.current.signal)
-    } catch (error) {
-      if (isAbort(error)) return
-      setStage(null)
-      showError(error)
-    }
-  }
-
-  const startOver = () => {
-    setFile(null)
-    setCaption('')
-    setTypedTags('')
-    setStage(null)
-  }
-
-  if (!file) {
-    return (
-      <main class="column upload" id="main">
-        <h1>New photo</h1>
-        <DropZone onChoose={setFile} />
-      </main>
-    )
-  }
-  if (stage) {
-    return (
-      <main class="column upload" id="main">
-        <UploadOutcome file={file} stage={stage} onAnother={startOver} onRetry={() => setStage(null)} />
-      </main>
-    )
+    shareAll()
   }
   return (
-    <main class="column upload" id="main">
-      <h1>New photo</h1>
-      <LocalPreview file={file} />
-      <form onSubmit={(event) => void start(event)}>
-        <label>
-          Caption
-          <textarea
-            rows={3}
-            maxLength={LONGEST_CAPTION}
-            value={caption}
-            onInput={(event) => setCaption(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          Tags
-          <input
-            value={typedTags}
-            onInput={(event) => setTypedTags(event.currentTarget.value)}
-            placeholder="mountains, morning"
-            autocapitalize="none"
-          />
-        </label>
-        <p class="caption chosen-tags" aria-live="polite">
-          {tags.map((tag) => (
-            <span class="tag" key={tag}>{`#${tag} `}</span>
+    <main class="column upload">
+      <h1>{words.nav.upload}</h1>
+      <form onSubmit={share}>
+        <ul class="drafts">
+          {chosen.map((draft) => (
+            <li key={draft.id}>
+              <DraftCard draft={draft} />
+            </li>
           ))}
-        </p>
-        <div class="form-actions">
-          <button type="button" class="quiet" onClick={() => setFile(null)}>
-            Another photo
-          </button>
-          <button type="submit" class="primary">
-            Share
-          </button>
-        </div>
+        </ul>
+        <FileFields isFirst={chosen.length === 0} />
+        {unshared > 0 && (
+          <div class="form-actions">
+            <button type="submit" class="primary">
+              {words.upload.share(unshared)}
+            </button>
+          </div>
+        )}
       </form>
     </main>
   )
+}
+
+/** Photos can be chosen from the device or, on phones, taken with the camera. */
+function FileFields({ isFirst }: { isFirst: boolean }) {
+  const text = words.upload
+  return (
+    <div class="file-fields">
+      <label class={isFirst ? 'drop-zone' : 'drop-zone small'}>
+        {isFirst && <PhotoIcon />}
+        <span>{isFirst ? text.choose : text.chooseMore}</span>
+        {isFirst && <span class="muted only-fine">{text.drop}</span>}
+        {isFirst && <span class="muted">{text.formats}</span>}
+        <input class="visually-hidden" type="file" accept={ACCEPTED} multiple onChange={takeFrom} />
+      </label>
+      <label class="drop-zone small only-coarse">
+        <span>{text.camera}</span>
+        <input
+          class="visually-hidden"
+          type="file"
+          accept={ACCEPTED}
+          capture="environment"
+          onChange={takeFrom}
+        />
+      </label>
+    </div>
+  )
+}
+
+function takeFrom({ currentTarget: field }: TargetedEvent<HTMLInputElement>): void {
+  addFiles(field.files ?? [])
+  // The same file can be chosen again after it was removed.
+  field.value = ''
 }

@@ -1,0 +1,13 @@
+/** What the first view of the feed does not need; one file of code, loaded after it (code-loading.ts). */
+export { ActivityPage } from './activity/activity-page'
+export { AdminPage } from './admin/admin-page'
+export { ExplorePage } from './explore/explore-page'
+export { TagPage } from './explore/tag-page'
+export { ConnectionsPage } from './people/connections-page'
+export { OwnListPage } from './people/own-list-page'
+export { ProfilePage } from './people/profile-page'
+export { RequestsPage } from './people/requests-page'
+export { LikesPage } from './post/likes-page'
+export { SettingsPage } from './settings/settings-page'
+export { UploadPage } from './upload/upload-page'
+export { Viewer } from './viewer/viewer'

@@ -1,0 +1,11 @@
+/** Browser objects that modules of the app use when they are loaded. Import this file before them. */
+function storage() {
+  const stored = new Map<string, string>()
+  return {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+    removeItem: (key: string) => stored.delete(key),
+  }
+}
+
+Object.assign(globalThis, { localStorage: storage(), sessionStorage: storage() })
