@@ -1,4 +1,4 @@
-"""What every test may ask for: the embedded stack, started once per run, and the folder of real photographs."""
+"""Fixtures for all tests: the embedded stack, a running photofeed, and the folder of real photographs."""
 
 import os
 from collections.abc import Iterator
@@ -12,25 +12,32 @@ import pytest
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
+    from tests.valkey_cluster import ValkeyCluster
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
+# numba reads these when it is first imported; servers and commands that tests start inherit them. Compiled code then
+# raises IndexError instead of reading past an array. numba's cache does not tell checked code from unchecked, so tests
+# have a cache folder of their own.
+os.environ["NUMBA_BOUNDSCHECK"] = "1"
+os.environ["NUMBA_CACHE_DIR"] = str(_REPOSITORY / ".pytest_cache" / "numba")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python reads its schemas by a function that Python 3.11 and 3.12 call deprecated, on import.
+    # On import, kafka-python reads its schemas with a function that is deprecated in Python 3.11 and 3.12.
     config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
-    # The machines tests run on are shared: how long an example took says nothing.
+    # Tests run on shared machines, so the time of one example means nothing.
     hypothesis.settings.register_profile("photofeed", deadline=None)
     hypothesis.settings.load_profile("photofeed")
-    # A developer's shell must not lead the tests to another stack.
+    # Variables of a developer's shell must not point the tests to another stack.
     for name in [name for name in os.environ if name.startswith("PHOTOFEED_") and name != "PHOTOFEED_SAMPLES"]:
         del os.environ[name]
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["EmbeddedStack"]:
-    """PostgreSQL, Valkey, SeaweedFS and Tansu; `stack.settings()` leads to them."""
-    from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack  # noqa: PLC0415  unit tests need not pay for it
+    """PostgreSQL, Valkey, SeaweedFS and Tansu. `stack.settings()` has their addresses."""
+    from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack  # unit tests run without it
 
     running = EmbeddedStack(tmp_path_factory.mktemp("stack"))
     running.start(servers=WITHOUT_MLFLOW)
@@ -39,39 +46,48 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["EmbeddedStack"]
 
 
 @pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["ValkeyCluster"]:
+    """A Redis Cluster of three primaries and their replicas, which the tests share: none may break it."""
+    from tests.valkey_cluster import running_cluster  # unit tests run without it
+
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def mlflow_stack(stack: "EmbeddedStack") -> "EmbeddedStack":
-    """The same stack with the MLflow server, which takes seconds to start: ask for it only where it is needed."""
+    """The same stack with the MLflow server, which takes seconds to start: use it only if needed."""
     stack.start(servers=("mlflow",))
     return stack
 
 
 @dataclass(frozen=True)
 class RunningApp:
-    """photofeed as users run it: real servers, API and workers as processes of their own."""
+    """photofeed as users run it: real servers, and API and workers as separate processes."""
 
     settings: "Settings"
     service_token: str
 
     @property
     def base_url(self) -> str:
-        """Address of API and web app."""
+        """Address of the API and the web app."""
         return self.settings.public_url
 
     def token(self, user_id: str) -> str:
-        """A person's own token."""
-        from photofeed.ids import decode_id  # noqa: PLC0415
-        from photofeed.tokens import mint_token  # noqa: PLC0415
+        """A token of this user."""
+        from photofeed.ids import decode_id
+        from photofeed.tokens import mint_token
 
         return mint_token(self.settings, decode_id(user_id))
 
 
 @pytest.fixture(scope="session")
 def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """Everything of `make demo` but the people: a stack of its own, so that its workers meddle with no other test."""
-    from photofeed.tokens import SERVICE, mint_token  # noqa: PLC0415
-    from simulation.running import running_photofeed  # noqa: PLC0415
-    from simulation.scale import SMOKE  # noqa: PLC0415
-    from simulation.stages import SilentStages  # noqa: PLC0415
+    """All processes of `make demo` on a separate stack, so that its workers do not affect other tests."""
+    from photofeed.tokens import SERVICE, mint_token
+    from simulation.running import running_photofeed
+    from simulation.scale import SMOKE
+    from tests.doubles.silent_stages import SilentStages
 
     with running_photofeed(tmp_path_factory.mktemp("running"), SMOKE, SilentStages()) as running:
         yield RunningApp(running.settings, mint_token(running.settings, 0, frozenset({SERVICE})))
@@ -79,7 +95,7 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of sample data that real photographs are in."""
+    """The folder with real photographs in photos/."""
     folder = Path(os.environ.get("PHOTOFEED_SAMPLES", _REPOSITORY.parent / "shared" / "samples"))
     if not folder.is_dir():
         pytest.skip(f"no samples at {folder}: set PHOTOFEED_SAMPLES to a folder that has photos/")

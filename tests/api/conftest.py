@@ -1,9 +1,6 @@
-"""The API on real PostgreSQL, Valkey and S3; only Kafka and the workers' loops are replaced, so that tests decide when
-what happens."""
+"""The API on real PostgreSQL, Valkey and S3. Only Kafka and the workers' loops are replaced, so that tests control the
+order of events."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -11,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -19,9 +15,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ingestion.celebrities import Celebrities
+from ingestion.consumer.worker import Handler, Worker
 from ingestion.fanout import Fanout
 from ingestion.outbox_relay import OutboxRelay
-from ingestion.photos.moderation import InMemoryModerator, Thresholds
+from ingestion.photos.moderation import Thresholds
 from ingestion.photos.pipeline import PhotoPipeline
 from ingestion.photos.records import PhotoRecords
 from ingestion.photos.sandbox import PhotoSandbox
@@ -30,42 +27,40 @@ from ingestion.photos.storage import PhotoStorage
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.zoom import ZoomPipeline
 from photofeed import database, topics
-from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Envelope
-from photofeed.ids import decode_id
+from photofeed.ids import decode_id, uuid7
 from photofeed.object_store import S3ObjectStore
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import TimelineWriter, connect_redis
+from photofeed.timelines import TimelineWriter
 from photofeed.tokens import MODERATOR, SERVICE, USER, mint_token
-from photofeed.worker import Handler, Worker
 from serving import bootstrap
 from serving.app import create_app
+from serving.receipts import ReceiptSealer
+from tests.api.contract_client import ContractClient
+from tests.command_line import photofeed
+from tests.doubles.event_log import InMemoryEventLog
+from tests.doubles.moderator import InMemoryModerator
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
 SERVED_WITHIN_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0  # time-outs of the feed path: no test depends on the load of the machine
 
 
 @pytest.fixture(scope="session")
 def settings(stack: "EmbeddedStack") -> Settings:
     """Settings of the stack, with the schema and the feature repo in place."""
-    # its own process, as in production: Feast keeps connections and modules for as long as a process lives
-    command = Path(sys.executable).with_name("photofeed")
-    done = subprocess.run(  # noqa: S603
-        [command, "setup"],
-        env=os.environ | {"PHOTOFEED_STATE_DIR": str(stack.state.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # a process of its own, as in production: Feast keeps connections and modules for the life of a process
+    done = photofeed("setup", PHOTOFEED_STATE_DIR=stack.state.path)
     assert done.returncode == 0, done.stderr
     return stack.settings()
 
 
 @dataclass
 class Person:
-    """Somebody who calls the API."""
+    """A user of the API."""
 
     id: str
     handle: str
@@ -83,7 +78,7 @@ class Person:
         return reply.json()
 
     def upload(self, data: bytes, **words: Any) -> str:
-        """Take a photo all the way to `processing`; returns its id."""
+        """Upload a photo and complete it, so that it is `processing`; returns its id."""
         initiated = self.call("POST", "/v1/photos/initiate").json()
         assert httpx2.put(initiated["uploadUrl"], content=data).status_code == 200
         reply = self.call("POST", f"/v1/photos/{initiated['photoId']}/complete", json=words)
@@ -94,7 +89,7 @@ class Person:
 
 @dataclass
 class App:
-    """The running API and its workers, which work when told to."""
+    """The running API and its workers, which run when a test calls them."""
 
     settings: Settings
     http: TestClient
@@ -116,19 +111,25 @@ class App:
         return Person(user_id, handle, self.http, {"Authorization": f"Bearer {token}"})
 
     def moderator(self) -> Person:
-        """Somebody who may moderate."""
+        """A new moderator."""
         person = self.person()
         token = mint_token(self.settings, decode_id(person.id), frozenset({USER, MODERATOR}))
         return replace(person, headers={"Authorization": f"Bearer {token}"})
 
-    def told(self, photo_id: str) -> list[tuple[str, str]]:
-        """Types and ids of all messages there ever were about a processed photo."""
+    def receipt(self, person: Person, post_id: str, *, slate: str | None = None, position: int = 0) -> str:
+        """The receipt of a post, as if it had been served to the person."""
+        sealer = ReceiptSealer(self.settings)
+        (receipt,) = sealer.seal_page(decode_id(person.id), slate or uuid7(), position, [decode_id(post_id)])
+        return receipt
+
+    def messages(self, photo_id: str) -> list[tuple[str, str]]:
+        """Types and ids of all messages about a processed photo."""
         consumer = self.log.consumer(uuid.uuid4().hex, (topics.PHOTO_PROCESSED, topics.PHOTO_ZOOM))
         envelopes = [Envelope.decode(message.value) for message in consumer.poll(1_000_000, 0)]
         return [(one.type, one.id) for one in envelopes if one.key == str(decode_id(photo_id))]
 
     def served(self, slate_id: str) -> dict[str, Any]:
-        """What the served log says of the first page of a slate; it comes a moment after the reply."""
+        """The served log of the first page of a slate; it is published shortly after the reply."""
         consumer = self.log.consumer(uuid.uuid4().hex, (topics.FEED_SERVED,))
         until = time.monotonic() + SERVED_WITHIN_SECONDS
         while time.monotonic() < until:
@@ -140,19 +141,19 @@ class App:
         pytest.fail("the served log has no such slate")
 
     def repeat(self, kind: str, photo_id: str) -> None:
-        """Deliver the first message of a kind about a photo once more."""
+        """Deliver the first message of a topic about a photo again."""
         topic = {topic.name: topic for topic in (topics.PHOTO_UPLOADED, topics.PHOTO_ZOOM)}[kind]
         key = str(decode_id(photo_id))
         messages = self.log.consumer(uuid.uuid4().hex, (topic,)).poll(1_000_000, 0)
         self.log.publish(kind, [next(Envelope.decode(one.value) for one in messages if one.key == key)])
 
     def zoom(self) -> None:
-        """Let the worker of zoom sizes do all there is to do."""
+        """Run the zoom worker until nothing is left to do."""
         while self.zoom_worker.step():
             pass
 
     def work(self) -> None:
-        """Let relay and workers do all there is to do."""
+        """Run relay and workers until nothing is left to do."""
         with database.connect(self.settings) as connection:
             while self.relay.relay_batch(connection) + sum(worker.step() for worker in self.workers):
                 pass
@@ -160,7 +161,7 @@ class App:
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Iterator[App]:
-    """The API with everything behind it."""
+    """The API with all its services."""
     log = InMemoryEventLog()
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
@@ -178,9 +179,11 @@ def app(settings: Settings) -> Iterator[App]:
         def worker(group: str, handler: Handler) -> Worker:
             return Worker(group, log.consumer(group, topics.SUBSCRIPTIONS[group]), log, handler, stop, batch_size=50)
 
-        make_services = partial(bootstrap.services, connect_publisher=lambda _: log)
+        make_services = partial(bootstrap.services, connect_publisher=lambda _: log, redis_seconds=PATIENCE_SECONDS)
         live = settings.model_copy(update={"explore_pools_seconds": 0.0})
-        http = owned.enter_context(TestClient(create_app(live, make_services)))
+        http = owned.enter_context(ContractClient(create_app(live, make_services)))
+        feed = http.app_state["services"].feed
+        feed.source_seconds = feed.postgres_seconds = PATIENCE_SECONDS
         token = mint_token(settings, 0, frozenset({SERVICE}))
         yield App(
             live,

@@ -1,4 +1,4 @@
-"""A small world written straight into the databases: people, posts and follows by SQL, timelines by their writer."""
+"""A small world written directly into the databases: people, posts and follows by SQL, timelines by their writer."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +10,9 @@ import numpy as np
 from photofeed import database
 from photofeed.ids import IdGenerator
 from photofeed.posts import PostRef
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import TimelineWriter, connect_redis
+from photofeed.timelines import TimelineWriter
 
 _PEOPLE = """
 insert into users (id, handle, display_name, created_at)
@@ -57,7 +58,7 @@ class FeedWorld:
         return people
 
     def posts(self, authors: Sequence[int], each: int = 1, age: timedelta = timedelta(hours=1)) -> list[PostRef]:
-        """New posts, none alike; those of one author are a minute apart, the latest `age` old."""
+        """New posts without near duplicates; those of one author are a minute apart, the newest `age` old."""
         refs = []
         for number in range(each):
             moment = datetime.now(UTC) - age - timedelta(minutes=each - 1 - number)
@@ -65,7 +66,7 @@ class FeedWorld:
             first_ms = int(moment.timestamp() * 1000)
             refs += [
                 PostRef(self._ids.at(datetime.fromtimestamp(ms / 1000, UTC)), author, 7, ms, look)
-                # a millisecond each, so that their order is theirs
+                # a millisecond each, so that ids keep the order of the authors
                 for ms, author, look in zip(count(first_ms - len(authors)), authors, looks, strict=False)
             ]
         ids, owners = [ref.post_id for ref in refs], [ref.author_id for ref in refs]
@@ -77,13 +78,13 @@ class FeedWorld:
         return refs
 
     def follow(self, follower: int, authors: Sequence[int]) -> None:
-        """Somebody follows authors; timelines stay as they are."""
+        """Add follows; timelines are not changed."""
         with database.connect(self._settings) as connection:
             connection.execute(_FOLLOW, (follower, list(authors), follower))
 
     @contextmanager
     def hidden(self, post_ids: Sequence[int]) -> Iterator[None]:
-        """Nobody may see these posts for a while; pools know nothing of it."""
+        """Hide these posts while the context is open; pools are not changed."""
         with database.connect(self._settings) as connection:
             connection.execute(_SHOWN, (False, list(post_ids)))
             try:
@@ -92,7 +93,7 @@ class FeedWorld:
                 connection.execute(_SHOWN, (True, list(post_ids)))
 
     def deliver(self, posts: Sequence[PostRef], followers: Sequence[int]) -> None:
-        """What fan-out does when posts are published."""
+        """Write posts to timelines and pools, as fan-out does."""
         with connect_redis(self._settings) as client:
             writer = TimelineWriter(client, self._settings.timeline_length)
             for post in posts:

@@ -1,4 +1,4 @@
-"""Calls that come at once, in an order that tests decide: held up where they need what a test holds."""
+"""Concurrent calls in an order that tests control: they wait for row locks that the test holds."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,10 +16,10 @@ _WAITING = "select 1 from pg_stat_activity where cardinality(pg_blocking_pids(pi
 
 
 @contextmanager
-def held_up(app: "App", hold: bytes, held: object) -> Iterator[Begin]:
-    """What begins a call, which comes as far as it can while a statement of ours, taken back in the end, is under way.
+def held_up(app: "App", hold: bytes, held: object, *, commit: bool = False) -> Iterator[Begin]:
+    """Gives a function that starts a call, which then waits for locks of the statement `hold`.
 
-    All that were begun are done afterwards.
+    When the context is left, the statement is rolled back, or committed with `commit`, and all calls finish.
     """
     calls: list[Future[Any]] = []
 
@@ -31,7 +31,7 @@ def held_up(app: "App", hold: bytes, held: object) -> Iterator[Begin]:
         return calls[-1]
 
     with ThreadPoolExecutor(2) as hands, database.connect(app.settings) as ours:
-        with ours.transaction(force_rollback=True):
+        with ours.transaction(force_rollback=not commit):
             ours.execute(hold, (held,))
             yield begin
         for call in calls:

@@ -1,4 +1,4 @@
-"""Some 400 files that are broken, or made to break: what strangers upload."""
+"""About 400 files that are broken, or made to break decoders."""
 
 import io
 import random
@@ -26,7 +26,7 @@ _MAGIC = {
 
 
 def refused_files() -> Iterator[tuple[str, bytes]]:
-    """Files that can never become a photo."""
+    """Files that are not valid photos."""
     yield from _cut()
     yield from _foreign()
     yield from _bombs()
@@ -34,7 +34,7 @@ def refused_files() -> Iterator[tuple[str, bytes]]:
 
 
 def doubtful_files() -> Iterator[tuple[str, bytes]]:
-    """Files that may become a photo or not, as long as it is one of the two."""
+    """Files that may be accepted or refused, as long as one of the two happens."""
     yield from _nonsense_exif()
     yield from _nonsense_profiles()
     yield from _nonsense_boxes()
@@ -44,7 +44,7 @@ def doubtful_files() -> Iterator[tuple[str, bytes]]:
 
 
 def sample_files(samples: Path) -> Iterator[tuple[str, bytes]]:
-    """The broken files among real photographs, whole and cut."""
+    """The broken files of real cameras, whole and truncated."""
     for path in sorted((samples / "photos" / "invalid").iterdir()):
         data = path.read_bytes()
         yield path.name, data

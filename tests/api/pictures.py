@@ -1,6 +1,8 @@
-"""Pictures that tests upload."""
+"""Images that tests upload, and the keys they upload them to."""
 
 import io
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
@@ -13,3 +15,9 @@ def picture(seed: int = 0, size: tuple[int, int] = (640, 480)) -> bytes:
     file = io.BytesIO()
     coarse.save(file, "JPEG", quality=85)
     return file.getvalue()
+
+
+def upload_key_of(ticket: dict[str, Any]) -> str:
+    """The key in object storage that the address of an initiated upload writes."""
+    address: str = ticket["uploadUrl"]
+    return urlsplit(address).path.split("/", 2)[2]

@@ -1,4 +1,4 @@
-"""Posts of an account that crosses the line to celebrity, up or down, are all in its followers' feeds, once each."""
+"""Posts of an account that crosses the celebrity threshold, up or down, are all in its followers' feeds, once each."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,8 @@ import pytest
 from photofeed import database
 from photofeed.events import Envelope
 from photofeed.ids import decode_id, uuid7
-from photofeed.timelines import FRESH_POOL, author_key, connect_redis, timeline_key
+from photofeed.redis_client import connect_redis
+from photofeed.timelines import FRESH_POOL, author_key, timeline_key
 from photofeed.topics import PHOTO_PROCESSED
 from tests.api.pictures import picture
 
@@ -18,7 +19,7 @@ LINE = 3  # followers of a celebrity, in these tests
 
 
 class Star:
-    """An account with followers who come and go, and a reader who always follows."""
+    """An account with a changing number of followers, and a reader who always follows it."""
 
     def __init__(self, app: "App") -> None:
         self.app = app
@@ -42,7 +43,7 @@ class Star:
         self.app.work()
 
     def sources(self) -> dict[str, str]:
-        """Of the star's posts in the reader's feed; fails if one is there twice."""
+        """The star's posts in the reader's feed; fails if one is repeated."""
         items = self.reader.get("/v1/feed?limit=100&explain=true")["explanation"]["candidates"]
         shown = [item for item in items if not item["outcome"].startswith("dropped")]
         mine = [item for item in shown if item["authorId"] == self.account.id]
@@ -56,7 +57,7 @@ def star(app: "App") -> Star:
     return Star(app)
 
 
-def test_going_up_and_down_again_loses_no_post_and_doubles_none(star: Star) -> None:
+def test_crossing_the_celebrity_threshold_in_both_directions_neither_loses_nor_repeats_a_post(star: Star) -> None:
     star.post(1)
     assert star.sources() == {star.posts[0]: "following"}
     star.follow(*star.fans[:2])  # at the line
@@ -74,7 +75,7 @@ def test_going_up_and_down_again_loses_no_post_and_doubles_none(star: Star) -> N
     assert star.sources() == dict.fromkeys(star.posts, "following")
 
 
-def test_until_timelines_are_repaired_an_account_that_came_down_is_still_pulled(star: Star) -> None:
+def test_a_former_celebrity_is_pulled_until_timelines_are_repaired(star: Star) -> None:
     star.follow(*star.fans)
     star.post(1)
     for fan in star.fans:
@@ -84,7 +85,7 @@ def test_until_timelines_are_repaired_an_account_that_came_down_is_still_pulled(
     assert star.sources() == {star.posts[0]: "following"}
 
 
-def test_who_begins_to_follow_a_celebrity_has_its_posts_when_it_comes_down(star: Star) -> None:
+def test_a_new_follower_of_a_celebrity_keeps_its_posts_when_it_is_no_longer_one(star: Star) -> None:
     star.follow(*star.fans)
     star.post(1)
     late = star.app.person()
@@ -94,7 +95,7 @@ def test_who_begins_to_follow_a_celebrity_has_its_posts_when_it_comes_down(star:
     assert star.sources() == {star.posts[0]: "following"}
 
 
-def test_a_block_a_deletion_and_privacy_leave_no_post_where_it_may_not_be(star: Star) -> None:
+def test_blocked_deleted_and_private_posts_leave_all_timelines(star: Star) -> None:
     star.post(1)
     star.post(2)
     author, reader = decode_id(star.account.id), decode_id(star.reader.id)
@@ -119,7 +120,7 @@ def test_a_block_a_deletion_and_privacy_leave_no_post_where_it_may_not_be(star: 
     assert star.sources() == {}
 
 
-def test_a_change_of_the_graph_that_comes_again_late_brings_nothing_back(star: Star) -> None:
+def test_a_graph_change_that_is_redelivered_late_changes_nothing(star: Star) -> None:
     star.post(1)
     author, reader = decode_id(star.account.id), decode_id(star.reader.id)
     fanout = star.app.workers[1].handler

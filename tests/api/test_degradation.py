@@ -1,4 +1,4 @@
-"""What is answered when something the feed depends on is gone: while requests run, and after it is back."""
+"""Replies while a dependency of the feed is down, and after it is back."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,16 +14,16 @@ from fastapi.testclient import TestClient
 
 from photofeed import database
 from photofeed.embedded.stack import EmbeddedStack
-from photofeed.event_log import InMemoryEventLog
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import connect_redis
 from photofeed.tokens import mint_token
 from serving import bootstrap
 from serving.app import create_app
-from serving.feed.scorers.ladder import Ladder
+from serving.feed.scorers.fallback_chain import FallbackChain
 from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
 from tests.api.feed_world import FeedWorld
+from tests.doubles.event_log import InMemoryEventLog
 from tests.unit.serving.fake_models import FakeModels, FixedScorer, model_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ LONGEST_WAIT_SECONDS = 60
 
 @dataclass
 class Frail:
-    """The API on a Valkey and a PostgreSQL of its own, which a test may stop."""
+    """The API with a Valkey and a PostgreSQL of its own, which tests may stop."""
 
     http: TestClient
     models: FakeModels
@@ -45,6 +45,11 @@ class Frail:
     viewer: int
     followed: list[int]
 
+    def readiness(self) -> tuple[int, str, list[str]]:
+        """HTTP status, status and failing systems of the readiness check."""
+        reply = self.http.get("/readyz")
+        return reply.status_code, reply.json()["status"], reply.json()["failing"]
+
     def feed(self) -> Reply:
         token = mint_token(self.settings, self.viewer)
         reply = self.http.get("/v1/feed?limit=20", headers={"Authorization": f"Bearer {token}"})
@@ -52,7 +57,7 @@ class Frail:
 
     @contextmanager
     def under_load(self) -> Iterator[Callable[[Callable[[Reply], bool]], Reply]]:
-        """Ask for feeds all the time; gives a function that waits for a reply of a kind. None may be a 500."""
+        """Request feeds continuously; gives a function that waits for a matching reply. No reply may be a 500."""
         replies: Queue[Reply] = Queue()
         done = threading.Event()
 
@@ -98,10 +103,10 @@ def frail(app: "App", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frai
         world.deliver(world.posts(others[20:], 2), [])
         log = InMemoryEventLog()
         make_services = partial(bootstrap.services, connect_publisher=lambda _: log)
-        http = owned.enter_context(TestClient(create_app(settings, make_services)))
+        http = owned.enter_context(TestClient(create_app(settings, make_services), base_url="http://127.0.0.1"))
         models = FakeModels()
         feed = http.app_state["services"].feed
-        feed.ladder = Ladder(models, [PopularityScorer(), RecencyScorer()])
+        feed.fallback_chain = FallbackChain(models, [PopularityScorer(), RecencyScorer()])
         yield Frail(http, models, settings, stacks["valkey"], stacks["postgres"], viewer, followed)
 
 
@@ -109,7 +114,7 @@ def _ranked(way: str) -> Callable[[Reply], bool]:
     return lambda reply: reply[0] == 200 and reply[1]["ranking"] == way
 
 
-def test_a_champion_that_fails_gives_way_to_the_one_before_and_both_to_popularity(frail: Frail) -> None:
+def test_a_failing_champion_is_replaced_by_the_previous_one_and_then_by_popularity(frail: Frail) -> None:
     feed = frail.http.app_state["services"].feed
     good = FixedScorer(np.arange(7.0))
     with frail.under_load() as until:
@@ -127,13 +132,14 @@ def test_a_champion_that_fails_gives_way_to_the_one_before_and_both_to_popularit
         frail.models.live = None
 
 
-def test_without_redis_the_feed_is_the_newest_of_whom_one_follows_and_recovers_by_itself(frail: Frail) -> None:
+def test_without_redis_the_feed_has_the_newest_followed_posts_and_recovers(frail: Frail) -> None:
     with frail.under_load() as until:
         until(_ranked("popularity"))
         frail.valkey.stop()
-        # the pools are remembered for a moment
+        # the pools stay cached for a moment
         away = {"following", "pools"}
         body = until(lambda reply: _ranked("recency")(reply) and away <= set(reply[1]["skippedSources"]))[1]
+        assert frail.readiness() == (200, "degraded", ["redis"])
         frail.valkey.start(servers=("valkey",))
         until(lambda reply: _ranked("popularity")(reply) and reply[1]["skippedSources"] == [])
         again = until(_ranked("popularity"))[1]
@@ -147,7 +153,15 @@ def test_without_redis_the_feed_is_the_newest_of_whom_one_follows_and_recovers_b
     assert again["skippedSources"] == []
 
 
-def test_timelines_that_were_lost_are_read_from_the_archive(frail: Frail) -> None:
+def test_a_log_that_takes_no_messages_is_named_and_feeds_are_served(
+    frail: Frail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InMemoryEventLog, "answers", False)
+    assert frail.readiness() == (200, "degraded", ["kafka"])
+    assert frail.feed()[0] == 200
+
+
+def test_lost_timelines_are_replaced_by_postgres(frail: Frail) -> None:
     before = frail.feed()[1]
     with connect_redis(frail.settings) as client:
         client.flushall()
@@ -157,11 +171,12 @@ def test_timelines_that_were_lost_are_read_from_the_archive(frail: Frail) -> Non
     assert sum(item["source"] == "following" for item in body["items"]) >= 15
 
 
-def test_without_postgres_there_is_a_clear_problem_and_afterwards_the_feed_again(frail: Frail) -> None:
+def test_without_postgres_the_reply_is_a_clear_problem_until_it_is_back(frail: Frail) -> None:
     with frail.under_load() as until:
         until(lambda reply: reply[0] == 200)
         frail.postgres.stop()
         _, problem = until(lambda reply: reply[0] != 200)
+        assert frail.readiness() == (503, "unavailable", ["postgresql"])
         frail.postgres.start(servers=("postgres",))
         until(lambda reply: reply[0] == 200)
     assert problem["status"] == 503

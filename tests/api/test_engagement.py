@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from photofeed.errors import RetryableError
-from photofeed.event_log import InMemoryConsumer
-from photofeed.events import Envelope, engagement_events
-from photofeed.ids import decode_id
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_events
+from photofeed.ids import decode_id, encode_id, topic_id, uuid7
 from photofeed.topics import ENGAGEMENT
 from tests.api.held_up import held_up
 from tests.api.pictures import picture
+from tests.doubles.event_log import InMemoryConsumer
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
@@ -26,24 +26,28 @@ def post(app: "App") -> tuple["Person", str]:
 
 @pytest.fixture
 def published(app: "App") -> InMemoryConsumer:
-    """What is published to `engagement` from now on."""
+    """A reader of the messages published to `engagement` from now on."""
     consumer = app.log.consumer(uuid.uuid4().hex, [ENGAGEMENT])
     while consumer.poll(1000, 0):
         pass
     return consumer
 
 
-def _actions(app: "App", published: InMemoryConsumer) -> list[str]:
+def _events(app: "App", published: InMemoryConsumer) -> list[EngagementEvent]:
     app.work()
     envelopes = [Envelope.decode(message.value) for message in published.poll(1000, 0)]
-    return [event.action.value for envelope in envelopes for event in engagement_events(envelope)]
+    return [event for envelope in envelopes for event in engagement_events(envelope)]
+
+
+def _actions(app: "App", published: InMemoryConsumer) -> list[str]:
+    return [event.action.value for event in _events(app, published)]
 
 
 def _event(kind: str, **words: Any) -> dict[str, Any]:
     return {"id": uuid.uuid4().hex, "type": kind} | words
 
 
-def test_a_like_is_there_at_once_and_counted_once(
+def test_a_like_is_visible_at_once_and_counted_once(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
     viewer, (_, post_id) = app.person(), post
@@ -60,10 +64,10 @@ def test_a_like_is_there_at_once_and_counted_once(
     assert _actions(app, published) == []
 
 
-def test_a_like_that_is_sent_again_after_it_was_taken_back_stays_taken_back(
+def test_a_like_resent_after_it_was_removed_stays_removed(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
-    """A phone that heard no answer sends it again, and its owner has thought better of it meanwhile."""
+    """A phone that received no reply sends the like again, after its owner has removed it."""
     viewer, (author, post_id) = app.person(), post
 
     def tell(*events: dict[str, Any]) -> tuple[int, int]:
@@ -90,13 +94,11 @@ def test_saves_comments_shares_and_reports_make_events(
     assert said.json()["author"]["id"] == viewer.id
     assert viewer.get(f"/v1/posts/{post_id}/comments")["items"][0] == said.json()
     assert viewer.call("POST", f"/v1/posts/{post_id}/share").status_code == 204
-    assert viewer.call("POST", f"/v1/posts/{post_id}/report").status_code == 204
+    assert viewer.call("POST", f"/v1/posts/{post_id}/report").status_code == 201
     assert sorted(_actions(app, published)) == ["comment", "report", "save", "share"]
 
 
-def test_a_comment_that_is_sent_again_is_the_same_comment(
-    app: "App", post: tuple["Person", str], published: InMemoryConsumer
-) -> None:
+def test_a_resent_comment_is_stored_once(app: "App", post: tuple["Person", str], published: InMemoryConsumer) -> None:
     viewer, (_, post_id) = app.person(), post
     first, second = (_event("comment", postId=post_id, text=text) for text in ("Where is this?", "And when?"))
     before = len(viewer.get(f"/v1/posts/{post_id}/comments")["items"])
@@ -109,7 +111,7 @@ def test_a_comment_that_is_sent_again_is_the_same_comment(
     assert len({event.id for event in events}) == len(events) == 2
 
 
-def test_people_whose_clients_use_the_same_ids_are_counted_each(
+def test_the_same_client_event_id_of_two_people_counts_twice(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
     same = _event("open", postId=post[1])
@@ -136,13 +138,13 @@ def test_following_changes_both_counts_and_the_relation(app: "App", published: I
     assert one.call("PUT", f"/v1/users/{one.id}/follow").status_code == 422
 
 
-def test_a_batch_takes_what_can_be_and_says_of_the_rest_why_not(
+def test_a_batch_accepts_valid_events_and_gives_the_reason_for_the_others(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
     viewer, (author, post_id) = app.person(), post
     now = datetime.now(UTC)
     batch = [
-        _event("impression", postId=post_id, slateId="s", position=0),
+        _event("impression", postId=post_id, receipt=app.receipt(viewer, post_id)),
         _event("dwell", postId=post_id, dwellMs=1500),
         _event("like", postId=post_id),
         _event("like", postId=post_id),
@@ -169,7 +171,57 @@ def test_a_batch_takes_what_can_be_and_says_of_the_rest_why_not(
     assert sorted(_actions(app, published)) == ["dwell", "impression", "like", "profile_visit"]
 
 
-def test_taking_back_what_was_never_given_changes_nothing(
+def test_an_event_has_the_post_and_the_position_at_which_it_was_shown(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (author, post_id) = app.person(), post
+    slate = uuid7()
+    shown = {"receipt": app.receipt(viewer, post_id, slate=slate, position=7)}
+    batch = [
+        # only services may name another actor
+        _event("dwell", postId=post_id, dwellMs=1500, source="explore", actorId=author.id, **shown),
+        _event("profile_visit", personId=author.id),
+    ]
+    assert viewer.call("POST", "/v1/events", json={"events": batch}).json()["accepted"] == 2
+    viewer.call("PUT", f"/v1/posts/{post_id}/like", json=shown)
+    viewer.call("PUT", f"/v1/posts/{post_id}/save", json=shown)
+    viewer.call("POST", f"/v1/posts/{post_id}/share", json=shown)
+    viewer.call("POST", f"/v1/posts/{post_id}/comments", json={"text": "ah"} | shown)
+    viewer.call("POST", f"/v1/posts/{post_id}/report", json=shown)
+    events = {event.action: event for event in _events(app, published)}
+    visit = events.pop(Action.PROFILE_VISIT)
+    assert (visit.creator_id, visit.post_id, visit.slate_id) == (decode_id(author.id), None, None)
+    assert set(events) == {Action.DWELL, Action.LIKE, Action.SAVE, Action.SHARE, Action.COMMENT, Action.REPORT}
+    for event in events.values():
+        ids = [encode_id(number or 0) for number in (event.user_id, event.creator_id, event.post_id)]
+        assert ids == [viewer.id, author.id, post_id]
+        assert (event.slate_id, event.position) == (slate, 7)
+        assert (event.topic_id, event.content_type) == (topic_id("sea"), "photo")
+        assert not event.imported
+    assert (events[Action.DWELL].dwell_ms, events[Action.DWELL].source) == (1500, "explore")
+
+
+def test_a_position_without_a_receipt_is_not_believed(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, other, (_, post_id) = app.person(), app.person(), post
+    stated = {"slateId": uuid7(), "position": 9876}
+    receipts = {
+        "receipt_missing": {},
+        "receipt_invalid": {"receipt": app.receipt(other, post_id)},
+    }
+    for code, claim in receipts.items():
+        batch = [_event(kind, postId=post_id, **stated, **claim) for kind in ("impression", "open", "like")]
+        body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
+        assert [(refusal["index"], refusal["code"]) for refusal in body["refused"]] == [(0, code)]
+        viewer.call("DELETE", f"/v1/posts/{post_id}/like")
+    viewer.call("PUT", f"/v1/posts/{post_id}/save", json=stated)
+    events = _events(app, published)
+    assert {event.action for event in events} == {Action.OPEN, Action.LIKE, Action.UNLIKE, Action.SAVE}
+    assert {(event.slate_id, event.position) for event in events} == {(None, None)}
+
+
+def test_removing_a_like_that_does_not_exist_changes_nothing(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
     viewer, (author, post_id) = app.person(), post
@@ -183,7 +235,7 @@ def test_taking_back_what_was_never_given_changes_nothing(
     assert _actions(app, published) == []
 
 
-def test_an_event_log_that_is_away_is_no_promise(
+def test_events_are_not_accepted_while_the_event_log_is_down(
     app: "App", post: tuple["Person", str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> None:
@@ -208,7 +260,7 @@ def test_an_event_log_that_is_away_is_no_promise(
         {"id": "x" * 65, "type": "open"},
     ],
 )
-def test_an_event_that_makes_no_sense_refuses_the_batch(app: "App", event: dict[str, Any]) -> None:
+def test_an_invalid_event_refuses_the_batch(app: "App", event: dict[str, Any]) -> None:
     reply = app.person().call("POST", "/v1/events", json={"events": [event]})
     assert reply.status_code == 422
     assert reply.json()["errors"][0]["field"].startswith("body.events.0") or "events.0" in reply.text
@@ -217,12 +269,12 @@ def test_an_event_that_makes_no_sense_refuses_the_batch(app: "App", event: dict[
 def test_a_batch_has_its_limits(app: "App", post: tuple["Person", str]) -> None:
     viewer, (_, post_id) = app.person(), post
     assert viewer.call("POST", "/v1/events", json={"events": []}).status_code == 422
-    many = [_event("impression", postId=post_id) for _ in range(501)]
+    many = [_event("open", postId=post_id) for _ in range(501)]
     assert viewer.call("POST", "/v1/events", json={"events": many}).status_code == 422
     assert viewer.call("POST", "/v1/events", json={"events": many[:500]}).json()["accepted"] == 500
 
 
-def test_a_service_imports_for_many_and_dates_back(
+def test_a_service_imports_backdated_events_of_several_people(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
     one, other, (_, post_id) = app.person(), app.person(), post
@@ -235,9 +287,7 @@ def test_a_service_imports_for_many_and_dates_back(
     body = app.service.call("POST", "/v1/events", json={"events": batch}).json()
     assert body["accepted"] == 2
     assert body["refused"][0]["code"] == "actor_not_found"
-    app.work()
-    envelopes = [Envelope.decode(message.value) for message in published.poll(100, 0)]
-    events = [event for envelope in envelopes for event in engagement_events(envelope)]
+    events = _events(app, published)
     assert {event.user_id for event in events} != {0}
     assert all(event.imported and event.occurred_at.isoformat() == then for event in events)
 
@@ -265,15 +315,16 @@ def test_blocking_hides_each_from_the_other(app: "App") -> None:
     assert author.call("PUT", f"/v1/users/{viewer.id}/block").status_code == 204
     assert viewer.call("GET", f"/v1/photos/{post_id}").status_code == 404
     assert post_id not in [item["post"]["id"] for item in viewer.get("/v1/feed")["items"]]
-    assert not viewer.get(f"/v1/users/{author.id}")["followedByMe"]
-    for one, other in ((viewer, author), (author, viewer)):
-        refused = one.call("PUT", f"/v1/users/{other.id}/follow")
-        assert (refused.status_code, refused.json()["code"]) == (422, "blocked")
+    assert viewer.call("GET", f"/v1/users/{author.id}").status_code == 404
+    refused = author.call("PUT", f"/v1/users/{viewer.id}/follow")
+    assert (refused.status_code, refused.json()["code"]) == (422, "blocked")
+    refused = viewer.call("PUT", f"/v1/users/{author.id}/follow")
+    assert (refused.status_code, refused.json()["code"]) == (404, "user_not_found")
     author.call("DELETE", f"/v1/users/{viewer.id}/block")
     assert viewer.call("PUT", f"/v1/users/{author.id}/follow").status_code == 204
 
 
-def test_who_changes_their_mind_within_a_batch_ends_where_they_ended(
+def test_contrary_actions_in_one_batch_apply_in_order(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
     viewer, (author, post_id) = app.person(), post
@@ -296,7 +347,7 @@ def test_who_changes_their_mind_within_a_batch_ends_where_they_ended(
     assert [event.action.value for event in events if event.post_id == decode_id(post_id)] == ["like", "unlike", "like"]
 
 
-def test_comments_of_whom_one_has_blocked_are_not_there_for_either(app: "App", post: tuple["Person", str]) -> None:
+def test_blocked_people_do_not_see_each_others_comments(app: "App", post: tuple["Person", str]) -> None:
     (author, post_id), one, other = post, app.person(), app.person()
     for person in (one, other):
         person.call("POST", f"/v1/posts/{post_id}/comments", json={"text": person.handle})
@@ -308,7 +359,7 @@ def test_comments_of_whom_one_has_blocked_are_not_there_for_either(app: "App", p
     assert {one.handle, other.handle} <= {item["text"] for item in author.get(f"/v1/posts/{post_id}/comments")["items"]}
 
 
-def test_batches_about_the_same_posts_wait_for_each_other_and_fail_neither(app: "App") -> None:
+def test_concurrent_batches_about_the_same_posts_both_succeed(app: "App") -> None:
     author, one, other = app.person(), app.person(), app.person()
     first, second, held = (author.upload(picture(number)) for number in range(24, 27))
     app.work()
@@ -321,3 +372,20 @@ def test_batches_about_the_same_posts_wait_for_each_other_and_fail_neither(app: 
     with held_up(app, b"select from posts where id = %s for no key update", decode_id(held)) as begin:
         calls = [begin(batch, one, first, held, second), begin(batch, other, second, held, first)]
     assert [call.result()["accepted"] for call in calls] == [3, 3]
+
+
+def test_all_comments_are_read_page_by_page_newest_first(post: tuple["Person", str], app: "App") -> None:
+    _, post_id = post
+    author = app.person()
+    texts = [f"comment {number}" for number in range(7)]
+    for text in texts:
+        assert author.call("POST", f"/v1/posts/{post_id}/comments", json={"text": text}).status_code == 201
+    read, cursor = [], None
+    while True:
+        page = author.get(f"/v1/posts/{post_id}/comments", params={"limit": 3} | ({"cursor": cursor} if cursor else {}))
+        read += [item["text"] for item in page["items"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+
+    assert [text for text in read if text in texts] == texts[::-1]

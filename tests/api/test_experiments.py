@@ -1,4 +1,4 @@
-"""Arms decide what ranks, the served log tells of them, and only services may choose a ranker."""
+"""Arms choose the ranker, the served log names them, and only services may override them."""
 
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
     return file
 
 
-def test_each_arm_ranks_its_people_and_the_log_says_so(app: "App", file: Path) -> None:
+def test_each_arm_ranks_its_users_and_is_logged(app: "App", file: Path) -> None:
     author = app.person()
     for number in range(4):
         author.upload(picture(number, (160, 120)))
@@ -42,7 +42,7 @@ def test_each_arm_ranks_its_people_and_the_log_says_so(app: "App", file: Path) -
     declared = load_experiments(file)
     make_services = partial(bootstrap.services, connect_publisher=lambda _: app.log)
     people = [app.person() for _ in range(6)]
-    with TestClient(create_app(settings, make_services)) as http:
+    with TestClient(create_app(settings, make_services), base_url="http://127.0.0.1") as http:
         pages = {one.id: http.get("/v1/feed?limit=5", headers=one.headers).json() for one in people}
     served: dict[str, Any] = {}
     for message in app.log.consumer("experiments-test", [FEED_SERVED]).poll(100_000, 0):
@@ -57,7 +57,21 @@ def test_each_arm_ranks_its_people_and_the_log_says_so(app: "App", file: Path) -
     assert "shadow" not in logged
 
 
-def test_a_service_may_choose_what_ranks_and_nobody_else(app: "App") -> None:
+def test_an_arm_whose_model_is_not_loaded_is_told_in_the_reply(app: "App") -> None:
+    person = app.person()
+    for number in range(6):
+        app.person().upload(picture(number, (160, 120)))
+    app.work()
+    as_service = app.service.headers | {"Act-As": person.id}
+    page = app.http.get("/v1/feed?ranker=challenger&limit=3", headers=as_service).json()
+    assert page["insteadOf"] == "challenger"
+    assert page["ranking"] != "challenger"
+    more = app.http.get("/v1/feed", params={"cursor": page["nextCursor"]}, headers=as_service).json()
+    assert more["insteadOf"] == "challenger"
+    assert app.http.get("/v1/feed?ranker=random", headers=as_service).json()["insteadOf"] is None
+
+
+def test_only_a_service_may_choose_the_ranker(app: "App") -> None:
     person = app.person()
     as_service = app.service.headers | {"Act-As": person.id}
     for ranker in ("recency", "random"):

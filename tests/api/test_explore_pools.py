@@ -1,4 +1,4 @@
-"""Explore finds what one would take to: what trends, what is near to what one liked, and who is new."""
+"""Explore pools: trending posts, neighbours of liked posts, and new creators."""
 
 import uuid
 from collections import Counter
@@ -84,7 +84,7 @@ def test_liking_brings_what_others_who_liked_it_like(app: "App", pools: PoolsWor
     assert "neighbours" in pools_of.values()
 
 
-def test_what_was_unliked_guides_explore_no_more(app: "App", pools: PoolsWorker) -> None:
+def test_unliked_posts_no_longer_influence_explore(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     author, viewer = world.people(2)
     kept, unliked, again = world.posts([author] * 3)
@@ -106,7 +106,7 @@ def test_what_was_unliked_guides_explore_no_more(app: "App", pools: PoolsWorker)
     assert {int.from_bytes(one[:8]) for one in liked} == {kept.post_id, again.post_id}
 
 
-def test_what_the_same_people_comment_on_are_neighbours_too(app: "App", pools: PoolsWorker) -> None:
+def test_posts_with_comments_by_the_same_people_are_neighbours(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     author, *fans = world.people(9)
     one, other, apart = world.posts([author] * 3)
@@ -122,7 +122,7 @@ def test_what_the_same_people_comment_on_are_neighbours_too(app: "App", pools: P
     assert _posts_in(pools, neighbours_key(other.post_id))[0] == one.post_id
 
 
-def test_a_private_post_stands_in_no_pool(app: "App", pools: PoolsWorker) -> None:
+def test_a_private_post_is_in_no_pool(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     author, *fans = world.people(6)
     one, other = world.posts([author] * 2)
@@ -136,7 +136,7 @@ def test_a_private_post_stands_in_no_pool(app: "App", pools: PoolsWorker) -> Non
         assert not {one.post_id, other.post_id} & set(_posts_in(pools, key))
 
 
-def test_a_like_counted_after_its_post_was_deleted_leaves_nothing_of_it(app: "App", pools: PoolsWorker) -> None:
+def test_a_like_counted_after_its_post_was_deleted_adds_it_to_no_pool(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     author, fan = world.people(2)
     kept, deleted = world.posts([author] * 2)
@@ -154,7 +154,7 @@ def test_a_like_counted_after_its_post_was_deleted_leaves_nothing_of_it(app: "Ap
     assert kept.post_id in _posts_in(pools, TRENDING_POOL_KEY)
 
 
-def test_what_was_liked_as_much_but_earlier_trends_less(app: "App", pools: PoolsWorker) -> None:
+def test_older_likes_trend_less(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     author, fan = world.people(2)
     old, young = world.posts([author] * 2)
@@ -167,7 +167,7 @@ def test_what_was_liked_as_much_but_earlier_trends_less(app: "App", pools: Pools
     assert trending.index(young.post_id) < trending.index(old.post_id)
 
 
-def test_new_creators_are_found_each_before_any_has_a_second_post(app: "App", pools: PoolsWorker) -> None:
+def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     authors = world.people(3)
     posts = world.posts(authors, 4)
@@ -181,7 +181,7 @@ def test_new_creators_are_found_each_before_any_has_a_second_post(app: "App", po
     assert too_old[0].post_id not in found
 
 
-def test_a_kind_that_cannot_be_built_leaves_the_others(app: "App", pools: PoolsWorker) -> None:
+def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:
     with database.pool(app.settings) as closed:
         closed.close()
         worker = PoolsWorker([Trending(closed, pools.redis), *pools.builders[1:]], pools.redis)

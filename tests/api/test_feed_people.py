@@ -1,4 +1,4 @@
-"""Right feeds for people at the edges: new ones, those who follow thousands, those who have seen everything."""
+"""Feeds of unusual viewers: new ones, those who follow thousands, those who have seen everything."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -8,13 +8,16 @@ import pytest
 
 from photofeed import database
 from photofeed.ids import decode_id, encode_id
-from photofeed.timelines import connect_redis, seen_key
+from photofeed.redis_client import connect_redis
+from photofeed.timelines import hidden_key, seen_key
 from photofeed.tokens import mint_token
+from serving.feed.candidates import Candidates
+from serving.feed.source_table import Source
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
-    from serving.feed.candidates import Candidates
-    from serving.feed.features import FeatureMatrix
+    from photofeed.posts import PostRef
+    from serving.feed.features import RequestFeatures
     from serving.feed.query import FeedQuery, FeedRequest
     from tests.api.conftest import App
 
@@ -37,20 +40,61 @@ def _feed(app: "App", user: int, path: str = "/v1/feed?limit=100") -> Any:
     return reply.json()
 
 
-def _see(app: "App", user: int, posts: list[int]) -> None:
+def _see(app: "App", user: int, posts: list[int], hours_ago: float = 0) -> None:
+    at = datetime.now(UTC) - timedelta(hours=hours_ago)
     with connect_redis(app.settings) as client:
-        client.zadd(seen_key(user), {str(post): datetime.now(UTC).timestamp() for post in posts})
+        client.zadd(seen_key(user), {str(post): at.timestamp() for post in posts})
 
 
-def test_somebody_new_gets_a_page_of_many_authors(app: "App", world: FeedWorld) -> None:
+def _hide(app: "App", user: int, post: int) -> None:
+    with connect_redis(app.settings) as client:
+        client.sadd(hidden_key(user), post)
+
+
+def _everything(app: "App") -> list[int]:
+    with database.connect(app.settings) as connection:
+        return [row["id"] for row in connection.execute("select id from posts where visible")]
+
+
+def _outcomes(app: "App", user: int) -> dict[str, str]:
+    """Post id -> outcome, of all candidates of a feed."""
+    candidates = _feed(app, user, "/v1/feed?limit=100&explain=true")["explanation"]["candidates"]
+    return {one["postId"]: one["outcome"] for one in candidates}
+
+
+def test_a_new_user_gets_a_page_of_many_authors(app: "App", world: FeedWorld) -> None:
     (viewer,) = world.people(1)
     items = _feed(app, viewer)["items"]
     assert len(items) == 30
     assert len({item["post"]["author"]["id"] for item in items}) >= 10
 
 
+def test_explore_is_not_limited_to_the_shortest_slate(app: "App", world: FeedWorld) -> None:
+    (viewer,) = world.people(1)
+    items = _feed(app, viewer, "/v1/explore?limit=100")["items"]
+    assert len(items) >= 60
+    assert {item["source"] for item in items} == {"explore"}
+
+
+def test_older_posts_of_strangers_are_never_of_followed_muted_or_own_accounts(app: "App", world: FeedWorld) -> None:
+    viewer, followed, muted, stranger = world.people(4)
+    world.follow(viewer, [followed])
+    old = world.posts([viewer, followed, muted, stranger], age=timedelta(days=30))
+    world.deliver(world.posts([followed]), [viewer])  # the timeline is there, and lacks the old post
+    with database.connect(app.settings) as connection:
+        connection.execute("insert into mutes (muter_id, muted_id) values (%s, %s)", (viewer, muted))
+    _see(app, viewer, [post for post in _everything(app) if post not in {one.post_id for one in old}])
+    explored = {
+        one["authorId"]
+        for one in _feed(app, viewer, "/v1/feed?limit=100&explain=true")["explanation"]["candidates"]
+        if one["pool"] == "popular"
+    }
+    assert encode_id(stranger) in explored
+    assert not explored & {encode_id(person) for person in (viewer, followed, muted)}
+
+
 @pytest.mark.parametrize("follows", [5_000, 10_000])
-def test_somebody_who_follows_thousands_gets_a_full_feed_of_them(app: "App", world: FeedWorld, follows: int) -> None:
+def test_a_viewer_with_thousands_of_follows_gets_a_full_feed(app: "App", world: FeedWorld, follows: int) -> None:
     viewer, *followed = world.people(follows + 1)
     world.follow(viewer, followed)
     posts = world.posts(followed[:600])
@@ -62,7 +106,7 @@ def test_somebody_who_follows_thousands_gets_a_full_feed_of_them(app: "App", wor
     assert body["skippedSources"] == []
 
 
-def test_of_more_celebrities_than_a_feed_has_room_for_the_newest_posts_are_there(app: "App", world: FeedWorld) -> None:
+def test_of_many_followed_celebrities_the_newest_posts_are_candidates(app: "App", world: FeedWorld) -> None:
     viewer, *stars = world.people(601)
     world.follow(viewer, stars)
     with database.connect(app.settings) as connection:
@@ -76,7 +120,7 @@ def test_of_more_celebrities_than_a_feed_has_room_for_the_newest_posts_are_there
     assert {encode_id(post.post_id) for post in newest} <= pulled
 
 
-def test_followed_posts_whose_timeline_is_lost_come_from_the_archive(app: "App", world: FeedWorld) -> None:
+def test_without_a_timeline_followed_posts_come_from_postgres(app: "App", world: FeedWorld) -> None:
     viewer, *followed = world.people(5_001)
     world.follow(viewer, followed)
     world.posts(followed[:60])
@@ -84,9 +128,7 @@ def test_followed_posts_whose_timeline_is_lost_come_from_the_archive(app: "App",
     assert sources.count("following") >= 45
 
 
-def test_when_all_followed_posts_are_seen_strangers_fill_the_slate_and_nothing_comes_twice(
-    app: "App", world: FeedWorld
-) -> None:
+def test_when_all_followed_posts_are_seen_explore_fills_the_slate(app: "App", world: FeedWorld) -> None:
     viewer, author = world.people(2)
     world.follow(viewer, [author])
     posts = world.posts([author], 40)
@@ -98,21 +140,54 @@ def test_when_all_followed_posts_are_seen_strangers_fill_the_slate_and_nothing_c
     assert body["repeats"] == 0
 
 
-def test_only_who_has_seen_the_world_sees_posts_again_and_is_told_so(app: "App", world: FeedWorld) -> None:
+def test_posts_repeat_only_if_the_viewer_has_seen_nearly_all(app: "App", world: FeedWorld) -> None:
     viewer, author = world.people(2)
     world.follow(viewer, [author])
     (unseen,) = world.posts([author])
     world.deliver([unseen], [viewer])
-    with database.connect(app.settings) as connection:
-        everything = [row["id"] for row in connection.execute("select id from posts")]
-    _see(app, viewer, [post for post in everything if post != unseen.post_id])
+    _see(app, viewer, [post for post in _everything(app) if post != unseen.post_id])
     body = _feed(app, viewer, "/v1/feed?limit=100&explain=true")
     assert body["items"][0]["post"]["id"] == encode_id(unseen.post_id)
     assert body["repeats"] == len(body["items"]) - 1 > 0
     assert body["explanation"]["repeats"] == body["repeats"]
 
 
-def test_a_post_deleted_between_two_pages_is_gone_and_no_other_is_lost(app: "App", world: FeedWorld) -> None:
+def test_posts_seen_more_than_a_day_ago_are_shown_again(app: "App", world: FeedWorld) -> None:
+    viewer, *authors = world.people(21)
+    world.follow(viewer, authors)
+    posts = world.posts(authors, 2)
+    world.deliver(posts, [viewer])
+    older, recent = ([post.post_id for post in part] for part in (posts[:20], posts[20:]))
+    _see(app, viewer, older, hours_ago=25)
+    _see(app, viewer, recent, hours_ago=23)
+    outcomes = _outcomes(app, viewer)
+    assert {outcomes[encode_id(post)] for post in recent} == {"dropped: seen"}
+    assert {outcomes[encode_id(post)] for post in older} == {"in the slate"}
+
+
+def test_a_hidden_post_does_not_return(app: "App", world: FeedWorld) -> None:
+    viewer, author = world.people(2)
+    world.follow(viewer, [author])
+    hidden, *others = world.posts([author], 5)
+    world.deliver([hidden, *others], [viewer])
+    _hide(app, viewer, hidden.post_id)
+    outcomes = _outcomes(app, viewer)
+    assert outcomes[encode_id(hidden.post_id)] == "dropped: hidden"
+    assert {outcomes[encode_id(post.post_id)] for post in others} == {"in the slate"}
+
+
+def test_a_hidden_post_does_not_return_among_older_posts_of_strangers(app: "App", world: FeedWorld) -> None:
+    viewer, *strangers = world.people(6)
+    hidden, *others = world.posts(strangers, age=timedelta(days=30))
+    unseen = {post.post_id for post in (hidden, *others)}
+    _see(app, viewer, [post for post in _everything(app) if post not in unseen])
+    _hide(app, viewer, hidden.post_id)
+    outcomes = _outcomes(app, viewer)
+    assert outcomes[encode_id(hidden.post_id)] == "dropped: hidden"
+    assert {outcomes[encode_id(post.post_id)] for post in others} == {"in the slate"}
+
+
+def test_a_post_deleted_between_two_pages_is_skipped_and_no_other_is_lost(app: "App", world: FeedWorld) -> None:
     viewer, *followed = world.people(11)
     world.follow(viewer, followed)
     posts = world.posts(followed, 4)
@@ -136,34 +211,34 @@ def test_a_post_deleted_between_two_pages_is_gone_and_no_other_is_lost(app: "App
     assert [item["position"] for item in items] == list(range(len(items)))
 
 
-def test_where_a_whole_page_is_gone_the_next_one_comes_instead_of_an_end(app: "App", world: FeedWorld) -> None:
+def test_if_all_posts_of_a_page_are_hidden_the_next_page_is_returned(app: "App", world: FeedWorld) -> None:
     viewer, *followed = world.people(11)
     world.follow(viewer, followed)
     world.deliver(world.posts(followed, 4), [viewer])
     first = _feed(app, viewer, "/v1/feed?limit=3&explain=true")
-    slate = [one["postId"] for one in first["explanation"]["candidates"] if one["place"] is not None]
+    slate = [one["postId"] for one in first["explanation"]["candidates"] if one["position"] is not None]
     with world.hidden([decode_id(post) for post in slate[3:9]]):
         page = _feed(app, viewer, f"/v1/feed?limit=3&cursor={first['nextCursor']}")
     assert [item["post"]["id"] for item in page["items"]] == slate[9:12]
     assert [item["position"] for item in page["items"]] == [3, 4, 5]
-    with world.hidden([decode_id(post) for post in slate]):
+    with world.hidden(_everything(app)):
         end = _feed(app, viewer, f"/v1/feed?limit=3&cursor={page['nextCursor']}")
     assert (end["items"], end["nextCursor"]) == ([], None)
 
 
 class Broken:
-    """A source, and a reader of features, with a bug."""
+    """A candidate source and a feature reader that raise."""
 
     name = "broken"
 
     async def fetch(self, request: "FeedRequest", limit: int) -> "Candidates":
         raise ValueError(f"{limit} candidates for {request.user_id}")
 
-    async def read(self, query: "FeedQuery", candidates: "Candidates") -> "FeatureMatrix":
-        raise ValueError(f"features of {len(candidates)} posts for {query.user_id}")
+    async def read(self, query: "FeedQuery", candidates: "Candidates", models: object = ()) -> "RequestFeatures":
+        raise ValueError(f"features of {len(candidates)} posts for {query.user_id} and {models}")
 
 
-def test_a_source_and_a_store_that_say_nonsense_cost_nobody_the_feed(app: "App", world: FeedWorld) -> None:
+def test_a_broken_source_and_a_broken_feature_store_do_not_break_the_feed(app: "App", world: FeedWorld) -> None:
     viewer, author = world.people(2)
     world.follow(viewer, [author])
     world.deliver(world.posts([author], 5), [viewer])
@@ -179,7 +254,35 @@ def test_a_source_and_a_store_that_say_nonsense_cost_nobody_the_feed(app: "App",
     assert sum(item["source"] == "following" for item in body["items"]) == 5
 
 
-def test_somebody_who_was_deleted_is_told_so(app: "App", world: FeedWorld) -> None:
+class OnePool:
+    """An explore source with these posts."""
+
+    name = "pool"
+
+    def __init__(self, posts: "list[PostRef]") -> None:
+        self._posts = posts
+
+    async def fetch(self, request: "FeedRequest", limit: int) -> "Candidates":  # noqa: ARG002
+        return Candidates.from_members([post.member() for post in self._posts], Source.FRESH)
+
+
+def test_explore_brings_no_posts_of_followed_authors_that_their_timeline_lacks(app: "App", world: FeedWorld) -> None:
+    viewer, followed, stranger = world.people(3)
+    world.follow(viewer, [followed])
+    in_timeline, in_pool = world.posts([followed], 5), world.posts([followed, stranger], 5)
+    world.deliver(in_timeline, [viewer])
+    feed = app.http.app_state["services"].feed
+    right = feed.explore
+    feed.explore = [OnePool(in_pool)]
+    try:
+        candidates = _feed(app, viewer, "/v1/feed?limit=100&explain=true")["explanation"]["candidates"]
+    finally:
+        feed.explore = right
+    explored = {one["postId"] for one in candidates if one["pool"] == "fresh"}
+    assert explored == {encode_id(post.post_id) for post in in_pool if post.author_id == stranger}
+
+
+def test_the_feed_of_a_deleted_user_is_not_found(app: "App", world: FeedWorld) -> None:
     (viewer,) = world.people(1)
     with database.connect(app.settings) as connection:
         connection.execute("delete from users where id = %s", (viewer,))
@@ -188,7 +291,7 @@ def test_somebody_who_was_deleted_is_told_so(app: "App", world: FeedWorld) -> No
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(days=400)])
-def test_a_clock_that_jumps_changes_the_order_at_most(app: "App", world: FeedWorld, jump: timedelta) -> None:
+def test_a_clock_jump_changes_only_the_order(app: "App", world: FeedWorld, jump: timedelta) -> None:
     viewer, author = world.people(2)
     world.follow(viewer, [author])
     world.deliver(world.posts([author], 5), [viewer])

@@ -1,4 +1,4 @@
-"""Nobody follows a private account without its owner's word."""
+"""A private account is followed only with its owner's consent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from photofeed.event_log import InMemoryConsumer
 from photofeed.events import Action, Envelope, engagement_events, event_id
 from photofeed.ids import decode_id, uuid7
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED
 from tests.api.held_up import Begin, held_up
 from tests.api.pictures import picture
+from tests.doubles.event_log import InMemoryConsumer
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
@@ -24,7 +24,7 @@ def owner(app: "App") -> "Person":
 
 @pytest.fixture
 def published(app: "App") -> InMemoryConsumer:
-    """What is told of follows from now on."""
+    """A reader of the messages about follows from now on."""
     consumer = app.log.consumer(uuid7(), (ENGAGEMENT, GRAPH_CHANGED))
     consumer.poll(1_000_000, 0)
     return consumer
@@ -38,7 +38,7 @@ def _asking(owner: "Person") -> list[str]:
     return [item["handle"] for item in owner.get("/v1/me/follow-requests")["items"]]
 
 
-def _told(app: "App", published: InMemoryConsumer, follower: "Person") -> list[str]:
+def _messages(app: "App", published: InMemoryConsumer, follower: "Person") -> list[str]:
     app.work()
     envelopes = [Envelope.decode(message.value) for message in published.poll(1_000, 0)]
     of_one = [envelope for envelope in envelopes if envelope.key == str(decode_id(follower.id))]
@@ -46,7 +46,21 @@ def _told(app: "App", published: InMemoryConsumer, follower: "Person") -> list[s
     return engagement + [one.type for one in of_one if one.type != "engagement"]
 
 
-def test_a_private_account_is_asked_and_followed_once_its_owner_says_yes(
+def test_each_change_of_the_follow_graph_is_published_once(app: "App", published: InMemoryConsumer) -> None:
+    one, other = app.person(), app.person()
+    for _ in range(2):
+        assert _follow(one, other) == 204
+    assert _messages(app, published, one) == ["follow", "followed"]
+    for _ in range(2):
+        one.call("DELETE", f"/v1/users/{other.id}/follow")
+    assert _messages(app, published, one) == ["unfollow", "unfollowed"]
+    for is_private, kind in ((True, "made_private"), (False, "made_public")):
+        for _ in range(2):
+            one.call("PATCH", "/v1/me", json={"isPrivate": is_private})
+        assert _messages(app, published, one) == [kind]
+
+
+def test_a_private_account_is_followed_after_its_owner_accepts(
     app: "App", owner: "Person", published: InMemoryConsumer
 ) -> None:
     post_id = owner.upload(picture(31))
@@ -55,21 +69,25 @@ def test_a_private_account_is_asked_and_followed_once_its_owner_says_yes(
     seen = follower.get(f"/v1/users/{owner.id}")
     assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (False, True, 0)
     assert follower.get(f"/v1/users/{owner.id}/posts")["items"] == []
-    assert _told(app, published, follower) == [], "a request is nothing that features or timelines know"
+    assert _messages(app, published, follower) == [], "a request is nothing that features or timelines know"
     assert _asking(owner) == [other.handle, follower.handle]
-    assert owner.get("/v1/me/follow-requests", params={"limit": 1})["total"] == 2
+    first = owner.get("/v1/me/follow-requests", params={"limit": 1})
+    second = owner.get("/v1/me/follow-requests", params={"limit": 1, "cursor": first["nextCursor"]})
+    assert [first["total"], second["total"]] == [2, 2]
+    assert [page["items"][0]["handle"] for page in (first, second)] == [other.handle, follower.handle]
+    assert second["nextCursor"] is None
 
     assert owner.call("PUT", f"/v1/me/follow-requests/{follower.id}").status_code == 204
     seen = follower.get(f"/v1/users/{owner.id}")
     assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (True, False, 1)
-    assert _told(app, published, follower) == ["follow", "followed"]
+    assert _messages(app, published, follower) == ["follow", "followed"]
     assert [item["id"] for item in follower.get(f"/v1/users/{owner.id}/posts")["items"]] == [post_id]
     assert post_id in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
     assert _follow(follower, owner) == 204, "who follows need not ask again"
     assert _asking(owner) == [other.handle]
 
 
-def test_no_one_lets_in_who_did_not_ask_and_a_no_leaves_no_trace(app: "App", owner: "Person") -> None:
+def test_only_pending_requests_can_be_accepted_and_a_declined_one_leaves_no_trace(app: "App", owner: "Person") -> None:
     one, stranger = app.person(), app.person()
     for path in (f"/v1/me/follow-requests/{stranger.id}", "/v1/me/follow-requests/nonsense"):
         assert owner.call("PUT", path).status_code == 404
@@ -82,17 +100,17 @@ def test_no_one_lets_in_who_did_not_ask_and_a_no_leaves_no_trace(app: "App", own
     assert not one.get(f"/v1/users/{owner.id}")["followedByMe"]
 
 
-def test_a_request_is_taken_back_by_unfollowing_and_ended_by_a_block(app: "App", owner: "Person") -> None:
+def test_unfollowing_withdraws_a_request_and_a_block_ends_it(app: "App", owner: "Person") -> None:
     one, other = app.person(), app.person()
     for each in (one, other):
         _follow(each, owner)
     assert one.call("DELETE", f"/v1/users/{owner.id}/follow").status_code == 204
     owner.call("PUT", f"/v1/users/{other.id}/block")
     assert _asking(owner) == []
-    assert _follow(other, owner) == 422
+    assert _follow(other, owner) == 404
 
 
-def test_events_ask_as_the_call_does_and_services_import_what_was_allowed(app: "App", owner: "Person") -> None:
+def test_a_follow_event_makes_a_request_and_a_service_imports_follows_directly(app: "App", owner: "Person") -> None:
     one, friend = app.person(), app.person()
     event = {"id": uuid7(), "type": Action.FOLLOW.value, "personId": owner.id}
     one.call("POST", "/v1/events", json={"events": [event]})
@@ -105,20 +123,20 @@ def test_events_ask_as_the_call_does_and_services_import_what_was_allowed(app: "
     assert friend.get(f"/v1/users/{owner.id}")["followedByMe"]
 
 
-def test_who_asked_follows_an_account_that_becomes_public_and_followers_of_a_private_one_stay(
+def test_requests_are_accepted_when_an_account_becomes_public_and_followers_stay_when_it_becomes_private(
     app: "App", owner: "Person", published: InMemoryConsumer
 ) -> None:
     follower = app.person()
     _follow(follower, owner)
     assert owner.call("PATCH", "/v1/me", json={"isPrivate": False}).json()["followerCount"] == 1
-    assert _told(app, published, follower) == ["follow", "followed"]
+    assert _messages(app, published, follower) == ["follow", "followed"]
     assert _asking(owner) == []
     owner.call("PATCH", "/v1/me", json={"isPrivate": True})
     assert _follow(follower, owner) == 204
     assert _follow(app.person(), owner) == 202
 
 
-def test_an_owner_takes_a_yes_back_and_the_photos_are_gone_from_the_feed(app: "App", owner: "Person") -> None:
+def test_a_removed_follower_no_longer_sees_the_photos_in_the_feed(app: "App", owner: "Person") -> None:
     post_id = owner.upload(picture(32))
     follower, stranger = app.person(), app.person()
     _follow(follower, owner)
@@ -142,14 +160,14 @@ _HOLD_PERSON = b"select from users where id = %s for no key update"
 
 @contextmanager
 def _while_following(app: "App", follower: "Person", owner: "Person") -> Iterator[Begin]:
-    """What begins a call after it was looked up whether somebody may follow, and before it is written."""
+    """Starts calls that wait after their checks and before their writes."""
     event = {"id": uuid7(), "type": "follow", "personId": owner.id}
     with held_up(app, _HOLD_EVENT, event_id(decode_id(follower.id), event["id"])) as begin:
         begin(lambda: follower.call("POST", "/v1/events", json={"events": [event]}))
         yield begin
 
 
-def test_nobody_stays_a_follower_by_following_while_the_owner_ends_it(app: "App", owner: "Person") -> None:
+def test_a_follow_that_races_with_a_removal_does_not_survive_it(app: "App", owner: "Person") -> None:
     follower = app.person()
     _follow(follower, owner)
     owner.call("PUT", f"/v1/me/follow-requests/{follower.id}")
@@ -160,7 +178,7 @@ def test_nobody_stays_a_follower_by_following_while_the_owner_ends_it(app: "App"
     assert owner.get("/v1/me")["followerCount"] == 0
 
 
-def test_who_leaves_a_private_account_asks_to_come_back_also_in_one_call(app: "App", owner: "Person") -> None:
+def test_refollowing_a_private_account_needs_a_new_request_also_in_one_batch(app: "App", owner: "Person") -> None:
     follower = app.person()
     _follow(follower, owner)
     owner.call("PUT", f"/v1/me/follow-requests/{follower.id}")
@@ -170,7 +188,7 @@ def test_who_leaves_a_private_account_asks_to_come_back_also_in_one_call(app: "A
     assert (seen["followedByMe"], seen["requestedByMe"]) == (False, True)
 
 
-def test_who_asks_while_the_account_becomes_public_follows(app: "App", owner: "Person") -> None:
+def test_a_request_that_races_with_the_account_becoming_public_becomes_a_follow(app: "App", owner: "Person") -> None:
     follower = app.person()
     with _while_following(app, follower, owner) as begin:
         begin(lambda: owner.call("PATCH", "/v1/me", json={"isPrivate": False}))
@@ -179,7 +197,7 @@ def test_who_asks_while_the_account_becomes_public_follows(app: "App", owner: "P
 
 
 @pytest.mark.parametrize("is_block", [False, True])
-def test_a_yes_outlives_neither_a_withdrawal_nor_a_block_that_comes_with_it(
+def test_an_acceptance_that_races_with_a_withdrawal_or_a_block_does_not_survive_it(
     app: "App", owner: "Person", *, is_block: bool
 ) -> None:
     follower = app.person()
@@ -195,7 +213,7 @@ def test_a_yes_outlives_neither_a_withdrawal_nor_a_block_that_comes_with_it(
     assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (False, False, 0)
 
 
-def test_pages_and_searches_show_nothing_more_to_whom_the_owner_has_let_go(app: "App", owner: "Person") -> None:
+def test_a_removed_follower_sees_no_posts_in_pages_and_searches(app: "App", owner: "Person") -> None:
     word = uuid7().replace("-", "")
     posts = {owner.upload(picture(number), caption=word) for number in range(33, 37)}
     follower = app.person()
@@ -220,7 +238,7 @@ def test_pages_and_searches_show_nothing_more_to_whom_the_owner_has_let_go(app: 
             assert follower.call(method, path).status_code == 404
 
 
-def test_one_s_followers_are_listed_page_by_page_to_oneself(app: "App") -> None:
+def test_followers_are_listed_page_by_page_to_the_owner(app: "App") -> None:
     owner, other, *followers = (app.person() for _ in range(5))
     for follower in followers:
         assert _follow(follower, owner) == 204
@@ -234,3 +252,10 @@ def test_one_s_followers_are_listed_page_by_page_to_oneself(app: "App") -> None:
     assert other.get("/v1/me/followers") == {"items": [], "nextCursor": None}
     said = owner.call("GET", "/v1/me/followers", params={"cursor": "no id"})
     assert (said.status_code, said.json()["code"]) == (422, "cursor_invalid")
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "zzzzzzzzzzzzzzzzzzzzzz", "00000000000", "0" * 21])
+def test_a_cursor_of_no_follow_request_is_refused(owner: "Person", cursor: str) -> None:
+    reply = owner.call("GET", "/v1/me/follow-requests", params={"cursor": cursor})
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "cursor_invalid")

@@ -1,4 +1,4 @@
-"""Everything strangers may upload, through the whole path: API, S3, worker, sandbox, PostgreSQL.
+"""Hostile files on the whole path: API, S3, worker, sandbox, PostgreSQL.
 
 Each file ends as a photo or with a reason, nothing takes the worker with it, and the next good photo is ready.
 """
@@ -6,11 +6,11 @@ Each file ends as a photo or with a reason, nothing takes the worker with it, an
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ingestion.consumer.dead_letters import DeadLetters
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.validate import PhotoLimits
 from photofeed import topics
-from photofeed.dead_letters import DeadLetters
 from tests.api.hostile_files import doubtful_files, encoded, refused_files, sample_files
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _EVERY_DOUBTFUL = 6  # most become photos, which takes the whole path most of a 
 
 
 def _outcomes(app: "App", author: "Person", files: list[tuple[str, bytes]]) -> dict[str, tuple[str, str]]:
-    """Upload all with good photos in between; returns status and code by name once the workers are done."""
+    """Upload all files with good photos in between; returns status and code by name after processing."""
     photos: dict[str, str] = {}
     for number, (name, data) in enumerate(files):
         photos[name] = author.upload(data)
@@ -38,7 +38,7 @@ def _outcomes(app: "App", author: "Person", files: list[tuple[str, bytes]]) -> d
     return {name: outcome for name, outcome in outcomes.items() if not name.startswith("good")}
 
 
-def test_what_can_be_no_photo_fails_with_a_code(app: "App") -> None:
+def test_files_that_are_not_photos_fail_with_a_code(app: "App") -> None:
     files = list(refused_files())
     assert len(files) >= 200
     outcomes = _outcomes(app, app.person(), files)
@@ -48,10 +48,10 @@ def test_what_can_be_no_photo_fails_with_a_code(app: "App") -> None:
     assert set(codes) <= {
         *("empty", "not_an_image", "unsupported_format", "truncated", "damaged", "too_many_pixels", "unprocessable")
     }
-    assert codes["unprocessable"] <= 2  # the sandbox's last resort is not what usually decides
+    assert codes["unprocessable"] <= 2  # the sandbox's fallback code is rare
 
 
-def test_what_is_doubtful_becomes_a_photo_or_is_refused_with_a_reason(app: "App") -> None:
+def test_doubtful_files_become_photos_or_are_refused_with_a_reason(app: "App") -> None:
     files = list(doubtful_files())
     assert len(files) >= 200
     refused: Counter[str] = Counter()
@@ -66,7 +66,7 @@ def test_what_is_doubtful_becomes_a_photo_or_is_refused_with_a_reason(app: "App"
     assert refused.total() < len(files)
 
 
-def test_what_is_doubtful_is_settled_by_the_whole_path_too(app: "App") -> None:
+def test_doubtful_files_end_in_a_final_state_on_the_whole_path(app: "App") -> None:
     outcomes = _outcomes(app, app.person(), list(doubtful_files())[::_EVERY_DOUBTFUL])
     unsettled = {
         name: (status, code)
@@ -76,6 +76,7 @@ def test_what_is_doubtful_is_settled_by_the_whole_path_too(app: "App") -> None:
     assert not unsettled
 
 
-def test_broken_files_of_real_cameras_are_settled_too(app: "App", samples: "Path") -> None:
+def test_broken_files_of_real_cameras_end_in_a_final_state(app: "App", samples: "Path") -> None:
     outcomes = _outcomes(app, app.person(), list(sample_files(samples)))
+    assert len(outcomes) == 12
     assert {status for status, _ in outcomes.values()} <= {"ready", "review", "failed", "rejected"}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def suspicious(app: "App") -> Iterator["App"]:
-    """A model that is not sure of anything."""
+    """A model that is uncertain about every photo."""
     app.model.opinion = 0.7
     yield app
     app.model.opinion = 0.0
@@ -29,7 +29,7 @@ def decisions(app: "App", photo_id: str) -> list[tuple[str, str, str]]:
 
 
 def waiting(moderator: "Person") -> dict[str, Any]:
-    items = moderator.get("/v1/moderation/queue", params={"limit": 200})["items"]
+    items = moderator.get("/v1/moderation/queue", params={"limit": 200, "kind": "photo"})["items"]
     return {item["photoId"]: item for item in items}
 
 
@@ -38,7 +38,7 @@ def rule(moderator: "Person", photo_id: str, decision: str) -> int:
     return moderator.call("POST", f"/v1/moderation/{photo_id}/decisions", json=body).status_code
 
 
-def test_a_doubtful_photo_is_seen_by_nobody_until_a_moderator_approves(suspicious: "App") -> None:
+def test_an_uncertain_photo_is_hidden_until_a_moderator_approves_it(suspicious: "App") -> None:
     app = suspicious
     author, follower, moderator = app.person(), app.person(), app.moderator()
     follower.call("PUT", f"/v1/users/{author.id}/follow")
@@ -71,7 +71,7 @@ def test_a_doubtful_photo_is_seen_by_nobody_until_a_moderator_approves(suspiciou
     ]
 
 
-def test_a_photo_the_model_is_sure_of_is_refused_with_words(suspicious: "App") -> None:
+def test_a_photo_that_the_model_rejects_has_a_reason(suspicious: "App") -> None:
     suspicious.model.opinion = 0.95
     author = suspicious.person()
     photo_id = author.upload(picture(22))
@@ -82,10 +82,10 @@ def test_a_photo_the_model_is_sure_of_is_refused_with_words(suspicious: "App") -
     assert suspicious.http.get(f"/photos/{photo_id}/640").status_code == 404
 
 
-def test_a_rejected_photo_leaves_the_feed_and_the_origin_at_once_and_may_come_back(app: "App") -> None:
+def test_a_rejected_photo_leaves_feed_and_origin_at_once_and_can_be_approved_later(app: "App") -> None:
     author, follower, moderator = app.person(), app.person(), app.moderator()
     follower.call("PUT", f"/v1/users/{author.id}/follow")
-    photo_id = author.upload(picture(23))
+    photo_id = author.upload(picture(2301))
     app.work()
     etag = app.http.get(f"/photos/{photo_id}/640").headers["etag"]
     assert rule(moderator, photo_id, "reject") == 201
@@ -103,14 +103,14 @@ def test_a_rejected_photo_leaves_the_feed_and_the_origin_at_once_and_may_come_ba
     assert photo_id in [item["post"]["id"] for item in follower.get("/v1/feed")["items"]]
 
 
-def test_deciding_the_same_again_is_recorded_and_tells_nobody_twice(app: "App") -> None:
+def test_a_repeated_decision_is_recorded_and_published_once(app: "App") -> None:
     author, moderator = app.person(), app.moderator()
     photo_id = author.upload(picture(24))
     app.work()
     for _ in range(3):
         assert rule(moderator, photo_id, "reject") == 201
     app.work()
-    assert [kind for kind, _ in app.told(photo_id)] == ["photo.processed", "photo.removed"]
+    assert [kind for kind, _ in app.messages(photo_id)] == ["photo.processed", "photo.removed"]
     assert len(decisions(app, photo_id)) == 4
 
 
@@ -127,14 +127,14 @@ def test_decisions_cannot_be_rewritten(app: "App") -> None:
                 connection.execute(change, (photo_id,))
 
 
-def test_a_post_that_enough_people_report_is_seen_by_a_moderator_each_reporter_counting_once(app: "App") -> None:
+def test_a_post_with_enough_reports_is_queued_and_each_reporter_counts_once(app: "App") -> None:
     author, moderator, people = app.person(), app.moderator(), [app.person() for _ in range(6)]
     photo_id = author.upload(picture(28))
     app.work()
 
     def report(*those: "Person") -> None:
         for person in those:
-            assert person.call("POST", f"/v1/posts/{photo_id}/report").status_code == 204
+            assert person.call("POST", f"/v1/posts/{photo_id}/report").status_code == 201
 
     def report_in_a_batch(person: "Person") -> dict[str, Any]:
         event = {"id": f"event of {person.id}", "type": "report", "postId": photo_id}
@@ -147,12 +147,12 @@ def test_a_post_that_enough_people_report_is_seen_by_a_moderator_each_reporter_c
     assert report_in_a_batch(people[2])["accepted"] == 1
     item = waiting(moderator)[photo_id]
     assert (item["status"], item["reports"], item["model"]["reason"]) == ("ready", 3, "score below 0.6")
-    assert app.http.get(f"/photos/{photo_id}/640").status_code == 200  # nobody's post goes before it is looked at
+    assert app.http.get(f"/photos/{photo_id}/640").status_code == 200  # reported posts stay visible until a decision
 
     assert rule(moderator, photo_id, "approve") == 201
     assert photo_id not in waiting(moderator)
     report(*people[:5])
-    assert photo_id not in waiting(moderator)  # three of these five were heard already
+    assert photo_id not in waiting(moderator)  # three of these five have reported it before
     report(people[5])
     assert waiting(moderator)[photo_id]["reports"] == 3
     assert rule(moderator, photo_id, "reject") == 201
@@ -166,7 +166,7 @@ def test_a_post_that_enough_people_report_is_seen_by_a_moderator_each_reporter_c
     assert rows == [{"decision": "approved", "reports": 3}, {"decision": "rejected", "reports": 3}]
 
 
-def test_a_report_without_the_right_to_see_the_post_counts_for_nothing(app: "App") -> None:
+def test_a_report_by_a_person_who_may_not_see_the_post_does_not_count(app: "App") -> None:
     author, stranger, moderator = app.person(isPrivate=True), app.person(), app.moderator()
     photo_id = author.upload(picture(29))
     app.work()
@@ -183,7 +183,7 @@ def test_only_moderators_moderate(app: "App") -> None:
     assert app.http.get("/v1/moderation/queue").status_code == 401
 
 
-def test_what_cannot_be_decided_is_refused(app: "App") -> None:
+def test_a_decision_about_a_photo_that_is_not_moderated_is_refused(app: "App") -> None:
     author, moderator = app.person(), app.moderator()
     photo_id = author.upload(picture(27))
     assert rule(moderator, photo_id, "approve") == 409
@@ -192,3 +192,22 @@ def test_what_cannot_be_decided_is_refused(app: "App") -> None:
     app.work()
     no_words = moderator.call("POST", f"/v1/moderation/{photo_id}/decisions", json={"decision": "reject"})
     assert no_words.status_code == 422
+
+
+def test_the_queue_is_read_page_by_page_oldest_first(suspicious: "App") -> None:
+    app = suspicious
+    moderator, author = app.moderator(), app.person()
+    posts = [author.upload(picture(seed)) for seed in (71, 72, 73)]
+    app.work()
+    read: list[str] = []
+    cursor = None
+    while True:
+        params: dict[str, Any] = {"limit": 2, "kind": "photo"} | ({"cursor": cursor} if cursor else {})
+        page = moderator.get("/v1/moderation/queue", params=params)
+        read += [item["photoId"] for item in page["items"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+
+    assert [photo_id for photo_id in read if photo_id in posts] == posts
+    assert len(set(read)) == len(read)

@@ -1,4 +1,4 @@
-"""Where photos were taken: kept for those who ask for it, shown to nobody else."""
+"""Locations of photos: kept only if the owner opts in, and shown only to the owner."""
 
 import io
 import uuid
@@ -40,7 +40,7 @@ def keep_places(person: "Person", *, keep: bool) -> None:
     assert (reply.status_code, reply.json()["keepPlaces"]) == (200, keep)
 
 
-def test_no_place_is_kept_of_those_who_did_not_ask_for_it(app: "App") -> None:
+def test_locations_are_not_kept_by_default(app: "App") -> None:
     author = app.person()
     assert author.get("/v1/me")["keepPlaces"] is False
     photo_id = author.upload(taken_in_paris(110))
@@ -49,7 +49,7 @@ def test_no_place_is_kept_of_those_who_did_not_ask_for_it(app: "App") -> None:
     assert author.get(f"/v1/photos/{photo_id}")["place"] is None
 
 
-def test_places_of_those_who_ask_are_seen_by_nobody_else_and_are_in_no_file_or_message(app: "App") -> None:
+def test_a_kept_location_is_shown_to_its_owner_only_and_is_in_no_file_or_message(app: "App") -> None:
     author, other = app.person(), app.person()
     keep_places(author, keep=True)
     photo_id = author.upload(taken_in_paris(111))
@@ -61,7 +61,7 @@ def test_places_of_those_who_ask_are_seen_by_nobody_else_and_are_in_no_file_or_m
     assert (seen["id"], seen["place"]) == (photo_id, None)
     assert "48.858" not in other.call("GET", f"/v1/users/{author.id}/posts").text
     assert "keepPlaces" not in other.get(f"/v1/users/{author.id}")
-    for size in (150, 640, 1080, 3840):
+    for size in (150, 320, 640, 1080, 3840):
         for extension in ("jpg", "webp"):
             file = app.http.get(f"/photos/{photo_id}/{size}.{extension}")
             assert not Image.open(io.BytesIO(file.content)).getexif()
@@ -71,7 +71,7 @@ def test_places_of_those_who_ask_are_seen_by_nobody_else_and_are_in_no_file_or_m
     assert not [message for message in messages if b"48.858" in message or b"latitude" in message]
 
 
-def test_who_changes_their_mind_is_forgotten(app: "App") -> None:
+def test_locations_are_deleted_when_their_owner_opts_out(app: "App") -> None:
     author, other = app.person(), app.person()
     for person in (author, other):
         keep_places(person, keep=True)

@@ -1,4 +1,4 @@
-"""Whatever comes again ends where it ended: the same bytes, rows and events."""
+"""Repeated messages change nothing: the same bytes, rows and events."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ _TABLES = {
 def everything(app: "App", photo_id: str) -> dict[str, Any]:
     """Rows, bytes and messages of a photo."""
     photo = decode_id(photo_id)
-    found: dict[str, Any] = {"messages": app.told(photo_id)}
+    found: dict[str, Any] = {"messages": app.messages(photo_id)}
     with database.connect(app.settings) as connection:
         for table, key in _TABLES.items():
             rows = connection.execute(f"select * from {table} where {key} = %s order by 1, 2", (photo,))  # noqa: S608
@@ -70,7 +70,7 @@ def test_an_uploaded_photo_handled_three_times_is_one_photo(app: "App", score: f
         assert everything(app, photo_id) == once
 
 
-def test_a_file_that_is_no_photo_fails_the_same_way_again(app: "App") -> None:
+def test_a_file_that_is_not_a_photo_fails_the_same_way_again(app: "App") -> None:
     photo_id = app.person().upload(b"no photo")
     app.work()
     once = everything(app, photo_id)
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_photo_fails_the_same_way_again(app: "App") -> None:
     assert everything(app, photo_id) == once
 
 
-def test_every_step_says_what_it_came_to(app: "App") -> None:
+def test_every_step_records_its_outcome(app: "App") -> None:
     photo_id = app.person().upload(picture(51, (2000, 1500)))
     app.work()
     app.zoom()
@@ -93,7 +93,7 @@ def test_every_step_says_what_it_came_to(app: "App") -> None:
     assert steps == dict.fromkeys(names.split(), "done")
 
 
-def test_a_moderators_ruling_outlives_another_run(app: "App") -> None:
+def test_a_moderators_decision_survives_another_run(app: "App") -> None:
     moderator = app.moderator()
     with opinion(app, 0.7):
         photo_id = app.person().upload(picture(52))
@@ -107,7 +107,7 @@ def test_a_moderators_ruling_outlives_another_run(app: "App") -> None:
         assert once["photos"][0]["status"] == "ready"
 
 
-def test_a_model_that_has_changed_its_mind_takes_the_photo_away(app: "App") -> None:
+def test_a_photo_that_a_newer_model_rejects_is_removed(app: "App") -> None:
     photo_id = app.person().upload(picture(53))
     app.work()
     with opinion(app, 0.95):
@@ -120,7 +120,7 @@ def test_a_model_that_has_changed_its_mind_takes_the_photo_away(app: "App") -> N
     assert [row["decision"] for row in found["moderation_decisions"]] == ["approved", "rejected"]
 
 
-def test_a_zoom_size_that_cannot_be_made_ends_among_the_dead_letters_with_the_reason(app: "App") -> None:
+def test_a_zoom_size_that_cannot_be_made_becomes_a_dead_letter_with_the_reason(app: "App") -> None:
     author, objects = app.person(), S3ObjectStore.connect(app.settings)
     photo_id = author.upload(picture(54, (2000, 1500)))
     app.work()
@@ -131,5 +131,6 @@ def test_a_zoom_size_that_cannot_be_made_ends_among_the_dead_letters_with_the_re
     app.zoom()
     dead = topics.Topic(topics.dead_letters("photo.zoom", topics.ZOOM_GROUP), key="photoId")
     letters = [message.value for message in app.log.consumer("reader of dead letters", (dead,)).poll(1000, 0)]
-    assert [b"no longer there" in letter for letter in letters if str(decode_id(photo_id)).encode() in letter] == [True]
+    (letter,) = (letter for letter in letters if str(decode_id(photo_id)).encode() in letter)
+    assert b"no longer exists" in letter
     assert app.http.get(f"/photos/{photo_id}/3840").headers["cache-control"] == "public, max-age=60"

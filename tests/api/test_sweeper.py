@@ -1,4 +1,4 @@
-"""What clients and crashes leave behind is put in order: rows on PostgreSQL, objects and parts on S3."""
+"""The sweeper cleans up after clients and crashes: rows in PostgreSQL, objects and parts in S3."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ from ingestion.sweeper import Sweeper
 from photofeed import database
 from photofeed.errors import NotFoundError
 from photofeed.ids import decode_id
-from tests.api.pictures import picture
+from tests.api.pictures import picture, upload_key_of
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
 
-DAY = timedelta(days=1, minutes=1)
+EXPIRED = timedelta(minutes=19)
 
 
 @pytest.fixture
@@ -35,16 +35,16 @@ def _set(app: "App", photo_id: str, assignment: str, *values: object) -> None:
 
 def _begun(person: "Person") -> tuple[str, str]:
     reply = person.call("POST", "/v1/photos/initiate").json()
-    return reply["photoId"], f"{decode_id(person.id)}/{decode_id(reply['photoId'])}"
+    return reply["photoId"], upload_key_of(reply)
 
 
 def test_an_upload_that_is_never_completed_fails_and_its_object_is_deleted(app: "App", sweeper: Sweeper) -> None:
     person, bucket = app.person(), app.settings.bucket_originals
     initiated = person.call("POST", "/v1/photos/initiate").json()
-    old, old_key = initiated["photoId"], f"{decode_id(person.id)}/{decode_id(initiated['photoId'])}"
+    old, old_key = initiated["photoId"], upload_key_of(initiated)
     assert httpx.put(initiated["uploadUrl"], content=b"half a photo").status_code == 200
     young, _ = _begun(person)
-    _set(app, old, "initiated_at = %s", datetime.now(UTC) - DAY)
+    _set(app, old, "initiated_at = %s", datetime.now(UTC) - EXPIRED)
 
     assert sweeper.sweep(datetime.now(UTC)).expired >= 1
     photo = person.get(f"/v1/photos/{old}")
@@ -55,7 +55,7 @@ def test_an_upload_that_is_never_completed_fails_and_its_object_is_deleted(app: 
     assert person.call("POST", f"/v1/photos/{old}/complete").json()["failure"]["code"] == "upload_expired"
 
 
-def test_a_photo_dated_back_is_young_by_the_clock_of_the_server(app: "App", sweeper: Sweeper) -> None:
+def test_a_backdated_photo_is_as_old_as_its_upload(app: "App", sweeper: Sweeper) -> None:
     person = app.person()
     body = {"createdAt": "2026-01-01T00:00:00Z"}
     reply = app.service.call("POST", "/v1/photos/initiate", json=body, headers={"Act-As": person.id})
@@ -71,15 +71,15 @@ def test_a_stuck_photo_goes_back_on_its_topic_and_becomes_ready(app: "App", swee
     app.work()
     assert person.get(f"/v1/photos/{photo_id}")["status"] == "processing"
     now = datetime.now(UTC)
-    assert sweeper.sweep(now).requeued == 0  # patience
+    assert sweeper.sweep(now).requeued == 0  # too early
     _set(app, photo_id, "completed_at = %s", now - timedelta(hours=2))
     assert sweeper.sweep(now).requeued >= 1
-    assert sweeper.sweep(now).requeued == 0  # once, and then again only after as long a time
+    assert sweeper.sweep(now).requeued == 0  # requeued once, and again only after the same time
     app.work()
     assert person.get(f"/v1/photos/{photo_id}")["status"] == "ready"
 
 
-def test_a_photo_that_is_put_back_in_vain_fails_in_the_end(app: "App", sweeper: Sweeper) -> None:
+def test_a_photo_that_is_requeued_too_often_fails(app: "App", sweeper: Sweeper) -> None:
     person = app.person()
     photo_id = person.upload(picture(71))
     _set(app, photo_id, "completed_at = %s, requeues = 5", datetime.now(UTC) - timedelta(hours=2))
@@ -88,7 +88,7 @@ def test_a_photo_that_is_put_back_in_vain_fails_in_the_end(app: "App", sweeper: 
     assert (photo["status"], photo["failure"]["code"]) == ("failed", "unprocessable")
 
 
-def test_parts_of_uploads_nobody_completes_are_thrown_away(app: "App", sweeper: Sweeper) -> None:
+def test_parts_of_incomplete_multipart_uploads_are_deleted(app: "App", sweeper: Sweeper) -> None:
     settings = app.settings
     s3: Any = boto3.client(
         "s3",

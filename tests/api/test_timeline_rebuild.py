@@ -1,4 +1,4 @@
-"""Redis was emptied, or a release has changed how posts stand in timelines: they are whole again by themselves."""
+"""Timelines are rebuilt after Redis was emptied, or after a release changed their format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ import pytest
 from ingestion.timeline_rebuild import FEWEST_EACH, TimelineRebuild
 from photofeed import database
 from photofeed.posts import PostRef, decode_members
-from photofeed.timelines import FRESH_POOL, TIMELINES_WHOLE_KEY, RedisClient, author_key, connect_redis, timeline_key
+from photofeed.redis_client import RedisClient, connect_redis
+from photofeed.timelines import FRESH_POOL, TIMELINES_WHOLE_KEY, author_key, timeline_key
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ LENGTH = 50
 
 @dataclass
 class Lost:
-    """Somebody whose timeline is gone, but for a post that came since and one that another release wrote."""
+    """A viewer whose timeline is lost, except for a newer post and an entry of another release."""
 
     world: FeedWorld
     redis: RedisClient
@@ -52,7 +53,7 @@ def lost(app: "App") -> Iterator[Lost]:
         yield Lost(world, client, TimelineRebuild(pool, client, LENGTH), viewer, followed, posts, since)
 
 
-def test_a_timeline_has_all_posts_again_and_nothing_that_nobody_can_read(lost: Lost) -> None:
+def test_a_rebuilt_timeline_has_all_posts_in_the_current_format(lost: Lost) -> None:
     lost.rebuild.ensure()
     newest_first = sorted((post.post_id for post in [*lost.posts, lost.since]), reverse=True)
     assert lost.timeline() == newest_first
@@ -62,7 +63,7 @@ def test_a_timeline_has_all_posts_again_and_nothing_that_nobody_can_read(lost: L
     assert set(newest_first) <= set(fresh.tolist())
 
 
-def test_what_is_whole_is_left_alone(lost: Lost) -> None:
+def test_a_complete_timeline_is_left_unchanged(lost: Lost) -> None:
     lost.rebuild.ensure()
     lost.redis.delete(timeline_key(lost.viewer))
     lost.rebuild.ensure()
@@ -83,14 +84,14 @@ def test_one_account_does_not_crowd_out_the_others(lost: Lost) -> None:
     many = lost.world.posts(lost.followed[:1], 2 * LENGTH, age=timedelta(0))
     lost.rebuild.ensure()
     timeline = lost.timeline()
-    # the newest of many: `since` is among them
+    # the newest of many, `since` among them
     assert len({post.post_id for post in [*many, lost.since]} & set(timeline)) == 2 * LENGTH // 3 > FEWEST_EACH
     assert {post.post_id for post in lost.posts if post.author_id != lost.followed[0]} <= set(timeline)
 
 
 def test_only_one_of_several_workers_rebuilds(lost: Lost, app: "App") -> None:
     with database.connect(app.settings) as other, other.transaction():
-        assert database.try_to_lead_now(other, database.TIMELINES)
+        assert database.try_leadership_now(other, database.TIMELINES)
         lost.rebuild.ensure()
         assert not lost.redis.exists(TIMELINES_WHOLE_KEY)
     lost.rebuild.ensure()

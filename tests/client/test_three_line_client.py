@@ -12,17 +12,18 @@ import httpx
 import pytest
 from PIL import Image
 
-from simulation.waiting import Patience
+from simulation.replies import FINAL_STATUSES
+from simulation.waiting import Polling
 
 CLIENT = Path(__file__).parent / "three_lines.mjs"
 JPEG, HEIC = "image/jpeg", "image/heic"
-FINAL = {"ready", "review", "rejected", "failed"}
+
 SIZES = ("150", "640", "1080")
 CAPTION = "Grüße aus Peking — 北京 🏯"
 
 
 class RunningApp(Protocol):
-    """The part of the fixture `running_app` that is needed here."""
+    """The part of the fixture `running_app` that this test uses."""
 
     base_url: str
     service_token: str
@@ -49,7 +50,7 @@ def owner(running_app: RunningApp) -> str:
 
 @pytest.fixture(scope="module")
 def jpeg() -> Path:
-    """A real photograph that scikit-learn carries."""
+    """A real photo from scikit-learn's package."""
     spec = find_spec("sklearn")
     assert spec is not None
     assert spec.origin is not None
@@ -58,8 +59,8 @@ def jpeg() -> Path:
 
 @pytest.fixture
 def heic(jpeg: Path, tmp_path: Path) -> Path:
-    """The same photograph as a phone would keep it."""
-    from pillow_heif import from_pillow  # noqa: PLC0415  loads a codec that only this needs
+    """The same photo as phones store it."""
+    from pillow_heif import from_pillow  # loads a codec that no other test needs
 
     file = tmp_path / "china.heic"
     with Image.open(jpeg) as image:
@@ -84,9 +85,9 @@ def _processed(app: RunningApp, owner: str, photo_id: str) -> dict[str, Any]:
 
     def finished() -> int:
         photo.update(_get(app, owner, f"/v1/photos/{photo_id}"))
-        return int(photo["status"] in FINAL)
+        return int(photo["status"] in FINAL_STATUSES)
 
-    Patience().until_done(finished, 1, stalled_seconds=60, what="photos processed")
+    Polling().until_done(finished, 1, stalled_seconds=60, what="photos processed")
     return photo
 
 
@@ -132,7 +133,7 @@ def test_three_lines_post_what_real_phones_made(
     )
 
 
-def test_three_lines_that_post_no_image_are_told_why(
+def test_three_lines_that_post_no_image_get_the_reason(
     node: str, running_app: RunningApp, owner: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "shopping.jpg"

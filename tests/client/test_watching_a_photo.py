@@ -1,4 +1,4 @@
-"""A client that watches its photo over server-sent events, on the running system."""
+"""A client that watches its photo with server-sent events, on the running system."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class RunningApp(Protocol):
-    """The part of the fixture `running_app` that is needed here."""
+    """The part of the fixture `running_app` that this test uses."""
 
     base_url: str
     service_token: str
@@ -37,14 +37,15 @@ def author(running_app: RunningApp) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def watched(author: httpx.Client, photo_id: str) -> Iterator[Iterator[str]]:
-    """The statuses of a photo as they are told."""
-    with author.stream("GET", f"/v1/photos/{photo_id}/status") as reply:
+def watched(author: httpx.Client, photo_id: str, known: str | None = None) -> Iterator[Iterator[str]]:
+    """The statuses of a photo as the stream sends them after the `known` one."""
+    headers = {} if known is None else {"Last-Event-ID": known}
+    with author.stream("GET", f"/v1/photos/{photo_id}/status", headers=headers) as reply:
         events = (line.removeprefix("data: ") for line in reply.iter_lines() if line.startswith("data: "))
         yield (json.loads(event)["status"] for event in events)
 
 
-def test_it_is_told_of_changes_as_they_happen_until_the_photo_is_ready(author: httpx.Client) -> None:
+def test_the_stream_sends_changes_until_the_photo_is_ready(author: httpx.Client) -> None:
     file = BytesIO()
     Image.linear_gradient("L").save(file, "JPEG")
     initiated = author.post("/v1/photos/initiate").json()
@@ -55,9 +56,30 @@ def test_it_is_told_of_changes_as_they_happen_until_the_photo_is_ready(author: h
         changes = list(told)
     assert changes[-1] == "ready"
     assert set(changes[:-1]) <= {"processing"}
+    stream = author.get(f"/v1/photos/{initiated['photoId']}/status").text
+    retry, last = stream.split("\n\n")[:2]
+    assert retry.startswith("retry: ")
+    assert last.split("\n")[:2] == ["id: ready", "event: status"]
 
 
-def test_the_watch_ends_when_the_photo_is_deleted(author: httpx.Client) -> None:
+def test_a_client_that_connects_again_is_told_only_what_is_new(author: httpx.Client) -> None:
+    file = BytesIO()
+    Image.linear_gradient("L").save(file, "JPEG")
+    initiated = author.post("/v1/photos/initiate").json()
+    path = f"/v1/photos/{initiated['photoId']}/status"
+    with watched(author, initiated["photoId"], known="awaiting_upload") as told:
+        httpx.put(initiated["uploadUrl"], content=file.getvalue()).raise_for_status()
+        author.post(f"/v1/photos/{initiated['photoId']}/complete").raise_for_status()
+        changes = list(told)
+    assert "awaiting_upload" not in changes
+    assert changes[-1] == "ready"
+    # 204 tells an EventSource to connect no more
+    assert author.get(path, headers={"Last-Event-ID": "ready"}).status_code == 204
+    assert author.get(path, headers={"Last-Event-ID": "a status of another version"}).status_code == 200
+    assert author.get(path, headers={"Last-Event-ID": "x" * 65}).status_code == 422
+
+
+def test_the_stream_ends_when_the_photo_is_deleted(author: httpx.Client) -> None:
     photo_id = author.post("/v1/photos/initiate").json()["photoId"]
     with watched(author, photo_id) as told:
         assert next(told) == "awaiting_upload"

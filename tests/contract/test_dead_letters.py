@@ -1,28 +1,22 @@
-"""Dead letters, in memory and on a real broker: seen, replayed once, and then done with."""
+"""The contract of dead letters, on the double and on Kafka: they are listed, and replayed once."""
 
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from photofeed.dead_letters import DeadLetters
+from ingestion.consumer.dead_letters import DeadLetters
+from ingestion.consumer.worker import Worker
 from photofeed.errors import PermanentError
-from photofeed.event_log import (
-    EventConsumer,
-    EventPublisher,
-    EventReader,
-    InMemoryEventLog,
-    KafkaGroupConsumer,
-    KafkaPublisher,
-    KafkaReader,
-    create_topics,
-)
+from photofeed.event_log import EventConsumer, EventPublisher, EventReader, KafkaGroupConsumer, KafkaReader
 from photofeed.events import Envelope
+from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_topics import create_topics
 from photofeed.topics import Topic, dead_letters
-from photofeed.worker import Worker
+from tests.doubles.event_log import InMemoryEventLog
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Refusing:
-    """A handler that cannot do some things until it is told that it can."""
+    """A handler that fails for some keys until it is allowed to succeed."""
 
     refused: set[str]
     done: list[str] = field(default_factory=list)
@@ -87,7 +81,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     publisher.close()
 
 
-def test_a_replayed_letter_is_done_once_and_no_longer_waits(desk: Desk) -> None:
+def test_a_replayed_letter_is_handled_once_and_is_done(desk: Desk) -> None:
     handler = Refusing({"bad"})
     desk.publisher.publish(desk.topic.name, [Envelope("thing", key, {}) for key in ("good", "bad")])
     desk.work(handler, 2)
@@ -102,7 +96,7 @@ def test_a_replayed_letter_is_done_once_and_no_longer_waits(desk: Desk) -> None:
     assert desk.unread() == 0
 
 
-def test_what_fails_again_is_a_new_letter(desk: Desk) -> None:
+def test_a_replayed_message_that_fails_again_is_a_new_letter(desk: Desk) -> None:
     handler = Refusing({"bad"})
     desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
     desk.work(handler, 1)
@@ -114,7 +108,19 @@ def test_what_fails_again_is_a_new_letter(desk: Desk) -> None:
     assert second.message.value == first.message.value
 
 
-def test_bytes_that_are_no_text_come_back_as_they_were(desk: Desk) -> None:
+def test_a_replayed_message_reaches_only_the_group_that_put_it_aside(desk: Desk) -> None:
+    desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
+    desk.work(Refusing({"bad"}), 1)
+    (letter,) = desk.letters.waiting()
+    desk.letters.replay(replace(letter, group="another"))
+    desk.letters.replay(letter)
+    handler = Refusing(set())
+    desk.work(handler, 2)
+    assert handler.done == ["bad"]
+    assert desk.letters.waiting() == []
+
+
+def test_bytes_that_are_not_text_are_replayed_unchanged(desk: Desk) -> None:
     poison = b"\xff\xfe\x00 nothing anybody can read"
     desk.publisher.publish_encoded(desk.topic.name, [("k", poison)])
     desk.work(Refusing(set()), 1)

@@ -1,27 +1,32 @@
-"""What every event log must do, in memory and on a real broker."""
+"""The contract of the event log, on the double and on Kafka."""
 
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka.errors import KafkaConnectionError
 
+from photofeed.errors import UnavailableError
 from photofeed.event_log import (
     EventConsumer,
     EventPublisher,
     EventReader,
-    InMemoryEventLog,
     KafkaGroupConsumer,
-    KafkaPublisher,
+    KafkaGroupOffsets,
     KafkaReader,
     Message,
-    create_topics,
 )
 from photofeed.events import Envelope
+from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_topics import create_topics
+from photofeed.settings import Settings
 from photofeed.topics import Topic
+from tests.doubles.event_log import InMemoryEventLog
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -33,7 +38,7 @@ class EventLog:
     reader: EventReader
     topic: Topic
     join: Callable[[str], EventConsumer]
-    group: Callable[[str], str] = str  # what the log calls a test's group
+    group: Callable[[str], str] = str  # the log's name of a test's group
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -72,7 +77,7 @@ def _read(consumer: EventConsumer, wanted: int) -> list[Message]:
     return messages
 
 
-def test_what_was_published_is_read_in_order_of_its_key(event_log: EventLog) -> None:
+def test_messages_are_read_in_order_per_key(event_log: EventLog) -> None:
     sent = _envelopes("a", "b", "a", "c", "a")
     event_log.publisher.publish(event_log.topic.name, sent)
     consumer = event_log.join("g")
@@ -82,7 +87,7 @@ def test_what_was_published_is_read_in_order_of_its_key(event_log: EventLog) -> 
     assert [e.payload["n"] for e in got if e.key == "a"] == [0, 2, 4]
 
 
-def test_messages_of_one_key_lie_in_one_partition(event_log: EventLog) -> None:
+def test_messages_with_one_key_are_in_one_partition(event_log: EventLog) -> None:
     event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
     consumer = event_log.join("g")
     messages = _read(consumer, 4)
@@ -92,7 +97,7 @@ def test_messages_of_one_key_lie_in_one_partition(event_log: EventLog) -> None:
     assert {message.key for message in messages} == {"a"}
 
 
-def test_a_group_goes_on_behind_what_it_committed_and_repeats_the_rest(event_log: EventLog) -> None:
+def test_a_group_continues_behind_its_commit_and_repeats_the_rest(event_log: EventLog) -> None:
     event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
     first = event_log.join("g")
     assert len(_read(first, 2)) == 2
@@ -105,14 +110,14 @@ def test_a_group_goes_on_behind_what_it_committed_and_repeats_the_rest(event_log
     assert again == [2, 3]
 
 
-def test_a_group_goes_on_at_the_offsets_that_it_committed(event_log: EventLog) -> None:
+def test_a_group_continues_at_the_offsets_that_it_committed(event_log: EventLog) -> None:
     event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
     first = event_log.join("g")
     messages = _read(first, 4)
-    place, offset = (messages[1].topic, messages[1].partition), messages[1].offset
-    first.commit({place: offset, ("of nobody here", 0): 7})
+    partition, offset = (messages[1].topic, messages[1].partition), messages[1].offset
+    first.commit({partition: offset, ("not assigned here", 0): 7})
     first.close()
-    assert event_log.reader.committed(event_log.group("g"), event_log.topic.name)[place] == offset
+    assert event_log.reader.committed(event_log.group("g"), event_log.topic.name)[partition] == offset
     assert event_log.reader.committed("nobody", event_log.topic.name) == {}
     second = event_log.join("g")
     again = [Envelope.decode(message.value).payload["n"] for message in _read(second, 3)]
@@ -129,7 +134,7 @@ def test_groups_read_independently(event_log: EventLog) -> None:
         consumer.close()
 
 
-def test_a_topic_is_read_whole_by_whoever_belongs_to_no_group(event_log: EventLog) -> None:
+def test_a_reader_without_a_group_reads_a_whole_topic(event_log: EventLog) -> None:
     assert list(event_log.reader.read(event_log.topic.name)) == []
     assert list(event_log.reader.read("no-such-topic")) == []
     sent = _envelopes("a", "b", "a")
@@ -139,14 +144,14 @@ def test_a_topic_is_read_whole_by_whoever_belongs_to_no_group(event_log: EventLo
         assert sorted(got) == sorted(envelope.id for envelope in sent)
 
 
-def test_what_is_no_envelope_is_written_again_as_it_is(event_log: EventLog) -> None:
+def test_bytes_that_are_no_envelope_are_written_unchanged(event_log: EventLog) -> None:
     strange = Message("elsewhere", 5, 77, "k", b"\xff\x00 no envelope")
     event_log.publisher.publish_encoded(event_log.topic.name, [(strange.key, strange.value)])
     (again,) = event_log.reader.read(event_log.topic.name)
     assert (again.key, again.value) == (strange.key, strange.value)
 
 
-def test_a_member_that_stays_for_its_work_is_given_nothing_and_loses_nothing(event_log: EventLog) -> None:
+def test_a_member_that_stays_takes_no_messages_and_loses_none(event_log: EventLog) -> None:
     event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
     consumer, may_end = event_log.join("g"), threading.Event()
     with ThreadPoolExecutor(1) as hands:
@@ -158,3 +163,30 @@ def test_a_member_that_stays_for_its_work_is_given_nothing_and_loses_nothing(eve
     rest = _read(consumer, 2)
     consumer.close()
     assert [Envelope.decode(message.value).payload["n"] for message in first + rest] == [0, 1, 2, 3]
+
+
+def test_the_offsets_of_a_group_are_read_beside_its_members(stack: "EmbeddedStack") -> None:
+    settings, topic = stack.settings(), Topic(f"contract-{uuid.uuid4().hex[:8]}", key="id", partitions=2)
+    create_topics(settings, [topic])
+    with closing(KafkaPublisher(settings)) as publisher:
+        publisher.publish(topic.name, _envelopes("a", "b", "a"))
+    group = f"g-{topic.name}"
+    with (
+        closing(KafkaGroupOffsets(settings, group, [topic])) as offsets,
+        closing(KafkaGroupConsumer(settings, group, [topic])) as consumer,
+    ):
+        assert any(end > committed for committed, end in offsets.read().values())
+        _read(consumer, 3)
+        assert consumer.assigned == {(topic.name, 0), (topic.name, 1)}
+        consumer.commit()
+        assert not any(end > committed for committed, end in offsets.read().values())
+        assert offsets.read().keys() == consumer.assigned
+
+
+def test_offsets_of_a_log_that_is_away_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise KafkaConnectionError("refused")
+
+    monkeypatch.setattr("kafka.KafkaConsumer", refuse)
+    with pytest.raises(UnavailableError, match="refused"):
+        KafkaGroupOffsets(Settings(), "g", [Topic("things", key="id")]).read()

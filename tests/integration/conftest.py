@@ -1,4 +1,4 @@
-"""Registered models on the real MLflow, made in a moment: a small ranker and its contract."""
+"""Registered models on a real MLflow server: small rankers with their contracts."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ import pytest
 from pydantic import SecretStr
 
 from photofeed import database
-from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CONTRACT_FILE, MODEL_FILE, ModelContract, ScoredSamples
-from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
-from photofeed.scorer.model_text import sha256_of
+from photofeed.models.contract import ModelContract, ScoredSamples
+from photofeed.models.registry import CONTRACT_FILE, MODEL_FILE
+from photofeed.models.scorer.model_text import sha256_of
 from photofeed.settings import Settings
-from training.tracking import mlflow_client
+from tests.served_manifest import served_manifest
+from training.registry.tracking import mlflow_client
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -32,13 +32,13 @@ Change = Callable[[ModelContract], ModelContract]
 
 @dataclass(frozen=True)
 class Models:
-    """A registered model of its own, empty at first."""
+    """A registered model of one test. It has no version at first."""
 
     settings: Settings
     client: Any
 
     def register(self, change: Change = lambda contract: contract, *, seed: int = 0, text: str | None = None) -> str:
-        """A new version; `change` is what is wrong with its contract, `text` with its model."""
+        """Register a new version. `change` and `text` make its contract or its model invalid."""
         rng = np.random.default_rng(seed)
         rows = rng.normal(size=(300, len(FEATURE_NAMES))).astype(np.float32)
         learned = lightgbm.Dataset(rows, rows[:, 0] + rng.normal(size=300), feature_name=list(FEATURE_NAMES))
@@ -67,18 +67,16 @@ class Models:
         return version
 
     def point(self, alias: str, version: str) -> None:
-        """Move an alias as MLflow's own pages do."""
+        """Move an alias as MLflow's web pages do."""
         self.client.set_registered_model_alias(self.settings.model_name, alias, version)
 
 
-def manifest(service: str) -> FeatureManifest:
-    schema = RowSchema("photofeed", "post", (JoinKey("post_id", "INT64"),), (FieldSpec("likes", "DOUBLE", 0.0),))
-    return FeatureManifest(service, (ManifestView(schema, {}),))
+manifest = served_manifest
 
 
 @pytest.fixture
 def models(mlflow_stack: "EmbeddedStack", tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Models]:
-    """A model named like the test."""
+    """A registered model with the name of the test."""
     settings = mlflow_stack.settings().model_copy(update={"model_name": request.node.name, "state_dir": tmp_path})
     database.migrate(settings)
     with mlflow_client(settings) as client:
@@ -88,7 +86,7 @@ def models(mlflow_stack: "EmbeddedStack", tmp_path: Path, request: pytest.Fixtur
 
 @pytest.fixture
 def settings_apart(stack: "EmbeddedStack") -> Callable[[int], Settings]:
-    """Settings of the stack with this database of Redis, and a lake of their own."""
+    """Settings of the stack with another database of Redis and a new bucket for the lake."""
 
     def apart(redis_database: int) -> Settings:
         settings = stack.settings()

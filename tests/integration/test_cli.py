@@ -1,6 +1,5 @@
-"""The command line as a user meets it: fast help, one-line errors, exit codes."""
+"""The command line as a user sees it: fast help, one-line errors, exit codes."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,18 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from photofeed.tokens import SERVICE, TokenVerifier
+from tests.command_line import photofeed
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
-PHOTOFEED = Path(sys.executable).with_name("photofeed")
-
 
 def _run(state_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PHOTOFEED_STATE_DIR": str(state_dir)} | variables
-    return subprocess.run(  # noqa: S603
-        [PHOTOFEED, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    return photofeed(*arguments, PHOTOFEED_STATE_DIR=state_dir, **variables)
 
 
 def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -41,11 +36,26 @@ def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> N
         assert f" {command} " in done.stdout
 
 
+def test_a_command_that_this_environment_is_too_slim_for_says_so_in_one_line(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['photofeed', 'evaluate', '1']; sys.modules['pyarrow'] = None\n"
+        "from photofeed.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "photofeed: this environment lacks pyarrow: install all of photofeed's dependencies"
+    ]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("setup",), ("token", "--user", "nobody"), ("promote", "1"), ("train",), ("rollback",), ("features", "list")],
 )
-def test_without_a_stack_a_command_says_so_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_command_without_a_stack_fails_with_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     nowhere = "127.0.0.1:1"
     done = _run(
         tmp_path,
@@ -60,39 +70,37 @@ def test_without_a_stack_a_command_says_so_in_one_line(tmp_path: Path, arguments
     assert last.startswith("photofeed: "), done.stderr
 
 
-def test_a_file_that_cannot_be_had_is_named_in_one_line(tmp_path: Path) -> None:
+def test_a_file_error_names_the_file_in_one_line(tmp_path: Path) -> None:
     repo = shutil.copytree(Path("feature_repo"), tmp_path / "repo", ignore=shutil.ignore_patterns("served"))
-    promises = repo / "served"
-    promises.touch()
+    file = repo / "served"
+    file.touch()
     done = _run(tmp_path, "features", "check", "--write", PHOTOFEED_FEATURE_REPO=str(repo))
-    assert (done.returncode, done.stderr) == (1, f"photofeed: {promises}: File exists\n")
+    assert (done.returncode, done.stderr) == (1, f"photofeed: {file}: File exists\n")
 
 
-def test_a_preview_asks_which_models(tmp_path: Path) -> None:
-    done = _run(tmp_path, "preview", "--user", "anybody", "--models", " , ")
-    assert (done.returncode, done.stderr) == (1, "photofeed: say which models are to rank: --models champion,5\n")
+def test_a_preview_needs_model_names(tmp_path: Path) -> None:
+    done = _run(tmp_path, "preview", "--user", "anybody", "--models", " , ", PHOTOFEED_ENV="dev")
+    assert (done.returncode, done.stderr) == (1, "photofeed: name the models: --models champion,5\n")
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "named"),
     [("PHOTOFEED_ENV", "production", "PHOTOFEED_JWT_SECRET"), ("PHOTOFEED_PORT", "http", "PHOTOFEED_PORT")],
 )
-def test_settings_that_make_no_sense_are_named_in_one_line(
-    tmp_path: Path, variable: str, value: str, said: str
-) -> None:
+def test_invalid_settings_are_named_in_one_line(tmp_path: Path, variable: str, value: str, named: str) -> None:
     done = _run(tmp_path, "token", "--scope", SERVICE, **{variable: value})
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("photofeed: settings: ")
-    assert said in line
+    assert named in line
 
 
-def test_a_token_for_a_service_holds(stack: "EmbeddedStack") -> None:
+def test_a_service_token_is_valid(stack: "EmbeddedStack") -> None:
     done = _run(stack.state.path, "token", "--scope", SERVICE)
     assert done.returncode == 0, done.stderr
-    assert TokenVerifier(stack.settings()).verify(done.stdout.strip()).is_service
+    assert TokenVerifier(stack.settings()).verify(done.stdout.strip()).scopes == {SERVICE}
 
 
-def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
+def test_wrong_usage_has_exit_code_2(tmp_path: Path) -> None:
     assert _run(tmp_path, "work", "nothing").returncode == 2
     assert _run(tmp_path, "no-such-command").returncode == 2

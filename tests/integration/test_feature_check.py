@@ -1,14 +1,13 @@
-"""`photofeed features check` as CI runs it: on the repo's files alone."""
+"""`photofeed features check` as CI runs it: without any server."""
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PHOTOFEED = Path(sys.executable).with_name("photofeed")
+from tests.command_line import photofeed
+
 REPO = Path(__file__).resolve().parents[2] / "feature_repo"
 
 
@@ -18,13 +17,13 @@ def repo(tmp_path: Path) -> Path:
 
 
 def _check(repo: Path, *options: str, service: str = "feed_ranker_v1") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "PHOTOFEED_FEATURE_REPO": str(repo),
-        "PHOTOFEED_STATE_DIR": str(repo / "no-stack"),
-        "PHOTOFEED_FEATURE_SERVICE": service,
-    }
-    return subprocess.run(  # noqa: S603  our own command
-        [PHOTOFEED, "features", "check", *options], env=environment, capture_output=True, text=True, check=False
+    return photofeed(
+        "features",
+        "check",
+        *options,
+        PHOTOFEED_FEATURE_REPO=repo,
+        PHOTOFEED_STATE_DIR=repo / "no-stack",
+        PHOTOFEED_FEATURE_SERVICE=service,
     )
 
 
@@ -34,13 +33,13 @@ def _edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-def test_the_repo_keeps_what_was_promised_to_served_models() -> None:
+def test_the_repo_has_every_feature_of_served_models() -> None:
     done = _check(REPO)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "nothing breaks: served/feed_ranker_v1.json\n"
 
 
-def test_a_feature_that_a_served_model_reads_is_not_to_be_renamed_until_it_is_no_longer_promised(repo: Path) -> None:
+def test_renaming_a_feature_of_a_served_model_is_refused_until_the_list_is_rewritten(repo: Path) -> None:
     _edit(repo / "post_views.py", '"likes_5m"', '"likes_5min"')
     done = _check(repo)
     assert (done.returncode, done.stderr) == (1, "post_engagement:likes_5m is gone (served/feed_ranker_v1.json)\n")
@@ -48,7 +47,44 @@ def test_a_feature_that_a_served_model_reads_is_not_to_be_renamed_until_it_is_no
     assert "likes_5min" in (repo / "served" / "feed_ranker_v1.json").read_text()
 
 
-def test_a_repo_that_cannot_be_read_is_told_in_one_line_with_its_cause(repo: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            'half_life=5 * MINUTE, unit="likes"',
+            'half_life=HOUR, unit="likes"',
+            "half-life of 300 s and has one of 3600 s",
+        ),
+        ('"likes_5m", "like=1 unlike=-1"', '"likes_5m", "like=2 unlike=-2"', "counts 'like=2 unlike=-2'"),
+        ('about="Whether it is a reel", default="0"', 'about="Whether it is a reel", default="1"', "default 0"),
+    ],
+)
+def test_another_meaning_of_a_served_field_is_refused_also_with_write(
+    repo: Path, before: str, after: str, said: str
+) -> None:
+    _edit(repo / "post_views.py", before, after)
+    promised = (repo / "served" / "feed_ranker_v1.json").read_text()
+    for options in ((), ("--write",)):
+        done = _check(repo, *options)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "use another name (served/feed_ranker_v1.json)" in done.stderr
+    assert (repo / "served" / "feed_ranker_v1.json").read_text() == promised
+
+
+def test_a_new_field_breaks_nothing(repo: Path) -> None:
+    _edit(
+        repo / "post_views.py",
+        '        decayed("shares_24h"',
+        '        decayed("shares_1h", "share=1", half_life=HOUR, unit="shares", about="Shares"),\n'
+        '        decayed("shares_24h"',
+    )
+    assert (done := _check(repo)).returncode == 0, done.stderr
+    assert _check(repo, "--write").returncode == 0
+    assert "shares_1h" in (repo / "served" / "feed_ranker_v1.json").read_text()
+
+
+def test_an_unreadable_repo_is_reported_in_one_line_with_its_cause(repo: Path) -> None:
     _edit(repo / "post_views.py", "entities=[post]", "entities=[pots]")
     done = _check(repo)
     (line,) = done.stderr.splitlines()
@@ -57,7 +93,18 @@ def test_a_repo_that_cannot_be_read_is_told_in_one_line_with_its_cause(repo: Pat
     assert "NameError: name 'pots' is not defined" in line
 
 
-def test_a_service_that_is_to_be_served_and_does_not_exist_is_refused(repo: Path) -> None:
+def test_an_unknown_feature_service_is_refused(repo: Path) -> None:
     done = _check(repo, service="feed_ranker_v9")
     assert done.returncode == 1
-    assert done.stderr == "photofeed: 'feed_ranker_v9' is to be served; the repo has feed_ranker_v1\n"
+    assert done.stderr == "photofeed: the repo has no feature service 'feed_ranker_v9'; it has feed_ranker_v1\n"
+
+
+def test_feasts_own_commands_run_in_the_repo_and_pass_on_options_and_exit_codes() -> None:
+    done = photofeed("feast", "version", PHOTOFEED_FEATURE_REPO=REPO, PHOTOFEED_STATE_DIR=REPO / "no-stack")
+    assert done.returncode == 0, done.stderr
+    assert "Feast SDK Version" in done.stdout
+    options = photofeed("feast", "plan", "--help", PHOTOFEED_FEATURE_REPO=REPO, PHOTOFEED_STATE_DIR=REPO / "no-stack")
+    assert options.returncode == 0, options.stderr
+    assert "photofeed feast plan" in options.stdout
+    wrong = photofeed("feast", "no-such-verb", PHOTOFEED_FEATURE_REPO=REPO, PHOTOFEED_STATE_DIR=REPO / "no-stack")
+    assert wrong.returncode == 2

@@ -1,9 +1,6 @@
-"""`photofeed features` on a real registry: what there is, told so that it explains itself."""
+"""`photofeed features list` on a real registry."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,23 +10,19 @@ import redis
 from photofeed.feature_store import load_manifest
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store import PackedWriter
+from tests.command_line import photofeed
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
-PHOTOFEED = Path(sys.executable).with_name("photofeed")
-
 
 def _run(state_dir: Path, *arguments: str) -> str:
-    environment = os.environ | {"PHOTOFEED_STATE_DIR": str(state_dir)}
-    done = subprocess.run(  # noqa: S603  our own command
-        [PHOTOFEED, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = photofeed(*arguments, PHOTOFEED_STATE_DIR=state_dir)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_list_explains_every_feature_and_says_how_fresh_its_view_is(stack: "EmbeddedStack") -> None:
+def test_the_list_describes_every_feature_and_the_freshness_of_its_view(stack: "EmbeddedStack") -> None:
     settings = stack.settings()
     _run(settings.state_dir, "setup")
     applied = load_manifest(settings, S3ObjectStore.connect(settings))

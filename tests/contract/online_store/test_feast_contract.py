@@ -53,7 +53,6 @@ from feast.types import ZonedTimestamp as ZonedTimestampType
 
 from photofeed.online_store import SchemaMismatchError
 from photofeed.online_store.keys import scan_pattern
-from photofeed.online_store.store import PackedRedisOnlineStore
 
 Server = Any  # conftest.Server: where the rows are kept, one server or a cluster
 
@@ -262,18 +261,35 @@ def test_a_value_of_another_type_than_declared_is_refused_and_nothing_of_the_bat
     assert store.read(table, key(id=1)) == [(None, None)]
 
 
-def test_rows_of_another_schema_are_missing_until_written_again(store: Store) -> None:
+def test_rows_of_an_earlier_layout_keep_their_values_and_lack_new_fields(store: Store) -> None:
+    before, after = view(Float64), view(Float64, Int64, String)
+    text = {"f2": Value(string_val="later")}
+    store.write(before, (key(id=1), number(1), NOON, NOON), (key(id=2), {"f0": Value()}, NOON, None))
+    assert store.read(after, key(id=1)) == [(NOON, number(1) | {"f1": Value(), "f2": Value()})]
+    assert store.read(after, key(id=2)) == [(NOON, {"f0": Value(), "f1": Value(), "f2": Value()})]
+    store.write(after, (key(id=1), number(2) | text, NOON + SECOND, None))
+    assert store.read(after, key(id=1)) == [(NOON + SECOND, number(2) | {"f1": Value()} | text)]
+    assert store.read(before, key(id=1), key(id=2)) == [(NOON + SECOND, number(2)), (NOON, {"f0": Value()})]
+
+
+def test_an_older_row_of_another_layout_replaces_nothing_and_an_equally_new_one_does(store: Store) -> None:
     before, after = view(Float64), view(Float64, Int64)
     store.write(before, (key(id=1), number(1), NOON, None))
-    assert store.read(after, key(id=1)) == [(None, None)]
     store.write(after, (key(id=1), number(2), NOON - SECOND, None))
-    assert store.read(after, key(id=1)) == [(NOON - SECOND, number(2) | {"f1": Value()})]
-    assert store.read(before, key(id=1)) == [(None, None)]
+    assert store.read(after, key(id=1)) == [(NOON, number(1) | {"f1": Value()})]
+    store.write(after, (key(id=1), number(1) | {"f1": Value(int64_val=5)}, NOON, None))
+    assert store.read(after, key(id=1)) == [(NOON, number(1) | {"f1": Value(int64_val=5)})]
 
 
-def test_strict_refuses_rows_of_another_schema_and_says_what_to_do(server: Server) -> None:
+def test_a_field_of_another_type_is_null_in_earlier_rows(store: Store) -> None:
+    store.write(view(Float64), (key(id=1), number(1), NOON, None))
+    assert store.read(view(Float32), key(id=1)) == [(NOON, {"f0": Value()})]
+
+
+def test_strict_refuses_rows_of_an_unknown_layout_and_says_what_to_do(server: Server, client: Any) -> None:
     store = Store(server, asynchronous=False, strict=True)
     store.write(view(Float64), (key(id=1), number(1), NOON, None))
+    client.delete(*client.scan_iter("layouts:*"))
     with pytest.raises(SchemaMismatchError, match=r"1 stored rows of feature view 'stats'.*feast materialize"):
         store.read(view(Float32), key(id=1))
     store.close()
@@ -296,7 +312,7 @@ def test_dropping_a_view_deletes_its_rows_and_no_others(server: Server, client: 
     store.write(dropped, *rows)
     store.write(kept, *rows[:3])
     store.plugin.update(store.config, [dropped], [kept], [], [], partial=False)
-    assert len(list(client.scan_iter())) == 3
+    assert len(list(client.scan_iter())) == 3 + 1  # and its layout
     store.plugin.teardown(store.config, [kept], [])
     assert len(list(client.scan_iter())) == 0
     store.close()
@@ -323,5 +339,8 @@ def test_precomputed_vectors_of_feast_are_kept_and_found(server: Server) -> None
     store.close()
 
 
-def test_feast_loads_the_plugin_by_its_name(server: Server) -> None:
-    assert isinstance(Store(server, asynchronous=False).plugin, PackedRedisOnlineStore)
+def test_feast_loads_the_plugin_by_the_name_in_its_configuration(server: Server) -> None:
+    store = Store(server, asynchronous=False)
+    plugin = type(store.plugin)
+    assert f"{plugin.__module__}.{plugin.__name__}" == store.config.online_store.type
+    store.close()

@@ -20,6 +20,8 @@ from feast.types import Bool, Float32, Int64, String
 from photofeed.online_store import FieldSpec, JoinKey, PackedReader, PackedWriter, RowSchema, SchemaMismatchError
 from photofeed.online_store.exchange import MGET_KEYS
 from photofeed.online_store.feast_schema import row_schema
+from photofeed.online_store.keys import scan_pattern
+from photofeed.online_store.layouts import layouts_key
 from photofeed.online_store.reader import ViewRows
 from photofeed.online_store.store import PackedRedisOnlineStore
 
@@ -145,9 +147,57 @@ def test_nulls_get_the_default_of_today_not_of_the_day_they_were_written(client:
     assert rows.found.all()
 
 
-def test_rows_of_another_schema_count_as_missing_and_are_reported(client: Client, read: Any) -> None:
-    wider = RowSchema("shop", "post", POST.join_keys, (*POST.fields, FieldSpec("saves", "FLOAT", 4.0)))
+WIDER = RowSchema("shop", "post", POST.join_keys, (*POST.fields, FieldSpec("saves", "FLOAT", 4.0)))
+
+
+def test_rows_of_earlier_and_later_layouts_are_read_by_field(client: Client, read: Any) -> None:
+    write(client, POST, {"post_id": [1, 5]}, likes=[1, np.nan], aspect=[1, 1], topic=[1, 5])
+    write(client, WIDER, {"post_id": [2]}, likes=[2], aspect=[2], topic=[2], saves=[2])
+    ids = {"post_id": [1, 2, 3, 1, 5]}
+    wider, narrow = read([WIDER], ids)["post"], read([POST], ids)["post"]
+    for rows in (wider, narrow):
+        assert rows.found.tolist() == [True, True, False, True, True]
+        assert rows.stale_schema == 0
+        assert rows.values["topic"].tolist() == [1, 2, POST.fields[2].default, 1, 5]
+        assert (rows.event_timestamp > 0).tolist() == rows.found.tolist()
+    assert wider.values["saves"].tolist() == [4, 2, 4, 4, 4]
+    np.testing.assert_array_equal(wider.values["likes"], narrow.values["likes"])
+    by_field = dict(zip((field.name for field in WIDER.fields), wider.defaulted.tolist(), strict=True))
+    assert by_field == {"likes": 2, "aspect": 1, "topic": 1, "saves": 4}
+
+
+def test_one_fetch_serves_schemas_of_the_same_rows(client: Client, server: Server) -> None:
+    write(client, WIDER, {"post_id": [2]}, likes=[2], aspect=[2], topic=[2], saves=[2])
+    other = RowSchema("shop", "post", POST.join_keys, (FieldSpec("saves", "FLOAT", 9.0), FieldSpec("gone", "INT32", 3)))
+    reader = PackedReader.from_url(server.url, [], timeout_seconds=5, cluster=server.is_cluster)
+    views = [reader.view(schema) for schema in (POST, WIDER, other)]
+    fetched = reader.fetch({"post_id": np.array([2, 4])}, views)
+    narrow, wider, apart = (fetched.rows(view).values for view in views)
+    assert (narrow["likes"][0], wider["saves"].tolist()) == (2, [2, 4])
+    assert (apart["saves"].tolist(), apart["gone"].tolist()) == ([2, 9], [3, 3])
+    reader.close()
+
+
+def test_a_reader_that_runs_learns_of_a_layout_that_comes_later(client: Client, server: Server) -> None:
+    reader = PackedReader.from_url(server.url, [POST], timeout_seconds=5, cluster=server.is_cluster)
     write(client, POST, {"post_id": [1]}, likes=[1], aspect=[1], topic=[1])
+    assert reader.read({"post_id": np.array([1])})["post"].values["likes"].tolist() == [1]
+    write(client, WIDER, {"post_id": [1]}, likes=[7], aspect=[2], topic=[2], saves=[2])
+    rows = reader.read({"post_id": np.array([1])})["post"]
+    assert (rows.values["likes"].tolist(), rows.stale_schema) == ([7], 0)
+    reader.close()
+
+
+def test_a_broken_entry_of_the_registry_hides_no_other(client: Client, read: Any) -> None:
+    write(client, POST, {"post_id": [1]}, likes=[1], aspect=[1], topic=[1])
+    client.hset(layouts_key(POST), mapping={"00000000": b"not json", f"{POST.hash:08x}0": POST.to_json()})
+    assert read([WIDER], {"post_id": [1]})["post"].values["likes"].tolist() == [1]
+
+
+def test_rows_of_a_layout_that_nobody_registered_count_as_missing_and_are_reported(client: Client, read: Any) -> None:
+    wider = WIDER
+    write(client, POST, {"post_id": [1]}, likes=[1], aspect=[1], topic=[1])
+    client.delete(layouts_key(POST))
     write(client, wider, {"post_id": [2]}, likes=[2], aspect=[2], topic=[2], saves=[2])
     rows = read([wider], {"post_id": [1, 2, 3, 1]})["post"]
     assert rows.values["saves"].tolist() == [4, 2, 4, 4]
@@ -169,6 +219,15 @@ def test_ids_that_are_not_integers_and_missing_columns_are_refused(read: Any) ->
         read([POST], {"user_id": [1]})
 
 
+def _feast_config(server: Server) -> RepoConfig:
+    return RepoConfig(
+        project="shop",
+        provider="local",
+        registry="unused.db",
+        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", **server.options},
+    )
+
+
 def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(server: Server, client: Client) -> None:
     fields = {"likes": Float32, "aspect": Float32, "topic": Int64, "fresh": Bool}
     table = FeatureView(
@@ -177,12 +236,7 @@ def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(se
         schema=[Field(name="post_id", dtype=Int64), *(Field(name=name, dtype=kind) for name, kind in fields.items())],
         source=FileSource(path="unused.parquet", timestamp_field="event_timestamp"),
     )
-    config = RepoConfig(
-        project="shop",
-        provider="local",
-        registry="unused.db",
-        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", **server.options},
-    )
+    config = _feast_config(server)
     plugin = PackedRedisOnlineStore()
     entity = EntityKey(join_keys=["post_id"], entity_values=[Value(int64_val=7)])
     features = {
@@ -192,7 +246,7 @@ def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(se
         "fresh": Value(bool_val=True),
     }
     plugin.online_write_batch(config, table, [(entity, features, NOON, NOON)], None)
-    stored = {key: client.get(key) for key in client.scan_iter()}
+    stored = {key: client.get(key) for key in client.scan_iter(scan_pattern("shop", "post"))}
     client.flushall()
     with client.pipeline() as pipeline:
         PackedWriter(row_schema(table, "shop")).write(
@@ -208,7 +262,7 @@ def test_feast_and_the_packed_writer_write_the_same_bytes_and_read_each_other(se
             np.array([NOON_US]),
         )
         pipeline.execute()
-    assert {key: client.get(key) for key in client.scan_iter()} == stored
+    assert {key: client.get(key) for key in client.scan_iter(scan_pattern("shop", "post"))} == stored
     assert plugin.online_read(config, table, [entity]) == [(NOON, features)]
     asyncio.run(plugin.close())
 
@@ -224,12 +278,7 @@ def test_numbers_are_read_from_views_that_also_hold_text(server: Server) -> None
         ],
         source=FileSource(path="unused.parquet", timestamp_field="event_timestamp"),
     )
-    config = RepoConfig(
-        project="shop",
-        provider="local",
-        registry="unused.db",
-        online_store={"type": f"{PackedRedisOnlineStore.__module__}.PackedRedisOnlineStore", **server.options},
-    )
+    config = _feast_config(server)
     plugin = PackedRedisOnlineStore()
     rows = [
         (
@@ -275,7 +324,7 @@ def test_rows_written_with_a_time_to_live_expire(client: Client) -> None:
             pipeline, {"handle": np.array(["ann"], object)}, {"age": np.array([1])}, np.array([NOON_US]), ttl_seconds=60
         )
         pipeline.execute()
-    assert 0 < client.ttl(next(client.scan_iter())) <= 60
+    assert 0 < client.ttl(next(client.scan_iter(scan_pattern("shop", "people")))) <= 60
 
 
 def test_a_dropped_connection_is_opened_again_within_the_read(client: Client, server: Server) -> None:

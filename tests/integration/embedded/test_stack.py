@@ -1,7 +1,9 @@
+import contextlib
 import http.client
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -119,6 +121,22 @@ def test_what_was_acknowledged_survives_a_kill_of_every_process(tmp_path: Path, 
 
     assert read_everywhere(again.settings()) == EVERYWHERE
     assert again.settings() == before, "addresses and secrets that clients hold stay the same"
+
+
+def test_every_killed_server_is_started_again_and_has_what_was_acknowledged(tmp_path: Path, start: Start) -> None:
+    stack = start(tmp_path / "state")
+    write_everywhere(stack.settings(), "acknowledged")
+    killed = load_records(stack.state.run)
+    sigkill([process for record in killed if (process := record.process())])
+
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if {record.name for record in load_records(stack.state.run) if record not in killed} == set(WITHOUT_MLFLOW):
+            with contextlib.suppress(Exception):
+                assert read_everywhere(stack.settings()) == EVERYWHERE
+                break
+    else:
+        pytest.fail(f"not all servers are back: {read_everywhere(stack.settings())}")
 
 
 def test_data_are_found_again_when_another_program_took_the_ports(tmp_path: Path, start: Start) -> None:

@@ -1,4 +1,4 @@
-"""A crash between commit and publish loses nothing."""
+"""The outbox relay: a crash between commit and publish loses no message."""
 
 import threading
 import uuid
@@ -12,9 +12,9 @@ from psycopg.rows import DictRow
 from ingestion.outbox_relay import OutboxRelay
 from photofeed import database
 from photofeed.errors import RetryableError
-from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Envelope
 from photofeed.topics import Topic
+from tests.doubles.event_log import InMemoryEventLog
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -45,7 +45,7 @@ def _published(log: InMemoryEventLog, topic: Topic) -> list[str]:
     return [Envelope.decode(message.value).key for message in messages]
 
 
-def test_what_was_committed_is_published_in_order_and_what_was_not_is_not(
+def test_only_committed_messages_are_published_in_order(
     connection: Connection[DictRow], settings: "Settings", topic: Topic
 ) -> None:
     log = InMemoryEventLog(partitions=1)
@@ -59,7 +59,7 @@ def test_what_was_committed_is_published_in_order_and_what_was_not_is_not(
     assert _published(log, topic) == ["0", "1", "2", "3", "4"]
 
 
-def test_a_log_that_refuses_leaves_the_messages_for_the_next_relay(
+def test_messages_that_the_log_refuses_stay_for_the_next_relay(
     connection: Connection[DictRow], settings: "Settings", topic: Topic
 ) -> None:
     class Away(InMemoryEventLog):
@@ -74,7 +74,7 @@ def test_a_log_that_refuses_leaves_the_messages_for_the_next_relay(
     assert _published(log, topic) == ["kept"]
 
 
-def test_a_waiting_relay_is_woken_by_a_commit_and_ends_when_told(
+def test_a_waiting_relay_wakes_on_a_commit_and_ends_when_stopped(
     connection: Connection[DictRow], settings: "Settings", topic: Topic
 ) -> None:
     stop, arrived = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Redis was emptied: what somebody hid for good stays hidden, and what they saw a moment ago does not come again."""
+"""Recovery of the feed memory after Redis was emptied: hidden posts stay hidden, and seen posts are not shown again."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,8 @@ from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import liked_key
 from photofeed.offline_store.lake import open_lake
 from photofeed.posts import decode_members
-from photofeed.timelines import TRENDING_POOL, connect_redis, hidden_key, seen_key, trending_score
+from photofeed.redis_client import connect_redis
+from photofeed.timelines import TRENDING_POOL, hidden_key, seen_key, trending_score
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -32,7 +33,7 @@ def _did(action: Action, post: int, age: timedelta) -> EngagementEvent:
     return EngagementEvent(uuid4().hex, action, VIEWER, 9, NOW - age, post_id=post, topic_id=7, content_type="photo")
 
 
-def test_what_people_did_is_known_again_for_as_long_as_it_was_to_be_known(settings: "Settings") -> None:
+def test_hidden_seen_and_liked_posts_are_restored_within_their_windows(settings: "Settings") -> None:
     day, hour = timedelta(days=1), timedelta(hours=1)
     events = [
         _did(Action.HIDE, 1, 300 * day),
@@ -58,7 +59,7 @@ def test_what_people_did_is_known_again_for_as_long_as_it_was_to_be_known(settin
         client.flushdb()
 
 
-def test_what_trends_is_known_again_by_the_likes_that_are_left(settings: "Settings") -> None:
+def test_trending_scores_are_restored_from_decayed_likes(settings: "Settings") -> None:
     day, hour = timedelta(days=1), timedelta(hours=1)
     liked = {1: [hour] * 3, 2: [hour] * 2, 3: [4 * day] * 5, 4: [hour] * 4}
     events = [_did(Action.LIKE, post, age) for post, ages in liked.items() for age in ages]
@@ -74,6 +75,6 @@ def test_what_trends_is_known_again_by_the_likes_that_are_left(settings: "Settin
     assert trending[0][1] == pytest.approx(trending_score(3 * 2 ** (-1 / 24), NOW.timestamp()))
 
 
-def test_an_empty_lake_has_nothing_to_remember(settings: "Settings") -> None:
+def test_nothing_is_restored_from_an_empty_lake(settings: "Settings") -> None:
     with connect_redis(settings) as client:
         assert remember_people(open_lake(settings), settings.bucket_lake, RedisFeedMemory(client), NOW) == 0

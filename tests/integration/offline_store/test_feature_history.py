@@ -9,10 +9,10 @@ import pytest
 import redis
 from feast.data_source import PushMode
 
+from ingestion.engagement.online_rebuild import rebuild_online
 from photofeed.errors import NotFoundError, PermanentError
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.quarantine import quarantined
-from photofeed.offline_store.rebuild import rebuild_online
 from photofeed.offline_store.store import LakeOfflineStore, lake_of
 from photofeed.online_store.keys import scan_pattern
 
@@ -122,7 +122,7 @@ def test_a_join_says_its_query_and_writes_nothing_into_the_lake(features: Featur
     asked = pd.DataFrame({"post_id": [1], "event_timestamp": [NOON]})
     job = features.store.get_historical_features(asked, ["post_stats:likes"])
     assert "asof left join" in job.to_sql()
-    with pytest.raises(PermanentError, match="not kept in the lake"):
+    with pytest.raises(PermanentError, match="does not store saved datasets"):
         job.persist(features.store.get_feature_view("post_stats").batch_source)
 
 

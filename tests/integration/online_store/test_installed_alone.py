@@ -1,15 +1,10 @@
 """Somebody else's Feast repo, with the plug-in's own package installed and nothing more of photofeed."""
 
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
-from shutil import copytree, ignore_patterns
 from typing import TYPE_CHECKING
 
-import pytest
-
 import photofeed.online_store
+from tests.packaging.empty_venv import run, venv_with
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -37,6 +32,7 @@ trips = FeatureView(
 """
 PROGRAM = """
 import importlib.util
+import sys
 from datetime import UTC, datetime
 
 import numpy as np
@@ -47,6 +43,7 @@ from photofeed.online_store import PackedReader
 from photofeed.online_store.feast_schema import row_schema
 
 assert importlib.util.find_spec("photofeed.settings") is None
+sys.path.append(".")
 import features
 
 store = FeatureStore(".")
@@ -62,31 +59,11 @@ print(read["rating"], packed["trips"].values["rating"].tolist())
 """
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What installing the package puts among the others."""
-    folder = tmp_path_factory.mktemp("package")
-    source = copytree(Path(photofeed.online_store.__file__).parent, folder / "source", ignore=ignore_patterns("__py*"))
-    build = [
-        sys.executable,
-        "-c",
-        "import setuptools; setuptools.setup()",
-        "build_py",
-        "--build-lib",
-        str(folder / "site"),
-    ]
-    done = subprocess.run(build, cwd=source, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stderr
-    return folder / "site"
-
-
-def test_a_feast_repo_uses_it_without_the_rest_of_photofeed(stack: "EmbeddedStack", site: Path, tmp_path: Path) -> None:
+def test_a_feast_repo_uses_it_without_the_rest_of_photofeed(stack: "EmbeddedStack", tmp_path: Path) -> None:
+    python = venv_with(Path(photofeed.online_store.__file__).parent, tmp_path / "venv", extras=["feast"])
+    repo = tmp_path / "repo"
+    repo.mkdir()
     redis_url = stack.settings().redis_url.get_secret_value()
-    (tmp_path / "feature_store.yaml").write_text(CONFIGURATION.format(redis_url=redis_url))
-    (tmp_path / "features.py").write_text(FEATURES)
-    places = [str(tmp_path), str(site), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    # -S: no .pth file leads to this repository
-    program = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {places}\n{PROGRAM}"]
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[4.5, None] [4.5, 3.0]"
+    (repo / "feature_store.yaml").write_text(CONFIGURATION.format(redis_url=redis_url))
+    (repo / "features.py").write_text(FEATURES)
+    assert run(python, PROGRAM, repo).splitlines()[-1] == "[4.5, None] [4.5, 3.0]"

@@ -1,4 +1,4 @@
-"""Reads from a real PostgreSQL: right rows, also after a connection was lost or a reader gave up."""
+"""Reads from a real PostgreSQL: correct rows, also after a lost connection or a cancelled read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -48,7 +48,7 @@ def test_a_parameter_named_twice_is_one_parameter(settings: Settings) -> None:
     run(settings, story)
 
 
-def test_a_connection_that_the_server_ended_is_replaced_unnoticed(settings: Settings) -> None:
+def test_a_connection_that_the_server_closed_is_replaced(settings: Settings) -> None:
     async def story(reads: Reads) -> None:
         ((before,),) = await reads.rows(PID)
         with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as other:
@@ -59,7 +59,7 @@ def test_a_connection_that_the_server_ended_is_replaced_unnoticed(settings: Sett
     run(settings, story)
 
 
-def test_who_gives_up_waiting_leaves_no_answer_for_the_next(settings: Settings) -> None:
+def test_a_cancelled_read_leaves_no_answer_for_the_next_one(settings: Settings) -> None:
     async def story(reads: Reads) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
@@ -85,13 +85,13 @@ def test_nothing_can_be_written(settings: Settings) -> None:
     run(settings, story)
 
 
-def test_a_database_that_is_not_there_is_said_in_words_for_people(settings: Settings) -> None:
+def test_an_unreachable_database_is_reported_in_plain_words(settings: Settings) -> None:
     nowhere = settings.model_copy(
         update={"database_url": type(settings.database_url)("postgresql://x:y@127.0.0.1:9/z")}
     )
 
     async def story(reads: Reads) -> None:
-        with pytest.raises(ReadError, match="not answering"):
+        with pytest.raises(ReadError, match="not responding"):
             await reads.rows(PID)
 
     run(nowhere, story)

@@ -1,9 +1,7 @@
 """The checklist of CONTRIBUTING, followed from end to end: what is declared today is served and learned."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,17 +16,20 @@ from ingestion.bootstrap.engagement import backfill_view, engagement_pipeline
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import close_feature_store, load_manifest, open_feature_store
+from photofeed.features.declarations import RankingFeature
 from photofeed.features.event_columns import EventColumns
 from photofeed.features.manifest import FeatureManifest
-from photofeed.features.ranking import RankingFeature, StoredFeatures
+from photofeed.features.program import compute
+from photofeed.features.ratios import Ratio
+from photofeed.features.stored import StoredFeatures
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import open_lake
 from photofeed.online_store.reader import PackedReader
+from photofeed.redis_client import RedisClient, connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import RedisClient, connect_redis
-from training.point_in_time import EntityRows, features_known_at
+from tests.command_line import photofeed
+from training.data.point_in_time import EntityRows, features_known_at
 
-PHOTOFEED = Path(sys.executable).with_name("photofeed")
 DECLARED = """
         decayed("shares_1h", "share=1", half_life=HOUR, unit="shares", about="Shares of the last hour"),
     ],
@@ -46,14 +47,12 @@ class World:
     client: RedisClient
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
-            "PHOTOFEED_STATE_DIR": str(self.settings.state_dir),
-            "PHOTOFEED_REDIS_URL": self.settings.redis_url.get_secret_value(),
-            "PHOTOFEED_BUCKET_LAKE": self.settings.bucket_lake,
-            "PHOTOFEED_FEATURE_REPO": str(self.settings.feature_repo),
-        }
-        return subprocess.run(  # noqa: S603  our own command
-            [PHOTOFEED, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
+        return photofeed(
+            *arguments,
+            PHOTOFEED_STATE_DIR=self.settings.state_dir,
+            PHOTOFEED_REDIS_URL=self.settings.redis_url.get_secret_value(),
+            PHOTOFEED_BUCKET_LAKE=self.settings.bucket_lake,
+            PHOTOFEED_FEATURE_REPO=self.settings.feature_repo,
         )
 
     def manifest(self) -> FeatureManifest:
@@ -72,16 +71,20 @@ def world(settings_apart: Callable[[int], Settings], tmp_path: Path) -> Iterator
         client.flushdb()
 
 
+FIRST_USER = {"before": 1000, "since": 2000, "coming": 3000}  # a person counts once per post and action
+
+
 def _events(first: datetime, count: int, name: str) -> list[Envelope]:
-    """One person's events on some posts, half of them shares, a minute apart."""
+    """Events of a person each on some posts, half of them shares, a minute apart."""
+    users = FIRST_USER[name]
     return [
         engagement_envelope(
-            1,
+            users + number,
             [
                 EngagementEvent(
                     id=f"adding-{name}-{number}",
                     action=(Action.SHARE, Action.IMPRESSION)[number % 2],
-                    user_id=1,
+                    user_id=users + number,
                     creator_id=CREATOR,
                     occurred_at=first + timedelta(minutes=number),
                     post_id=POSTS[number % len(POSTS)],
@@ -130,14 +133,14 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
     store = open_feature_store(world.settings)
     try:
         pipeline = engagement_pipeline(world.settings, store, world.client)
-        pipeline.lead()
+        pipeline.become_leader()
         pipeline.handle(since)
         pipeline.counted.remember(EventColumns.from_payloads([event.payload["events"][0] for event in before]))
         for part in (before, coming):
             archive.handle(part)
 
         # 3. backfill: not before all that was counted is in the lake
-        with pytest.raises(ConflictError, match="40 events were counted and are not in the lake"):
+        with pytest.raises(ConflictError, match="40 counted events are not in the lake"):
             backfill_view(world.settings, "post_engagement")
         archive.handle(since)
         archive.handle(since[:7])  # the log may hold an event twice
@@ -146,7 +149,7 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
         assert done.stdout.split("\t") == ["post_engagement", "52 rows of history", "3 entities online\n"]
 
         # 4. served: by the packed reader as serving reads, and by stock Feast; the worker goes on from there
-        pipeline.lead()
+        pipeline.become_leader()
         pipeline.handle(since[-5:] + coming)
         manifest, everything = world.manifest(), before + since + coming
         reader = PackedReader([view.schema for view in manifest.views], client=world.client)
@@ -164,16 +167,16 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
         assert stock.to_dict()["shares_1h"] == online["post_engagement__shares_1h"].tolist()
 
         # 5. trained on: as if it had been known all along, at any moment
-        shares = RankingFeature("post_shares_1h", "velocity", lambda stored: stored("post_engagement", "shares_1h"))
+        shares = RankingFeature("post_shares_1h", "velocity", Ratio("post_engagement", "shares_1h"))
         for moment in (NOW - timedelta(days=40, minutes=-9, seconds=-5), NOW - timedelta(hours=2, minutes=41)):
             us = np.full(len(POSTS), round(moment.timestamp() * 1e6))
             keys = _keys()
             rows = EntityRows(keys["user_id"], keys["post_id"], keys["creator_id"], keys["topic_id"], us)
             columns = features_known_at(store, manifest, rows)
-            column = shares.compute(StoredFeatures(columns, manifest, moment.timestamp()))
+            column = compute(shares, StoredFeatures(columns, manifest, moment.timestamp()))
             np.testing.assert_allclose(column, _brute_force(everything, timedelta(hours=1), moment), rtol=1e-6)
             assert column.min() > 0
-        with pytest.raises(NotFoundError, match="no view of counters 'post_content'; there are creator_engagement"):
+        with pytest.raises(NotFoundError, match="no counter view 'post_content'; there are creator_engagement"):
             backfill_view(world.settings, "post_content")
     finally:
         close_feature_store(store)

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from photofeed.features.profile import FeatureProfile
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CHAMPION
+from photofeed.models.registry import CHAMPION
 from photofeed.offline_store.lake import LakeFolder, open_lake
 from photofeed.offline_store.tables import FEED_SERVED
-from training.drift_commands import app
+from training.cli.drift_commands import app
 from training.errors import DriftError
 
 if TYPE_CHECKING:

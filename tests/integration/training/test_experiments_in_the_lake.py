@@ -14,11 +14,11 @@ from ingestion.archive import Archive
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.experiments import Experiment, load_experiments
 from photofeed.offline_store.lake import open_lake
-from training.commands import app
+from training.cli.commands import app
+from training.data.raw_logs import RawLogs
+from training.data.window import Window
 from training.errors import EmptyWindowError
-from training.experiment_report import read_observations
-from training.raw_logs import RawLogs
-from training.window import Window
+from training.evaluation.experiment_report import read_observations
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -46,7 +46,7 @@ def logs(stack: "EmbeddedStack", declared: Path) -> RawLogs:
     """Whoever is in the second arm likes one post more of each slate; everybody did their own before."""
     settings, experiment = stack.settings(), load_experiments(declared).named("in-the-lake")
     envelopes = [envelope for person in range(1, PEOPLE + 1) for envelope in _person(experiment, person)]
-    envelopes += _slate(PEOPLE + 1, "turncoat-1", START, 1, "control")  # dealt anew under another salt
+    envelopes += _slate(PEOPLE + 1, "turncoat-1", START, 1, "control")  # assigned again under another salt
     envelopes += _slate(PEOPLE + 1, "turncoat-2", START, 5, "new")
     envelopes += _slate(PEOPLE + 2, "elsewhere", START, 7, "new", experiment="another")
     archive = Archive(open_lake(settings), settings.bucket_lake)
@@ -146,9 +146,9 @@ def test_the_command_finds_the_planted_lift_and_unequal_arms(
     assert new["adjusted_lift"]["low"] > 0
     plain, adjusted = (new[kind]["high"] - new[kind]["low"] for kind in ("lift", "adjusted_lift"))
     assert adjusted < plain
-    assert "CUPED takes out" in CliRunner().invoke(app, command).stdout
+    assert "CUPED removes" in CliRunner().invoke(app, command).stdout
 
     declared.write_text(DECLARED.replace("share = 0.5 }]", "share = 0.01 }]"))
     unequal = CliRunner().invoke(app, command)
     assert unequal.exit_code == 3
-    assert "sizes are not as declared" in unequal.output
+    assert "do not match the declared shares" in unequal.output

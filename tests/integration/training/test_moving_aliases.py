@@ -9,11 +9,11 @@ import pytest
 
 from photofeed import database
 from photofeed.errors import RetryableError
-from photofeed.model_contract import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
-from photofeed.model_history import OUTSIDE, BusyError, moves, note_outside_moves, only_one
-from training import promote
+from photofeed.models.history import OUTSIDE, BusyError, moves, note_outside_moves, only_one
+from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
 from training.errors import ChampionMovedError
-from training.promote import actor, challenge, roll_back
+from training.promotion import promote
+from training.promotion.promote import actor, roll_back, set_challenger
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Models
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HOLDER = """
 import sys
 from photofeed import database
-from photofeed.model_history import only_one
+from photofeed.models.history import only_one
 from photofeed.settings import Settings
 with only_one(Settings(database_url=sys.argv[1]), database.MODEL_MOVES, sys.argv[2], "a promotion"):
     print("held", flush=True)
@@ -35,7 +35,7 @@ def _history(models: "Models") -> list[tuple[str, str | None, str | None, str]]:
 
 
 def _move_champion(models: "Models", former: str | None, version: str) -> None:
-    with promote._moving(models.settings) as aliases:
+    with promote._locked_aliases(models.settings) as aliases:
         aliases.move_champion(former, version, "because")
 
 
@@ -44,7 +44,7 @@ def test_every_move_is_written_down_with_who_and_why(models: "Models") -> None:
     _move_champion(models, None, first)
     _move_champion(models, first, second)
     assert roll_back(models.settings) == (second, first)
-    challenge(models.settings, second)
+    set_challenger(models.settings, second)
     me = actor()
     assert _history(models) == [
         (CHAMPION, None, first, me),
@@ -106,22 +106,22 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(models: "Model
         assert other.stdin
         assert other.stdout
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(BusyError, match="already going on elsewhere"):
-            challenge(settings, version)
+        with pytest.raises(BusyError, match="already running elsewhere"):
+            set_challenger(settings, version)
         assert note_outside_moves(settings, settings.model_name, {CHAMPION: version}) is None
         other.stdin.close()
     assert _history(models) == []
-    challenge(settings, version)
+    set_challenger(settings, version)
     with only_one(settings, database.MODEL_MOVES, "another-model", "a promotion"):
-        challenge(settings, version)  # models do not wait for each other
+        set_challenger(settings, version)  # models do not wait for each other
 
 
 def test_a_champion_that_moved_meanwhile_stops_the_promotion(models: "Models") -> None:
     first, second, third = (models.register(seed=seed) for seed in range(3))
     _move_champion(models, None, first)
-    with promote._moving(models.settings) as aliases:
+    with promote._locked_aliases(models.settings) as aliases:
         models.point(CHAMPION, third)
-        with pytest.raises(ChampionMovedError, match="version 3 became champion"):
+        with pytest.raises(ChampionMovedError, match="changed from version 1 to version 3"):
             aliases.move_champion(first, second, "judged beside the first")
     with ModelRegistry.connect(models.settings) as registry:
         assert registry.aliases() == {CHAMPION: third}

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,13 +14,10 @@ import redis.asyncio
 from typer.testing import CliRunner
 
 from ingestion.archive import Archive
-from ingestion.engagement.counted_events import InMemoryCountedEvents
 from ingestion.engagement.feature_sink import FeastSink
-from ingestion.engagement.feed_memory import NoFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed.errors import ConflictError
-from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import apply_feature_repo, close_feature_store, load_counter_views, open_feature_store
 from photofeed.features.manifest import FeatureManifest
@@ -32,19 +29,23 @@ from photofeed.offline_store.lake import LakeFolder, open_lake
 from photofeed.offline_store.tables import FEED_SERVED
 from photofeed.online_store.reader import PackedReader
 from photofeed.posts import PostRef, PublishedPost
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import connect_redis
 from photofeed.topics import FEED_SERVED as FEED_PAGES
-from serving.feed.candidates import Candidates, Source
-from serving.feed.features import FeatureReader
+from serving.feed.candidates import Candidates
+from serving.feed.features import FeatureMatrix, FeatureReader, ModelInputs, RequestFeatures
 from serving.feed.query import FeedQuery, Viewer
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import Slate, SlateItems
-from training.dataset import Origin, build
-from training.skew import LARGEST_DIFFERENCE, differences, measure_skew
-from training.skew_commands import app
-from training.sources import Sources
-from training.window import Window
+from serving.feed.source_table import Source
+from tests.doubles.counted_events import InMemoryCountedEvents
+from tests.doubles.event_log import InMemoryEventLog
+from tests.doubles.feed_memory import NoFeedMemory
+from training.cli.skew_commands import app
+from training.data.dataset import Origin, build_dataset
+from training.data.sources import Sources
+from training.data.window import Window
+from training.monitoring.skew import LARGEST_DIFFERENCE, differences, measure_skew
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -98,7 +99,9 @@ def sources(served: Served) -> Iterator[Sources]:
 
 
 def test_both_ways_to_a_training_set_give_the_same_rows_columns_and_values(served: Served, sources: Sources) -> None:
-    as_served, joined = (build(sources, served.window, origin=origin) for origin in (Origin.SERVED, Origin.JOINED))
+    as_served, joined = (
+        build_dataset(sources, served.window, origin=origin) for origin in (Origin.SERVED, Origin.JOINED)
+    )
     assert len(as_served) == len(joined) >= 10_000
     assert as_served.feature_names == joined.feature_names == FEATURE_NAMES
     for name in ("matrix", "labels", "group_sizes", "positions", "user_ids", "post_ids", "slate_start_us"):
@@ -130,15 +133,15 @@ def test_a_feature_that_serving_computes_otherwise_is_named(
     shown = measure_skew(sources, served.window, 500)
     assert (shown.rows, shown.skewed) == (500, {})
     bent = FEATURE_NAMES.index("pair_likes_30d")
-    read = FeatureReader.read
+    right = RequestFeatures.matrix
 
-    async def bending(self: FeatureReader, query: FeedQuery, candidates: Candidates) -> Any:
-        matrix = await read(self, query, candidates)
+    def bending(self: RequestFeatures, inputs: ModelInputs | None = None) -> FeatureMatrix:
+        matrix = right(self, inputs)
         matrix.values[:, bent] += 1e-3
         matrix.values[0, FEATURE_NAMES.index("aspect")] = np.nan
         return matrix
 
-    monkeypatch.setattr(FeatureReader, "read", bending)
+    monkeypatch.setattr(RequestFeatures, "matrix", bending)
     rng = np.random.default_rng(6)
     posts = [_post(number, served.window.start) for number in range(POSTS)]
     # long after the last push, so that nothing is in flight
@@ -152,6 +155,7 @@ def test_a_feature_that_serving_computes_otherwise_is_named(
     monkeypatch.setattr(Sources, "open", lambda _: sources)
     monkeypatch.setattr(Sources, "close", lambda _: None)
     until = window.end.strftime("%Y-%m-%dT%H:%M:%S")
+    monkeypatch.setenv("PHOTOFEED_ENV", "dev")
     refused = CliRunner().invoke(app, ["--days", "0.2", "--until", until])
     assert isinstance(refused.exception, ConflictError)
     assert "pair_likes_30d\t0.001" in refused.output
@@ -166,7 +170,7 @@ async def _serve(
 ) -> list[Slate]:
     """One slate a reader, of random posts, with the features that serving's reader finds at this moment."""
     async with redis.asyncio.Redis.from_url(settings.redis_url.get_secret_value()) as client:
-        reader = FeatureReader(manifest, PackedReader([view.schema for view in manifest.views], async_client=client))
+        reader = FeatureReader(manifest, PackedReader([], async_client=client))
         return [await _slate(reader, number, posts, rng, now or datetime.now(UTC)) for number in range(READERS)]
 
 
@@ -176,16 +180,20 @@ async def _slate(
     refs = [posts[place].ref for place in rng.choice(POSTS, SLATE_LENGTH, replace=False)]
     candidates = Candidates.from_members([ref.member() for ref in refs], Source.FOLLOWING)
     query = FeedQuery(FIRST_ID + 500 + number, now, Viewer(frozenset(), frozenset(), 1))
-    matrix = await reader.read(query, candidates)
+    matrix = (await reader.read(query, candidates)).matrix()
     items = SlateItems(
         post_ids=candidates.post_ids,
         author_ids=candidates.author_ids,
         sources=candidates.sources,
         scores=np.zeros(SLATE_LENGTH),
         propensities=np.ones(SLATE_LENGTH),
+        disliked=np.zeros(SLATE_LENGTH, np.int8),
+        reasons=np.zeros((SLATE_LENGTH, 3), np.float32),
         features=matrix.values,
     )
-    return Slate(uuid7(), query.user_id, "popularity", None, None, None, items, ranked_at=now)
+    return Slate(
+        uuid7(), query.user_id, "popularity", None, None, None, items, ranked_at=now, feature_names=matrix.names
+    )
 
 
 async def _logged(slates: list[Slate]) -> list[Envelope]:

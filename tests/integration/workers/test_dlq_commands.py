@@ -1,32 +1,27 @@
-"""`photofeed dlq` on a real broker, as an operator uses it."""
+"""`photofeed dlq` on Kafka."""
 
-import os
 import subprocess
-import sys
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion.consumer.dead_letters import DeadLetter
 from photofeed import database, topics
-from photofeed.dead_letters import DeadLetter
 from photofeed.errors import PermanentError
-from photofeed.event_log import KafkaPublisher, KafkaReader, Message, create_topics
+from photofeed.event_log import KafkaReader, Message
 from photofeed.events import Envelope
+from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_topics import create_topics
+from tests.command_line import photofeed
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
-PHOTOFEED = Path(sys.executable).with_name("photofeed")
-
 
 def _run(stack: "EmbeddedStack", *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PHOTOFEED_STATE_DIR": str(stack.state.path)}
-    return subprocess.run(  # noqa: S603
-        [PHOTOFEED, "dlq", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    return photofeed("dlq", *arguments, PHOTOFEED_STATE_DIR=stack.state.path)
 
 
-def test_an_operator_sees_a_letter_and_replays_it_once(stack: "EmbeddedStack") -> None:
+def test_an_operator_lists_a_letter_and_replays_it_once(stack: "EmbeddedStack") -> None:
     settings, group, topic = stack.settings(), topics.PHOTOS_GROUP, topics.PHOTO_UPLOADED.name
     dead = topics.dead_letters(topic, group)
     create_topics(settings, [topics.PHOTO_UPLOADED, topics.Topic(dead, key="photoId", partitions=1)])
@@ -44,7 +39,7 @@ def test_an_operator_sees_a_letter_and_replays_it_once(stack: "EmbeddedStack") -
     assert lines[letters[1].id]
 
     with database.connect(settings) as features_worker:  # which holds its lock for as long as it runs
-        assert database.try_to_lead(features_worker, database.FEATURES_LEADER)
+        assert database.try_leadership(features_worker, database.FEATURES_LEADER)
         for expected in (0, 1):  # the second time there is nothing left to replay
             assert _run(stack, "replay", "--id", letters[0].id).returncode == expected
     assert letters[0].id not in _run(stack, "list").stdout

@@ -1,4 +1,4 @@
-"""Redis stops and comes back: events wait in the log meanwhile, and none is lost."""
+"""Redis stops and restarts: events wait in the log meanwhile, and none is lost."""
 
 import threading
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.consumer.worker import Worker
 from ingestion.engagement.counted_events import RedisCountedEvents
-from ingestion.engagement.feature_sink import InMemoryFeatureSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed.embedded.stack import EmbeddedStack
-from photofeed.event_log import InMemoryEventLog
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.features.counters import counter_view
-from photofeed.object_store import InMemoryObjectStore
-from photofeed.timelines import connect_redis
+from photofeed.redis_client import connect_redis
 from photofeed.topics import ENGAGEMENT, dead_letters
-from photofeed.worker import Worker
+from tests.doubles.event_log import InMemoryEventLog
+from tests.doubles.feature_sink import InMemoryFeatureSink
+from tests.doubles.object_store import InMemoryObjectStore
 
 VIEW = counter_view("user_activity", ["user_id"], [("total", {"counts": "any=1", "half_life_seconds": "inf"})])
 
@@ -33,7 +33,7 @@ def valkey(tmp_path: Path) -> Iterator[EmbeddedStack]:
 
 
 class BackSoon(threading.Event):
-    """Never set; whoever waits for it to be, finds Valkey running again afterwards."""
+    """Never set. A worker that waits for it finds Valkey running again."""
 
     def __init__(self, stack: EmbeddedStack) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class BackSoon(threading.Event):
         return False
 
 
-def test_events_wait_while_redis_is_away_and_each_counts_once_when_it_is_back(valkey: EmbeddedStack) -> None:
+def test_events_wait_while_redis_is_down_and_count_once_afterwards(valkey: EmbeddedStack) -> None:
     log, sink, back_soon = InMemoryEventLog(), InMemoryFeatureSink(), BackSoon(valkey)
     with connect_redis(valkey.settings()) as client:
         memory, journal = RedisFeedMemory(client), StoredPushJournal(InMemoryObjectStore(), "lake")
@@ -55,7 +55,9 @@ def test_events_wait_while_redis_is_away_and_each_counts_once_when_it_is_back(va
         worker = Worker("features", consumer, log, pipeline.handle, back_soon)
         for batch in range(2):
             events = [
-                EngagementEvent(f"{batch}-{n}", Action.IMPRESSION, 1, 2, datetime.now(UTC), post_id=3, topic_id=4)
+                EngagementEvent(
+                    f"{batch}-{n}", Action.IMPRESSION, 1, 2, datetime.now(UTC), post_id=1 + 10 * batch + n, topic_id=4
+                )
                 for n in range(10)
             ]
             log.publish(ENGAGEMENT.name, [engagement_envelope(1, events)])

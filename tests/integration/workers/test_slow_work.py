@@ -1,14 +1,16 @@
-"""A worker on a real broker whose work takes longer than a member of a group may be silent."""
+"""A worker on Kafka whose work takes longer than the longest interval between polls."""
 
 import threading
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from photofeed.event_log import REBALANCES, KafkaGroupConsumer, KafkaPublisher, create_topics
+from ingestion.consumer.worker import Worker
+from photofeed.event_log import REBALANCES, KafkaGroupConsumer
 from photofeed.events import Envelope
+from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_topics import create_topics
 from photofeed.topics import Topic
-from photofeed.worker import Worker
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -20,7 +22,7 @@ def _rebalances(group: str) -> float:
     return float(REBALANCES.labels(group)._value.get())
 
 
-def test_slow_work_is_done_once_and_the_group_never_shares_out_its_partitions_anew(stack: "EmbeddedStack") -> None:
+def test_slow_work_is_done_once_without_a_rebalance(stack: "EmbeddedStack") -> None:
     settings, name = stack.settings(), uuid.uuid4().hex[:8]
     topic, group = Topic(f"slow-{name}", key="id", partitions=2), f"slow-{name}"
     create_topics(settings, [topic])
@@ -47,7 +49,7 @@ def test_slow_work_is_done_once_and_the_group_never_shares_out_its_partitions_an
     assert left == []
 
 
-def test_a_second_member_waits_for_the_work_in_hand_instead_of_doing_it_too(stack: "EmbeddedStack") -> None:
+def test_a_new_member_waits_for_the_current_work_instead_of_repeating_it(stack: "EmbeddedStack") -> None:
     settings, name = stack.settings(), uuid.uuid4().hex[:8]
     topic, group = Topic(f"shared-{name}", key="id", partitions=2), f"shared-{name}"
     create_topics(settings, [topic])

@@ -14,10 +14,10 @@ import pytest
 
 from ingestion.archive import Archive
 from photofeed.events import Action, EngagementEvent, engagement_envelope
-from photofeed.object_store import InMemoryObjectStore
 from photofeed.offline_store.contracts import feature_contract
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.quarantine import admit, quarantined
+from tests.doubles.object_store import InMemoryObjectStore
 
 NOW = datetime.now(UTC)
 MOMENT = pa.timestamp("us", tz="UTC")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photofeed.errors import PoisonError
-from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, engagement_events
+from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, engagement_events, event_id
 
 MOMENT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 EVENT = EngagementEvent(
@@ -69,3 +69,15 @@ def test_events_without_a_needed_field_are_poison(broken: bytes) -> None:
     envelope = Envelope.decode(GOLDEN.replace(broken, b'"x":1'))
     with pytest.raises(PoisonError):
         engagement_events(envelope)
+
+
+def test_an_event_is_known_by_its_person_and_the_clients_id() -> None:
+    assert event_id(1, "a") == event_id(1, "a")
+    assert len({event_id(1, "a"), event_id(2, "a"), event_id(1, "b"), event_id(11, "a"), event_id(1, "1:a")}) == 5
+
+
+def test_an_engagement_message_without_a_list_of_events_is_poison() -> None:
+    envelope = engagement_envelope(11, [EVENT])
+    assert (envelope.type, envelope.key, envelope.occurred_at) == ("engagement", "11", EVENT.occurred_at)
+    with pytest.raises(PoisonError, match="without events"):
+        engagement_events(Envelope("engagement", "11", {"events": {}}))

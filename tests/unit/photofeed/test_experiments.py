@@ -36,7 +36,7 @@ def test_people_are_dealt_in_the_declared_shares(declared: Experiments) -> None:
 
 
 def test_a_person_stays_in_their_arm_for_ever() -> None:
-    """Pinned: another hash would deal everybody anew in the middle of an experiment."""
+    """Pinned: another hash would assign everyone again in the middle of an experiment."""
     arms = (Arm(name="a", ranker="champion", share=0.5), Arm(name="b", ranker="challenger", share=0.5))
     pinned = Experiment(name="pinned", salt="s", arms=arms)
     dealt = [pinned.arm_of(7_000_000_000_000_000_000 + user) for user in range(16)]

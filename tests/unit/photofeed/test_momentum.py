@@ -6,7 +6,8 @@ import numpy as np
 
 from photofeed.features.counters import AS_OF_FIELD
 from photofeed.features.manifest import FeatureManifest, ManifestView
-from photofeed.features.ranking import StoredFeatures, momentum
+from photofeed.features.rates import momentum
+from photofeed.features.stored import StoredFeatures
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 
 HOUR, DAY = 3600.0, 86400.0

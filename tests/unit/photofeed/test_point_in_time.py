@@ -7,10 +7,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from feast import Entity, Field, ValueType
+from feast.types import Float64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photofeed.offline_store.point_in_time import History, join_what_was_known
+from photofeed.offline_store.point_in_time import History, point_in_time_query
+from tests.lake_features import pushed_view
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIVES = timedelta(minutes=6)
@@ -44,7 +47,7 @@ def join(asked: pd.DataFrame, rows: pd.DataFrame, lives: timedelta | None, hide_
     """The value that each of the rows asked for sees, in their order."""
     keys = {column: f"of_{column}" for column in ("user", "post") if column in rows}
     history = History("rows", "at", "born", keys, {"seen": "value"}, lives)
-    query = join_what_was_known("asked", "at", [history], hide_late)
+    query = point_in_time_query("asked", "at", [history], hide_late)
     found = answer(query, asked=asked.rename_axis("row").reset_index(), rows=rows).sort_by("row")
     assert found.column_names == ["row", *asked.columns, "seen"]
     assert found["row"].to_pylist() == list(range(len(asked)))
@@ -131,9 +134,32 @@ def test_views_are_joined_beside_each_other_and_columns_of_one_name_stay_apart()
         History("rows", "at", "born", keys, {"first__value": "value"}),
         History("rows", "at", None, keys, {"second__value": "value"}, timedelta(minutes=2)),
     ]
-    query = join_what_was_known("asked", "at", histories, hide_late=True)
+    query = point_in_time_query("asked", "at", histories, hide_late=True)
     found = answer(query, asked=asked, rows=rows).sort_by("of_user")
     assert found.drop_columns(["at"]).to_pylist() == [
         {"of_user": 1, "known": "a", "first__value": 7, "second__value": None},
         {"of_user": 2, "known": "b", "first__value": None, "second__value": None},
     ]
+
+
+def test_a_row_of_counters_is_not_seen_at_the_very_time_of_its_event() -> None:
+    """It counts the event of that time: an entity row that was made of the same event would see its own label."""
+    rows = frame([(1, at(0), at(0), 5), (1, at(3), at(3), 6)], "user", "at", "born", "value")
+    asked = frame([(1, at(3)), (1, at(4))], "of_user", "at")
+
+    def sees(after: bool) -> list[int | None]:
+        history = History("rows", "at", "born", {"user": "of_user"}, {"seen": "value"}, after=after)
+        found = answer(point_in_time_query("asked", "at", [history], hide_late=True), asked=asked, rows=rows)
+        values: list[int | None] = found.sort_by("at")["seen"].to_pylist()
+        return values
+
+    assert sees(after=False) == [6, 6]
+    assert sees(after=True) == [5, 6]
+
+
+def test_views_with_counters_are_joined_from_before_the_time_and_others_at_it() -> None:
+    post = Entity(name="post", join_keys=["post_id"], value_type=ValueType.INT64)
+    for tags, after in (({"counts": "like=1"}, True), ({}, False)):
+        field = Field(name="likes", dtype=Float64, tags=tags)
+        view = pushed_view("post_stats", "s3://lake/post_stats", [post], field)
+        assert History.of(view, "rows", ["post_stats:likes"], full_names=False).after == after

@@ -4,15 +4,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from photofeed.arrays import FloatArray
 from photofeed.features.counters import AS_OF_FIELD
-from photofeed.features.decay import FloatArray, decay
+from photofeed.features.decay import decay
 from photofeed.features.manifest import FeatureManifest, ManifestView
-from photofeed.features.ranking import FEATURE_NAMES, RANKING_FEATURES, StoredFeatures, ranking_matrix
-from photofeed.features.ratios import MICROSECONDS, Ratio, Ratios, write_ratios
+from photofeed.features.program import compute
+from photofeed.features.ranking import FEATURE_NAMES, RANKING_FEATURES, ranking_matrix
+from photofeed.features.ratios import Ratio, Ratios, write_ratios
+from photofeed.features.stored import StoredFeatures
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+from photofeed.times import MICROSECONDS
 
 NOW = 1_750_000_000.0
 HALF_LIVES = {"likes": 3600.0, "views": float("inf")}
@@ -30,6 +34,7 @@ def _columns(likes: list[float], views: list[float], sizes: list[float], ages: l
     return {f"post__{name}": np.array(values, np.float64) for name, values in columns.items()}
 
 
+@example(likes=[0.0] * 5, views=[0.0, 1.0, 0.0, 1.0, 0.0], sizes=[-0.5] * 5, ages=[0.0] * 5)
 @given(likes=numbers, views=numbers, sizes=numbers, ages=st.lists(st.floats(-100, 1e6), min_size=5, max_size=5))
 def test_counters_fade_and_are_never_negative_and_what_is_no_counter_stays(
     likes: list[float], views: list[float], sizes: list[float], ages: list[float]
@@ -45,11 +50,13 @@ def test_counters_fade_and_are_never_negative_and_what_is_no_counter_stays(
         Ratio("post", "likes", "views", factor=24.0, prior=5.0, weight=10.0),
         Ratio("post", "views", "size", weight=0.5),
     ]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a size of -0.5 makes it n / 0: infinite, or NaN for 0 / 0
+        by_size = left["views"] / (left["size"] + 0.5)
     expected = [
         left["likes"],
         left["size"],
         (24.0 * left["likes"] + 5.0) / (left["views"] + 10.0),
-        left["views"] / (left["size"] + 0.5),
+        by_size,
     ]
     np.testing.assert_array_equal(stored.ratios(Ratios(ratios)), np.stack(expected, axis=1))
     for ratio, column in zip(ratios, expected, strict=True):
@@ -62,7 +69,7 @@ def test_one_row_stands_for_all_and_every_row_may_have_its_own_moment() -> None:
     np.testing.assert_allclose(one.ratio(ratio), [0.5, 0.25, 0.125])
 
 
-def test_places_in_the_output_are_kept_and_a_missing_column_is_named() -> None:
+def test_output_columns_are_kept_and_a_missing_column_is_named() -> None:
     columns, output = _columns([8.0], [6.0], [3.0], [0.0]), np.full((1, 3), -1.0, np.float32)
     Ratios([Ratio("post", "size"), Ratio("post", "likes")], [2, 0]).compute(columns, MANIFEST, NOW, output)
     assert output.tolist() == [[8.0, -1.0, 3.0]]
@@ -81,7 +88,18 @@ def test_the_matrix_has_every_feature_in_its_column_and_no_viewer_waits_for_a_co
     stored = StoredFeatures(columns, FeatureManifest("service", ()), NOW)
     matrix = ranking_matrix(stored, 7)
     for name, feature, column in zip(FEATURE_NAMES, RANKING_FEATURES, matrix.T, strict=True):
-        expected = np.broadcast_to(feature.compute(stored), 7).astype(np.float32)
+        expected = np.broadcast_to(compute(feature, stored), 7).astype(np.float32)
         np.testing.assert_array_equal(column, expected, err_msg=name)
     kernel: Any = write_ratios
     assert len(kernel.signatures) == 2, "one for the matrix, one for what others are made of"
+
+
+def test_a_ratio_is_capped_and_an_unknown_value_stays_unknown() -> None:
+    columns = {
+        "post__size": np.array([1.0, 700.0, np.nan, np.inf]),
+        "post__views": np.zeros(4),
+        "post__as_of": np.zeros(4, np.int64),
+    }
+    output = np.empty((4, 1))
+    Ratios([Ratio("post", "size", cap=3.0)]).compute(columns, MANIFEST, NOW, output)
+    np.testing.assert_array_equal(output[:, 0], [1.0, 3.0, np.nan, 3.0])

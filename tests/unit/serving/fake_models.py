@@ -1,4 +1,4 @@
-"""Models that say what a test tells them to."""
+"""Models with scores that a test chooses."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.features.manifest import FeatureManifest
-from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import ModelContract
-from photofeed.online_store.reader import PackedReader
+from photofeed.features.program import FeatureProgram
+from photofeed.features.ranking import FEATURE_NAMES, PROGRAM
+from photofeed.models.contract import ModelContract
 from serving.feed.features import FeatureReader
-from serving.feed.scorers.ladder import LoadedModel
+from serving.feed.scorers.fallback_chain import LoadedModel
+from tests.served_manifest import SERVED
+from tests.unit.serving.fake_features import READER
 
 
 class FixedScorer:
-    """Gives each row the score of its place, whatever its features."""
+    """Gives each row the score of its index, whatever its features."""
 
     engine = "fixed"
     features = len(FEATURE_NAMES)
@@ -32,16 +33,17 @@ class FixedScorer:
 
 @dataclass
 class FakeModels:
-    """A model slot that a test fills and empties."""
+    """A model slot that a test fills."""
 
     live: LoadedModel | None = None
     previous: LoadedModel | None = None
     challenger: LoadedModel | None = None
 
 
-def model_of(version: str, scorer: FixedScorer, features: FeatureReader | None = None) -> LoadedModel:
-    """A loaded model with a scorer; without `features` it can score, but not read any."""
-    manifest = FeatureManifest("feed_ranker_v1", ())
+def model_of(
+    version: str, scorer: FixedScorer, reader: FeatureReader = READER, program: FeatureProgram = PROGRAM
+) -> LoadedModel:
+    """A loaded model with a scorer; with the `reader` of a server that server can read its features."""
     now = datetime.now(UTC)
-    contract = ModelContract("feed-ranker", "run", FEATURE_NAMES, manifest, now, now, "", "")
-    return LoadedModel(version, contract, scorer, features or FeatureReader(manifest, PackedReader([])))
+    contract = ModelContract("feed-ranker", "run", program.names, SERVED, now, now, "", "", features=program.features)
+    return LoadedModel(version, contract, scorer, reader.inputs(program, SERVED))

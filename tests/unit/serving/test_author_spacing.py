@@ -3,7 +3,7 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW, space_authors
+from serving.feed.rerankers.author_spacing import MAX_IN_A_ROW, space_authors
 
 AUTHORS = st.lists(st.integers(1, 4), max_size=60)
 
@@ -13,31 +13,31 @@ def _longest_run(authors: list[int]) -> int:
 
 
 @given(AUTHORS, st.lists(st.integers(1, 4), max_size=2))
-def test_never_three_in_a_row_whatever_the_pool_and_the_page_before(authors: list[int], before: list[int]) -> None:
+def test_at_most_two_in_a_row_after_any_previous_page(authors: list[int], before: list[int]) -> None:
     order = space_authors(authors, before)
     shown = [authors[place] for place in order]
-    run_before = before if _longest_run(before) <= MOST_IN_A_ROW else before[-MOST_IN_A_ROW:]
-    assert _longest_run(run_before + shown) <= MOST_IN_A_ROW
+    run_before = before if _longest_run(before) <= MAX_IN_A_ROW else before[-MAX_IN_A_ROW:]
+    assert _longest_run(run_before + shown) <= MAX_IN_A_ROW
 
 
 @given(AUTHORS)
-def test_no_post_twice_and_only_posts_of_the_last_author_left_out(authors: list[int]) -> None:
+def test_no_post_is_repeated_and_only_posts_of_the_last_author_are_left_out(authors: list[int]) -> None:
     order = space_authors(authors)
     assert len(set(order)) == len(order)
     left_out = {authors[place] for place in range(len(authors)) if place not in order}
     assert len(left_out) <= 1
     if left_out:
-        assert [authors[place] for place in order[-MOST_IN_A_ROW:]] == [*left_out] * MOST_IN_A_ROW
+        assert [authors[place] for place in order[-MAX_IN_A_ROW:]] == [*left_out] * MAX_IN_A_ROW
 
 
 @given(st.lists(st.integers(1, 1000), unique=True, max_size=60))
-def test_an_order_that_breaks_nothing_stays(authors: list[int]) -> None:
+def test_a_valid_order_stays(authors: list[int]) -> None:
     assert space_authors(authors) == list(range(len(authors)))
 
 
-def test_the_order_changes_as_little_as_it_must() -> None:
+def test_the_order_changes_as_little_as_possible() -> None:
     assert space_authors([1, 1, 1, 2, 3]) == [0, 1, 3, 2, 4]
 
 
-def test_the_next_page_goes_on_where_the_last_ended() -> None:
+def test_the_next_page_considers_the_authors_before_it() -> None:
     assert space_authors([1, 2], before=[1, 1]) == [1, 0]

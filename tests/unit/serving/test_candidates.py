@@ -1,14 +1,15 @@
 import numpy as np
 
 from photofeed.posts import PostRef
-from serving.feed.candidates import Candidates, Source
+from serving.feed.candidates import Candidates
+from serving.feed.source_table import Source
 
 
 def _candidates(source: Source, *posts: tuple[int, int]) -> Candidates:
     return Candidates.from_members([PostRef(post, author, 7, 0).member() for post, author in posts], source)
 
 
-def test_a_post_found_twice_is_there_once_with_its_best_claim() -> None:
+def test_a_post_that_two_sources_found_keeps_the_better_source() -> None:
     merged = Candidates.merge(
         [
             _candidates(Source.FRESH, (1, 10), (2, 20)),
@@ -31,5 +32,5 @@ def test_ids_of_63_bits_survive_redis_members() -> None:
     assert candidates.post_ids.dtype == np.int64
 
 
-def test_nothing_merges_to_nothing() -> None:
+def test_no_candidates_merge_to_no_candidates() -> None:
     assert len(Candidates.merge([Candidates.empty(), Candidates.empty()])) == 0

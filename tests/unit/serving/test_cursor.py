@@ -19,24 +19,24 @@ PLACES = st.lists(st.integers(0, 2**63 - 1), max_size=3).map(tuple)
 
 
 @given(st.integers(1, 2**63 - 1), st.builds(Progress, st.integers(0, 150), st.integers(0, 150), PLACES, PLACES))
-def test_a_cursor_says_where_its_owner_was(user: int, progress: Progress) -> None:
+def test_a_cursor_holds_the_progress_of_its_owner(user: int, progress: Progress) -> None:
     cursor = Cursor("slate", user, progress)
     assert SIGNER.read(SIGNER.sign(cursor), user) == cursor
 
 
 @given(st.text(max_size=100))
-def test_what_was_not_signed_here_is_refused(text: str) -> None:
+def test_a_text_without_a_valid_signature_is_refused(text: str) -> None:
     with pytest.raises(InvalidError) as refusal:
         SIGNER.read(text, 1)
     assert refusal.value.code == "cursor_invalid"
 
 
-def test_somebody_elses_cursor_is_refused() -> None:
+def test_another_users_cursor_is_refused() -> None:
     with pytest.raises(InvalidError):
         SIGNER.read(SIGNER.sign(Cursor("slate", 1, Progress())), 2)
 
 
-def test_an_old_cursor_says_so() -> None:
+def test_an_expired_cursor_is_refused_as_expired() -> None:
     then = CursorSigner(SETTINGS, clock=lambda: time.time() - KEPT_SECONDS - 1)
     with pytest.raises(InvalidError) as refusal:
         SIGNER.read(then.sign(Cursor("slate", 1, Progress())), 1)

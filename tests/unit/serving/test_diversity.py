@@ -4,19 +4,25 @@ from hypothesis import strategies as st
 
 from serving.feed.candidates import Ids
 from serving.feed.rerankers import best_first
-from serving.feed.rerankers.diversity import SAME_AUTHOR, SAME_TOPIC, Repetition, diversify, shown_lately
+from serving.feed.rerankers.diversity import (
+    SAME_AUTHOR,
+    SAME_TOPIC,
+    RepetitionPenalty,
+    diversify,
+    seen_by_author,
+)
 from serving.feed.scorers import Scores
 
 POSTS = st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5)), max_size=60)
 
 
-def _lowered(scores: Scores, groups: Ids, cost: Repetition) -> Scores:
+def _lowered(scores: Scores, groups: Ids, cost: RepetitionPenalty) -> Scores:
     none = np.zeros_like(groups)
     return diversify(scores, best_first(scores), none > 0, groups, none, cost.step, cost.shrink)
 
 
 @given(POSTS)
-def test_best_posts_keep_their_score_others_lose_and_no_authors_posts_change_places(
+def test_the_best_post_of_an_author_keeps_its_score_and_the_order_within_an_author_stays(
     posts: list[tuple[float, int]],
 ) -> None:
     scores = np.array([score for score, _ in posts])
@@ -51,7 +57,7 @@ def test_a_favourite_topic_leads_but_leaves_room_for_others() -> None:
     assert 5 <= (top == 1).sum() < 15
 
 
-def test_the_nth_post_of_a_group_loses_n_minus_one_terms_and_posts_shown_before_count_but_explore_does_not() -> None:
+def test_the_nth_post_of_a_group_loses_n_minus_one_terms_counting_posts_shown_before_except_explore() -> None:
     scores, explore = np.array([4.0, 3.0, 2.0, 1.0, 9.0]), np.array([False, False, False, False, True])
     groups, shown = np.array([7, 8, 7, 7, 7]), np.array([0, 2, 0, 0, 0])
     terms = np.array([0.0, 1 + 0.5, 1.0, 1 + 0.5, 0.0])
@@ -64,4 +70,4 @@ def test_every_post_seen_of_an_author_counts_for_all_of_that_author(posts: list[
     authors = np.array([author for author, _ in posts], np.int64)
     seen = np.array([was_seen for _, was_seen in posts], np.bool_)
     expected = [sum(was_seen for other, was_seen in posts if other == author) for author, _ in posts]
-    assert shown_lately(authors, seen).tolist() == expected
+    assert seen_by_author(authors, authors[seen]).tolist() == expected

@@ -5,21 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.feed.candidates import Source
 from serving.feed.rerankers.explore_slots import (
-    POOL_SHARES,
+    count_slots,
     draw_from_pools,
-    explore_count,
     pick_posts,
     spread_explore,
 )
+from serving.feed.source_table import Source
 
 
 @given(st.integers(0, 600), st.floats(0.05, 0.3), st.integers(10, 200), st.integers(0, 30))
-def test_explore_has_its_share_and_more_only_to_fill_a_short_slate(
+def test_explore_exceeds_its_share_only_in_a_short_slate(
     followed: int, share: float, length: int, shortest: int
 ) -> None:
-    from_graph, explore = explore_count(followed, share, length, shortest)
+    from_graph, explore = count_slots(followed, share, length, shortest)
     assert from_graph <= followed
     total = from_graph + explore
     assert total >= shortest
@@ -32,9 +31,7 @@ CHANCES = st.floats(0, 1, exclude_max=True)
 
 
 @given(st.integers(0, 150), st.lists(CHANCES, max_size=30))
-def test_explore_posts_are_spread_over_the_slate_and_nobody_changes_places(
-    from_graph: int, chances: list[float]
-) -> None:
+def test_explore_posts_are_spread_over_the_slate_and_both_orders_stay(from_graph: int, chances: list[float]) -> None:
     graph, drawn = np.arange(from_graph), -1 - np.arange(len(chances))
     slate = spread_explore(graph, drawn, np.array(chances))
     assert slate[slate >= 0].tolist() == graph.tolist()
@@ -47,11 +44,11 @@ def test_explore_posts_are_spread_over_the_slate_and_nobody_changes_places(
 
 
 def test_a_full_page_has_one_in_ten() -> None:
-    assert explore_count(500, 0.1, 30, 10) == (27, 3)
+    assert count_slots(500, 0.1, 30, 10) == (27, 3)
 
 
-def test_somebody_who_follows_nobody_explores_only() -> None:
-    assert explore_count(0, 0.1, 150, 30) == (0, 30)
+def test_without_followed_posts_all_slots_are_explore() -> None:
+    assert count_slots(0, 0.1, 150, 30) == (0, 30)
 
 
 # one post is alone in its pool, one pool has no spread, and FRESH has nothing to offer
@@ -60,12 +57,12 @@ MIXED_SCORES = np.array([2.0, 0.0, 1.0, 5.0, 5.0, -3.0, 0.3, 0.1])
 
 
 def test_propensities_are_the_frequencies_with_which_posts_are_drawn() -> None:
-    """By the first draw, and by the second given each first: what was drawn changes what is left of its pool."""
+    """Of the first draw, and of the second draw given the first: a draw changes the rest of its pool."""
     rng = np.random.default_rng(0)
     draws: dict[tuple[int, ...], list[tuple[int, float]]] = defaultdict(list)
     for _ in range(20_000):
         draw = draw_from_pools(MIXED_SCORES, MIXED, 2, rng)
-        first, second = draw.places.tolist()
+        first, second = draw.indices.tolist()
         draws[()].append((first, float(draw.propensities[0])))
         draws[(first,)].append((second, float(draw.propensities[1])))
     assert set(draws) == {(), (0,), (1,), (2,), (3,), (4,), (5,)}
@@ -83,33 +80,39 @@ def test_a_pools_share_goes_to_its_better_posts_more_often() -> None:
         int(place): float(propensity)
         for seed in range(200)
         for draw in [draw_from_pools(MIXED_SCORES, MIXED, 1, np.random.default_rng(seed))]
-        for place, propensity in zip(draw.places, draw.propensities, strict=True)
+        for place, propensity in zip(draw.indices, draw.propensities, strict=True)
     }
     assert shares[0] > shares[2] > shares[1]
     assert shares[3] == shares[4]
-    open_shares = POOL_SHARES[Source.NEIGHBOURS] + POOL_SHARES[Source.TOPICS] + POOL_SHARES[Source.TRENDING]
-    assert shares[5] == pytest.approx(POOL_SHARES[Source.NEIGHBOURS] / open_shares)
+    assert shares[5] == pytest.approx(0.3 / (0.3 + 0.2 + 0.2))  # neighbours, of those with topics and trending
 
 
-POOLED = st.lists(st.tuples(st.floats(-50, 50), st.sampled_from(list(POOL_SHARES))), max_size=40)
+EXPLORE_SOURCES = [source for source in Source if source.is_explore]
+POOLED = st.lists(st.tuples(st.floats(-50, 50), st.sampled_from(EXPLORE_SOURCES)), max_size=40)
 
 
 @given(POOLED, st.integers(0, 50))
-def test_draws_have_no_post_twice_and_true_probabilities(posts: list[tuple[float, Source]], count: int) -> None:
+def test_a_draw_repeats_no_post_and_has_valid_propensities(posts: list[tuple[float, Source]], count: int) -> None:
     scores, pools = np.array([score for score, _ in posts]), np.array([pool for _, pool in posts], np.int8)
     draw = draw_from_pools(scores, pools, count, np.random.default_rng(1))
-    assert len(draw.places) == min(count, len(scores)) == len(set(draw.places.tolist()))
+    assert len(draw.indices) == min(count, len(scores)) == len(set(draw.indices.tolist()))
     assert ((draw.propensities > 0) & (draw.propensities <= 1 + 1e-12)).all()
 
 
-def test_older_popular_posts_only_fill_what_is_left() -> None:
+def test_a_pool_without_a_share_raises_instead_of_reading_past_the_shares() -> None:
+    flat = np.zeros(3)
+    with pytest.raises(IndexError, match="out of bounds"):
+        pick_posts(flat, np.array([0, 1, 2], np.int8), np.array([0.5, 0.5]), flat, flat)
+
+
+def test_older_popular_posts_are_drawn_last() -> None:
     sources = np.array([Source.POPULAR, Source.NEIGHBOURS, Source.NEIGHBOURS], np.int8)
     rng = np.random.default_rng(0)
-    assert all(draw_from_pools(np.zeros(3), sources, 3, rng).places[-1] == 0 for _ in range(200))
+    assert all(draw_from_pools(np.zeros(3), sources, 3, rng).indices[-1] == 0 for _ in range(200))
 
 
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=6), st.sampled_from([0.0, float(np.nextafter(1.0, 0.0))]))
-def test_the_edges_of_chance_fall_on_pools_that_still_have_posts(shares: list[float], chance: float) -> None:
+def test_the_smallest_and_largest_chance_pick_pools_with_posts(shares: list[float], chance: float) -> None:
     pools = np.arange(len(shares), dtype=np.int8)
     flat = np.zeros(len(shares))
     places, _ = pick_posts(flat, pools, np.array(shares), flat, np.full(len(shares), chance))

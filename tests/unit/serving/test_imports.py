@@ -1,4 +1,4 @@
-"""A serving process stays small: the big libraries of training and of the feature store never come into it."""
+"""A serving process stays small: it never imports the large libraries of training and of the feature store."""
 
 import subprocess
 import sys

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.feed.paging import Progress, turn_page
-from serving.feed.rerankers.author_spacing import MOST_IN_A_ROW
+from serving.feed.rerankers.author_spacing import MAX_IN_A_ROW
 
 SLATES = st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=80)
 
 
 @given(SLATES, st.integers(1, 20))
-def test_whatever_vanishes_no_post_comes_twice_or_is_lost_and_no_author_three_times_in_a_row(
+def test_whatever_posts_vanish_none_is_repeated_or_lost_and_authors_stay_spaced(
     slate: list[tuple[int, bool]], limit: int
 ) -> None:
     authors = [author for author, _ in slate]
@@ -25,12 +25,12 @@ def test_whatever_vanishes_no_post_comes_twice_or_is_lost_and_no_author_three_ti
         progress = after
     assert len(set(shown)) == len(shown)
     assert set(shown) | set(progress.waiting) == visible
-    assert max((len(list(run)) for _, run in groupby(authors[place] for place in shown)), default=0) <= MOST_IN_A_ROW
+    assert max((len(list(run)) for _, run in groupby(authors[place] for place in shown)), default=0) <= MAX_IN_A_ROW
     assert len({authors[place] for place in progress.waiting}) <= 1
 
 
 @given(st.lists(st.integers(1, 1000), unique=True, max_size=60), st.integers(1, 20))
-def test_pages_of_many_authors_are_the_slate_cut_in_pieces(authors: list[int], limit: int) -> None:
+def test_pages_of_many_authors_are_consecutive_parts_of_the_slate(authors: list[int], limit: int) -> None:
     order, progress = turn_page(authors, range(len(authors)), Progress(), limit)
     assert order == list(range(min(limit, len(authors))))
     assert progress.waiting == ()

@@ -13,8 +13,12 @@ _numbers = arrays.arrays(np.float64, 7, elements=st.floats(allow_nan=False))
 _features = st.integers(0, 5).flatmap(lambda width: arrays.arrays(np.float32, (7, width)))
 
 
-@given(st.tuples(_ids, _ids, arrays.arrays(np.int8, 7, elements=st.integers(0, 7)), _numbers, _numbers, _features))
-def test_a_slate_comes_back_as_it_was_kept(columns: tuple[NDArray[Any], ...]) -> None:
+_reasons = arrays.arrays(np.float32, (7, 3), elements=st.floats(0, 100, width=32))
+_flags = arrays.arrays(np.int8, 7, elements=st.integers(0, 7))
+
+
+@given(st.tuples(_ids, _ids, _flags, _numbers, _numbers, _flags, _reasons, _features))
+def test_a_slate_is_loaded_as_it_was_stored(columns: tuple[NDArray[Any], ...]) -> None:
     kept = SlateItems(*columns)
     back = SlateItems.from_bytes(kept.to_bytes(), len(kept))
     for name in SlateItems.__slots__:
@@ -22,8 +26,8 @@ def test_a_slate_comes_back_as_it_was_kept(columns: tuple[NDArray[Any], ...]) ->
     assert back.take([3, 1]).post_ids.tolist() == kept.post_ids[[3, 1]].tolist()
 
 
-def test_an_empty_slate_comes_back_empty() -> None:
-    columns: list[NDArray[Any]] = [np.zeros(0, kind) for kind in ("i8", "i8", "i1", "f8", "f8")]
-    columns.append(np.zeros((0, 46), np.float32))
+def test_an_empty_slate_is_loaded_empty() -> None:
+    columns: list[NDArray[Any]] = [np.zeros(0, kind) for kind in ("i8", "i8", "i1", "f8", "f8", "i1")]
+    columns += [np.zeros((0, 3), np.float32), np.zeros((0, 46), np.float32)]
     empty = SlateItems(*columns)
     assert len(SlateItems.from_bytes(empty.to_bytes(), 0)) == 0

@@ -1,4 +1,4 @@
-"""A small API in memory, as far as the simulation calls it."""
+"""An in-memory fake of the API: the endpoints that the simulation calls."""
 
 import json
 import re
@@ -13,22 +13,32 @@ import pytest
 from simulation.api_client import ApiClient
 from simulation.people import Population
 from simulation.perception import Perception
-from simulation.waiting import Patience
+from simulation.waiting import Polling
 from simulation.world import World
 
 NOW = datetime(2025, 11, 3, 12, tzinfo=UTC)
 STORAGE = "http://storage.test"
+LOOK: dict[str, Any] = {"blurhash": None, "dominantColor": None, "width": None, "height": None, "images": {}}
+NEW_PHOTO: dict[str, Any] = {
+    **LOOK,
+    "caption": "",
+    "tags": [],
+    "contentType": None,
+    "failure": None,
+    "place": None,
+    "variants": [],
+}
+COUNTS = {"likeCount": 0, "commentCount": 0, "saveCount": 0, "likedByMe": False, "savedByMe": False}
 
 
 class FakeApi:
-    """Keeps what it is told; photos are ready on their second look, or `failed` where their bytes say so."""
+    """Stores requests. A photo is ready at its second GET, or failed if its bytes are `b"broken"`."""
 
     def __init__(self) -> None:
         self.users: dict[str, dict[str, Any]] = {}
         self.photos: dict[str, dict[str, Any]] = {}
         self.bytes: dict[str, bytes] = {}
         self.batches: list[list[dict[str, Any]]] = []
-        self.counted_share = 1.0
         self.broken_connections = 0
         self.photo_limit: int | None = None
         self.orders: dict[str, Callable[[dict[str, Any]], float]] = {}
@@ -86,13 +96,16 @@ class FakeApi:
             return _problem(503, "try_again", "the disk is full")
         photo_id = f"photo{len(self.photos):06d}"
         self.photos[photo_id] = {
+            **NEW_PHOTO,
             "id": photo_id,
             "status": "awaiting_upload",
-            "looks": 0,
+            "reads": 0,
             "ownerId": request.headers["Act-As"],
             **body,
         }
-        return httpx.Response(201, json={"photoId": photo_id, "uploadUrl": f"{STORAGE}/{photo_id}", "expiresAt": ""})
+        ticket = {"photoId": photo_id, "uploadUrl": f"{STORAGE}/{photo_id}"}
+        headers = {"Content-Type": body["mediaType"]}
+        return httpx.Response(201, json={**ticket, "expiresAt": NOW.isoformat(), "headers": headers})
 
     def _store(self, request: httpx.Request) -> httpx.Response:
         if "Authorization" in request.headers:
@@ -110,8 +123,8 @@ class FakeApi:
 
     def _photo(self, _: httpx.Request, __: dict[str, Any], photo_id: str) -> httpx.Response:
         photo = self.photos[photo_id]
-        photo["looks"] += 1
-        if photo["looks"] > 1:
+        photo["reads"] += 1
+        if photo["reads"] > 1:
             photo |= _processed(self.bytes[photo_id])
         return httpx.Response(200, json=photo)
 
@@ -119,28 +132,36 @@ class FakeApi:
         me = request.headers["Act-As"]
         ready = [photo for photo in self.photos.values() if photo["ownerId"] != me and photo["status"] == "ready"]
         items: list[dict[str, Any]] = [
-            {"position": at, "source": "following", "score": 0.5, "reason": "r", "post": self._post(photo)}
+            {
+                "position": at,
+                "source": "following",
+                "score": 0.5,
+                "reason": "r",
+                "receipt": f"r{at}",
+                "post": self._post(photo),
+            }
             for at, photo in enumerate(ready[: int(request.url.params["limit"])])
         ]
-        asked = request.url.params.get("ranker", "champion")
-        if asked in self.orders:
-            items.sort(key=lambda item: self.orders[asked](item["post"]))
-        ranking = self.always_ranked_by or ("model" if asked == "champion" else asked)
+        ranker = request.url.params.get("ranker", "champion")
+        if ranker in self.orders:
+            items.sort(key=lambda item: self.orders[ranker](item["post"]))
+        ranking = self.always_ranked_by or ("model" if ranker == "champion" else ranker)
         model = {"name": "feed-ranker", "version": "3", "engine": "bitsliced"} if ranking == "model" else None
+        page = {"slateId": "slate", "model": model, "ranking": ranking, "items": items, "nextCursor": None}
         return httpx.Response(
-            200, json={"slateId": "slate", "model": model, "ranking": ranking, "items": items, "nextCursor": None}
+            200, json={**page, "exploreShare": 0.0, "insteadOf": None, "repeats": 0, "skippedSources": []}
         )
 
     def _post(self, photo: dict[str, Any]) -> dict[str, Any]:
         owner = self.users[photo["ownerId"]]
         author = {"id": owner["id"], "handle": owner["handle"], "displayName": owner["displayName"]}
         return {
+            **LOOK,
+            **COUNTS,
             **photo,
-            "author": {**author, "followedByMe": True},
+            "author": {**author, "avatarUrl": None, "followedByMe": True},
             "topic": photo["tags"][0],
             "postedAt": photo["createdAt"],
-            "likedByMe": False,
-            "savedByMe": False,
         }
 
     def _events(self, _: httpx.Request, body: dict[str, Any]) -> httpx.Response:
@@ -155,14 +176,16 @@ class FakeApi:
         return httpx.Response(202, json={"accepted": accepted, "unchanged": 0, "refused": refused})
 
     def _progress(self, _: httpx.Request, __: dict[str, Any]) -> httpx.Response:
-        counted = int(len(self.events) * self.counted_share)
-        return httpx.Response(200, json={"eventsInFeatures": counted, "archivedEvents": counted, "photos": {}})
+        return httpx.Response(200, json={"eventsInFeatures": len(self.events), "photos": {}})
+
+
+VARIANT = {"size": 640, "format": "webp", "width": 640, "height": 480, "bytes": 1000}
 
 
 def _processed(data: bytes) -> dict[str, Any]:
     if data == b"broken":
         return {"status": "failed", "failure": {"code": "not_an_image", "reason": "This is not an image."}}
-    return {"status": "ready", "width": 1080, "height": 810, "dominantColor": "#336699", "variants": [{}] * 6}
+    return {"status": "ready", "width": 1080, "height": 810, "dominantColor": "#336699", "variants": [VARIANT] * 6}
 
 
 def _problem(status: int, code: str, detail: str) -> httpx.Response:
@@ -171,13 +194,13 @@ def _problem(status: int, code: str, detail: str) -> httpx.Response:
 
 
 class FakeTime:
-    """A clock that only sleeping moves."""
+    """A clock that advances only in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
-    def patience(self) -> Patience:
-        return Patience(clock=lambda: self.now, sleep=self.sleep)
+    def polling(self) -> Polling:
+        return Polling(clock=lambda: self.now, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -195,7 +218,7 @@ def fake_time() -> FakeTime:
 
 @pytest.fixture
 def make_world(api: FakeApi) -> Callable[[Population, list[str]], World]:
-    """A world that the API knows: a population, and a ready photo with each of some tags, by three authors in turn."""
+    """Make a world that the fake API knows: a population, and one ready photo per tag, by three authors in turn."""
 
     def make(population: Population, tags: list[str]) -> World:
         people = {index: f"user{index:07d}" for index in range(len(population.people))}

@@ -1,27 +1,29 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from photofeed_client import UploadTicket
+from photofeed_client.generated.models import UploadTicketHeaders
 
 from simulation.api_client import ATTEMPTS, ApiClient
 from simulation.errors import ApiError, UnreachableError
-from simulation.replies import Upload
 
 
-def test_a_connection_that_fails_for_a_moment_is_tried_again(api: Any) -> None:
+def test_a_failed_connection_is_retried(api: Any) -> None:
     api.broken_connections = ATTEMPTS - 1
 
     assert api.client().workers_progress().events_in_features == 0
 
 
-def test_an_api_that_is_not_there_is_named(api: Any) -> None:
+def test_the_error_names_an_unreachable_api(api: Any) -> None:
     api.broken_connections = ATTEMPTS
 
     with pytest.raises(UnreachableError, match=r"GET /v1/dev/progress: refused"):
         api.client().workers_progress()
 
 
-def test_a_refusal_says_what_was_refused_and_why(api: Any) -> None:
+def test_a_refusal_names_request_status_and_reason(api: Any) -> None:
     client = api.client()
     with pytest.raises(ApiError, match=r"POST /v1/photos/nope/complete: 409 not_uploaded: no bytes yet") as refused:
         client.complete("user", "nope", caption="", tags=(), content_type="photo")
@@ -29,7 +31,7 @@ def test_a_refusal_says_what_was_refused_and_why(api: Any) -> None:
     assert (refused.value.status, refused.value.code) == (409, "not_uploaded")
 
 
-def test_a_refusal_is_not_tried_again() -> None:
+def test_a_refusal_is_not_retried() -> None:
     calls = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -41,8 +43,12 @@ def test_a_refusal_is_not_tried_again() -> None:
     assert len(calls) == 1
 
 
+def _ticket(url: str) -> UploadTicket:
+    return UploadTicket(datetime.now(UTC), UploadTicketHeaders(), "p", url)
+
+
 def test_object_storage_never_sees_our_token(api: Any) -> None:
-    api.client().put_bytes(Upload("p", "http://storage.test/p?signature=1"), b"bytes", "image/jpeg")  # 403 with it
+    api.client().put_bytes(_ticket("http://storage.test/p?signature=1"), b"bytes")  # 403 with it
 
     assert api.bytes == {"p": b"bytes"}
 
@@ -51,5 +57,5 @@ def test_refused_bytes_are_an_error() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(403))
     client = ApiClient("http://api.test", "token", transport=transport)
 
-    with pytest.raises(ApiError, match="refused the bytes of photo p: HTTP 403"):
-        client.put_bytes(Upload("p", "http://storage.test/p"), b"bytes", "image/jpeg")
+    with pytest.raises(ApiError, match="PUT /p: 403 http_error"):
+        client.put_bytes(_ticket("http://storage.test/p"), b"bytes")

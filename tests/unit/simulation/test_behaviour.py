@@ -9,14 +9,14 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from simulation.behaviour import ClientEvent, SeenPost, Slate, utilities, view_slate
+from simulation.behaviour import ClientEvent, PostView, Slate, utilities, view_slate
 from simulation.people import Person, Population, appeal, populate
 
 NOW = datetime(2025, 11, 3, 12, tzinfo=UTC)
 TOPICS = tuple(f"topic{number}" for number in range(10))
 ENGAGED = ("like", "comment", "save", "share")
 
-Ranker = Callable[[Person, Sequence[SeenPost], Generator], NDArray[np.intp]]
+Ranker = Callable[[Person, Sequence[PostView], Generator], NDArray[np.intp]]
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +25,16 @@ def population() -> Population:
 
 
 @pytest.fixture(scope="module")
-def posts(population: Population) -> list[SeenPost]:
+def posts(population: Population) -> list[PostView]:
     rng = np.random.default_rng(1)
     return [_post(population, number, rng) for number in range(500)]
 
 
-def _post(population: Population, number: int, rng: Generator) -> SeenPost:
+def _post(population: Population, number: int, rng: Generator) -> PostView:
     author = int(rng.integers(len(population.creators)))
     creator = population.creators[author]
     topic = int(rng.choice(len(TOPICS), p=creator.topic_weights))
-    return SeenPost(
+    return PostView(
         id=f"post{number:07d}",
         author_id=f"user{author:07d}",
         creator=author,
@@ -48,19 +48,19 @@ def _post(population: Population, number: int, rng: Generator) -> SeenPost:
     )
 
 
-def _by_truth(person: Person, posts: Sequence[SeenPost], _: Generator) -> NDArray[np.intp]:
+def _by_truth(person: Person, posts: Sequence[PostView], _: Generator) -> NDArray[np.intp]:
     return np.argsort(-utilities(person, posts, NOW))
 
 
-def _by_time(_: Person, posts: Sequence[SeenPost], __: Generator) -> NDArray[np.intp]:
+def _by_time(_: Person, posts: Sequence[PostView], __: Generator) -> NDArray[np.intp]:
     return np.argsort([-post.posted_at.timestamp() for post in posts])
 
 
-def _shuffled(_: Person, posts: Sequence[SeenPost], rng: Generator) -> NDArray[np.intp]:
+def _shuffled(_: Person, posts: Sequence[PostView], rng: Generator) -> NDArray[np.intp]:
     return rng.permutation(len(posts))
 
 
-def _engagement(ranker: Ranker, population: Population, posts: Sequence[SeenPost], sessions: int = 600) -> float:
+def _engagement(ranker: Ranker, population: Population, posts: Sequence[PostView], sessions: int = 600) -> float:
     rng = np.random.default_rng(2)
     engaged = 0
     for number in range(sessions):
@@ -71,7 +71,7 @@ def _engagement(ranker: Ranker, population: Population, posts: Sequence[SeenPost
     return engaged / sessions
 
 
-def test_a_better_order_earns_more_engagement(population: Population, posts: list[SeenPost]) -> None:
+def test_a_better_order_earns_more_engagement(population: Population, posts: list[PostView]) -> None:
     truth = _engagement(_by_truth, population, posts)
     chronological = _engagement(_by_time, population, posts)
     shuffled = _engagement(_shuffled, population, posts)
@@ -80,7 +80,9 @@ def test_a_better_order_earns_more_engagement(population: Population, posts: lis
     assert chronological > 1.1 * shuffled  # and freshness counts
 
 
-def test_what_stands_lower_is_engaged_with_less(population: Population, posts: list[SeenPost]) -> None:
+def test_lower_positions_get_fewer_impressions_and_less_attention(
+    population: Population, posts: list[PostView]
+) -> None:
     rng, shown, dwelt = np.random.default_rng(3), Counter[int](), Counter[int]()
     for number in range(400):
         slate = Slate(str(number), [posts[int(index)] for index in rng.choice(len(posts), 20, replace=False)])
@@ -94,7 +96,7 @@ def test_what_stands_lower_is_engaged_with_less(population: Population, posts: l
     assert dwelt[0] / shown[0] > 1.3 * dwelt[10] / shown[10]  # and look less closely further down
 
 
-def test_every_kind_of_feedback_occurs_and_likes_stay_rare(population: Population, posts: list[SeenPost]) -> None:
+def test_every_action_occurs_and_likes_are_rare(population: Population, posts: list[PostView]) -> None:
     rng, seen = np.random.default_rng(4), Counter[str]()
     for number in range(1500):
         slate = Slate(str(number), [posts[int(index)] for index in rng.choice(len(posts), 20, replace=False)])
@@ -107,11 +109,13 @@ def test_every_kind_of_feedback_occurs_and_likes_stay_rare(population: Populatio
     assert seen["share"] < seen["save"] < seen["like"]
 
 
-def _session(population: Population, posts: Sequence[SeenPost], seed: int = 7) -> list[ClientEvent]:
+def _session(population: Population, posts: Sequence[PostView], seed: int = 7) -> list[ClientEvent]:
     return view_slate(population.people[40], Slate("slate", posts), NOW, np.random.default_rng(seed))
 
 
-def test_events_are_what_the_api_takes_in_order_of_time(population: Population, posts: list[SeenPost]) -> None:
+def test_events_have_the_fields_of_the_api_and_are_in_order_of_time(
+    population: Population, posts: list[PostView]
+) -> None:
     events = [event for seed in range(50) for event in _session(population, posts[:20], seed)]
     fields = {"id", "type", "occurredAt", "slateId", "position", "source", "postId", "personId", "dwellMs", "text"}
 
@@ -128,7 +132,7 @@ def test_events_are_what_the_api_takes_in_order_of_time(population: Population, 
     assert [e["position"] for e in one if e["type"] == "impression"][:2] == [0, 1]
 
 
-def test_ids_are_unique_version_7_and_sort_by_time(population: Population, posts: list[SeenPost]) -> None:
+def test_ids_are_unique_version_7_and_sort_by_time(population: Population, posts: list[PostView]) -> None:
     events = _session(population, posts[:20])
     ids = [uuid.UUID(str(event["id"])) for event in events]
 
@@ -138,11 +142,11 @@ def test_ids_are_unique_version_7_and_sort_by_time(population: Population, posts
     assert stamps == [round(datetime.fromisoformat(str(e["occurredAt"])).timestamp() * 1000) for e in events]
 
 
-def test_a_session_replayed_sends_the_same_events(population: Population, posts: list[SeenPost]) -> None:
+def test_a_replayed_session_has_the_same_events(population: Population, posts: list[PostView]) -> None:
     assert _session(population, posts[:20]) == _session(population, posts[:20])
 
 
-def test_what_is_liked_saved_and_followed_is_not_so_again(population: Population, posts: list[SeenPost]) -> None:
+def test_nothing_is_liked_saved_or_followed_twice(population: Population, posts: list[PostView]) -> None:
     known = [replace(post, liked=True, saved=True, followed=True, appeal=5.0) for post in posts[:20]]
     done = {event["type"] for seed in range(40) for event in _session(population, known, seed)}
 
@@ -150,8 +154,84 @@ def test_what_is_liked_saved_and_followed_is_not_so_again(population: Population
     assert not done & {"like", "save", "follow"}
 
 
-def test_posts_of_strangers_are_looked_at_too(population: Population, posts: list[SeenPost]) -> None:
+def test_posts_by_unknown_authors_get_events(population: Population, posts: list[PostView]) -> None:
     strangers = [replace(post, creator=None, topic=None, topic_name="", appeal=0.0) for post in posts[:5]]
 
     assert _session(population, strangers)
     assert _session(population, []) == []
+
+
+def _actions(person: Person, posts: Sequence[PostView], sessions: int = 300) -> Counter[str]:
+    """Actions of many sessions of a patient person with the same posts."""
+    patient = replace(person, patience=1.0)
+    events = (
+        event
+        for seed in range(sessions)
+        for event in view_slate(patient, Slate("slate", posts), NOW, np.random.default_rng(seed))
+    )
+    return Counter(str(event["type"]) for event in events)
+
+
+def test_a_repeated_author_earns_less_engagement(population: Population, posts: list[PostView]) -> None:
+    one_author = [posts[0]] * 12
+    many_authors = [replace(posts[0], author_id=f"user{number}") for number in range(12)]
+
+    repeated, distinct = (_actions(population.people[0], some) for some in (one_author, many_authors))
+    assert repeated["like"] < 0.7 * distinct["like"]
+
+
+def test_a_profile_is_visited_once_per_session(population: Population, posts: list[PostView]) -> None:
+    interesting = [replace(posts[0], id=str(number), appeal=5.0) for number in range(10)]
+
+    for seed in range(20):
+        events = view_slate(population.people[0], Slate("slate", interesting), NOW, np.random.default_rng(seed))
+        assert sum(event["type"] == "profile_visit" for event in events) <= 1
+    assert _actions(population.people[0], interesting, sessions=20)["profile_visit"] > 10
+
+
+def test_good_posts_are_liked_and_bad_ones_hidden(population: Population, posts: list[PostView]) -> None:
+    good, bad = (_actions(population.people[0], [replace(posts[0], appeal=appeal)]) for appeal in (2.0, -2.0))
+
+    assert good["like"] > 5 * bad["like"]
+    assert bad["hide"] > 5 * max(good["hide"], 1)
+
+
+def test_savers_save_and_sociable_people_comment_and_share(population: Population, posts: list[PostView]) -> None:
+    person = replace(population.people[0], saving=0.0, sociability=0.0)
+    plain, saver, sociable = (
+        _actions(each, posts[:10]) for each in (person, replace(person, saving=1.5), replace(person, sociability=1.5))
+    )
+
+    assert saver["save"] > 2 * plain["save"]
+    assert sociable["comment"] > 2 * plain["comment"]
+    assert sociable["share"] > 2 * plain["share"]
+
+
+def test_dwell_grows_with_utility_and_is_at_most_a_minute(population: Population, posts: list[PostView]) -> None:
+    def dwell(post: PostView) -> list[int]:
+        slates = (
+            view_slate(population.people[0], Slate("s", [post]), NOW, np.random.default_rng(n)) for n in range(200)
+        )
+        return [int(event["dwellMs"]) for events in slates for event in events if event["type"] == "dwell"]
+
+    bad, good, best = (dwell(replace(posts[0], appeal=appeal)) for appeal in (-2.0, 2.0, 20.0))
+    assert np.median(good) > 2 * np.median(bad)
+    assert (min(bad) >= 300, max(best)) == (True, 60_000)
+
+
+def test_utility_is_the_sum_of_tastes_appeal_and_freshness(population: Population, posts: list[PostView]) -> None:
+    person = population.people[0]
+    plain = replace(posts[0], creator=None, topic=None, appeal=0.0, is_reel=False, brightness=0.5, aspect=1.0)
+    changes: list[tuple[dict[str, object], float]] = [
+        ({"creator": 3}, person.creator_taste[3]),
+        ({"topic": 4}, person.topic_taste[4]),
+        ({"appeal": 0.7}, 0.7),
+        ({"is_reel": True}, person.reel_taste),
+        ({"brightness": 1.0}, person.brightness_taste),
+        ({"aspect": np.e}, person.width_taste),
+        ({"posted_at": NOW}, 1.1 * (1 - 2 ** (-(NOW - plain.posted_at).total_seconds() / 86_400))),
+    ]
+
+    changed = [replace(plain, **change) for change, _ in changes]  # type: ignore[arg-type]
+    values = utilities(person, [plain, *changed], NOW)
+    np.testing.assert_allclose(values[1:] - values[0], [difference for _, difference in changes])

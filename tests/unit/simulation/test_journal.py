@@ -13,7 +13,7 @@ def _journal(path: Path) -> Journal:
     return Journal(path, seed=4, scale=SMOKE, now=NOW)
 
 
-def test_a_next_run_knows_all_that_was_done(tmp_path: Path) -> None:
+def test_a_reopened_journal_has_every_recorded_step(tmp_path: Path) -> None:
     journal = _journal(tmp_path / "world.jsonl")
     journal.add_person(0, "user0")
     journal.add_photo(7, PHOTO)
@@ -31,7 +31,7 @@ def test_a_next_run_knows_all_that_was_done(tmp_path: Path) -> None:
     assert not again.has("trained")
 
 
-def test_a_step_whose_line_was_cut_off_counts_as_not_done(tmp_path: Path) -> None:
+def test_an_incomplete_line_counts_as_not_done(tmp_path: Path) -> None:
     file = tmp_path / "world.jsonl"
     _journal(file).add_person(0, "user0")
     with file.open("ab") as torn:

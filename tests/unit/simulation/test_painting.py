@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from simulation.errors import SimulationError
-from simulation.painting import Paintings, check_folder
+from simulation.painting import CHUNK, Paintings, check_folder
 
 
 @pytest.fixture
@@ -17,27 +17,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_users_own_photos_are_what_is_posted(folder: Path) -> None:
+def test_photos_of_the_users_folder_are_posted(folder: Path) -> None:
     pictures = dict(Paintings(seed=1, count=4, folder=folder).missing(()))
 
     assert {picture.data for picture in pictures.values()} == {file.read_bytes() for file in folder.iterdir()}
 
 
-def test_after_an_interruption_only_what_is_missing_comes_under_its_old_number(folder: Path) -> None:
+def test_missing_photos_keep_their_numbers(folder: Path) -> None:
     paintings = Paintings(seed=1, count=4, folder=folder)
     everything = dict(paintings.missing(()))
 
     assert dict(paintings.missing({0, 2})) == {1: everything[1], 3: everything[3]}
 
 
-def test_painted_pictures_are_the_same_after_an_interruption() -> None:
-    paintings = Paintings(seed=1, count=2)
+def test_missing_painted_pictures_keep_their_numbers() -> None:
+    paintings = Paintings(seed=1, count=CHUNK + 1)
     everything = dict(paintings.missing(()))
 
-    assert everything[0].data != everything[1].data
-    assert dict(paintings.missing({0})) == {1: everything[1]}
+    assert list(everything) == list(range(CHUNK + 1))
+    assert len({picture.data for picture in everything.values()}) == CHUNK + 1
+    assert dict(paintings.missing(range(CHUNK))) == {CHUNK: everything[CHUNK]}
+    assert dict(Paintings(seed=1, count=2).missing({0})) == {1: everything[1]}
 
 
-def test_a_folder_without_photos_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    with pytest.raises(SimulationError, match="holds no"):
+def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match="has no JPEG, PNG, WebP or HEIC file"):
         check_folder(tmp_path)

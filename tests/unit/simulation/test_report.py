@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from simulation.replies import Feed, FeedItem
 from simulation.report import feed_table
@@ -16,10 +17,10 @@ def _item(author: str, *, age: timedelta = timedelta(hours=3), score: float | No
         source="explore",
         score=score,
         reason="You like the sea",
+        receipt="r",
         post_id="p",
         author_id=author,
         author_handle=author,
-        author_name=author.title(),
         author_followed=False,
         caption="A caption that goes on and on until nobody would read any more of it",
         topic="sea",
@@ -34,7 +35,7 @@ def _item(author: str, *, age: timedelta = timedelta(hours=3), score: float | No
 
 
 def _feed(*items: FeedItem, version: str = "3") -> Feed:
-    return Feed("slate", "model" if version else "recency", version, items, None)
+    return Feed("slate", "model" if version else "recency", version, items)
 
 
 def _printed(feed: Feed) -> str:
@@ -43,7 +44,7 @@ def _printed(feed: Feed) -> str:
     return out.getvalue()
 
 
-def test_the_table_shows_who_what_when_whence_and_why() -> None:
+def test_the_table_shows_author_caption_age_source_score_and_reason() -> None:
     printed = _printed(_feed(_item("mei"), _item("noor", age=timedelta(minutes=5), score=None)))
 
     assert "The feed of Mei Lund, ranked by model 3" in printed
@@ -51,16 +52,22 @@ def test_the_table_shows_who_what_when_whence_and_why() -> None:
         assert expected in printed
 
 
+def test_posts_are_numbered_from_one() -> None:
+    table = feed_table("Mei Lund", _feed(_item("mei"), _item("noor")), NOW)
+
+    assert [list(column.cells)[:2] for column in table.columns[:2]] == [["1", "2"], [Text("@mei"), Text("@noor")]]
+
+
 @pytest.mark.parametrize(
     ("age", "shown"), [(timedelta(0), "0 min"), (timedelta(hours=47), "47 h"), (timedelta(3), "3 d")]
 )
-def test_ages_read_as_people_say_them(age: timedelta, shown: str) -> None:
+def test_ages_are_in_minutes_hours_or_days(age: timedelta, shown: str) -> None:
     assert shown in _printed(_feed(_item("mei", age=age)))
 
 
-def test_a_feed_that_no_model_ranked_says_so() -> None:
+def test_the_title_names_the_ranking_if_no_model_ranked() -> None:
     assert "ranked by recency" in _printed(_feed(_item("mei"), version=""))
 
 
-def test_a_caption_with_brackets_is_shown_as_it_was_written() -> None:
+def test_a_caption_with_rich_markup_is_shown_literally() -> None:
     assert "[b]bold[/x] harbour" in _printed(_feed(replace(_item("mei"), caption="[b]bold[/x] harbour")))

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from photofeed.features.ranking import FEATURE_NAMES
-from training.dataset import Dataset
-from training.window import Window
+from training.data.dataset import Dataset
+from training.data.window import Window
 
 
 def _make_dataset(slates: int = 120, size: int = 12, *, seed: int = 3, informative: bool = True) -> Dataset:
@@ -36,7 +36,7 @@ def dataset() -> Dataset:
     return _make_dataset()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_dataset() -> Callable[..., Dataset]:
     return _make_dataset
 

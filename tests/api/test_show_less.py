@@ -1,0 +1,132 @@
+"""Hiding a post shows less of its author from the next feed on, and undoing it takes that back at once."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from photofeed.ids import decode_id, encode_id
+from photofeed.redis_client import connect_redis
+from photofeed.timelines import hidden_key
+from photofeed.tokens import mint_token
+from tests.api.feed_world import FeedWorld
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App
+
+AUTHORS = 35
+
+
+class Viewer:
+    """Somebody who follows AUTHORS accounts with three posts each."""
+
+    def __init__(self, app: "App") -> None:
+        world = FeedWorld(app.settings, seed=9110)
+        self.app = app
+        self.id, *followed = world.people(AUTHORS + 1)
+        world.follow(self.id, followed)
+        world.deliver(world.posts(followed, 3), [self.id])
+        self.headers = {"Authorization": f"Bearer {mint_token(app.settings, self.id)}"}
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        reply = self.app.http.request(method, path, headers=self.headers, **options)
+        assert reply.is_success, reply.text
+        return reply
+
+    def feed(self) -> list[dict[str, Any]]:
+        """The posts of the follow graph in the first page of a new feed."""
+        items = self.call("GET", "/v1/feed?limit=30").json()["items"]
+        return [item["post"] for item in items if item["source"] != "explore"]
+
+    def position(self, author: str) -> int | None:
+        """The position of an author in a new feed; None if the author is not in it."""
+        authors = [post["author"]["id"] for post in self.feed()]
+        return authors.index(author) if author in authors else None
+
+
+@pytest.fixture
+def viewer(app: "App") -> Viewer:
+    return Viewer(app)
+
+
+def test_one_hide_is_felt_at_the_next_feed_and_undone_at_once(viewer: Viewer) -> None:
+    best = viewer.feed()[0]
+    author = best["author"]["id"]
+    assert viewer.call("PUT", f"/v1/posts/{best['id']}/hide").status_code == 204
+    assert viewer.position(author) != 0
+    assert best["id"] not in [post["id"] for post in viewer.feed()]
+    assert viewer.call("DELETE", f"/v1/posts/{best['id']}/hide").status_code == 204
+    assert viewer.feed()[0]["id"] == best["id"]
+
+
+def test_a_hidden_post_is_on_no_page(app: "App") -> None:
+    world = FeedWorld(app.settings, seed=9120)
+    reader, author = world.people(2)
+    world.follow(reader, [author])
+    posts = world.posts([author], 5)
+    world.deliver(posts, [reader])
+    hidden = encode_id(posts[2].post_id)
+    headers = {"Authorization": f"Bearer {mint_token(app.settings, reader)}"}
+    assert app.http.put(f"/v1/posts/{hidden}/hide", headers=headers).status_code == 204
+    shown: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = app.http.get(f"/v1/feed?limit=50{cursor and '&cursor='}{cursor}", headers=headers).json()
+        shown += [item["post"]["id"] for item in page["items"]]
+        cursor = page["nextCursor"]
+    assert {encode_id(post.post_id) for post in posts} - set(shown) == {hidden}
+
+
+def test_two_hides_remove_the_author_from_the_top_30(viewer: Viewer) -> None:
+    author = viewer.feed()[0]["author"]["id"]
+    posts = viewer.call("GET", f"/v1/users/{author}/posts").json()["items"]
+    for post in posts[:2]:
+        viewer.call("PUT", f"/v1/posts/{post['id']}/hide")
+    assert viewer.feed()
+    assert viewer.position(author) is None
+    viewer.call("DELETE", f"/v1/posts/{posts[0]['id']}/hide")
+    viewer.call("DELETE", f"/v1/posts/{posts[1]['id']}/hide")
+    assert viewer.position(author) == 0
+
+
+def test_a_hide_that_a_client_reports_as_an_event_counts_alike(viewer: Viewer, app: "App") -> None:
+    best = viewer.feed()[0]
+
+    def report(action: str) -> dict[str, Any]:
+        events = [{"id": uuid4().hex, "type": action, "postId": best["id"]}]
+        outcome: dict[str, Any] = viewer.call("POST", "/v1/events", json={"events": events}).json()
+        return outcome
+
+    assert report("hide")["accepted"] == 1
+    assert report("hide")["accepted"] == 0  # a repeated hide changes nothing, and counts once
+    app.work()
+    assert best["id"] not in [post["id"] for post in viewer.feed()]
+    assert viewer.position(best["author"]["id"]) != 0
+    assert report("unhide")["accepted"] == 1
+    app.work()
+    with connect_redis(app.settings) as client:
+        assert not client.smembers(hidden_key(viewer.id))
+    assert viewer.feed()[0]["id"] == best["id"]
+
+
+def test_only_posts_that_one_may_see_can_be_hidden(viewer: Viewer) -> None:
+    path = f"/v1/posts/{encode_id(123)}/hide"
+    for method in ("PUT", "DELETE"):
+        reply = viewer.app.http.request(method, path, headers=viewer.headers)
+        assert (reply.status_code, reply.json()["code"]) == (404, "post_not_found")
+
+
+@pytest.mark.parametrize("what", ["person", "comment"])
+def test_a_report_of_a_person_or_their_comment_shows_less_of_them(viewer: Viewer, what: str) -> None:
+    best = viewer.feed()[0]
+    author = best["author"]["id"]
+    path = f"/v1/users/{author}/report"
+    if what == "comment":
+        token = mint_token(viewer.app.settings, decode_id(author))
+        headers = {"Authorization": f"Bearer {token}"}
+        body = {"text": "buy now"}
+        said = viewer.app.http.post(f"/v1/posts/{best['id']}/comments", headers=headers, json=body).json()
+        path = f"/v1/posts/{best['id']}/comments/{said['id']}/report"
+    viewer.call("POST", path, json={"reason": "harassment"})
+    position = viewer.position(author)
+    assert position is None if what == "person" else position != 0

@@ -1,0 +1,214 @@
+"""Webhooks of services: queued with their event, signed, repeated until they arrive, and replayed on request."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from ingestion.webhooks.post import NotSentError
+from ingestion.webhooks.sender import DISABLED_AFTER, PAUSES, WebhookSender
+from photofeed import database
+from photofeed.ids import encode_id
+from photofeed.webhooks import signature
+from tests.api.pictures import picture
+
+if TYPE_CHECKING:
+    from tests.api.conftest import App
+
+URL = "https://app.example/hook"
+
+
+class Receiver:
+    """An endpoint that answers what a test says, and remembers what it got."""
+
+    def __init__(self) -> None:
+        self.answer: int | Exception = 204
+        self.got: list[tuple[str, bytes, dict[str, str]]] = []
+
+    def __call__(self, url: str, body: bytes, headers: dict[str, str], *, allow_private: bool) -> int:
+        assert not allow_private
+        self.got.append((url, body, headers))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def sender(app: "App", receiver: Receiver) -> Iterator[WebhookSender]:
+    with database.connect(app.settings) as connection:
+        connection.execute("delete from webhook_endpoints")
+    with database.pool(app.settings) as pool:
+        yield WebhookSender(app.settings, pool, receiver)
+
+
+def _create(app: "App", *types: str, **words: Any) -> dict[str, Any]:
+    reply = app.service.call("POST", "/v1/webhooks", json={"url": URL, "types": types or ["photo.ready"]} | words)
+    assert reply.status_code == 201, reply.text
+    created: dict[str, Any] = reply.json()
+    return created
+
+
+def _deliveries(app: "App", webhook: dict[str, Any], **query: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = app.service.get(f"/v1/webhooks/{webhook['id']}/deliveries", params=query)["items"]
+    return items
+
+
+def _publish(app: "App", seed: int) -> tuple[str, str]:
+    author = app.person()
+    photo = author.upload(picture(seed, (320, 240)))
+    app.work()
+    return author.id, photo
+
+
+def test_an_event_is_sent_once_with_a_signature_that_its_receiver_can_check(
+    app: "App", sender: WebhookSender, receiver: Receiver
+) -> None:
+    webhook = _create(app)
+    author, photo = _publish(app, 380)
+    app.repeat("photo.uploaded", photo)
+    app.work()
+    now = datetime.now(UTC)
+    assert (sender.send_due(now), sender.send_due(now)) == (1, 0)
+    ((url, body, headers),) = receiver.got
+    event = orjson.loads(body)
+    assert (url, event["type"], event["data"]) == (URL, "photo.ready", {"photoId": photo, "ownerId": author})
+    sent_at = int(headers["webhook-timestamp"])
+    assert headers["webhook-signature"] == signature(webhook["secret"], headers["webhook-id"], sent_at, body)
+    assert abs(sent_at - now.timestamp()) < 2
+    (delivery,) = _deliveries(app, webhook)
+    assert (delivery["state"], delivery["attempts"], delivery["lastStatus"]) == ("delivered", 1, 204)
+    assert delivery["messageId"] == headers["webhook-id"]
+
+
+def test_each_endpoint_gets_the_types_it_wants(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
+    both, rejected, reported = (
+        _create(app, "photo.rejected", "post.reported"),
+        _create(app, "photo.rejected"),
+        _create(app, "post.reported"),
+    )
+    author, photo = _publish(app, 381)
+    reporter, moderator = app.person(), app.moderator()
+    for _ in range(2):
+        reporter.call("POST", f"/v1/posts/{photo}/report", json={"reason": "spam"})
+    ruling = {"decision": "reject", "reason": "seen by a person"}
+    for _ in range(2):
+        moderator.call("POST", f"/v1/moderation/{photo}/decisions", json=ruling)
+    sender.send_due(datetime.now(UTC))
+    types = {
+        name: sorted(one["type"] for one in _deliveries(app, hook))
+        for name, hook in (("both", both), ("rejected", rejected), ("reported", reported))
+    }
+    assert types == {
+        "both": ["photo.rejected", "post.reported"],
+        "rejected": ["photo.rejected"],
+        "reported": ["post.reported"],
+    }
+    assert all(reporter.id.encode() not in body for _, body, _ in receiver.got)
+    assert {orjson.loads(body)["data"].get("authorId", author) for _, body, _ in receiver.got} == {author}
+
+
+def test_a_failed_delivery_is_sent_again_with_the_same_id_until_no_attempt_is_left(
+    app: "App", sender: WebhookSender, receiver: Receiver
+) -> None:
+    webhook = _create(app)
+    _publish(app, 382)
+    now = datetime.now(UTC)
+    for number, pause in enumerate(PAUSES):
+        receiver.answer = (NotSentError("no reply within 15 s"), 500)[number % 2]
+        assert sender.send_due(now) == 1
+        assert sender.send_due(now + pause * 0.99) == 0
+        (delivery,) = _deliveries(app, webhook)
+        assert (delivery["state"], delivery["attempts"]) == ("waiting", number + 1)
+        assert delivery["lastError"]
+        now += pause * 1.11
+    assert sender.send_due(now) == 1
+    (delivery,) = _deliveries(app, webhook, state="failed")
+    assert (delivery["attempts"], delivery["nextAttemptAt"]) == (len(PAUSES) + 1, None)
+    assert sender.send_due(now + timedelta(days=30)) == 0
+    assert len({headers["webhook-id"] for _, _, headers in receiver.got}) == 1
+    assert len({body for _, body, _ in receiver.got}) == 1
+    assert app.service.get(f"/v1/webhooks/{webhook['id']}")["failingSince"] is not None
+
+
+def test_a_delivery_is_replayed_with_the_same_id(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
+    webhook, other = _create(app), _create(app)
+    _publish(app, 383)
+    sender.send_due(datetime.now(UTC))
+    (delivery,) = _deliveries(app, webhook)
+    path = f"/v1/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay"
+    replayed = app.service.call("POST", path)
+    assert (replayed.status_code, replayed.json()["state"]) == (202, "waiting")
+    sender.send_due(datetime.now(UTC) + timedelta(seconds=1))
+    assert [one["state"] for one in _deliveries(app, webhook)] == ["delivered"]
+    ids = [headers["webhook-id"] for _, _, headers in receiver.got]
+    assert (len(ids), len(set(ids))) == (3, 1)
+    wrong = app.service.call("POST", path.replace(webhook["id"], other["id"]))
+    assert (wrong.status_code, wrong.json()["code"]) == (404, "delivery_not_found")
+
+
+@pytest.mark.parametrize("how", ["long", "gone", "by hand"])
+def test_an_endpoint_is_disabled_after_long_failure_and_enabled_again(
+    app: "App", sender: WebhookSender, receiver: Receiver, how: str
+) -> None:
+    webhook = _create(app)
+    path = f"/v1/webhooks/{webhook['id']}"
+    _publish(app, 384)
+    now = datetime.now(UTC)
+    if how == "by hand":
+        assert app.service.call("PATCH", path, json={"enabled": False}).json()["enabled"] is False
+    else:
+        receiver.answer = 410 if how == "gone" else 503
+        sender.send_due(now)
+        if how == "long":
+            assert app.service.get(path)["enabled"] is True
+            now += DISABLED_AFTER + timedelta(hours=1)
+            sender.send_due(now)
+    assert app.service.get(path)["enabled"] is False
+    _publish(app, 385)
+    sent = len(receiver.got)
+    sender.send_due(now + timedelta(days=9))
+    assert len(receiver.got) == sent
+    enabled = app.service.call("PATCH", path, json={"enabled": True}).json()
+    assert (enabled["enabled"], enabled["failingSince"]) == (True, None)
+    receiver.answer = 200
+    _publish(app, 386)
+    sender.send_due(now + timedelta(days=9))
+    assert len(receiver.got) > sent
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://app.example/", "https://", "//app.example", "app.example", "https://u:p@app.example/", "javascript:x"),
+        *("https://localhost/", "https://10.0.0.7/", "https://[::1]/", "https://169.254.169.254/", "https://intranet/"),
+        *("https://app.example:99999/", "https://app.example/a b", "https://[/", "https://app.example/\n"),
+    ],
+)
+def test_addresses_that_are_no_public_endpoints_are_refused(app: "App", url: str) -> None:
+    reply = app.service.call("POST", "/v1/webhooks", json={"url": url, "types": ["photo.ready"]})
+    assert (reply.status_code, reply.json()["code"]) == (422, "address_not_allowed")
+
+
+def test_the_secret_is_shown_once_and_nothing_is_left_after_a_deletion(app: "App", sender: WebhookSender) -> None:
+    webhook = _create(app, description="Shop")
+    assert webhook["secret"].startswith("whsec_")
+    assert webhook["secret"] not in str(app.service.get("/v1/webhooks"))
+    assert "secret" not in app.service.get(f"/v1/webhooks/{webhook['id']}")
+    changed = app.service.call(
+        "PATCH", f"/v1/webhooks/{webhook['id']}", json={"types": ["post.reported"], "url": URL + "2"}
+    ).json()
+    assert (changed["types"], changed["url"], changed["description"]) == (["post.reported"], URL + "2", "Shop")
+    wrong: list[dict[str, Any]] = [{"types": []}, {"types": ["photo.deleted"]}, {"secret": "mine"}, {"url": ""}]
+    for body in wrong:
+        assert app.service.call("PATCH", f"/v1/webhooks/{webhook['id']}", json=body).status_code == 422
+    assert app.service.call("DELETE", f"/v1/webhooks/{webhook['id']}").status_code == 204
+    assert app.service.call("DELETE", f"/v1/webhooks/{webhook['id']}").status_code == 404
+    assert app.service.call("GET", f"/v1/webhooks/{encode_id(7)}").status_code == 404
+    assert sender.send_due(datetime.now(UTC)) == 0

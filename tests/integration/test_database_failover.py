@@ -1,0 +1,46 @@
+"""PostgreSQL's primary becomes a replica, as in a failover of a managed service."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from photofeed import database
+from photofeed.embedded.stack import EmbeddedStack
+from photofeed.unavailable import is_unavailable
+
+if TYPE_CHECKING:
+    from photofeed.settings import Settings
+
+
+@pytest.fixture
+def read_only(stack: EmbeddedStack) -> Iterator["Settings"]:
+    """Settings of a server that refuses writes on connections opened from now on."""
+    settings = stack.settings()
+    name = "default_transaction_read_only"
+    with database.connect(settings) as connection:
+        connection.execute(f"alter role current_user set {name} = on")
+        yield settings
+        connection.execute(f"set {name} = off")
+        connection.execute(f"alter role current_user reset {name}")
+
+
+def test_a_refused_write_waits_and_its_connection_is_not_used_again(read_only: "Settings") -> None:
+    with database.pool(read_only, size=1) as pool:
+        with pool.connection() as connection:
+            first = connection.info.backend_pid
+        with pytest.raises(psycopg.Error) as refused, pool.connection() as connection:
+            connection.execute("create table refused (id int)")
+        assert is_unavailable(refused.value)
+        with pool.connection() as connection:
+            assert connection.info.backend_pid != first
+
+
+def test_a_hostile_network_is_noticed_within_a_minute(stack: EmbeddedStack) -> None:
+    with database.connect(stack.settings()) as connection:
+        options = connection.info.get_parameters()
+    waits = {name: int(options[name]) for name in ("keepalives_idle", "keepalives_interval", "keepalives_count")}
+    assert waits["keepalives_idle"] + waits["keepalives_interval"] * waits["keepalives_count"] <= 60
+    assert int(options["connect_timeout"]) <= 10
+    assert int(options["tcp_user_timeout"]) <= 60_000

@@ -1,0 +1,67 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ingestion.photos.foreign import recognise_foreign
+from ingestion.photos.formats import PhotoFormat, sniff
+
+Encode = Callable[..., bytes]
+
+
+@pytest.mark.parametrize("photo_format", list(PhotoFormat))
+def test_every_format_is_recognised_by_its_content(
+    picture: Image.Image, encode: Encode, photo_format: PhotoFormat
+) -> None:
+    assert sniff(encode(picture.resize((64, 48)), photo_format.value)) is photo_format
+
+
+def test_phones_heif_files_with_a_general_major_brand_are_recognised() -> None:
+    boxes = b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic"
+    assert sniff(boxes) is PhotoFormat.HEIF
+    assert sniff(boxes.replace(b"heic", b"avif")) is PhotoFormat.AVIF
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"ftyp", b"hello", b"RIFF\x00\x00\x00\x00WAVE", bytes(100), b"G" * 100])
+def test_other_bytes_have_no_format(data: bytes) -> None:
+    assert sniff(data) is None
+    assert recognise_foreign(data) is None
+
+
+@pytest.mark.parametrize(
+    ("photo_format", "name"),
+    [
+        ("BMP", "BMP files"),
+        ("TIFF", "TIFF files"),
+        ("TGA", "TGA files"),
+        ("PPM", "Netpbm files"),
+        ("PCX", "PCX files"),
+        ("ICO", "Icon files"),
+        ("SGI", "SGI files"),
+        ("DDS", "DDS files"),
+        ("PDF", "PDF files"),
+        ("EPS", "PostScript files"),
+    ],
+)
+def test_a_picture_in_a_format_that_is_not_taken_is_named(photo_format: str, name: str, encode: Encode) -> None:
+    data = encode(Image.new("RGB", (64, 48)), photo_format)
+    assert sniff(data) is None
+    foreign = recognise_foreign(data)
+    assert foreign
+    assert foreign.name == name
+
+
+def test_a_page_with_a_drawing_in_it_is_no_drawing() -> None:
+    assert recognise_foreign(b"<html><body><svg/></body></html>") is None
+
+
+def test_an_endless_start_of_a_drawing_is_read_once() -> None:
+    assert recognise_foreign(b" <!-- --><?x?>" * 100_000) is None
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"II*\x00", b"MM\x00*", b"MM\x00*\x00\x00\x00\x08\x00\x09", b""]))
+def test_any_bytes_are_recognised_or_not(data: bytes, head: bytes) -> None:
+    foreign = recognise_foreign(head + data)
+    assert foreign is None or foreign.name[0].isupper()

@@ -1,0 +1,84 @@
+"""The requests that are made of S3, by the settings: addresses, region and encryption."""
+
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from photofeed.object_store import S3ObjectStore, UploadConditions, s3_client
+from photofeed.settings import Settings
+
+FRANKFURT = {"s3_endpoint_url": "https://s3.eu-central-1.amazonaws.com", "s3_region": "eu-central-1"}
+COPIED = b"<CopyObjectResult><ETag>&quot;tag&quot;</ETag></CopyObjectResult>"
+
+
+class Body:
+    """The body of a reply."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def stream(self) -> list[bytes]:
+        return [self._data]
+
+
+class Sent:
+    """A store whose requests are kept instead of sent."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.requests: list[Any] = []
+        self.client = s3_client(settings)
+        self.client.meta.events.register("before-send.s3", self._answer)
+        self.store = S3ObjectStore(self.client, settings.s3_kms_key_id)
+
+    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        self.requests.append(request)
+        return AWSResponse(request.url, 200, HTTPHeaders(), Body(COPIED))
+
+    def headers(self) -> dict[str, str]:
+        """Of the last request."""
+        found = {name.lower(): value for name, value in self.requests[-1].headers.items()}
+        return {name: value.decode() if isinstance(value, bytes) else value for name, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("style", "address"),
+    [
+        ("path", "https://s3.eu-central-1.amazonaws.com/lake/key"),
+        ("virtual", "https://lake.s3.eu-central-1.amazonaws.com/key"),
+    ],
+)
+def test_addresses_have_the_style_and_signatures_the_region_of_the_settings(style: str, address: str) -> None:
+    sent = Sent(Settings.model_validate(FRANKFURT | {"s3_addressing_style": style}))
+    with closing(sent.client):
+        sent.store.put("lake", "key", b"data", "text/plain")
+        signed = sent.store.presign_put("lake", "key", 60, UploadConditions())
+    assert sent.requests[-1].url == address
+    assert "/eu-central-1/s3/aws4_request" in sent.headers()["authorization"]
+    assert signed.startswith(f"{address}?")
+
+
+def test_what_photofeed_writes_is_encrypted_with_the_key_and_uploads_by_the_default_of_their_bucket() -> None:
+    sent = Sent(Settings.model_validate(FRANKFURT | {"s3_kms_key_id": "alias/photos"}))
+    with closing(sent.client):
+        for write in (
+            lambda: sent.store.put("lake", "key", b"data", "text/plain", cache_control="no-store"),
+            lambda: sent.store.put_new("lake", "key", b"data", "text/plain"),
+            lambda: sent.store.copy("lake", "one", "two", "tag"),
+        ):
+            write()
+            headers = sent.headers()
+            assert headers["x-amz-server-side-encryption"] == "aws:kms"
+            assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/photos"
+        signed = sent.store.presign_put("lake", "key", 60, UploadConditions())
+    assert "encryption" not in urlsplit(signed).query
+
+
+def test_without_a_key_the_bucket_decides() -> None:
+    sent = Sent(Settings.model_validate(FRANKFURT))
+    with closing(sent.client):
+        sent.store.put("lake", "key", b"data", "text/plain")
+    assert not [name for name in sent.headers() if "encryption" in name]

@@ -1,0 +1,210 @@
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from photofeed.settings import Settings
+from serving.api.rate_limit import RateLimits, route_class
+from serving.rate_limits import UNSHARED, RateLimiter, RouteClass, headers_of
+
+READS = RouteClass.READS
+
+
+@dataclass
+class Clock:
+    now: float = 1_000_040.0  # a third of a minute has passed
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class AwayStorage(MemoryStorage):
+    """Redis that does not answer."""
+
+    async def acquire_sliding_window_entry(self, *_: Any, **__: Any) -> bool:
+        raise RedisConnectionError
+
+
+def _limiter(clock: Clock | None = None, storage: MemoryStorage | None = None, reads: str = "60/minute") -> RateLimiter:
+    settings = Settings(env="dev", rate_reads=reads)
+    shared = SlidingWindowCounterRateLimiter(storage or MemoryStorage())
+    return RateLimiter(settings, shared, clock or Clock())
+
+
+def _admitted(limiter: RateLimiter, calls: int, caller: str = "a") -> int:
+    return sum(limiter.admit(READS, caller).admitted for _ in range(calls))
+
+
+def test_a_caller_has_a_limit_of_its_own() -> None:
+    limiter = _limiter()
+    assert _admitted(limiter, 100) == 60
+    assert _admitted(limiter, 10, "b") == 10
+    assert limiter.admit(RouteClass.WRITES, "a").admitted
+
+
+def test_what_is_left_is_told() -> None:
+    limiter = _limiter()
+    first = limiter.admit(READS, "a")
+    assert (first.limit, first.span, first.remaining, first.reset) == (60, 60, 59, 40)
+    assert headers_of(first) == {
+        "RateLimit-Limit": "60",
+        "RateLimit-Remaining": "59",
+        "RateLimit-Reset": "40",
+        "RateLimit-Policy": "60;w=60",
+    }
+    _admitted(limiter, 59)
+    refused = limiter.admit(READS, "a")
+    assert not refused.admitted
+    assert headers_of(refused) == {
+        "RateLimit-Limit": "60",
+        "RateLimit-Remaining": "0",
+        "RateLimit-Reset": "40",
+        "RateLimit-Policy": "60;w=60",
+        "Retry-After": "41",
+    }
+
+
+@pytest.mark.parametrize("before", [60, 30])
+def test_a_call_is_admitted_after_retry_after(before: int) -> None:
+    clock = Clock()
+    limiter = _limiter(clock)
+    _admitted(limiter, before)
+    clock.now += 50  # in the next window
+    _admitted(limiter, 100)
+    refused = limiter.admit(READS, "a")
+    assert refused.retry_after >= 1
+    clock.now += refused.retry_after
+    assert limiter.admit(READS, "a").admitted
+
+
+def test_calls_of_the_window_before_count_by_its_remaining_part() -> None:
+    clock = Clock()
+    limiter = _limiter(clock)
+    assert _admitted(limiter, 100) == 60
+    clock.now += 55  # a quarter of the next window has passed
+    assert _admitted(limiter, 100) == 15
+    clock.now += 120
+    assert _admitted(limiter, 100) == 60
+
+
+def test_processes_share_a_limit() -> None:
+    storage = MemoryStorage()
+    one, other = (_limiter(storage=storage, reads="60/day") for _ in range(2))
+    admitted = 0
+    for _ in range(60):
+        admitted += _admitted(one, 1) + _admitted(other, 1)
+        asyncio.run(one.share())
+        asyncio.run(other.share())
+    assert 60 <= admitted <= 60 * 1.2
+
+
+def test_without_redis_a_process_limits_alone_and_it_is_counted() -> None:
+    limiter, before = _limiter(storage=AwayStorage()), UNSHARED._value.get()
+    assert _admitted(limiter, 30) == 30
+    asyncio.run(limiter.share())
+    assert UNSHARED._value.get() == before + 1
+    assert _admitted(limiter, 100) == 30
+
+
+def test_few_calls_are_never_sent_to_redis() -> None:
+    limiter = _limiter(storage=AwayStorage())
+    before = UNSHARED._value.get()
+    _admitted(limiter, 5)
+    asyncio.run(limiter.share())
+    assert UNSHARED._value.get() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/v1/feed", RouteClass.READS),
+        ("PUT", "/v1/posts/1/like", RouteClass.WRITES),
+        ("DELETE", "/v1/photos/1", RouteClass.WRITES),
+        ("POST", "/v1/photos/initiate", RouteClass.UPLOADS),
+        ("POST", "/v1/photos/1/complete", RouteClass.UPLOADS),
+        ("POST", "/v1/events", RouteClass.EVENTS),
+        ("GET", "/v1/search", RouteClass.SEARCH),
+        ("GET", "/v1/people", RouteClass.SEARCH),
+        ("GET", "/v1/tags", RouteClass.SEARCH),
+        ("GET", "/v1/tags/sea/posts", RouteClass.READS),
+        ("GET", "/photos/1/640", RouteClass.IMAGES),
+        ("GET", "/", RouteClass.READS),
+    ],
+)
+def test_each_call_has_a_class(method: str, path: str, expected: RouteClass) -> None:
+    assert route_class(method, path) is expected
+
+
+@dataclass
+class Verifier:
+    """Knows no token."""
+
+    def remembered(self, _: str) -> None:
+        return None
+
+
+@dataclass
+class Api:
+    """An application behind the limits, and what it answers to callers without a token."""
+
+    settings: Settings
+    statuses: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        limiter = RateLimiter(self.settings, SlidingWindowCounterRateLimiter(MemoryStorage()), Clock())
+        self.services = type("S", (), {"rate_limiter": limiter, "verifier": Verifier()})()
+
+    async def call(self, peer: str, forwarded: str = "", token: str = "", path: str = "/v1/feed") -> int:
+        async def answer(_: Any, __: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def note(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self.statuses.append(message["status"])
+
+        headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+        headers += [(b"authorization", f"Bearer {token}".encode())] if token else []
+        scope = {"type": "http", "method": "GET", "path": path, "client": (peer, 1), "headers": headers}
+        await RateLimits(answer, self.settings)(scope | {"state": {"services": self.services}}, None, note)  # type: ignore[arg-type]
+        return self.statuses[-1]
+
+
+def _api(**settings: Any) -> Api:
+    return Api(Settings(env="dev", rate_reads="1/day", rate_address_people=2, rate_sign_in="3/day", **settings))
+
+
+def _statuses(api: Api, *calls: tuple[str, str], **more: str) -> list[int]:
+    return [asyncio.run(api.call(*call, **more)) for call in calls]
+
+
+def test_an_address_may_make_the_calls_of_its_people() -> None:
+    assert _statuses(_api(), *[("203.0.113.1", "")] * 3, ("203.0.113.2", "")) == [200, 200, 429, 200]
+
+
+def test_only_trusted_proxies_name_the_address() -> None:
+    forged = [("203.0.113.1", f"198.51.100.{number}") for number in range(3)]
+    assert _statuses(_api(), *forged) == [200, 200, 429]
+    proxied = [("10.0.0.1", f"192.0.2.{number}, 198.51.100.7, 10.0.0.2") for number in range(3)]
+    assert _statuses(_api(), *proxied) == [200, 200, 429]
+    assert _statuses(_api(), *[("10.0.0.1", f"198.51.100.{number}") for number in range(3)]) == [200] * 3
+
+
+def test_a_network_of_ipv6_is_one_address() -> None:
+    assert _statuses(_api(), *[(f"2001:db8::{number}", "") for number in range(1, 4)]) == [200, 200, 429]
+    assert _statuses(_api(), *[(f"2001:db8:0:{number}::1", "") for number in range(3)]) == [200] * 3
+
+
+def test_unknown_tokens_are_limited_by_address() -> None:
+    api = Api(Settings(env="dev", rate_sign_in="3/day"))
+    statuses = [asyncio.run(api.call("203.0.113.1", token=f"t{number}")) for number in range(5)]
+    assert statuses == [200, 200, 200, 429, 429]
+    assert asyncio.run(api.call("203.0.113.1")) == 200
+
+
+def test_probes_are_never_limited() -> None:
+    api = _api()
+    assert [asyncio.run(api.call("203.0.113.1", path="/readyz")) for _ in range(9)] == [200] * 9

@@ -1,0 +1,79 @@
+import re
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, Response
+from fastapi.testclient import TestClient
+
+from photofeed.settings import Settings
+from serving.api.app_page import Preview, PreviewImage
+from serving.api.security_headers import SecurityHeaders, page_policy
+
+WEB = Path(__file__).parents[3] / "web"
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
+
+
+def _http(public_url: str = "http://photos.example") -> TestClient:
+    app = FastAPI()
+    app.add_middleware(SecurityHeaders, settings=Settings(env="dev", public_url=public_url))
+    app.get("/page")(lambda: HTMLResponse("<p>"))
+    app.get("/data")(lambda: Response("{}", media_type="application/json"))
+    return TestClient(app)
+
+
+def _directives(policy: str) -> dict[str, list[str]]:
+    parts = [directive.split() for directive in policy.split(";")]
+    return {name: sources for name, *sources in parts}
+
+
+def test_pages_load_files_of_this_origin_images_of_the_public_one_and_upload_to_the_store() -> None:
+    policy = page_policy(
+        Settings(env="dev", public_url="https://photos.example/x", s3_endpoint_url="http://s3.example:8333")
+    )
+    directives = _directives(policy)
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert directives["default-src"] == ["'none'"]
+    assert directives["script-src"] == directives["style-src"] == ["'self'"]
+    assert directives["img-src"] == ["'self'", "https://photos.example", "data:", "blob:"]
+    assert directives["connect-src"] == ["'self'", "http://s3.example:8333"]
+    assert directives["frame-ancestors"] == directives["base-uri"] == ["'none'"]
+
+
+def test_every_reply_has_the_headers_and_data_may_load_nothing() -> None:
+    http = _http()
+    page, data, missing = (http.get(path).headers for path in ("/page", "/data", "/missing"))
+    assert _directives(page["content-security-policy"])["script-src"] == ["'self'"]
+    assert data["content-security-policy"] == missing["content-security-policy"]
+    assert _directives(data["content-security-policy"]) == {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
+    for headers in (page, data, missing):
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "strict-transport-security" not in headers
+    assert "max-age=" in _http("https://photos.example").get("/page").headers["strict-transport-security"]
+
+
+@pytest.mark.parametrize("page", ["index.html", "docs.html"])
+def test_no_page_has_scripts_or_styles_inside_it(page: str) -> None:
+    assert not INLINE.search((WEB / page).read_text())
+
+
+def test_a_preview_adds_none() -> None:
+    bad = "<script>alert(1)</script><p style=x onclick=y>"
+    preview = Preview(bad, bad, "http://a/", "article", PreviewImage("http://a/1", 1, 1))
+    assert not re.search(r"<script|<p", "".join(preview.head()))
+
+
+def test_the_check_of_pages_finds_what_the_policy_forbids() -> None:
+    for inline in ("<script>", "<style>", "<p style='a'>", "<p onclick='a'>", "<a href='javascript:a'>"):
+        assert INLINE.search(inline), inline
+    assert not INLINE.search('<script type="module" src="/a.js"></script>')
+
+
+def test_uploads_go_to_the_host_of_the_bucket_if_addresses_begin_with_it() -> None:
+    settings = Settings(
+        env="dev", s3_endpoint_url="https://s3.eu-central-1.amazonaws.com", s3_addressing_style="virtual"
+    )
+    origins = _directives(page_policy(settings))["connect-src"]
+    assert origins == ["'self'", "https://photofeed-originals.s3.eu-central-1.amazonaws.com"]

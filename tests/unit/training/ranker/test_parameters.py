@@ -1,0 +1,88 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from photofeed.features.ranking import FEATURE_NAMES, RANKING_FEATURES
+from training.data.dataset import Dataset
+from training.data.labels import HEAD_WEIGHTS
+from training.data.split import temporal_split
+from training.ranker.heads import train_heads
+from training.ranker.lightgbm_params import lightgbm_params
+from training.ranker.parameters import DEBIASED_LEARNING_RATE, DEFAULTS, LEARNING_RATE, TrainingParameters
+from training.ranker.train import train
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rate"),
+    [
+        (DEFAULTS, LEARNING_RATE),
+        (TrainingParameters(debias_position=True), DEBIASED_LEARNING_RATE),
+        (replace(DEFAULTS, debias_position=True), DEBIASED_LEARNING_RATE),
+        (TrainingParameters(debias_position=True, learning_rate=0.03), 0.03),
+        (TrainingParameters(learning_rate=0.2), 0.2),
+    ],
+    ids=["default", "debiased", "debiased later", "debiased at a rate of one's own", "a rate of one's own"],
+)
+def test_debiasing_trains_at_its_own_rate_unless_a_rate_is_given(parameters: TrainingParameters, rate: float) -> None:
+    assert parameters.resolved().learning_rate == rate
+    assert lightgbm_params(parameters, FEATURE_NAMES)["learning_rate"] == rate
+
+
+def test_rates_are_those_of_adr_32() -> None:
+    assert (LEARNING_RATE, DEBIASED_LEARNING_RATE) == (0.03, 0.1)
+
+
+def test_a_notebook_debiases_at_the_rate_that_its_model_reports(dataset: Dataset) -> None:
+    parts = temporal_split(dataset)
+    ranker = train(parts.train, parts.validation, TrainingParameters(rounds=3, threads=1, debias_position=True))
+    assert "[learning_rate: 0.1]" in ranker.text
+    assert ranker.parameters.learning_rate == 0.1  # what MLflow records
+
+
+def test_the_seed_and_every_other_parameter_reach_lightgbm(make_dataset: Callable[..., Dataset]) -> None:
+    parameters = TrainingParameters(
+        rounds=5,
+        refit=False,
+        learning_rate=0.11,
+        num_leaves=6,
+        min_data_in_leaf=21,
+        feature_fraction=0.41,
+        bagging_fraction=0.71,
+        lambda_l2=1.5,
+        truncation_level=17,
+        seed=12,
+        threads=1,
+    )
+    parts = temporal_split(make_dataset(slates=60))
+    text = train(parts.train, parts.validation, parameters).text
+    for line in (
+        "learning_rate: 0.11",
+        "num_leaves: 6",
+        "min_data_in_leaf: 21",
+        "feature_fraction: 0.41",
+        "bagging_fraction: 0.71",
+        "bagging_freq: 1",
+        "lambda_l2: 1.5",
+        "lambdarank_truncation_level: 17",
+        "seed: 12",
+        "num_threads: 1",
+        "label_gain: 0,1,3,7,15",
+    ):
+        assert f"[{line}]" in text
+
+
+def test_declared_directions_are_held_unless_switched_off() -> None:
+    names = (*FEATURE_NAMES, "a_column_of_a_notebook")
+    declared = [feature.monotone for feature in RANKING_FEATURES]
+    assert any(declared)
+    assert lightgbm_params(DEFAULTS, names)["monotone_constraints"] == [*declared, 0]
+    assert lightgbm_params(replace(DEFAULTS, monotone=False), names)["monotone_constraints"] == [0] * len(names)
+
+
+def test_heads_train_at_the_same_rate(dataset: Dataset) -> None:
+    outcomes = dict.fromkeys(HEAD_WEIGHTS, dataset.labels > 0)
+    parts = temporal_split(replace(dataset, outcomes=outcomes))
+    heads = train_heads(parts.train, parts.validation, TrainingParameters(rounds=3, threads=1, learning_rate=0.07))
+    assert all("[learning_rate: 0.07]" in text for text in heads.texts.values())
+    assert heads.texts
