@@ -1,0 +1,1 @@
+"""The contract of the API: what its document promises to clients."""
