@@ -1,6 +1,6 @@
-"""The feature platform's figures in one run: reads online, from event to feature, and training sets.
+"""Benchmarks of the feature platform: online reads, time from event to feature, and training sets.
 
-Prints the table of every part, then one line of JSON.
+Prints the tables of all parts, then one line of JSON.
 """
 
 import json
@@ -11,7 +11,7 @@ import typer
 
 
 class Part(StrEnum):
-    """What can be measured by itself."""
+    """A part that can be measured separately."""
 
     ONLINE = "online"
     STREAM = "stream"
@@ -19,29 +19,29 @@ class Part(StrEnum):
 
 
 def main(
-    small: Annotated[bool, typer.Option(help="Minutes instead of a quarter of an hour.")] = False,
-    only: Annotated[list[Part] | None, typer.Option(help="Part to measure; may be repeated.")] = None,
+    small: Annotated[bool, typer.Option(help="A small run of a few minutes. A full one takes 15 minutes.")] = False,
+    only: Annotated[list[Part] | None, typer.Option(help="Measure this part only. Can be repeated.")] = None,
 ) -> None:
-    """Measure the parts, one after the other."""
-    found: dict[str, Any] = {}
+    """Measure the parts in sequence."""
+    figures: dict[str, Any] = {}
     for part in only or Part:
-        found |= measure(part, small=small)
-    print(json.dumps({name: round(value, 3) for name, value in found.items()}))
+        figures |= measure(part, small=small)
+    print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
 
 def measure(part: Part, *, small: bool) -> dict[str, Any]:
-    """One part; only what it needs is imported."""
+    """Measure one part and import only its modules."""
     match part:
         case Part.ONLINE:
-            import features_online  # noqa: PLC0415
+            import features_online
 
             return features_online.run(small=small)
         case Part.STREAM:
-            import features_stream  # noqa: PLC0415
+            import features_stream
 
             return features_stream.run(small=small)
         case Part.TRAINING_SET:
-            import features_training_set  # noqa: PLC0415
+            import features_training_set
 
             return features_training_set.run(small=small)
 

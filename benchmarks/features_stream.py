@@ -1,8 +1,8 @@
-"""From the events API to features online: what the intake takes, what a core of the features worker does, how fresh.
+"""From the events API to online features: intake of the API, throughput of the features worker, and freshness.
 
-Everything runs as users run it: the embedded servers, one API process, the features worker as a process of its own. The
-topic is filled before the worker starts, so that it works as fast as it can; what it costs is its own processor time,
-start-up left out, which other load on the machine does not change much. Prints a table, then one line of JSON.
+The processes are those of a real deployment: embedded servers, one API process, one features worker. For throughput,
+the topic is filled before the worker starts. The cost is the worker's processor time without start-up, which depends
+little on other load of the machine. Prints a table, then one line of JSON.
 """
 
 import asyncio
@@ -10,13 +10,12 @@ import json
 import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,26 +25,31 @@ import httpx2
 import numpy as np
 import psutil
 import typer
+from readiness import wait_until_ready
+from resource_usage import processor_seconds
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.engagement.counted_events import counted_key
 from photofeed import database
+from photofeed.counted_ids import counted_keys
 from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
-from photofeed.event_log import KafkaPublisher, KafkaReader
+from photofeed.event_log import KafkaReader
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, engagement_payloads, event_id
 from photofeed.feature_store import load_manifest
 from photofeed.ids import encode_id, topic_id
+from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store.reader import PackedReader
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import connect_redis
 from photofeed.tokens import mint_token
 from photofeed.topics import ENGAGEMENT
+from serving.receipts import ReceiptSealer
+from simulation.running import PHOTOFEED
 
-PHOTOFEED = str(Path(sys.executable).with_name("photofeed"))
 PEOPLE, CREATORS, POSTS, TOPICS = 20_000, 2_000, 50_000, 50
-EVENTS_A_MESSAGE = 10
+SLATE_ID = "0198a000-0000-7000-8000-000000000000"
+EVENTS_PER_MESSAGE = 10
 KINDS = {
     Action.IMPRESSION: 60,
     Action.DWELL: 25,
@@ -58,38 +62,38 @@ KINDS = {
 TYPICAL_RATE = 1_000
 BATCH = 100
 CONNECTIONS = 8
-PATIENCE_SECONDS = 180.0
-TICK_SECONDS, WARM_UP_SECONDS, LOOK_SECONDS = 0.05, 3.0, 0.005
-NEWCOMERS = 3 * 10**15
+TIMEOUT_SECONDS = 180.0
+TICK_SECONDS, WARM_UP_SECONDS, POLL_SECONDS = 0.05, 3.0, 0.005
+FIRST_NEW_USER = 3 * 10**15
 SENDERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything."""
+    """Numbers of events and batches."""
 
     backlog: int  # events in the topic before the worker starts
-    fresh_seconds: float  # how long events come at TYPICAL_RATE
+    fresh_seconds: float  # duration of TYPICAL_RATE events per second
     intake_batches: int
-    messages: tuple[int, ...]  # events a message, each measured
+    messages: tuple[int, ...]  # numbers of events per message to measure
 
     @staticmethod
     def of(*, small: bool) -> "Scale":
-        """A run of a minute or two, or one to quote."""
-        sizes = (1, EVENTS_A_MESSAGE, BATCH)
-        return Scale(30_000, 5, 80, (EVENTS_A_MESSAGE,)) if small else Scale(300_000, 30, 600, sizes)
+        """A run of one or two minutes, or a full one."""
+        sizes = (1, EVENTS_PER_MESSAGE, BATCH)
+        return Scale(30_000, 5, 80, (EVENTS_PER_MESSAGE,)) if small else Scale(300_000, 30, 600, sizes)
 
 
 @dataclass(slots=True)
 class Clients:
-    """People who look at posts, some of which are far more popular than others."""
+    """Clients of many users. The popularity of posts is heavy-tailed."""
 
     rng: random.Random
 
     def message(self, events: int, *, user: int | None = None) -> Envelope:
-        """What one person did in the last second."""
-        who = user or 10**15 + self.rng.randrange(PEOPLE)
-        return engagement_envelope(who, [self._event(who) for _ in range(events)])
+        """A message with events of one user."""
+        user_id = user or 10**15 + self.rng.randrange(PEOPLE)
+        return engagement_envelope(user_id, [self._event(user_id) for _ in range(events)])
 
     def _event(self, user: int) -> EngagementEvent:
         post = int(self.rng.paretovariate(1.1)) % POSTS + 1
@@ -104,136 +108,133 @@ class Clients:
             post_id=post if on_post else None,
             topic_id=topic_id(f"topic {post % TOPICS}") if on_post else None,
             content_type=("photo", "reel")[post % 2] if on_post else None,
-            slate_id="0198a000-0000-7000-8000-000000000000",
+            slate_id=SLATE_ID,
             position=post % 30,
             dwell_ms=1500 if action is Action.DWELL else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
-    """The embedded stack, set up."""
+class Testbed:
+    """A running embedded stack after `photofeed setup`."""
 
     settings: Settings
     environment: dict[str, str]
 
     @contextmanager
-    def process(self, *arguments: str) -> Iterator[psutil.Process]:
-        """A photofeed process, ended with the block."""
+    def process(self, *arguments: str) -> Iterator[psutil.Popen]:
+        """A photofeed process, terminated when the block ends."""
         command = (PHOTOFEED, *arguments)
-        running = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        process = psutil.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield psutil.Process(running.pid)
+            yield process
         finally:
-            running.terminate()
-            running.wait(60)
+            process.terminate()
+            process.wait(60)
 
 
 @contextmanager
-def lab() -> Iterator[Lab]:
-    """A stack of its own, gone afterwards."""
+def testbed() -> Iterator[Testbed]:
+    """A temporary stack."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedStack(Path(folder)) as stack:
         stack.start(servers=WITHOUT_MLFLOW)
         environment = {**os.environ, "PHOTOFEED_STATE_DIR": folder, "PHOTOFEED_LOG_LEVEL": "WARNING"}
+        environment |= {f"PHOTOFEED_RATE_{calls}": "99999999/minute" for calls in ("EVENTS", "SIGN_IN")}
         subprocess.run((PHOTOFEED, "setup"), env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        yield Lab(stack.settings(), environment)
+        yield Testbed(stack.settings(), environment)
 
 
-def fill(publisher: KafkaPublisher, clients: Clients, events: int, a_message: int) -> None:
-    """Put events into the topic, as the API puts them there."""
+def fill(publisher: KafkaPublisher, clients: Clients, events: int, per_message: int) -> None:
+    """Publish events to the topic as the API does."""
     for start in range(0, events, 10_000):
-        count = min(10_000, events - start) // a_message
-        publisher.publish(ENGAGEMENT.name, [clients.message(a_message) for _ in range(count)])
+        count = min(10_000, events - start) // per_message
+        publisher.publish(ENGAGEMENT.name, [clients.message(per_message) for _ in range(count)])
 
 
 def counted(settings: Settings) -> int:
-    """How many event ids of today and yesterday the worker remembers."""
+    """The number of counted event ids of today and yesterday."""
     today = datetime.now(UTC)
+    keys = [key for day in (today, today - timedelta(days=1)) for key in counted_keys(settings, day)]
     with connect_redis(settings) as client:
-        return sum(int(client.scard(counted_key(day))) for day in (today, today - timedelta(days=1)))
+        return sum(int(client.scard(key)) for key in keys)
 
 
 def wait_until_counted(settings: Settings, events: int) -> int:
-    """Until the worker has counted so many events; returns how many they are by then.
+    """Wait until the worker has counted `events` events, and return the number counted by then.
 
     Raises:
-        TimeoutError: it does not get there.
+        TimeoutError: it did not within TIMEOUT_SECONDS.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while (now := counted(settings)) < events:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the worker has counted {now} of {events} events")
+            raise TimeoutError(f"the worker counted only {now} of {events} events")
         time.sleep(0.05)
     return now
 
 
-def throughput(lab: Lab, publisher: KafkaPublisher, scale: Scale, a_message: int) -> tuple[float, float]:
-    """Events per second of the worker's own processor time, and by the clock, on a topic that is full already."""
-    before = counted(lab.settings)
-    fill(publisher, Clients(random.Random(a_message)), scale.backlog, a_message)
-    with lab.process("work", "features") as worker:
-        first = wait_until_counted(lab.settings, before + 1)  # what it took to start is behind it
-        cpu, began = _processor_seconds(worker), time.monotonic()
-        wait_until_counted(lab.settings, before + scale.backlog)
+def throughput(bed: Testbed, publisher: KafkaPublisher, scale: Scale, per_message: int) -> tuple[float, float]:
+    """Events per second of the worker's processor time and of wall time, on a topic filled beforehand."""
+    before = counted(bed.settings)
+    fill(publisher, Clients(random.Random(per_message)), scale.backlog, per_message)
+    with bed.process("work", "features") as worker:
+        first = wait_until_counted(bed.settings, before + 1)  # the worker has started
+        cpu, began = processor_seconds(worker), time.monotonic()
+        wait_until_counted(bed.settings, before + scale.backlog)
         seconds = time.monotonic() - began
         events = before + scale.backlog - first
-        return events / (_processor_seconds(worker) - cpu), events / seconds
+        return events / (processor_seconds(worker) - cpu), events / seconds
 
 
-def _processor_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def freshness(bed: Testbed, publisher: KafkaPublisher, seconds: float) -> list[float]:
+    """Milliseconds from an event to its feature row, at TYPICAL_RATE events per second.
 
-
-def freshness(lab: Lab, publisher: KafkaPublisher, seconds: float) -> list[float]:
-    """Milliseconds from an event's occurrence until a reader sees it, while TYPICAL_RATE events come every second.
-
-    One event of every TICK_SECONDS is somebody's first, so that a row appears for it. Events come when they are due,
-    however long those before them take; those of the first WARM_UP_SECONDS, when the worker does things for the first
-    time, are not counted.
+    One message every TICK_SECONDS is by a new user, whose row does not exist before. Messages are sent at fixed times,
+    independent of how long earlier ones take. Those of the first WARM_UP_SECONDS are not measured.
     """
-    manifest = load_manifest(lab.settings, S3ObjectStore.connect(lab.settings))
+    manifest = load_manifest(bed.settings, S3ObjectStore.connect(bed.settings))
     clients, ticks = Clients(random.Random(3)), round((WARM_UP_SECONDS + seconds) / TICK_SECONDS)
-    messages = round(TYPICAL_RATE * TICK_SECONDS) // EVENTS_A_MESSAGE
+    messages = round(TYPICAL_RATE * TICK_SECONDS) // EVENTS_PER_MESSAGE
     with (
-        lab.process("work", "features"),
-        connect_redis(lab.settings) as client,
+        bed.process("work", "features"),
+        connect_redis(bed.settings) as client,
         ThreadPoolExecutor(SENDERS) as senders,
     ):
         reader = PackedReader([manifest.view("user_activity").schema], client=client)
-        began: dict[int, float] = {}
-        seen: dict[int, float] = {}
+        sent_at: dict[int, float] = {}
+        visible_at: dict[int, float] = {}
 
-        def send(newcomer: int) -> Future[None]:
-            sent = [clients.message(EVENTS_A_MESSAGE) for _ in range(messages - 1)]
-            sent.append(clients.message(EVENTS_A_MESSAGE, user=newcomer))
-            began[newcomer] = time.perf_counter()
-            return senders.submit(publisher.publish, ENGAGEMENT.name, sent)
+        def send(new_user: int) -> Future[None]:
+            batch = [clients.message(EVENTS_PER_MESSAGE) for _ in range(messages - 1)]
+            batch.append(clients.message(EVENTS_PER_MESSAGE, user=new_user))
+            sent_at[new_user] = time.perf_counter()
+            return senders.submit(publisher.publish, ENGAGEMENT.name, batch)
 
-        def look() -> None:
-            waiting = np.array([user for user in began if user not in seen], np.int64)
-            found = reader.read({"user_id": waiting})["user_activity"].found if len(waiting) else []
-            seen.update(dict.fromkeys(waiting[found].tolist(), time.perf_counter()))
+        def poll() -> None:
+            waiting = np.array([user for user in sent_at if user not in visible_at], np.int64)
+            if len(waiting):
+                found = reader.read({"user_id": waiting})["user_activity"].found
+                visible_at.update(dict.fromkeys(waiting[found].tolist(), time.perf_counter()))
 
-        def look_until(due: float, *, all_seen: bool = False) -> None:
-            while time.perf_counter() < due and not (all_seen and len(seen) == len(began)):
-                look()
-                time.sleep(LOOK_SECONDS)
+        def poll_until(deadline: float, *, all_visible: bool = False) -> None:
+            while time.perf_counter() < deadline and not (all_visible and len(visible_at) == len(sent_at)):
+                poll()
+                time.sleep(POLL_SECONDS)
 
-        send(NEWCOMERS).result()
-        look_until(time.perf_counter() + PATIENCE_SECONDS, all_seen=True)  # the worker has started
+        send(FIRST_NEW_USER).result()
+        poll_until(time.perf_counter() + TIMEOUT_SECONDS, all_visible=True)  # the worker has started
         start = time.perf_counter()
-        sent = []
+        futures = []
         for tick in range(ticks):
-            look_until(start + tick * TICK_SECONDS)
-            sent.append(send(NEWCOMERS + 1 + tick))
-        for future in sent:
+            poll_until(start + tick * TICK_SECONDS)
+            futures.append(send(FIRST_NEW_USER + 1 + tick))
+        for future in futures:
             future.result()
-        look_until(time.perf_counter() + PATIENCE_SECONDS, all_seen=True)
-    if len(seen) < len(began):
-        raise TimeoutError(f"{len(began) - len(seen)} events never became visible")
-    warm = NEWCOMERS + 1 + round(WARM_UP_SECONDS / TICK_SECONDS)
-    return [(moment - began[user]) * 1e3 for user, moment in seen.items() if user >= warm]
+        poll_until(time.perf_counter() + TIMEOUT_SECONDS, all_visible=True)
+    if len(visible_at) < len(sent_at):
+        raise TimeoutError(f"{len(sent_at) - len(visible_at)} events did not become visible")
+    warm = FIRST_NEW_USER + 1 + round(WARM_UP_SECONDS / TICK_SECONDS)
+    return [(moment - sent_at[user]) * 1e3 for user, moment in visible_at.items() if user >= warm]
 
 
 _PEOPLE = """
@@ -251,7 +252,7 @@ select n, n % 1000 + 1, n % 50 + 1, 'photo', now(), true from generate_series(1,
 
 
 def acknowledgement(publisher: KafkaPublisher, messages: int) -> float:
-    """Milliseconds that the log takes to acknowledge a message of BATCH events, the median: what a 202 waits for."""
+    """Median milliseconds until the log acknowledges a message of BATCH events. A 202 reply waits for that."""
     clients, times = Clients(random.Random(7)), list[float]()
     for _ in range(messages):
         message = clients.message(BATCH)
@@ -261,105 +262,108 @@ def acknowledgement(publisher: KafkaPublisher, messages: int) -> float:
     return float(np.median(times))
 
 
-async def intake(lab: Lab, scale: Scale) -> tuple[float, float, float]:
-    """Accepted events per second of one API process, and milliseconds of a batch of BATCH events: median, 99th.
+async def intake(bed: Testbed, scale: Scale) -> tuple[float, float, float]:
+    """Accepted events per second of one API process, and milliseconds per batch of BATCH events: p50 and p99.
 
     Raises:
-        RuntimeError: an event that was accepted is not in the topic.
+        RuntimeError: an accepted event is missing from the topic.
     """
-    with database.connect(lab.settings) as connection:
+    with database.connect(bed.settings) as connection:
         for statement in (_PEOPLE, _PHOTOS, _POSTS):
             connection.execute(statement)
     rng, sent, times = random.Random(9), set[str](), list[float]()
-    behaviour = [action for action in KINDS if action not in {Action.LIKE, Action.SAVE, Action.PROFILE_VISIT}]
-    weights = [KINDS[action] for action in behaviour]
+    actions = [action for action in KINDS if action not in {Action.LIKE, Action.SAVE, Action.PROFILE_VISIT}]
+    weights = [KINDS[action] for action in actions]
 
-    def batch() -> dict[str, Any]:
+    receipts = ReceiptSealer(bed.settings)
+
+    def batch(user: int) -> dict[str, Any]:
+        posts = [rng.randrange(5000) + 1 for _ in range(BATCH)]
         events = [
             {
                 "id": str(uuid.uuid4()),
                 "type": action.value,
-                "postId": encode_id(rng.randrange(5000) + 1),
-                "slateId": "0198a000-0000-7000-8000-000000000000",
-                "position": place % 30,
+                "postId": encode_id(post),
+                "receipt": receipt,
                 "occurredAt": datetime.now(UTC).isoformat(),
             }
             | ({"dwellMs": 1500} if action is Action.DWELL else {})
-            for place, action in enumerate(rng.choices(behaviour, weights, k=BATCH))
+            for action, post, receipt in zip(
+                rng.choices(actions, weights, k=BATCH),
+                posts,
+                receipts.seal_page(user, SLATE_ID, 0, posts),
+                strict=True,
+            )
         ]
         return {"events": events}
 
-    async def client(http: httpx2.AsyncClient, bodies: Sequence[dict[str, Any]]) -> None:
-        for body in bodies:
-            user = rng.randrange(1000) + 1
-            token = mint_token(lab.settings, user)
+    async def client(http: httpx2.AsyncClient, bodies: Sequence[tuple[int, dict[str, Any]]]) -> None:
+        for user, body in bodies:
+            token = mint_token(bed.settings, user)
             began = time.perf_counter()
             reply = await http.post("/v1/events", json=body, headers={"Authorization": f"Bearer {token}"})
             times.append((time.perf_counter() - began) * 1e3)
             reply.raise_for_status()
             sent.update(event_id(user, event["id"]) for event in body["events"])
             if reply.json()["accepted"] != BATCH:
-                raise RuntimeError(f"refused: {reply.text[:500]}")
+                raise RuntimeError(f"events were refused: {reply.text[:500]}")
 
-    with lab.process("serve"):
-        async with httpx2.AsyncClient(base_url=lab.settings.public_url, timeout=30) as http:
-            for _ in range(600):
-                with suppress(httpx2.TransportError):
-                    if (await http.get("/healthz")).is_success:
-                        break
-                await asyncio.sleep(0.1)
-            bodies = [batch() for _ in range(scale.intake_batches + CONNECTIONS)]
+    with bed.process("serve") as server:
+        wait_until_ready(f"{bed.settings.public_url}/healthz", server)
+        async with httpx2.AsyncClient(base_url=bed.settings.public_url, timeout=30) as http:
+            users = [rng.randrange(1000) + 1 for _ in range(scale.intake_batches + CONNECTIONS)]
+            bodies = [(user, batch(user)) for user in users]
             await client(http, bodies[:CONNECTIONS])
             times.clear()
             began = time.perf_counter()
             await asyncio.gather(*(client(http, bodies[CONNECTIONS + n :: CONNECTIONS]) for n in range(CONNECTIONS)))
             seconds = time.perf_counter() - began
-    kept = {
+    stored = {
         event["id"]
-        for message in KafkaReader(lab.settings).read(ENGAGEMENT.name)
+        for message in KafkaReader(bed.settings).read(ENGAGEMENT.name)
         for event in engagement_payloads(Envelope.decode(message.value))
     }
-    if lost := len(sent - kept):
-        raise RuntimeError(f"{lost} events were accepted and are not in the topic")
+    if lost := len(sent - stored):
+        raise RuntimeError(f"{lost} accepted events are missing from the topic")
     median, slow = np.percentile(times, [50, 99])
     return scale.intake_batches * BATCH / seconds, float(median), float(slow)
 
 
 def run(small: bool) -> dict[str, float]:
-    """Measure intake, throughput and freshness on a stack of its own; prints the table."""
+    """Measure intake, throughput and freshness on a temporary stack, and print the table."""
     scale = Scale.of(small=small)
     with ExitStack() as owned:
-        running = owned.enter_context(lab())
-        publisher = KafkaPublisher(running.settings)
+        bed = owned.enter_context(testbed())
+        publisher = KafkaPublisher(bed.settings)
         owned.callback(publisher.close)
-        rates = {count: throughput(running, publisher, scale, count) for count in scale.messages}
-        probes = freshness(running, publisher, scale.fresh_seconds)
-        waited = acknowledgement(publisher, scale.intake_batches)
-        taken, median, slow = asyncio.run(intake(running, scale))
+        rates = {count: throughput(bed, publisher, scale, count) for count in scale.messages}
+        probes = freshness(bed, publisher, scale.fresh_seconds)
+        log_ms = acknowledgement(publisher, scale.intake_batches)
+        intake_rate, median, slow = asyncio.run(intake(bed, scale))
     fresh = np.percentile(probes, [50, 99])
-    table = Table("what", "figure")
-    for count, (per_core, by_clock) in rates.items():
-        what = f"worker, {count} events a message: events per core second (by the clock)"
-        table.add_row(what, f"{per_core:,.0f} ({by_clock:,.0f})")
+    table = Table("measurement", "result")
+    for count, (per_core, per_second) in rates.items():
+        title = f"worker, {count} events per message: events per core second (per second)"
+        table.add_row(title, f"{per_core:,.0f} ({per_second:,.0f})")
     table.add_row(
         f"freshness at {TYPICAL_RATE:,} events/s, {len(probes)} probes: p50, p99", f"{fresh[0]:.0f}, {fresh[1]:.0f} ms"
     )
     table.add_row(
-        f"API, batches of {BATCH} by {CONNECTIONS} at once: events/s (p50, p99 of a batch)",
-        f"{taken:,.0f} ({median:.0f}, {slow:.0f} ms)",
+        f"API, batches of {BATCH}, {CONNECTIONS} connections: events/s (p50, p99 per batch)",
+        f"{intake_rate:,.0f} ({median:.0f}, {slow:.0f} ms)",
     )
-    table.add_row("of which, were it alone, it waits for the log to have the events", f"{waited:.0f} ms")
+    table.add_row(f"acknowledgement of a batch of {BATCH} by the log, unloaded: p50", f"{log_ms:.0f} ms")
     Console(width=120).print(table)
     return {
         "freshnessP50Ms": round(float(fresh[0]), 1),
         "freshnessP99Ms": round(float(fresh[1]), 1),
-        "eventsPerCoreSecond": round(rates[EVENTS_A_MESSAGE][0]),
-        "intakeEventsPerSecond": round(taken),
+        "eventsPerCoreSecond": round(rates[EVENTS_PER_MESSAGE][0]),
+        "intakeEventsPerSecond": round(intake_rate),
     }
 
 
-def main(small: Annotated[bool, typer.Option(help="A run of a minute.")] = False) -> None:
-    """Measure the stream half of the features."""
+def main(small: Annotated[bool, typer.Option(help="A small run of about a minute.")] = False) -> None:
+    """Measure the path from event to online feature."""
     print(json.dumps(run(small)))
 
 

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client that asks for feeds: one connection a lane, latencies as a client sees them."""
+"""A small HTTP/1.1 client that requests feeds over persistent connections and measures latencies."""
 
 import asyncio
 import time
@@ -17,19 +17,19 @@ Times = NDArray[np.float64]
 
 
 class FailedRequestError(Exception):
-    """A reply that is not a feed."""
+    """The status of a reply is not 200."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Requests for the feeds of many people, ready as bytes."""
+    """Encoded requests for the feeds of many users."""
 
     base_url: str
     heads: Sequence[bytes]
 
     @staticmethod
     def of(settings: Settings, base_url: str, user_ids: Sequence[int], path: str = "/v1/feed") -> "Requests":
-        """One request a person, each with their own token."""
+        """One request per user, with the user's own token."""
         host = urlsplit(base_url).netloc
         heads = [
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {mint_token(settings, user_id)}\r\n\r\n"
@@ -39,13 +39,13 @@ class Requests:
 
 
 class Lane:
-    """One kept connection."""
+    """One persistent connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def get(self, request: bytes) -> bytes:
-        """The body of one reply.
+        """Send a request and return the body of the reply.
 
         Raises:
             FailedRequestError: the status is not 200.
@@ -62,7 +62,7 @@ class Lane:
 
 @asynccontextmanager
 async def lanes(base_url: str, count: int) -> AsyncIterator[list[Lane]]:
-    """Open connections."""
+    """Open `count` connections."""
     address = urlsplit(base_url)
     opened = [await asyncio.open_connection(address.hostname, address.port, limit=2**22) for _ in range(count)]
     try:
@@ -74,56 +74,56 @@ async def lanes(base_url: str, count: int) -> AsyncIterator[list[Lane]]:
 
 
 async def one(requests: Requests) -> bytes:
-    """The body of a single reply."""
+    """Send the first request and return the body of the reply."""
     async with lanes(requests.base_url, 1) as opened:
         return await opened[0].get(requests.heads[0])
 
 
 async def in_turns(several: Sequence[Requests], turns: int) -> Times:
-    """Milliseconds of requests sent one at a time, each kind in its turn: (turns, kinds)."""
+    """Milliseconds of requests sent one at a time, in turns to each of `several`: (turns, len(several))."""
     times = np.empty((turns, len(several)))
     async with AsyncExitStack() as owned:
         opened = [(await owned.enter_async_context(lanes(requests.base_url, 1)))[0] for requests in several]
         for turn in range(turns):
-            for kind, (requests, lane) in enumerate(zip(several, opened, strict=True)):
+            for column, (requests, lane) in enumerate(zip(several, opened, strict=True)):
                 started = time.perf_counter()
                 await lane.get(requests.heads[turn % len(requests.heads)])
-                times[turn, kind] = (time.perf_counter() - started) * 1e3
+                times[turn, column] = (time.perf_counter() - started) * 1e3
     return times
 
 
 async def saturate(requests: Requests, seconds: float, lanes_open: int) -> tuple[int, float]:
-    """How many requests were answered in how many seconds, every lane asking again at once."""
-    answered = 0
+    """Send requests on every connection without pauses. Returns the number of replies and the seconds taken."""
+    replies = 0
 
-    async def ask(lane: Lane, offset: int) -> None:
-        nonlocal answered
+    async def send(lane: Lane, offset: int) -> None:
+        nonlocal replies
         turn = offset
         while time.perf_counter() < until:
             await lane.get(requests.heads[turn % len(requests.heads)])
-            answered += 1
+            replies += 1
             turn += lanes_open
 
     async with lanes(requests.base_url, lanes_open) as opened:
         started = time.perf_counter()
         until = started + seconds
-        await asyncio.gather(*(ask(lane, offset) for offset, lane in enumerate(opened)))
-        return answered, time.perf_counter() - started
+        await asyncio.gather(*(send(lane, offset) for offset, lane in enumerate(opened)))
+        return replies, time.perf_counter() - started
 
 
 async def at_rate(requests: Requests, rate: float, seconds: float, lanes_open: int) -> tuple[Times, Times]:
-    """Requests that arrive at random, `rate` a second on average.
+    """Send requests at random times (a Poisson process) with an average of `rate` per second.
 
     Returns:
-        Milliseconds of each, waiting for a lane included; and how many of them it waited for this client to wake up,
-        which is long where the machine stood still.
+        Milliseconds of each request from its due time, including the wait for a free connection; and the milliseconds
+        by which this client was late to send it, which are long if the machine stalled.
     """
     random = np.random.default_rng(11)
     arrivals = np.cumsum(random.exponential(1 / rate, int(rate * seconds)))
     times, late = np.empty(len(arrivals)), np.empty(len(arrivals))
     free: asyncio.Queue[Lane] = asyncio.Queue()
 
-    async def ask(turn: int, due: float) -> None:
+    async def send(turn: int, due: float) -> None:
         lane = await free.get()
         await lane.get(requests.heads[turn % len(requests.heads)])
         times[turn] = (time.perf_counter() - due) * 1e3
@@ -136,5 +136,5 @@ async def at_rate(requests: Requests, rate: float, seconds: float, lanes_open: i
         for turn, arrival in enumerate(arrivals.tolist()):
             await asyncio.sleep(max(0.0, started + arrival - time.perf_counter()))
             late[turn] = (time.perf_counter() - started - arrival) * 1e3
-            tasks.create_task(ask(turn, started + arrival))
+            tasks.create_task(send(turn, started + arrival))
     return times, late

@@ -1,11 +1,11 @@
-"""What fan-out costs: the worker's own handler, one post to many followers, its processor time and Redis' apart."""
+"""Cost of fan-out: the worker's handler delivers posts to many followers. Times of worker and Redis are separate."""
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from feed_world import World
+from resource_usage import redis_processor_seconds
 
 from ingestion.celebrities import Celebrities
 from ingestion.fanout import Fanout
@@ -13,13 +13,14 @@ from photofeed import database
 from photofeed.events import Envelope
 from photofeed.ids import IdGenerator
 from photofeed.posts import PostRef, PublishedPost
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.timelines import TimelineWriter, connect_redis
+from photofeed.timelines import TimelineWriter
 
 
 @dataclass(frozen=True, slots=True)
 class FanoutCost:
-    """Deliveries a second: of the worker's processor time, of Redis', and by the clock."""
+    """Deliveries per second of the worker's processor time, of Redis' processor time, and of wall time."""
 
     followers: int
     per_core_second: float
@@ -28,7 +29,7 @@ class FanoutCost:
 
 
 def fanout_cost(settings: Settings, world: World, posts: int) -> FanoutCost:
-    """Publish `posts` posts of the account with the most followers who is no celebrity yet; then take them away."""
+    """Fan out `posts` posts of the account with the most followers below a celebrity, then remove them."""
     normal = np.where(world.follower_counts < settings.celebrity_followers, world.follower_counts, -1)
     author = int(np.argmax(normal))
     followers, ids = int(world.follower_counts[author]), IdGenerator()
@@ -39,11 +40,11 @@ def fanout_cost(settings: Settings, world: World, posts: int) -> FanoutCost:
         timelines = TimelineWriter(redis, settings.timeline_length)
         fanout = Fanout(pool, timelines, Celebrities(pool, timelines, settings.celebrity_followers))
         fanout.handle(envelopes[:1])
-        redis_before, before, started = _redis_seconds(redis), time.process_time(), time.perf_counter()
+        redis_before, before, started = redis_processor_seconds(redis), time.process_time(), time.perf_counter()
         for envelope in envelopes:
             fanout.handle([envelope])
         took, cpu = time.perf_counter() - started, time.process_time() - before
-        redis_cpu = _redis_seconds(redis) - redis_before
+        redis_cpu = redis_processor_seconds(redis) - redis_before
         fanout.handle([Envelope("photo.removed", one.key, one.payload) for one in envelopes])
     deliveries = followers * posts
     return FanoutCost(followers, deliveries / cpu, deliveries / redis_cpu, deliveries / took)
@@ -63,8 +64,3 @@ def _published(ref: PostRef) -> Envelope:
         entropy=7.0,
     )
     return Envelope("photo.processed", str(ref.post_id), post.to_payload())
-
-
-def _redis_seconds(redis: Any) -> float:
-    used = redis.info("cpu")
-    return float(used["used_cpu_user"] + used["used_cpu_sys"])

@@ -1,18 +1,20 @@
-"""Puts a drawn world where photofeed reads it: PostgreSQL by COPY, Redis by pipelines and the writer's own codec."""
+"""Loads a world into photofeed's stores: PostgreSQL by COPY, Redis by pipelines with the production codecs."""
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import orjson
 import psycopg
-from feed_world import DAY_MS, PAIR_SHARE, TOPICS, Ids, World, feature_rows
+from feed_world import PAIR_SHARE, TOPICS, Ids, World, feature_rows
 from numpy.typing import NDArray
 
+from ingestion.pools import neighbours, new_creators, topics, trending
 from photofeed.explore_pools import (
     LIKED_LAYOUT,
+    LIKED_LENGTH,
     NEW_CREATORS_KEY,
     TRENDING_POOL_KEY,
     join_members,
@@ -20,9 +22,11 @@ from photofeed.explore_pools import (
     neighbours_key,
     topic_key,
 )
+from photofeed.features.functions import DAY_SECONDS
 from photofeed.features.manifest import FeatureManifest
-from photofeed.ids import EPOCH_MS, topic_id
+from photofeed.ids import EPOCH_MS, RANDOM_BITS, topic_id
 from photofeed.online_store.writer import PackedWriter
+from photofeed.photo_sizes import PHOTO_PIXELS
 from photofeed.posts import POST_DTYPE
 from photofeed.timelines import (
     AUTHOR_LENGTH,
@@ -36,18 +40,17 @@ from photofeed.timelines import (
 )
 
 BATCH = 10_000
-SEEN = 200  # posts that a viewer was shown lately
-MOST_LIKED, NEIGHBOURS, TOPIC_POOL = 20, 20, 50
-SIZES = (150, 640, 1080, 3840)
+SEEN = 200  # posts that each viewer has seen within a day
+VIEWERS_AT_ONCE = 100
 _POSTGRES_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 _BINARY_HEAD, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
 def load_database(world: World, connection: psycopg.Connection[Any], celebrity_followers: int) -> None:
-    """People, follows, photos and posts; foreign keys are not checked row by row, they hold by construction."""
+    """Load users, follows, photos and posts. Foreign keys hold by construction and are not checked."""
     connection.execute("set session_replication_role = replica")
     connection.execute("set synchronous_commit = off")
-    # only deleting a photo reads it, and it is most of the work of loading photos
+    # only deletion of photos reads this index, and it takes most of the time of loading them
     connection.execute("drop index if exists photos_by_variant")
     connection.execute("truncate users, follows, photos, posts cascade")
     users = "users (id, handle, display_name, follower_count, following_count, created_at, pulled)"
@@ -95,9 +98,9 @@ def _copy_follows(connection: psycopg.Connection[Any], world: World) -> None:
 
 def _people(world: World, celebrity_followers: int) -> Iterator[str]:
     columns = zip(world.people.tolist(), world.follower_counts.tolist(), world.following_counts.tolist(), strict=True)
-    for place, (user_id, followers, following) in enumerate(columns):
-        moment, pulled = _moment((user_id >> 22) + EPOCH_MS), followers >= celebrity_followers
-        yield f"{user_id}\tperson{place}\tPerson {place}\t{followers}\t{following}\t{moment}\t{pulled}\n"
+    for number, (user_id, followers, following) in enumerate(columns):
+        moment, pulled = _moment((user_id >> RANDOM_BITS) + EPOCH_MS), followers >= celebrity_followers
+        yield f"{user_id}\tperson{number}\tPerson {number}\t{followers}\t{following}\t{moment}\t{pulled}\n"
 
 
 def _photos(world: World) -> Iterator[str]:
@@ -112,7 +115,7 @@ def _photos(world: World) -> Iterator[str]:
                 "height": size * 3 // 4,
                 "bytes": size * 100,
             }
-            for size in SIZES
+            for size in PHOTO_PIXELS
             for kind in ("jpeg", "webp")
         ]
         yield (
@@ -145,7 +148,7 @@ def _moment(ms: int) -> str:
 def load_redis(
     world: World, client: Any, manifest: FeatureManifest, celebrity_followers: int, timeline_length: int
 ) -> None:
-    """Features of everything that can be a candidate; timelines and relations of the viewers."""
+    """Load timelines and relations of the viewers, and features of everything that can be a candidate."""
     client.flushdb()
     load_timelines(world, client, celebrity_followers, timeline_length)
     random = np.random.default_rng(world.seed + 1)
@@ -166,8 +169,8 @@ def load_redis(
 
 def _entities(
     world: World, keys: set[str], random: np.random.Generator
-) -> tuple[dict[str, Ids], Mapping[str, NDArray[Any]]]:
-    """Who has a row in a view with these join keys, and the columns of it that the world knows."""
+) -> tuple[dict[str, Ids], dict[str, NDArray[Any]]]:
+    """The entities with a row in a view of these join keys, and the columns that the world determines."""
     viewers = world.people[world.viewers]
     if keys == {"post_id"}:
         known = {
@@ -186,29 +189,29 @@ def _entities(
         some = random.random((len(viewers), len(numbers))) < PAIR_SHARE
         user, topic = np.nonzero(some)
         return {"user_id": viewers[user], "topic_id": numbers[topic]}, {}
-    theirs = np.isin(world.followers, world.viewers) & (random.random(len(world.followers)) < PAIR_SHARE)
-    return {"user_id": world.people[world.followers[theirs]], "creator_id": world.people[world.followees[theirs]]}, {}
+    pairs = np.isin(world.followers, world.viewers) & (random.random(len(world.followers)) < PAIR_SHARE)
+    return {"user_id": world.people[world.followers[pairs]], "creator_id": world.people[world.followees[pairs]]}, {}
 
 
 def load_timelines(world: World, client: Any, celebrity_followers: int, timeline_length: int) -> None:
-    """What fan-out and engagement would have written: timelines, creators' own posts, pools, posts seen."""
+    """Load what fan-out and engagement write in production: timelines, celebrities' posts, pools, seen posts."""
     random = np.random.default_rng(world.seed + 2)
     members = post_members(world)
     celebrity = world.follower_counts >= celebrity_followers
     pipeline = client.pipeline(transaction=False)
 
-    def add(key: str, places: Ids) -> None:
-        if len(places):
-            scores = world.posted_ms[places].tolist()
-            pipeline.zadd(key, dict(zip(members[places].tolist(), scores, strict=True)))
+    def add(key: str, posts: Ids) -> None:
+        if len(posts):
+            scores = world.posted_ms[posts].tolist()
+            pipeline.zadd(key, dict(zip(members[posts].tolist(), scores, strict=True)))
 
     for viewer in world.viewers.tolist():
         followed = world.followed_by(viewer)
         user_id = int(world.people[viewer])
         add(timeline_key(user_id), world.posts_of(followed[~celebrity[followed]])[:timeline_length])
         seen = random.choice(world.posts, SEEN, replace=False).tolist()
-        since = world.now_ms / 1000 - random.random(SEEN) * 86_400
-        pipeline.zadd(seen_key(user_id), dict(zip(map(str, seen), since.tolist(), strict=True)))
+        seen_at = world.now_ms / 1000 - random.random(SEEN) * DAY_SECONDS
+        pipeline.zadd(seen_key(user_id), dict(zip(map(str, seen), seen_at.tolist(), strict=True)))
         if len(pipeline.command_stack) > VIEWERS_AT_ONCE:
             pipeline.execute()
     for author in np.flatnonzero(celebrity).tolist():
@@ -216,39 +219,36 @@ def load_timelines(world: World, client: Any, celebrity_followers: int, timeline
     add(FRESH_POOL, np.arange(len(world.posts))[-POOL_LENGTH:])
     hot = random.permutation(len(world.posts))[:POOL_LENGTH]
     likes = random.lognormal(1, 1.2, len(hot))
-    scores = [trending_score(one, world.now_ms / 1000 - DAY_MS / 2000) for one in likes.tolist()]
+    scores = [trending_score(count, world.now_ms / 1000 - DAY_SECONDS / 2) for count in likes.tolist()]
     pipeline.zadd(TRENDING_POOL, dict(zip(members[hot].tolist(), scores, strict=True)))
-    pipeline.set(TRENDING_POOL_KEY, join_members(members[hot[:300]].tolist()))
-    pipeline.set(NEW_CREATORS_KEY, join_members(members[hot[300:800]].tolist()))
+    pipeline.set(TRENDING_POOL_KEY, join_members(members[hot[: trending.LENGTH]].tolist()))
+    pipeline.set(NEW_CREATORS_KEY, join_members(members[hot[trending.LENGTH :][: new_creators.LENGTH]].tolist()))
     pipeline.execute()
     load_tastes(world, client)
 
 
 def load_tastes(world: World, client: Any) -> None:
-    """What viewers liked lately, what is near those posts, and pools of topics, as long as the workers keep them."""
+    """Load the viewers' recent likes, neighbours of the liked posts, and topic pools, in their production sizes."""
     random = np.random.default_rng(world.seed + 4)
     members = post_members(world)
     pipeline = client.pipeline(transaction=False)
     for viewer in world.viewers.tolist():
-        liked = random.choice(len(world.posts), MOST_LIKED, replace=False)
-        moments = (world.now_ms / 1000 - random.random(MOST_LIKED) * 7 * 86_400).tolist()
+        liked = random.choice(len(world.posts), LIKED_LENGTH, replace=False)
+        moments = (world.now_ms / 1000 - random.random(LIKED_LENGTH) * 7 * DAY_SECONDS).tolist()
         pairs = zip(world.posts[liked].tolist(), world.topic_ids[liked].tolist(), strict=True)
         entries = [struct.pack(LIKED_LAYOUT, *pair) for pair in pairs]
         pipeline.zadd(liked_key(int(world.people[viewer])), dict(zip(entries, moments, strict=True)))
         for post in world.posts[liked].tolist():
-            near = random.choice(len(members), NEIGHBOURS, replace=False)
+            near = random.choice(len(members), neighbours.NEIGHBOURS, replace=False)
             pipeline.set(neighbours_key(post), join_members(members[near].tolist()))
     for topic in np.unique(world.topic_ids).tolist():
-        about = np.flatnonzero(world.topic_ids == topic)[-TOPIC_POOL:]
+        about = np.flatnonzero(world.topic_ids == topic)[-topics.LENGTH :]
         pipeline.set(topic_key(topic), join_members(members[about].tolist()))
     pipeline.execute()
 
 
-VIEWERS_AT_ONCE = 100
-
-
 def post_members(world: World) -> NDArray[Any]:
-    """Every post as a member of a sorted set, (n,) opaque items; no two look alike."""
+    """Every post as a member of a sorted set, (posts,) opaque items. Perceptual hashes are random and so distinct."""
     rows = np.zeros(len(world.posts), POST_DTYPE)
     rows["post_id"], rows["author_id"], rows["topic_id"] = world.posts, world.people[world.authors], world.topic_ids
     rows["perceptual_hash"] = np.random.default_rng(world.seed + 3).integers(1, 2**63 - 1, len(rows))

@@ -1,4 +1,4 @@
-"""The benchmark's ranker: trained on the spot on rows of the world, registered where a server looks for MLflow."""
+"""The benchmark's ranker: trained on rows of the world and offered by a minimal registry with MLflow's REST API."""
 
 import hashlib
 import threading
@@ -9,36 +9,30 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import lightgbm
 import numpy as np
 import orjson
+from forest import train_forest
 from numpy.typing import NDArray
 
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.model_contract import CHAMPION, CONTRACT_FILE, MODEL_FILE, TABLES_FILE, ModelContract, sha256_of_file
-from photofeed.scorer import build_tables
+from photofeed.models.contract import ModelContract
+from photofeed.models.registry import CHAMPION, CONTRACT_FILE, MODEL_FILE, TABLES_FILE, sha256_of_file
+from photofeed.models.scorer import build_tables
 
+MODEL_FOLDER = "BENCH_MODEL_FOLDER"  # environment variable of the stock server: the model's folder
 TREES, LEAVES = 500, 63
 VERSION = "1"
 
 
 def train(matrix: NDArray[np.float32], folder: Path, manifest: FeatureManifest, model_name: str) -> None:
-    """Train a ranker on rows of the world and lay it out as a registered version."""
+    """Train a ranker on rows of the world and write its files as those of a registered version."""
     random = np.random.default_rng(3)
     known = np.nan_to_num(matrix.astype(np.float64))
     spread = np.maximum(known.std(axis=0), 1e-9)
     normal = (known - known.mean(axis=0)) / spread
     signal = normal @ random.normal(size=matrix.shape[1]) + 2 * np.sin(normal[:, ::3].sum(axis=1))
-    data = lightgbm.Dataset(matrix, signal + random.normal(size=len(matrix)), feature_name=list(FEATURE_NAMES))
-    parameters = {
-        "objective": "regression",
-        "num_leaves": LEAVES,
-        "learning_rate": 0.05,
-        "verbose": -1,
-        "num_threads": 1,
-    }
-    text: str = lightgbm.train(parameters, data, TREES).model_to_string()
+    text = train_forest(matrix, signal + random.normal(size=len(matrix)), TREES, LEAVES, names=FEATURE_NAMES)
     (folder / CONTRACT_FILE).parent.mkdir(parents=True, exist_ok=True)
     (folder / MODEL_FILE).write_text(text)
     build_tables(text).save(folder / TABLES_FILE)
@@ -59,14 +53,14 @@ def train(matrix: NDArray[np.float32], folder: Path, manifest: FeatureManifest, 
 
 @contextmanager
 def registry(folder: Path) -> Iterator[str]:
-    """The address of a registry with one version, the champion: the part of MLflow's REST API that servers ask for."""
+    """Run a registry with one version, the champion. It implements the calls of MLflow's REST API that servers use."""
     run_id = ModelContract.from_json((folder / CONTRACT_FILE).read_bytes()).run_id
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            if asked.path.endswith("/get-artifact"):
-                body = (folder / parse_qs(asked.query)["path"][0]).read_bytes()
+            url = urlsplit(self.path)
+            if url.path.endswith("/get-artifact"):
+                body = (folder / parse_qs(url.query)["path"][0]).read_bytes()
             else:
                 version = {"version": VERSION, "run_id": run_id, "aliases": [CHAMPION]}
                 model = {"aliases": [{"alias": CHAMPION, "version": VERSION}]}
@@ -77,7 +71,7 @@ def registry(folder: Path) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """A benchmark's output is its table."""
+            """Log nothing: the output of a benchmark is its tables."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,7 +1,7 @@
-"""The stock way to the same feed: Feast's SDK and Redis store, Booster.predict on a DataFrame, a dict to FastAPI.
+"""The same feed from stock libraries: Feast's SDK and Redis store, Booster.predict on a DataFrame, dicts to FastAPI.
 
-The same people, candidates, feature values, model and posts. Its values are written by Feast itself into another
-database of the same Redis, for a few people and all their candidates.
+Users, candidates, feature values, model and posts are the same as photofeed's. Feast writes the feature values to
+another database of the same Redis, for a few users and all their candidates.
 """
 
 import os
@@ -16,23 +16,28 @@ import lightgbm
 import numpy as np
 import pandas as pd
 from fastapi import FastAPI, Header
-from feast import Entity, FeatureStore, FeatureView, FileSource, RepoConfig, ValueType
+from feast import Entity, FeatureStore, FeatureView, FileSource, ValueType
 from feast.field import Field
 from feast.types import Float32, Float64, Int64
+from feast_stores import open_feature_store
+from feed_model import MODEL_FOLDER
+from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from photofeed.features.manifest import FeatureManifest, ManifestView
-from photofeed.features.ranking import FEATURE_NAMES, StoredFeatures, ranking_matrix
+from photofeed.features.ranking import FEATURE_NAMES, ranking_matrix
+from photofeed.features.stored import StoredFeatures
 from photofeed.ids import decode_id, encode_id
-from photofeed.model_contract import CONTRACT_FILE, ModelContract
+from photofeed.models.contract import ModelContract
+from photofeed.models.registry import CONTRACT_FILE, MODEL_FILE
 from photofeed.online_store.reader import PackedReader
 from photofeed.posts import decode_members
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings, load_settings
-from photofeed.timelines import FRESH_POOL, connect_redis, timeline_key
+from photofeed.timelines import FRESH_POOL, timeline_key
 from photofeed.tokens import TokenVerifier
 
-MODEL_FOLDER = "BENCH_MODEL_FOLDER"
 DATABASE = 1  # of Redis
 EXPLORE_SHARE = 0.2
 TYPES = {"FLOAT": Float32, "DOUBLE": Float64, "INT64": Int64}
@@ -51,7 +56,7 @@ where p.id = any(%(posts)s) and p.visible and not exists (
 
 
 def candidates(redis: Any, user_id: int, count: int) -> pd.DataFrame:
-    """The newest of the timeline and of the fresh pool: user, post, creator and topic of each."""
+    """The newest posts of the timeline and of the fresh pool, one row of entity ids each."""
     explore = round(count * EXPLORE_SHARE)
     members = redis.zrange(timeline_key(user_id), 0, count - explore - 1, desc=True)
     members += redis.zrange(FRESH_POOL, 0, count - len(members) - 1, desc=True)
@@ -62,21 +67,13 @@ def candidates(redis: Any, user_id: int, count: int) -> pd.DataFrame:
 
 
 def open_store(settings: Settings, folder: Path, manifest: FeatureManifest) -> FeatureStore:
-    """A Feast store on its own Redis online store, with the same views."""
+    """A Feast store on Feast's Redis online store, with the same views."""
     redis = urlsplit(settings.redis_url.get_secret_value())
     online = {
         "type": "redis",
         "connection_string": f"{redis.hostname}:{redis.port},password={redis.password},db={DATABASE}",
     }
-    config = RepoConfig(
-        project="stock",
-        provider="local",
-        registry=str(folder / "stock_registry.db"),
-        online_store=online,
-        offline_store={"type": "dask"},
-        entity_key_serialization_version=3,
-    )
-    store = FeatureStore(config=config)
+    store = open_feature_store("stock", folder / "stock_registry.db", online=online)
     entities = {
         name: Entity(name=name.removesuffix("_id"), join_keys=[name], value_type=ValueType.INT64) for name in COLUMNS
     }
@@ -101,15 +98,15 @@ def _view(view: ManifestView, entities: dict[str, Entity], folder: Path) -> Feat
 
 
 def materialise(settings: Settings, folder: Path, user_ids: Sequence[int]) -> None:
-    """Write what these people's feeds need into Feast's Redis store."""
+    """Write the features of these users' feeds to Feast's Redis store."""
     manifest = _contract(folder).manifest
     store = open_store(settings, folder, manifest)
     with connect_redis(settings) as redis:
-        everything = pd.concat([candidates(redis, user_id, settings.candidates) for user_id in user_ids])
+        rows = pd.concat([candidates(redis, user_id, settings.candidates) for user_id in user_ids])
         reader = PackedReader([view.schema for view in manifest.views], client=redis)
         for view in manifest.views:
             keys = [key.name for key in view.schema.join_keys]
-            entities = everything[keys].drop_duplicates()
+            entities = rows[keys].drop_duplicates()
             read = reader.read({name: entities[name].to_numpy() for name in keys}, [view.name])[view.name]
             frame = entities.assign(**{field.name: read.values[field.name] for field in view.schema.fields})
             frame["event_timestamp"] = datetime.now(UTC)
@@ -126,16 +123,16 @@ def make_app() -> FastAPI:
     manifest = _contract(folder).manifest
     store = open_store(settings, folder, manifest)
     references = [f"{view.name}:{field.name}" for view in manifest.views for field in view.schema.fields]
-    booster = lightgbm.Booster(model_file=folder / "model.lgb")
+    booster = lightgbm.Booster(model_file=folder / MODEL_FILE)
     verifier, redis = TokenVerifier(settings), connect_redis(settings)
-    pool = ConnectionPool(
+    pool: ConnectionPool[Connection[dict[str, Any]]] = ConnectionPool(
         settings.database_url.get_secret_value(), min_size=1, open=True, kwargs={"row_factory": dict_row}
     )
     app = FastAPI()
 
     @app.get("/v1/feed")
     def feed(authorization: Annotated[str, Header()]) -> dict[str, Any]:
-        viewer = verifier.verify(authorization.removeprefix("Bearer ")).user_id
+        viewer = verifier.verify(authorization.removeprefix("Bearer ")).user_id or 0
         found = candidates(redis, viewer, settings.candidates)
         online = store.get_online_features(references, found.to_dict("records"), full_feature_names=True).to_df()
         columns = {name: pd.to_numeric(online[name]).fillna(0).to_numpy() for name in online if "__" in name}

@@ -1,18 +1,18 @@
-"""What does a training cost, stage by stage, and what of it is ours? Prints tables, then one line of JSON.
+"""Cost of a training by stage, and the overhead over bare LightGBM. Prints a table, then one line of JSON.
 
-Slates are made up (training_world.py) and written to the lake of a real embedded stack, their features' history too.
-One process builds the dataset by Feast's point-in-time join, as for slates from before there was a served log, and
-keeps it. Those features become the served log, and another builds the dataset as `photofeed train` does of slates that
-were served; it must be the same one. Then two kinds of processes take turns on that matrix, each new and alone:
+Random slates (training_world.py) and the history of their features are written to the lake of an embedded stack. One
+process builds the dataset with Feast's point-in-time join, the path for slates older than the served log. The features
+of that dataset are then written to the served log, and another process builds the dataset from the served log, the path
+of `photofeed train`. Both datasets must be equal. Then two kinds of processes take turns on the matrix, each a new
+process:
 
-- ours, on a matrix on disk as a dataset has it: the checks for leaks, the temporal split, the lineage's digest and
-  training.train.train, then the evaluation with all its baselines, segments and intervals;
-- bare: `lightgbm.train` as one writes it, with the same parameters, on the same rows in memory, stopped by the same
-  rows.
+- ours: on a matrix on disk, leak checks, temporal split, digest of the lineage and training.ranker.train.train, then
+  the evaluation with all baselines, segments and intervals;
+- bare: `lightgbm.train` with the same parameters on the same rows in memory, with the same validation rows.
 
-Both fit as many trees, all of `--rounds`. `photofeed train` then fits once more with the validation rows included, as
-bare lightgbm.train does not: `refit` is that, by itself. Neither counts the time of imports or of reading the file. The
-peak is the process' own, VmHWM, of that stage.
+Both fit `--rounds` trees. `photofeed train` also refits with the validation rows included, which is measured
+separately as `refit`. Imports and the reading of files are not measured. The peak is that of the process (VmHWM) in
+the stage.
 """
 
 import json
@@ -32,27 +32,29 @@ from typing import Annotated, TypeVar
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from resource_usage import peak_megabytes, reset_peak
 from rich.console import Console
 from rich.table import Table
 from training_world import WEEK, World
 
-from photofeed.allocator import return_freed_memory
-from training.dataset import Dataset
-from training.matrix_on_disk import let_go, matrix_on_disk
-from training.parameters import TrainingParameters
-from training.split import temporal_split
+from photofeed.allocator import release_on_free
+from training.data.dataset import Dataset
+from training.data.matrix_on_disk import matrix_on_disk, release_pages
+from training.data.split import temporal_split
+from training.ranker.lightgbm_params import lightgbm_params
+from training.ranker.parameters import TrainingParameters
 
 SERVERS = ("postgres", "valkey", "seaweedfs")
 ARRAYS = ("labels", "group_sizes", "positions", "user_ids", "post_ids", "creator_ids", "slate_start_us")
 MOST_OVERHEAD, MOST_MATRICES = 0.15, 2.5
 BARE, JOINED = "train: bare lightgbm.train", "dataset: point-in-time join"
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
 class Cost:
-    """Seconds, and the most memory the process held, MB."""
+    """Seconds, and peak memory of the process in MB."""
 
     seconds: float = 0.0
     peak_mb: float = 0.0
@@ -60,7 +62,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What our process' stages cost, and how well its model ranks."""
+    """Costs of our stages, and the model's NDCG@10."""
 
     train: Cost
     evaluate: Cost
@@ -70,27 +72,26 @@ class Ours:
 
 @contextmanager
 def measured() -> Iterator[Cost]:
-    """The cost of the block."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins at what is held now
+    """Measure the cost of the block."""
+    reset_peak()
     cost, began = Cost(), time.perf_counter()
     yield cost
     cost.seconds = time.perf_counter() - began
-    status = Path("/proc/self/status").read_text().splitlines()
-    cost.peak_mb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+    cost.peak_mb = peak_megabytes()
 
 
-def alone(stage: Callable[..., Answer], *arguments: object) -> Answer:
-    """The stage in a process of its own."""
+def in_new_process(stage: Callable[..., Result], *arguments: object) -> Result:
+    """Run the stage in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         return process.submit(stage, *arguments).result()
 
 
 def write_world(rows: int) -> None:
     """Set up the feature repo and fill the lake."""
-    from photofeed.feature_store import apply_feature_repo  # noqa: PLC0415  seconds, and only this process needs it
-    from photofeed.logs import set_up_logs  # noqa: PLC0415
-    from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    from photofeed.feature_store import apply_feature_repo
+    from photofeed.logs import set_up_logs
+    from photofeed.offline_store.lake import open_lake
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     set_up_logs(settings)
@@ -100,9 +101,9 @@ def write_world(rows: int) -> None:
 
 
 def serve_world(rows: int, folder: Path) -> None:
-    """Write the kept features to the served log."""
-    from photofeed.offline_store.lake import open_lake  # noqa: PLC0415
-    from photofeed.settings import load_settings  # noqa: PLC0415
+    """Write the features of the stored dataset to the served log."""
+    from photofeed.offline_store.lake import open_lake
+    from photofeed.settings import load_settings
 
     settings = load_settings()
     matrix = np.load(folder / "matrix.npy", mmap_mode="r")
@@ -110,22 +111,22 @@ def serve_world(rows: int, folder: Path) -> None:
 
 
 def build_dataset(folder: Path, origin: str) -> tuple[Cost, str]:
-    """Build the dataset and keep it in the folder; what it cost, and its digest."""
-    from photofeed.settings import load_settings  # noqa: PLC0415
-    from training.dataset import Origin, build  # noqa: PLC0415
-    from training.sources import Sources  # noqa: PLC0415
+    """Build the dataset and store it in `folder`. Returns the cost and the digest."""
+    from photofeed.settings import load_settings
+    from training.data.dataset import Origin, build_dataset
+    from training.data.sources import Sources
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)  # of libraries about each other
     with Sources.open(load_settings()) as sources:
         with measured() as cost:
-            dataset = build(sources, WEEK, origin=Origin(origin))
+            dataset = build_dataset(sources, WEEK, origin=Origin(origin))
         np.save(folder / "matrix.npy", dataset.matrix)
         np.savez(folder / "rest.npz", names=dataset.feature_names, **{name: getattr(dataset, name) for name in ARRAYS})
         return cost, dataset.digest
 
 
 def read_dataset(folder: Path, matrix: NDArray[np.float32]) -> Dataset:
-    """The dataset that was kept, of this matrix."""
+    """The stored dataset with this matrix."""
     with np.load(folder / "rest.npz") as rest:
         arrays = {name: rest[name] for name in ARRAYS}
         names = tuple(rest["names"].tolist())
@@ -133,52 +134,53 @@ def read_dataset(folder: Path, matrix: NDArray[np.float32]) -> Dataset:
 
 
 def ours(folder: Path, parameters: TrainingParameters) -> Ours:
-    """Our pipeline, from the matrix to the evaluation."""
-    from training.evaluate import MODEL, evaluate  # noqa: PLC0415
-    from training.leaks import check_features  # noqa: PLC0415
-    from training.train import prepare_threads, train  # noqa: PLC0415
+    """Measure our pipeline from the matrix to the evaluation."""
+    from training.evaluation.evaluate import MODEL, evaluate
+    from training.ranker.leaks import check_features
+    from training.ranker.train import prepare_threads, train
 
     prepare_threads()
-    return_freed_memory()  # as `photofeed train` does when it opens its sources
-    import lightgbm  # noqa: F401, PLC0415
+    release_on_free()  # as `photofeed train` does when it opens its sources
+    import lightgbm  # noqa: F401
 
-    kept = np.load(folder / "matrix.npy", mmap_mode="r")
-    dataset = read_dataset(folder, matrix_on_disk(*kept.shape, folder))
-    dataset.matrix[:] = kept
-    del kept
-    let_go(dataset.matrix)  # as training.dataset.build leaves it
+    stored = np.load(folder / "matrix.npy", mmap_mode="r")
+    rows, columns = stored.shape
+    dataset = read_dataset(folder, matrix_on_disk(rows, columns, folder))
+    dataset.matrix[:] = stored
+    del stored
+    release_pages(dataset.matrix)  # as training.data.dataset.build_dataset does
     with measured() as training:
         check_features(dataset)
         parts = temporal_split(dataset)
         _ = dataset.digest
         ranker = train(parts.train, parts.validation, parameters)
     with measured() as evaluation:
-        found = evaluate(parts.test, {MODEL: ranker.score(parts.test.matrix)})
-    told = [0.0]
+        result = evaluate(parts.test, {MODEL: ranker.score(parts.test.matrix)})
+    tree_times = [0.0]
     with measured() as refit:
-        twice = replace(parameters, refit=True)
-        train(parts.train, parts.validation, twice, lambda *_: told.append(time.perf_counter()))
-    refit.seconds = time.perf_counter() - told[-1]  # since the last tree of the first fit
-    return Ours(training, evaluation, refit, found.rankers[MODEL]["ndcg_10"])
+        with_refit = replace(parameters, refit=True)
+        train(parts.train, parts.validation, with_refit, lambda *_: tree_times.append(time.perf_counter()))
+    refit.seconds = time.perf_counter() - tree_times[-1]  # since the last tree of the first fit
+    return Ours(training, evaluation, refit, result.rankers[MODEL]["ndcg_10"])
 
 
 def bare(folder: Path, parameters: TrainingParameters) -> Cost:
-    """lightgbm.train, and nothing else."""
-    from training.train import prepare_threads  # noqa: PLC0415
+    """Measure lightgbm.train alone."""
+    from training.ranker.train import prepare_threads
 
     prepare_threads()
-    import lightgbm  # noqa: PLC0415
+    import lightgbm
 
     parts = temporal_split(read_dataset(folder, np.load(folder / "matrix.npy")))
-    words = parameters.for_lightgbm(parts.train.feature_names)
+    params = lightgbm_params(parameters, parts.train.feature_names)
     with measured() as cost:
         learned, validation = (
-            lightgbm.Dataset(part.matrix, label=part.labels, group=part.group_sizes, params=words)
+            lightgbm.Dataset(part.matrix, label=part.labels, group=part.group_sizes, params=params)
             for part in (parts.train, parts.validation)
         )
         validation.set_reference(learned)
         lightgbm.train(
-            words,
+            params,
             learned,
             num_boost_round=parameters.rounds,
             valid_sets=[validation],
@@ -188,12 +190,12 @@ def bare(folder: Path, parameters: TrainingParameters) -> Cost:
 
 
 def main(
-    rows: Annotated[int, typer.Option(min=20_000, help="Impressions.")] = 2_000_000,
-    rounds: Annotated[int, typer.Option(min=10, help="Trees.")] = 100,
-    turns: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
+    rows: Annotated[int, typer.Option(min=20_000, help="Number of impressions.")] = 2_000_000,
+    rounds: Annotated[int, typer.Option(min=10, help="Number of trees.")] = 100,
+    turns: Annotated[int, typer.Option(min=1, help="Number of trainings of each kind.")] = 3,
 ) -> None:
-    """Measure the training path."""
-    from photofeed.embedded.stack import EmbeddedStack  # noqa: PLC0415
+    """Measure the training path by stage."""
+    from photofeed.embedded.stack import EmbeddedStack
 
     parameters = TrainingParameters(rounds=rounds, early_stopping_rounds=rounds, refit=False)
     with tempfile.TemporaryDirectory() as name:
@@ -202,32 +204,35 @@ def main(
         try:
             stack.start(servers=SERVERS)
             os.environ |= {"PHOTOFEED_STATE_DIR": str(folder / "state"), "PHOTOFEED_LOG_LEVEL": "WARNING"}
-            alone(write_world, rows)
-            joined, digest = alone(build_dataset, folder, "joined")
-            alone(serve_world, rows, folder)
-            served, again = alone(build_dataset, folder, "either")
+            in_new_process(write_world, rows)
+            joined, digest = in_new_process(build_dataset, folder, "joined")
+            in_new_process(serve_world, rows, folder)
+            served, again = in_new_process(build_dataset, folder, "either")
             if digest != again:
-                raise RuntimeError("the dataset as served is not the one that was joined")
+                raise RuntimeError("the dataset of the served log differs from that of the point-in-time join")
         finally:
             stack.stop()
         matrix = np.load(folder / "matrix.npy", mmap_mode="r")
-        results = [(alone(bare, folder, parameters), alone(ours, folder, parameters)) for _ in range(turns)]
-    report(matrix.shape, served, joined, [each for each, _ in results], [each for _, each in results])
+        bares, trainings = list[Cost](), list[Ours]()
+        for _ in range(turns):
+            bares.append(in_new_process(bare, folder, parameters))
+            trainings.append(in_new_process(ours, folder, parameters))
+    report(matrix.shape, served, joined, bares, trainings)
 
 
 def report(shape: tuple[int, ...], served: Cost, joined: Cost, bares: list[Cost], trainings: list[Ours]) -> None:
-    """Print the tables and the line of JSON."""
+    """Print the table and the line of JSON."""
     matrix_mb = shape[0] * shape[1] * 4 / 2**20
     stages = {
-        "dataset: as served": [served],
+        "dataset: served log": [served],
         "train: ours": [each.train for each in trainings],
         BARE: bares,
-        "refit with the validation part": [each.refit for each in trainings],
+        "refit with the validation rows": [each.refit for each in trainings],
         "evaluation": [each.evaluate for each in trainings],
         JOINED: [joined],
     }
     title = f"{shape[0]} impressions x {shape[1]} features, {matrix_mb:.0f} MB"
-    table = Table("stage", "seconds, median", "of each turn", "peak MB", "of the matrix", title=title)
+    table = Table("stage", "median seconds", "seconds of each turn", "peak MB", "peak / matrix", title=title)
     for stage, costs in stages.items():
         seconds, peak = statistics.median(c.seconds for c in costs), max(c.peak_mb for c in costs)
         each = " ".join(f"{c.seconds:.1f}" for c in costs)
@@ -238,8 +243,9 @@ def report(shape: tuple[int, ...], served: Cost, joined: Cost, bares: list[Cost]
     )
     overhead = train / plain - 1
     peak = max(c.peak_mb for stage, costs in stages.items() if stage not in (BARE, JOINED) for c in costs)
-    print(f"overhead {overhead:+.1%} (at most {MOST_OVERHEAD:.0%}); peak {peak / matrix_mb:.2f} x the matrix", end=" ")
-    print(f"(at most {MOST_MATRICES}, with all of Python); with the join {joined.peak_mb / matrix_mb:.2f}")
+    print(f"overhead over bare LightGBM: {overhead:+.1%} (target: at most {MOST_OVERHEAD:.0%})")
+    print(f"peak memory: {peak / matrix_mb:.2f} x the matrix (target: at most {MOST_MATRICES})")
+    print(f"peak memory of the point-in-time join: {joined.peak_mb / matrix_mb:.2f} x the matrix")
     figures = {
         "datasetSeconds": round(served.seconds, 2),
         "trainSeconds": round(train, 2),

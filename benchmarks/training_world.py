@@ -1,6 +1,7 @@
-"""A made-up week of slates, their engagement and the history of every feature view, written to a lake as workers do.
+"""A random week of slates, their engagement and the history of every feature view, written to a lake.
 
-People have tastes for topics, posts have a quality; both show, blurred, in the features, and decide what people do.
+Users have tastes for topics and posts have a quality. Both determine the engagement, and both are visible in the
+features with noise.
 """
 
 from dataclasses import dataclass
@@ -13,50 +14,50 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ingestion.archive import ENGAGEMENT_SCHEMA, MOMENT
+from photofeed.arrays import FloatArray
 from photofeed.events import Action
 from photofeed.features.counters import AS_OF_FIELD
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.tables import ENGAGEMENT, FEATURES, FEED_SERVED
-from training.window import Window
+from training.data.window import Window
 
 WEEK = Window(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
 HOUR_US = 3_600_000_000
-STEP_US = 2_000_000  # from one post of a slate to the next
+STEP_US = 2_000_000  # between the impressions of consecutive posts of a slate
 SLATE_LENGTHS = (10, 50)
-ROWS_A_PERSON, ROWS_A_POST, PEOPLE_A_CREATOR, TOPICS = 600, 100, 5, 50
-SNAPSHOTS = 4  # of every entity's features, at whole stretches of SNAPSHOT_HOURS
+ROWS_PER_USER, ROWS_PER_POST, USERS_PER_CREATOR, TOPICS = 600, 100, 5, 50
+SNAPSHOTS = 4  # rows of every entity's features, at multiples of SNAPSHOT_HOURS
 SNAPSHOT_HOURS = 6
-# the utility from which a person does something
+# the least utility for each action
 THRESHOLDS = {Action.DWELL: 0.9, Action.LIKE: 1.5, Action.SAVE: 2.4, Action.SHARE: 3.0}
 PIXELS = ("aspect", "sharpness", "brightness", "entropy", "caption_length", "tag_count")
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Who looked at what, row by row, (rows,), and what is hidden: tastes (people, topics) and quality (posts,)."""
+    """One row per impression (rows,), and the hidden variables: tastes (users, topics) and quality (posts,)."""
 
     slates: Ints
     users: Ints
     posts: Ints
     positions: Ints
     seen_us: Ints
-    tastes: Floats
-    quality: Floats
+    tastes: FloatArray
+    quality: FloatArray
     creators: int
 
     @staticmethod
     def of(rows: int, seed: int = 0) -> "World":
-        """About so many impressions; a post that would stand in a slate twice stands there once."""
+        """Draw about `rows` impressions. A post drawn twice for a slate is kept once."""
         rng = np.random.default_rng(seed)
-        people, posts = max(rows // ROWS_A_PERSON, 60), max(rows // ROWS_A_POST, 500)
+        people, posts = max(rows // ROWS_PER_USER, 60), max(rows // ROWS_PER_POST, 500)
         lengths = rng.integers(SLATE_LENGTHS[0], SLATE_LENGTHS[1] + 1, 2 * rows // sum(SLATE_LENGTHS))
         slates = np.repeat(np.arange(len(lengths)), lengths)
-        shown = (posts * rng.random(len(slates)) ** 1.5).astype(np.int64)  # some are shown far more often
+        shown = (posts * rng.random(len(slates)) ** 1.5).astype(np.int64)  # heavy-tailed
         _, kept = np.unique(slates * posts + shown, return_index=True)
         kept.sort()
         slates, shown = slates[kept], shown[kept]
@@ -70,11 +71,11 @@ class World:
             seen_us=began[slates] + positions * STEP_US,
             tastes=rng.normal(size=(people, TOPICS)),
             quality=rng.normal(size=posts),
-            creators=max(people // PEOPLE_A_CREATOR, 20),
+            creators=max(people // USERS_PER_CREATOR, 20),
         )
 
     def write(self, lake: Lake, bucket: str, manifest: FeatureManifest) -> None:
-        """Write the engagement log and the history of every view of the manifest."""
+        """Write the engagement log, and the history of every view of the manifest."""
         rng = np.random.default_rng(1)
         log = pa.concat_tables(self._engagement(rng))
         lake.append(LakeFolder(bucket, ENGAGEMENT), log, "occurred_at")
@@ -83,9 +84,9 @@ class World:
             lake.append(folder, self._history(view, lake.schema(folder), rng), "event_timestamp")
 
     def write_served(self, lake: Lake, bucket: str, matrix: NDArray[np.float32]) -> None:
-        """Write the served log, as if every slate had been ranked by these features just before it was seen.
+        """Write the served log as if every slate had been ranked by these features just before it was seen.
 
-        `matrix`, (rows, features), is in the order of a dataset: by the slates' start, then slate, then position.
+        `matrix`, (rows, features), is in the order of a dataset: by start of the slate, then slate, then position.
         """
         began_us = self.seen_us - self.positions * STEP_US
         order = np.lexsort((self.positions, self.slates, began_us))
@@ -143,7 +144,7 @@ class World:
         keys = {name: np.tile(ids, SNAPSHOTS) for name, ids in keys.items()}
         affinity = np.tile(affinity, SNAPSHOTS)
         first, end = _microseconds(WEEK)
-        # each in a stretch of its own, the first at the start: something is known of everyone, and never twice at once
+        # one row per stretch of the week, the first at its start, so that every entity is known and no time repeats
         step = SNAPSHOT_HOURS * HOUR_US
         stretch = (end - first) // step // SNAPSHOTS
         number = np.repeat(np.arange(SNAPSHOTS), len(affinity) // SNAPSHOTS)
@@ -167,8 +168,8 @@ class World:
         columns["event_timestamp"] = columns["created"] = at
         return pa.table({field.name: pa.array(columns[field.name]).cast(field.type) for field in schema})
 
-    def _entities(self, keys: set[str], rng: np.random.Generator) -> tuple[dict[str, Ints], Floats]:
-        """Everyone whose features a view keeps, and how much they take to it, or are taken to."""
+    def _entities(self, keys: set[str], rng: np.random.Generator) -> tuple[dict[str, Ints], FloatArray]:
+        """The entities with rows in a view of these join keys, and their affinity: the logit of engagement."""
         people, posts = len(self.tastes), len(self.quality)
         if keys == {"post_id"}:
             return {"post_id": np.arange(posts) + 1}, self.quality
@@ -185,7 +186,7 @@ class World:
 
 
 def _slate_ids(slates: Ints) -> pa.Array:
-    return pc.utf8_lpad(pc.cast(pa.array(slates), pa.string()), 8, "0")  # in the order of their numbers
+    return pc.utf8_lpad(pc.cast(pa.array(slates), pa.string()), 8, "0")  # sorts like the numbers
 
 
 def _microseconds(window: Window) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-// The image pipeline as it is usually written with sharp: each size from the original, default encoder effort.
+// The typical image pipeline with sharp: every size from the original, default encoder effort.
 import { readFile } from 'node:fs/promises'
 import { encode } from 'blurhash'
 import sharp from 'sharp'
@@ -10,6 +10,7 @@ const SIZES = [
   { width: 3840, height: 3840, fit: 'inside' },
   { width: 1080 },
   { width: 640 },
+  { width: 320, height: 320, fit: 'cover' },
   { width: 150, height: 150, fit: 'cover' },
 ]
 
