@@ -1,0 +1,64 @@
+{{/* Labels of everything of one role. */}}
+{{- define "photofeed.labels" -}}
+app.kubernetes.io/name: photofeed
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .role }}
+{{- end }}
+
+{{- define "photofeed.image" -}}
+{{- with .root.Values.image.registry }}{{ . }}/{{ end }}photofeed-{{ .image }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{/* Variables: settings in the open, secrets by reference. */}}
+{{- define "photofeed.env" -}}
+{{- $secretKeys := .root.Values.secretKeys -}}
+{{- $secret := required "secretName: name a Secret that has the variables of secretKeys" .root.Values.secretName -}}
+{{- range $name, $value := .root.Values.settings }}
+{{- if or (has $name $secretKeys) (regexMatch "SECRET|PASSWORD|TOKEN|DATABASE_URL|REDIS_URL" $name) }}
+{{- fail (printf "settings: %s is a secret: put it into the Secret %s and name it in secretKeys" $name $secret) }}
+{{- end }}
+- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
+{{- range $secretKeys }}
+- name: {{ . }}
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}}}
+{{- end }}
+{{- end }}
+
+{{/* What every pod has: no root, no rights, a read-only root, no token of the cluster. */}}
+{{- define "photofeed.pod" -}}
+serviceAccountName: {{ .root.Values.serviceAccountName }}
+automountServiceAccountToken: false
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+volumes:
+  - {name: state, emptyDir: {}}
+  - {name: tmp, emptyDir: {}}
+{{- end }}
+
+{{- define "photofeed.container" -}}
+name: {{ .role }}
+image: {{ include "photofeed.image" . }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+args: {{ toJson .args }}
+env:
+{{- include "photofeed.env" . | nindent 2 }}
+resources: {{- toYaml .resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+volumeMounts:
+  - {name: state, mountPath: /var/lib/photofeed}
+  - {name: tmp, mountPath: /tmp}
+{{- end }}
