@@ -1,0 +1,198 @@
+"""`make image-check`: carries out the steps of deploy/Dockerfile in an empty folder, without Docker.
+
+Per image: COPY and RUN of every stage that it is built from, then its command. The API's is started on an embedded
+stack, and its health check has to succeed; the others print the help of their command. The Debian packages and the
+account of the images are skipped: they need root and a file system of their own.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from environments import ROOT
+
+from photofeed.embedded.stack import EmbeddedStack
+
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+TARGETS = ("api", "worker", "trainer")
+START_SECONDS = 120.0
+
+_SKIPPED = ("apt-get", "useradd")
+_INSIDE = re.compile(r"(?<![\w.])/(?=(?:opt|dist|build|source|web|var)(?:/|\b))")
+_PYTHON_FOLDER = str(Path(sys.executable).parent)
+
+
+@dataclass
+class Image:
+    """A folder in which stages are built; what stages copy from each other has the same path in all of them."""
+
+    root: Path
+    folder: Path = Path("/")
+    variables: dict[str, str] = field(default_factory=dict)
+    command: list[str] = field(default_factory=list)
+    health: list[str] = field(default_factory=list)
+
+    def carry_out(self, instruction: str, argument: str) -> None:
+        """Carry out one instruction of the Dockerfile.
+
+        Raises:
+            SystemExit: a command failed.
+        """
+        match instruction:
+            case "WORKDIR":
+                self.folder = Path(argument)
+                self._inside(argument).mkdir(parents=True, exist_ok=True)
+            case "COPY":
+                self._copy(argument.split())
+            case "RUN":
+                self._run(argument)
+            case "ENV":
+                pairs = [pair.split("=", 1) for pair in argument.split()]
+                self.variables |= {name: self._path_list(value) for name, value in pairs}
+            case "CMD" | "ENTRYPOINT":
+                self.command += json.loads(argument)
+            case "HEALTHCHECK":
+                self.health = json.loads(argument.partition("CMD ")[2])
+
+    def _inside(self, path: str) -> Path:
+        return self.root / (self.folder / path).relative_to("/")
+
+    def _path_list(self, value: str) -> str:
+        return _INSIDE.sub(f"{self.root}/", value)
+
+    def _copy(self, arguments: Sequence[str]) -> None:
+        *sources, target = [argument for argument in arguments if not argument.startswith("--from=")]
+        from_stage = len(sources) + 1 < len(arguments)
+        into = self._inside(target)
+        for source in sources:
+            origin = self.root / source.lstrip("/") if from_stage else ROOT / source
+            goal = into / origin.name if origin.is_file() and target.endswith("/") else into
+            if origin in {goal, into}:
+                continue
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            if origin.is_dir():
+                ignored = shutil.ignore_patterns("node_modules", "__pycache__", ".mypy_cache", ".ruff_cache")
+                shutil.copytree(origin, goal, dirs_exist_ok=True, ignore=ignored)
+            else:
+                shutil.copy(origin, goal)
+
+    def _run(self, script: str) -> None:
+        if script.startswith(_SKIPPED):
+            print(f"  skipped: {script}")
+            return
+        print(f"  {script}", flush=True)
+        self._inside(".").mkdir(parents=True, exist_ok=True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+        done = subprocess.run(
+            ["/bin/bash", "-euc", _INSIDE.sub(f"{self.root}/", script)],
+            cwd=self._inside("."),
+            env=clean | {"PATH": f"{_PYTHON_FOLDER}:{os.environ['PATH']}"},
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"image-check: this step failed: {script}")
+
+
+def stages() -> dict[str, list[tuple[str, str]]]:
+    """Stage -> its instructions; FROM comes first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    name = ""
+    for line in re.sub(r"\\\n\s*", "", DOCKERFILE.read_text()).splitlines():
+        instruction, _, argument = line.partition(" ")
+        if instruction == "FROM":
+            name = argument.rpartition(" AS ")[2]
+            found[name] = []
+        if name and instruction.isupper():
+            found[name].append((instruction, argument.strip()))
+    return found
+
+
+def needed(target: str, found: dict[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """The stages that an image is built from, first to last, and itself; some may come twice."""
+    for instruction, argument in found[target]:
+        if instruction in {"FROM", "COPY"}:
+            stage = argument.removeprefix("--from=").split()[0]
+            if stage in found and stage != target:
+                yield from needed(stage, found)
+    yield target
+
+
+def build(target: str, root: Path) -> Image:
+    """Carry out the steps of an image in the folder `root`."""
+    found, image = stages(), Image(root)
+    for stage in dict.fromkeys(needed(target, found)):
+        print(f"{target}: stage {stage}", flush=True)
+        image.folder = Path("/")
+        for instruction, argument in found[stage][1:]:
+            image.carry_out(instruction, argument)
+    return image
+
+
+def serve(image: Image, state: Path) -> None:
+    """Start the API on an embedded stack and carry out its health check until it succeeds.
+
+    Raises:
+        SystemExit: it did not succeed in time, or the API ended.
+    """
+    with EmbeddedStack(state) as stack:
+        lines = (stack.state.path / "stack.env").read_text().splitlines()
+        given = dict(line.split("=", 1) for line in lines)
+        environment = image.variables | given | {"PHOTOFEED_HOST": "127.0.0.1", "LANG": "C.UTF-8"}
+        set_up = os.environ | {"PHOTOFEED_STATE_DIR": str(stack.state.path)}
+        subprocess.run([Path(_PYTHON_FOLDER) / "photofeed", "setup"], env=set_up, check=True)
+        port = image.variables["PHOTOFEED_PORT"]
+        health = [argument.replace(f":{port}/", f":{given['PHOTOFEED_PORT']}/") for argument in image.health]
+        api = subprocess.Popen(image.command, executable=_program(image), env=environment, cwd=image.root)
+        try:
+            until = time.monotonic() + START_SECONDS
+            while subprocess.run(health, env=environment, check=False, stderr=subprocess.DEVNULL).returncode:
+                if api.poll() is not None or time.monotonic() > until:
+                    sys.exit("image-check: the API is not healthy")
+                time.sleep(1)
+            print("api: healthy", flush=True)
+        finally:
+            api.terminate()
+            api.wait(30)
+
+
+def _program(image: Image) -> Path:
+    return image.root / "opt" / "photofeed" / "bin" / image.command[0]
+
+
+def main() -> None:
+    """Check the images that are named on the command line, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="*", choices=[[], *TARGETS], default=[])
+    targets = parser.parse_args().targets or TARGETS
+    for target in targets:
+        with tempfile.TemporaryDirectory(prefix="photofeed-image-") as name:
+            image = build(target, Path(name) / "image")
+            size = sum(file.stat().st_size for file in (image.root / "opt").rglob("*") if file.is_file())
+            print(f"{target}: {size / 1e6:.0f} MB of packages", flush=True)
+            (image.root / "var" / "lib" / "photofeed").mkdir(parents=True, exist_ok=True)
+            if target == "api":
+                serve(image, Path(name) / "stack")
+            else:
+                shown = subprocess.run(
+                    image.command,
+                    executable=_program(image),
+                    env=image.variables,
+                    check=False,
+                    stdout=subprocess.DEVNULL,
+                )
+                if shown.returncode:
+                    sys.exit(f"image-check: {' '.join(image.command)} failed")
+                print(f"{target}: {' '.join(image.command)}: ok", flush=True)
+
+
+if __name__ == "__main__":
+    main()
