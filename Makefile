@@ -6,45 +6,67 @@ BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 INSTALLED := $(VENV)/.installed
 WEB := web/dist/.built
-PACKAGES := photofeed ingestion serving training simulation tests
+CLIENTS := clients/.generated
+KIT := clients/typescript/dist/.built
+PACKAGES := photofeed ingestion serving training simulation tools tests clients/python/photofeed_client
 
 # Imports take seconds where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
+# Another Python than the one of the environment: install again.
+VERSION = $(shell $(1) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)
+ifdef PYTHON
+ifneq ($(call VERSION,$(PYTHON)),$(call VERSION,$(BIN)/python))
+$(shell rm -f $(INSTALLED))
+endif
+endif
 ifdef STATE
 export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke notebook test lint types imports check web web-check lock token bench-images bench-training bench-feed bench-feed-growth bench-features clean-state clean
+.PHONY: help openapi clients contract demo smoke notebook test lint types imports prose check web web-check lock lock-check wheel wheel-check extras sbom token photo-cases bench-images bench-training bench-api bench-feed bench-feed-growth bench-features clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: STATE=folder of the stack's data (default .photofeed), PHOTOS=folder of photos for the demo"
+	@echo "Variables: STATE=folder of the stack's data (default .photofeed), PHOTOS=folder of photos for the demo, PYTHON=interpreter (3.11 to 3.13)"
 
-demo: $(INSTALLED) $(WEB) ## start everything, seed a small world, train, serve until Ctrl-C [PHOTOS=, STATE=]
+demo: $(INSTALLED) $(CLIENTS) $(WEB) ## start everything, seed a small world, train, serve until Ctrl-C [PHOTOS=, STATE=]
 	@$(BIN)/photofeed demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-smoke: $(INSTALLED) ## the demo, smaller, and the notebooks on it; ends by itself, non-zero if anything is broken
-	@$(BIN)/photofeed smoke --notebooks notebooks
+smoke: $(INSTALLED) $(CLIENTS) ## the demo, smaller, with the notebooks and tutorials on it; ends by itself, non-zero if anything is broken
+	@$(BIN)/photofeed smoke --notebooks notebooks --tutorials docs/tutorials
 
-notebook: $(INSTALLED) ## open JupyterLab on notebooks/, on the data of a demo that runs [STATE=]
+notebook: $(INSTALLED) $(CLIENTS) ## open JupyterLab on notebooks/, on the data of a demo that runs [STATE=]
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
-test: $(INSTALLED) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]
+test: $(INSTALLED) $(CLIENTS) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]
 	@$(BIN)/python -m pytest $(TESTS)
 
 lint: $(INSTALLED) ## check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(INSTALLED) ## check types, strictly
+types: $(INSTALLED) $(CLIENTS) ## check types, strictly
 	@$(BIN)/mypy --explicit-package-bases $(PACKAGES)
 	@cd feature_repo && ../$(BIN)/mypy --config-file ../pyproject.toml .
+	@cd release && ../$(BIN)/mypy --config-file ../pyproject.toml .
+	@cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml .
 
 imports: $(INSTALLED) ## check which package imports which
 	@$(BIN)/lint-imports --no-logo
 
-check: test lint types imports web-check ## all of the above checks
+prose: $(INSTALLED) ## check the documents: wording, columns, links, files and constants they name
+	@$(BIN)/python -m tools.prose
+
+check: test lint types imports prose web-check ## all of the above checks
+
+.PHONY: docs
+docs: $(INSTALLED) ## build the documentation site into build/site; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W ignore -m mkdocs build --strict
+	@echo "build/site/index.html"
+
+photo-cases: $(INSTALLED) ## compare what becomes of photos with what should; lines, then JSON [CASES=folder MANIFEST=table; without: made files]
+	@$(BIN)/python -W ignore -m tools.photo_cases $(if $(CASES)$(MANIFEST),"$(CASES)" "$(MANIFEST)")
 
 bench-images: $(INSTALLED) ## what a photo costs, against npm sharp and naive Pillow; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/images.py $(BENCH)
@@ -52,25 +74,92 @@ bench-images: $(INSTALLED) ## what a photo costs, against npm sharp and naive Pi
 bench-training: $(INSTALLED) ## what a training costs, against bare lightgbm.train; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/ranker_training.py $(BENCH)
 
-bench-feed: $(INSTALLED) ## what a feed costs, against the stock way with Feast and Booster.predict; tables, then a line of JSON
+bench-api: $(INSTALLED) ## p50 and p99 of every operation of the API under a realistic mix; a table, then a line of JSON [BENCH="--requests 3000"]
+	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/api.py $(BENCH)
+
+bench-feed: $(INSTALLED) $(CLIENTS) ## what a feed costs, against the stock way with Feast and Booster.predict; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/feed.py $(BENCH)
 
-bench-feed-growth: $(INSTALLED) ## how the cost of a feed grows with candidates, follows and posts; a table and feed-growth.svg
+bench-feed-growth: $(INSTALLED) $(CLIENTS) ## how the cost of a feed grows with candidates, follows and posts; a table and feed-growth.svg
 	@$(BIN)/python -W ignore benchmarks/feed_growth.py $(BENCH)
 
-bench-features: $(INSTALLED) ## what features cost, against stock Feast and bare Redis; tables, then a line of JSON
+bench-features: $(INSTALLED) $(CLIENTS) ## what features cost, against stock Feast and bare Redis; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/features.py $(BENCH)
 
 web: $(WEB) ## build the browser app, where Node is installed
 
-web-check: ## check style, types and tests of the browser app, where Node is installed
+web-check: $(KIT) ## check style, types and tests of the browser app and of the TypeScript client, where Node is installed
 	@if command -v npm >/dev/null; then \
+		(cd clients/typescript && npm run --silent lint && npm run --silent typecheck && npm test) && \
 		cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent lint && npm run --silent typecheck && npm test; \
 	else echo "web: not checked: npm is missing (install nodejs 20 or later, with npm)"; fi
 
-lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew into requirements.lock
-	@$(UV) pip compile --quiet --upgrade --python-version 3.11 --extra embedded --extra spark --extra notebooks --extra dev --generate-hashes --no-header \
-		--no-annotate --output-file requirements.lock pyproject.toml
+lock: $(INSTALLED) ## lock what pyproject.toml requires; pins that still fit stay [UPGRADE=1: newest versions]
+	@$(BIN)/python release/lock.py $(if $(UPGRADE),--upgrade)
+
+lock-check: $(INSTALLED) ## check that the locks are up to date and install on Linux and macOS arm64, Python 3.11 to 3.13
+	@$(BIN)/python release/lock.py --check
+
+wheel: $(INSTALLED) $(CLIENTS) $(WEB) ## build dist/, the wheel with the feature repo and the browser app inside
+	@rm -rf build dist
+	@$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+
+wheel-check: wheel ## install the wheel in an empty environment and folder, and run the smoke test there
+	@$(BIN)/python release/wheel_check.py dist/*.whl
+
+extras: wheel ## install serving and ingestion in empty environments, from requirements/, and run the smoke test with them
+	@$(BIN)/python release/extras.py dist/*.whl
+
+.PHONY: bench-sizes simulate-fanout
+simulate-fanout: $(INSTALLED) ## what the celebrity threshold costs among 10 million accounts; a table, a line of JSON and fanout.svg
+	@$(BIN)/python -W ignore benchmarks/fanout_simulation.py $(BENCH)
+
+bench-sizes: $(INSTALLED) ## how many bytes things take in Redis, Kafka, PostgreSQL and object storage; a table, then a line of JSON
+	@$(BIN)/python -W ignore benchmarks/sizes.py
+
+.PHONY: edge
+edge: $(INSTALLED) ## replay requests for images through Varnish; a line of JSON with hit rates; exit code 3 without Varnish
+	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/edge.py $(BENCH)
+
+.PHONY: deploy-check image-check dashboards chart
+deploy-check: $(INSTALLED) ## lint the files of deploy/ and compare them with the code; says what it could not check
+	@$(BIN)/python -m pytest -q -rs tests/deploy
+
+chart: $(INSTALLED) ## render the Helm chart with its value sets into tests/deploy/rendered [HELM=path of helm]
+	@$(BIN)/python -m tests.deploy.chart
+
+dashboards: $(INSTALLED) ## write the Grafana dashboards of deploy/grafana from tools/dashboards
+	@$(BIN)/python -m tools.dashboards
+
+image-check: $(INSTALLED) ## carry out the steps of deploy/Dockerfile without Docker, and start the API [IMAGES=api]
+	@$(BIN)/python release/image_check.py $(IMAGES)
+
+sbom: $(INSTALLED) ## list all installed dependencies with versions and licences in photofeed.cdx.json (CycloneDX)
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-file photofeed.cdx.json $(BIN)/python
+	@echo "photofeed.cdx.json: written"
+
+openapi: $(INSTALLED) ## write the API's OpenAPI document to docs/openapi.json, and what the clients have of it
+	@$(BIN)/photofeed openapi > docs/openapi.json.new
+	@cmp -s docs/openapi.json.new docs/openapi.json && rm docs/openapi.json.new || mv docs/openapi.json.new docs/openapi.json
+	@$(MAKE) --no-print-directory -s clients
+
+clients: $(CLIENTS) $(KIT) ## generate the models of clients/python and clients/typescript from docs/openapi.json, and build the latter
+
+.PHONY: audit
+audit: $(INSTALLED) ## look for vulnerable packages, credentials in files and unsafe code; exit code 3 if a service is away
+	@$(BIN)/python -m tools.audit
+
+.PHONY: attack
+attack: $(INSTALLED) ## attack a fresh stack through plain HTTP clients; lines, then JSON (5 minutes)
+	@$(BIN)/python -W ignore -m tools.attack
+
+.PHONY: policy
+policy: $(INSTALLED) ## write the table of who may do what into docs/security.md
+	@$(BIN)/python -m tools.policy
+
+contract: $(INSTALLED) ## call the API in ways made up from its document, and generate clients from it; JSON [CONTRACT="--examples 40 --seed 7" for a longer run]
+	@$(BIN)/python -W ignore -m tools.contract $(CONTRACT)
 
 token: $(INSTALLED) ## print a token for a person of the demo: make token PERSON=handle
 	@$(if $(PERSON),,echo "say whose token: make token PERSON=handle" >&2; exit 2;) $(BIN)/photofeed token --user "$(PERSON)"
@@ -79,28 +168,39 @@ clean-state: ## remove the stack's data; refused while it runs [STATE=]
 	@python3 -m photofeed.embedded.clean_state "$${PHOTOFEED_STATE_DIR:-.photofeed}"
 
 clean: ## remove what was installed and built, not the stack's data
-	rm -rf $(VENV) build *.egg-info web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) build dist *.egg-info web/dist web/node_modules $(CLIENTS) clients/*/dist clients/*/node_modules \
+		clients/python/photofeed_client/generated clients/typescript/src/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 
-# Made again only when the lock or the project changes; uv then changes only what differs.
+# Run again only when the lock or the project changes; uv then changes only what differs.
 $(INSTALLED): requirements.lock pyproject.toml
-	@for python in $(PYTHON) python3 python3.11 python3.12 python3.13 none; do \
-		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	@for python in $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.13) none; do \
+		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
 	done; \
 	if [ $$python = none ]; then \
-		echo "photofeed needs Python 3.11 or later: install python3.11, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
+		echo "photofeed needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
 	fi; \
 	$$python -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "the venv module of $$python is missing: install python3-venv" >&2; exit 1; }; \
 	echo "installing the dependencies into $(VENV) (once; a minute or two)"; \
-	$$python -m venv $(VENV)
+	$$python -m venv $(if $(PYTHON),--clear) $(VENV)
 	@[ -x $(UV) ] && [ "$$($(UV) --version | cut -d ' ' -f 2)" = $(UV_VERSION) ] || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/uv uv==$(UV_VERSION)
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-$(WEB): $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+# Run again only when the document or the generators change.
+$(CLIENTS): docs/openapi.json $(wildcard tools/clients/*.py) | $(INSTALLED)
+	@echo "generating the clients"; $(BIN)/python -m tools.clients
+	@touch $@
+
+$(KIT): $(CLIENTS) $(shell find clients/typescript -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' 2>/dev/null)
+	@if command -v npm >/dev/null; then \
+		echo "building the TypeScript client"; cd clients/typescript && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && touch dist/.built; \
+	fi
+
+$(WEB): $(KIT) $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 	@if command -v npm >/dev/null; then \
 		echo "building the browser app"; cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && touch dist/.built; \
 	else echo "web: not built, the API works without it: npm is missing (install nodejs 20 or later, with npm)"; fi
