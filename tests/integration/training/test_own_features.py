@@ -241,15 +241,25 @@ def _served(page: dict[str, Any]) -> NDArray[np.float64]:
     return np.array([item["features"] for item in page["items"]], np.float64)
 
 
-def _offline(sources: Sources, program: FeatureProgram, viewer: int, page: dict[str, Any]) -> NDArray[np.float32]:
+def _offline(
+    settings: Settings, sources: Sources, program: FeatureProgram, viewer: int, page: dict[str, Any]
+) -> NDArray[np.float32]:
     """The features of a page out of Feast's history, as they were known when it was ranked."""
     now = datetime.fromisoformat(page["rankedAt"]).timestamp()
-    posts = np.array([item["postId"] for item in page["items"]])
+    posts = [item["postId"] for item in page["items"]]
     count = len(posts)
     creators = np.array([item["creatorId"] for item in page["items"]])
-    rows = EntityRows(np.full(count, viewer), posts, creators, np.full(count, 7), np.full(count, round(now * 1e6)))
+    topics = _topics(settings, posts)  # explore also shows posts of other tests
+    rows = EntityRows(np.full(count, viewer), np.array(posts), creators, topics, np.full(count, round(now * 1e6)))
     columns = features_known_at(sources.features, sources.manifest, rows)
     return program.matrix(StoredFeatures(columns, sources.manifest, now), count)
+
+
+def _topics(settings: Settings, posts: Sequence[int]) -> NDArray[np.int64]:
+    with database.connect(settings) as connection:
+        rows = connection.execute("select id, topic_id from posts where id = any(%s)", (list(posts),)).fetchall()
+    topic_of = {row["id"]: row["topic_id"] for row in rows}
+    return np.array([topic_of[post] for post in posts], np.int64)
 
 
 def test_own_features_live_beside_others_and_a_new_field_blinds_no_model(world: World, server: Server) -> None:
@@ -273,7 +283,7 @@ def test_own_features_live_beside_others_and_a_new_field_blinds_no_model(world: 
                 program = programs[page["arm"]]
                 assert tuple(page["featureNames"]) == program.names
                 np.testing.assert_allclose(
-                    _served(page), _offline(sources, program, viewer, page), rtol=1e-6, atol=1e-6
+                    _served(page), _offline(world.settings, sources, program, viewer, page), rtol=1e-6, atol=1e-6
                 )
 
         # promotion and rollback across the change, without a restart
