@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion import erasure_commands, feature_commands, photo_commands
+from ingestion import erasure_commands, feature_commands, photo_commands, verify_commands
 from ingestion.consumer import dlq_commands
 
 app = typer.Typer(help="Run an ingestion worker.")
@@ -13,6 +13,7 @@ app.add_typer(photo_commands.app, name="photos")
 app.add_typer(feature_commands.app, name="features")
 app.add_typer(erasure_commands.app, name="erasure")
 app.add_typer(dlq_commands.app, name="dlq")
+app.registered_commands.extend(verify_commands.app.registered_commands)
 
 
 class WorkerName(StrEnum):

@@ -56,9 +56,14 @@ class Leftovers:
 
     def of_all(self) -> Iterator[Leftover]:
         """Leftovers of every photo ever removed."""
+        for removed in self.batches():
+            yield from self.find(removed)
+
+    def batches(self) -> Iterator[list[DictRow]]:
+        """All rows of removed_photos, in pieces."""
         last = 0
         while removed := self._rows(_REMOVED, last, _BATCH):
-            yield from self._find(removed)
+            yield removed
             last = removed[-1]["photo_id"]
 
     def of(self, photo_id: int) -> Iterator[Leftover]:
@@ -73,9 +78,10 @@ class Leftovers:
             if self._rows("select id from photos where id = %s", photo_id):
                 raise ConflictError(f"photo {encode_id(photo_id)} was not deleted")
             raise NotFoundError(f"there was never a photo {encode_id(photo_id)}")
-        yield from self._find(removed)
+        yield from self.find(removed)
 
-    def _find(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
+    def find(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
+        """Leftovers of the photos of these rows."""
         return chain(
             self._in_objects(removed), self._in_tables(removed), self._in_timelines(removed), self._in_cdn(removed)
         )

@@ -25,6 +25,7 @@ _LAYOUT = str(POST_DTYPE.itemsize).encode()
 
 _AUTHORS = "select distinct author_id as id from posts where visible and author_id > %s order by 1 limit %s"
 _PEOPLE = "select id, following_count from users where id > %s order by id limit %s"
+_PEOPLE_NOW = "select id, following_count from users where id = any(%s) order by id"
 _LATEST = """
 select latest.* from {whose} cross join lateral (
     select p.id, p.author_id, p.topic_id, p.posted_at, p.content_type, coalesce(m.phash, 0) as phash
@@ -93,17 +94,12 @@ class TimelineRebuild:
         FEWEST_EACH of each. So a follower of thousands costs thousands of index look-ups, and no sort of all posts.
         """
         servers = None if self.marks is None else self.marks.look().servers
-        for authors in self._ids(_AUTHORS):
-            ids = [row["id"] for row in authors]
-            posts: dict[int, list[PostRef]] = {author: [] for author in ids}
-            for post in self._posts(_BY_AUTHOR, {"authors": ids, "each": AUTHOR_LENGTH}):
-                posts[post.author_id].append(post)
-            self._restore([_Kept(author_key(one), one, posts[one]) for one in ids], AUTHOR_LENGTH, _BY_OWNER)
-        self._restore([_Kept(FRESH_POOL, 0, self._posts(_FRESH, {}))], POOL_LENGTH, _PUBLIC)
-        restored = 0
-        for people in self._ids(_PEOPLE):
-            timelines = [_Kept(timeline_key(row["id"]), row["id"], self._followed(row)) for row in people]
-            self._restore(timelines, self.timeline_length, _IN_TIMELINE)
+        posts, restored = PostsOfRedis(self.database, self.timeline_length), 0
+        for authors in posts.authors():
+            self._restore(posts, posts.of_authors(authors), AUTHOR_LENGTH)
+        self._restore(posts, [posts.fresh()], POOL_LENGTH)
+        for people in posts.people():
+            self._restore(posts, posts.of_timelines(people), self.timeline_length)
             restored += len(people)
         if self.marks is not None and self.marks.look().servers != servers:
             raise UnavailableError("Redis was restarted or replaced while timelines were rebuilt")
@@ -111,19 +107,13 @@ class TimelineRebuild:
         log.info("timelines rebuilt", timelines=restored)
         return restored
 
-    def _followed(self, person: DictRow) -> list[PostRef]:
-        if not person["following_count"]:
-            return []
-        each = max(FEWEST_EACH, 2 * self.timeline_length // person["following_count"])
-        return self._posts(_FOLLOWED, {"person": person["id"], "each": each, "length": self.timeline_length})
-
-    def _restore(self, kept: Sequence["_Kept"], length: int, confirm: str) -> None:
-        """Add posts to sorted sets, and drop members that the query does not confirm."""
+    def _restore(self, posts: "PostsOfRedis", kept: Sequence["KeptPosts"], length: int) -> None:
+        """Add posts to sorted sets, and drop members that PostgreSQL does not confirm."""
         reading = self.redis.pipeline(transaction=False)
         for each in kept:
             reading.zrange(each.key, 0, -1)
         found: list[list[bytes]] = reading.execute()
-        confirmed = self._confirmed(kept, found, confirm)
+        confirmed = posts.confirmed(kept, found)
         writing = self.redis.pipeline(transaction=False)
         for each, members in zip(kept, found, strict=True):
             mine = {post.member(): post.posted_ms for post in each.posts}
@@ -140,8 +130,60 @@ class TimelineRebuild:
                 writing.zremrangebyrank(each.key, 0, -length - 1)
         writing.execute()
 
-    def _confirmed(self, kept: Sequence["_Kept"], found: Sequence[Sequence[bytes]], query: str) -> set[tuple[int, int]]:
-        """Owners and posts of the members that were not read from PostgreSQL anyway, and still belong there."""
+
+@dataclass(frozen=True, slots=True)
+class KeptPosts:
+    """A sorted set, whose it is, its newest posts in PostgreSQL, and the query that confirms other members."""
+
+    key: str
+    owner: int
+    posts: Sequence[PostRef]
+    confirm: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostsOfRedis:
+    """The posts that sorted sets in Redis have by PostgreSQL."""
+
+    database: Database
+    timeline_length: int
+
+    def authors(self) -> Iterator[list[int]]:
+        """Ids of everybody with visible posts, in pieces."""
+        return ([row["id"] for row in rows] for rows in self._ids(_AUTHORS))
+
+    def people(self) -> Iterator[list[DictRow]]:
+        """Everybody, in pieces: `id` and `following_count`."""
+        return self._ids(_PEOPLE)
+
+    def people_now(self, ids: Sequence[int]) -> list[DictRow]:
+        """These people as they are now, without those whose accounts were deleted."""
+        with self.database.connection() as connection:
+            return connection.execute(_PEOPLE_NOW, (list(ids),)).fetchall()
+
+    def of_authors(self, ids: Sequence[int]) -> list[KeptPosts]:
+        """The own posts of creators."""
+        posts: dict[int, list[PostRef]] = {author: [] for author in ids}
+        for post in self._posts(_BY_AUTHOR, {"authors": list(ids), "each": AUTHOR_LENGTH}):
+            posts[post.author_id].append(post)
+        return [KeptPosts(author_key(one), one, posts[one], _BY_OWNER) for one in ids]
+
+    def fresh(self) -> KeptPosts:
+        """The pool of fresh posts."""
+        return KeptPosts(FRESH_POOL, 0, self._posts(_FRESH, {}), _PUBLIC)
+
+    def of_timelines(self, people: Sequence[DictRow], most_each: int | None = None) -> list[KeptPosts]:
+        """The timelines of people, with at most so many posts of each followed account."""
+        return [
+            KeptPosts(timeline_key(one["id"]), one["id"], self._followed(one, most_each), _IN_TIMELINE)
+            for one in people
+        ]
+
+    def confirmed(self, kept: Sequence[KeptPosts], found: Sequence[Sequence[bytes]]) -> set[tuple[int, int]]:
+        """Owners and posts of the members that were not read from PostgreSQL anyway, and still belong there.
+
+        All of `kept` must have the same query.
+        """
         pairs = [
             (each.owner, post_of(member))
             for each, members in zip(kept, found, strict=True)
@@ -152,8 +194,15 @@ class TimelineRebuild:
             return set()
         owners, posts = zip(*pairs, strict=True)
         with self.database.connection() as connection:
-            rows = connection.execute(query.encode(), (list(owners), list(posts))).fetchall()
+            rows = connection.execute(kept[0].confirm.encode(), (list(owners), list(posts))).fetchall()
         return {(row["owner"], row["post"]) for row in rows}
+
+    def _followed(self, person: DictRow, most_each: int | None) -> list[PostRef]:
+        if not person["following_count"]:
+            return []
+        each = max(FEWEST_EACH, 2 * self.timeline_length // person["following_count"])
+        each = each if most_each is None else min(each, most_each)
+        return self._posts(_FOLLOWED, {"person": person["id"], "each": each, "length": self.timeline_length})
 
     def _posts(self, query: str, arguments: dict[str, Any]) -> list[PostRef]:
         with self.database.connection() as connection:
@@ -168,12 +217,3 @@ class TimelineRebuild:
                 return
             after = rows[-1]["id"]
             yield rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A sorted set, whose it is, and its newest posts in PostgreSQL."""
-
-    key: str
-    owner: int
-    posts: Sequence[PostRef]

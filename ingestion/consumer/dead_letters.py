@@ -6,7 +6,7 @@ with the id of the letter follows, and a letter with a marker is done.
 
 import base64
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -127,6 +127,23 @@ class DeadLetters:
             else:
                 waiting[envelope.id] = DeadLetter.from_envelope(envelope)
         return [letter for letter in waiting.values() if letter.id not in replayed]
+
+
+def count_waiting(
+    reader: EventReader, subscriptions: Mapping[str, Sequence[Topic]] = SUBSCRIPTIONS
+) -> Iterator[tuple[str, str, int]]:
+    """(topic, group, letters that have not been replayed) where there are any. Keeps only ids in memory."""
+    for group, topics in subscriptions.items():
+        for topic in topics:
+            waiting: set[str] = set()
+            for message in reader.read(dead_letters(topic.name, group)):
+                envelope = Envelope.decode(message.value)
+                if envelope.type == _MARKER:  # after its letter: the topic has one partition
+                    waiting.discard(envelope.payload["letterId"])
+                else:
+                    waiting.add(envelope.id)
+            if waiting:
+                yield topic.name, group, len(waiting)
 
 
 def _text_or_base64(value: bytes) -> dict[str, str]:

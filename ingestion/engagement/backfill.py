@@ -1,11 +1,13 @@
 """Recomputes a counter view from the engagement log, as if it had been declared when the log began."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from feast import FeatureStore
+from numpy.typing import NDArray
 
 from ingestion.engagement.accumulate import (
     CounterDelta,
@@ -16,7 +18,7 @@ from ingestion.engagement.accumulate import (
     accumulate,
     counter_delta,
 )
-from ingestion.engagement.credits import WEEK_US, WeekCredits, credit
+from ingestion.engagement.credits import WEEK_US, CreditedEvents, WeekCredits, credit
 from ingestion.engagement.feature_sink import counter_columns
 from photofeed.features.counters import CounterView
 from photofeed.features.event_columns import EventColumns
@@ -63,7 +65,7 @@ def backfill(
         redis.RedisError: Redis cannot be reached.
     """
     feature_view = store.get_feature_view(view.name)
-    counters = _Counters(view)
+    counters = EntityCounters(view)
     rows = rewrite_history(lake, feature_view, _history(view, counters, log, new_account_us))
     writer = PackedWriter(row_schema(feature_view, store.project))
     for online in counters.rows():
@@ -76,22 +78,28 @@ def backfill(
 
 
 def _history(
-    view: CounterView, counters: "_Counters", log: Iterable[EventColumns], new_account_us: int
+    view: CounterView, counters: "EntityCounters", log: Iterable[EventColumns], new_account_us: int
 ) -> Iterator[pa.Table]:
-    weeks = WeekCredits()
-    for events in log:
-        credited, changed = credit(events, weeks.read)
-        weeks.write(changed)
-        if len(events):
-            weeks.forget_before(int(events.occurred_us.min()) // WEEK_US - 1)
-        delta = counter_delta(view, credited, new_account_us)
+    for changes in credited(log):
+        delta = counter_delta(view, changes, new_account_us)
         if len(delta.keys):
             yield pa.table(counter_columns(view, [counters.add(delta)]))
 
 
+def credited(log: Iterable[EventColumns]) -> Iterator[CreditedEvents]:
+    """What counts of a log, given as pieces in order of time."""
+    weeks = WeekCredits()
+    for events in log:
+        changes, changed = credit(events, weeks.read)
+        weeks.write(changed)
+        if len(events):
+            weeks.forget_before(int(events.occurred_us.min()) // WEEK_US - 1)
+        yield changes
+
+
 @dataclass(slots=True)
-class _Counters:
-    """The counters of all entities of a view, in memory."""
+class EntityCounters:
+    """The counters of entities of a view, in memory."""
 
     view: CounterView
     _indices: dict[tuple[int, ...], int] = field(default_factory=dict)
@@ -101,24 +109,34 @@ class _Counters:
     def __len__(self) -> int:
         return len(self._indices)
 
-    def add(self, delta: CounterDelta) -> CounterRows:
-        """Add events to the counters; returns the rows that they make."""
+    def add(self, delta: CounterDelta, now_us: int = 0) -> CounterRows:
+        """Add events to the counters; returns the rows that they make. `now_us` is when live events became known."""
         names = map(tuple, delta.keys.tolist())
         indices = np.array([self._indices.setdefault(name, len(self._indices)) for name in names], np.intp)
         self._grow()
         state = CounterState(self._as_of_us[indices], self._values[indices])
-        made = accumulate(delta, state, now_us=0)
+        made = accumulate(delta, state, now_us)
         self._as_of_us[indices], self._values[indices] = state.as_of_us, state.values
         return made
 
+    def where(self, belongs: Callable[[Ints], NDArray[np.bool_]]) -> Self:
+        """The counters of the entities whose join keys, (n, keys), belong."""
+        keys = self._keys()
+        chosen = np.flatnonzero(belongs(keys)) if len(keys) else np.zeros(0, np.intp)
+        indices = {tuple(name): place for place, name in enumerate(keys[chosen].tolist())}
+        return type(self)(self.view, indices, self._as_of_us[chosen], self._values[chosen])
+
     def rows(self) -> Iterator[CounterRows]:
         """The newest row of each entity, in pieces."""
-        keys = np.array(list(self._indices), np.int64).reshape(len(self), len(self.view.join_keys))
+        keys = self._keys()
         for start in range(0, len(self), _ROWS_AT_ONCE):
             part = slice(start, min(start + _ROWS_AT_ONCE, len(self)))
             as_of_us = self._as_of_us[part]
             values = self._values[part]
             yield CounterRows(self.view.name, self.view.counter_names, keys[part], as_of_us, as_of_us, values)
+
+    def _keys(self) -> Ints:
+        return np.array(list(self._indices), np.int64).reshape(len(self), len(self.view.join_keys))
 
     def _grow(self) -> None:
         room = len(self._as_of_us)
