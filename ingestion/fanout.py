@@ -12,7 +12,7 @@ from photofeed.database import Database
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
 from photofeed.posts import PublishedPost
-from photofeed.publication import AVATAR_REMOVED, ref_of
+from photofeed.publication import AVATAR_REMOVED, ITEM_DESCRIBED, ref_of
 from photofeed.timelines import AUTHOR_LENGTH, TimelineWriter
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Fanout:
                     self._change_graph(envelope)
                 case "made_private" | "made_public":
                     self._change_privacy(envelope)
-                case _ if envelope.type == AVATAR_REMOVED:  # no timeline shows it
+                case _ if envelope.type in (AVATAR_REMOVED, ITEM_DESCRIBED):  # no timeline shows them
                     continue
                 case other:
                     raise PoisonError(f"fan-out does not know messages of type {other!r}")

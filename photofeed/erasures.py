@@ -11,6 +11,8 @@ from photofeed.topics import DEAD_LETTER_RETENTION, LONGEST_SEGMENT, all_topics
 
 ERASURES_CHANNEL = "erasures"
 _HANDLE_BYTES = 8
+EXTERNAL = "urn:photofeed:external"
+"""Issuer of external ids of people, among the tombstones of identities."""
 
 # How long a login of a deleted account is refused. Afterwards the person can sign up again, with a new account.
 TOMBSTONE_FOR = timedelta(days=30)
@@ -28,6 +30,14 @@ _REQUEST = (
     select sha256(convert_to(issuer || E'\\n' || subject, 'UTF8')), %(user)s from former
     on conflict (digest) do update set user_id = excluded.user_id, erased_at = excluded.erased_at
     """,
+    f"""
+    with former as (delete from external_ids where user_id = %(user)s returning external_id)
+    insert into erased_identities (digest, user_id)
+    select sha256(convert_to('{EXTERNAL}' || E'\\n' || external_id, 'UTF8')), %(user)s from former
+    on conflict (digest) do update set user_id = excluded.user_id, erased_at = excluded.erased_at
+    """,  # noqa: S608  a constant
+    # items belong to the service that described them: they lose their creator, and stay
+    "update posts set author_id = null where author_id = %(user)s and content_type = 'item'",
     """
     update users set handle = %(handle)s, display_name = 'Deleted account', bio = '', is_private = true,
         keep_places = false, avatar_id = null

@@ -91,13 +91,13 @@ def _statement(wanted: str) -> str:
 OF_LIKES = _statement("""
 select p.author_id, 'like', w.user_id, p.id, null::bigint, 'like:' || p.id, null::jsonb, w.at, 1
 from unnest(%(users)s::bigint[], %(targets)s::bigint[], %(moments)s::timestamptz[]) as w(user_id, post_id, at)
-join posts p on p.id = w.post_id
+join posts p on p.id = w.post_id and p.visible
 """)
 # Parameter events: ids of the events of the comments. What a comment is to a person, most specific first: an answer to
 # theirs, a mention, one on their photo.
 OF_COMMENTS = _statement("""
 select told.user_id, told.kind, c.user_id, c.post_id, c.id, 'comment:' || c.id, null::jsonb, c.created_at, told.priority
-from comments c join posts p on p.id = c.post_id left join comments parent on parent.id = c.reply_to
+from comments c join posts p on p.id = c.post_id and p.visible left join comments parent on parent.id = c.reply_to
 cross join lateral (
     select parent.user_id, 'reply', 1 where parent.user_id is not null
     union all

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from photofeed.errors import PoisonError
 
+ITEM = "item"
+"""Content type of an item: a post without a picture, which is ranked for its service and shown on no page (ADR 51)."""
+
 _LAYOUT = struct.Struct(">QQQq?")
 
 # One row per post; in this layout it is the member of a Redis sorted set, with `posted_ms` as score.

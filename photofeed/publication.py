@@ -7,7 +7,7 @@ from psycopg.rows import DictRow
 
 from photofeed.events import Envelope
 from photofeed.photo_sizes import ZOOM_PIXELS
-from photofeed.posts import PostRef, PublishedPost
+from photofeed.posts import ITEM, PostRef, PublishedPost
 from photofeed.topics import PHOTO_PROCESSED, PHOTO_ZOOM, Topic
 
 # Shown to the owner of a refused photo, no matter if the model or a moderator refused it.
@@ -15,6 +15,7 @@ REFUSED_CODE = "moderation_rejected"
 REFUSED_REASON = "This photo does not follow the rules on what may be shown here."
 
 AVATAR_REMOVED = "avatar.removed"
+ITEM_DESCRIBED = "item.described"
 
 # Parameter: the post. A repeated statement changes no row, so a change is announced once.
 SHOW = "update posts set visible = true where id = %s and not visible"
@@ -49,6 +50,27 @@ def withdrawal(publication: DictRow) -> list[tuple[Topic, Envelope]]:
 def avatar_removal(photo_id: int) -> list[tuple[Topic, Envelope]]:
     """The message about a profile picture that is no longer shown; it never was a post."""
     return [(PHOTO_PROCESSED, Envelope(AVATAR_REMOVED, str(photo_id), {"photoId": photo_id}))]
+
+
+def description(item: DictRow) -> tuple[Topic, Envelope]:
+    """The message about an item that was described: for its content features. No timeline and no pool has it.
+
+    The row has id, author_id, topic_id, posted_at, caption and tags.
+    """
+    creator = item["author_id"] or item["id"]
+    post = PublishedPost(
+        ref=PostRef(item["id"], creator, item["topic_id"], int(item["posted_at"].timestamp() * 1000)),
+        content_type=ITEM,
+        caption_length=len(item["caption"]),
+        tag_count=len(item["tags"]),
+        public=False,
+        imported=True,
+        aspect=0.0,
+        sharpness=0.0,
+        brightness=0.0,
+        entropy=0.0,
+    )
+    return PHOTO_PROCESSED, Envelope(ITEM_DESCRIBED, str(item["id"]), post.to_payload())
 
 
 def ref_of(row: DictRow) -> PostRef:

@@ -24,6 +24,7 @@ from serving.api import (
     feed,
     followers,
     health,
+    items,
     moderation,
     moderation_queue,
     moderation_reported,
@@ -123,6 +124,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
         moderation_queue,
         moderation_reported,
         delivery,
+        items,
     ]
     if settings.is_development:
         modules.append(dev)

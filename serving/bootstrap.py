@@ -19,6 +19,7 @@ from photofeed.redis_client import connect_redis_async, is_cluster, server_url
 from photofeed.settings import Settings
 from photofeed.tokens import TokenVerifier
 from serving.engagement.recorder import EngagementRecorder
+from serving.external_ids import ExternalIds
 from serving.feed.arrivals import Arrivals
 from serving.feed.chain import ShownPosts
 from serving.feed.features import FeatureReader
@@ -50,6 +51,7 @@ from serving.feed.sources.postgres import PostgresSource
 from serving.feed.sources.taste import TasteSource
 from serving.identities import Identities
 from serving.image_addresses import ImageAddresses
+from serving.items import Items
 from serving.log_writer import PATIENCE_SECONDS, LogWriter
 from serving.model_slot import ModelSlot
 from serving.notification_signals import NotificationSignals
@@ -159,6 +161,8 @@ async def services(
             rate_limiter=rate_limiter,
             streams=Streams(settings),
             engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals),
+            external_ids=ExternalIds(pool, ids),
+            items=Items(pool, ids),
             model_slot=model_slot,
             feed=feed,
             posts=posts,

@@ -14,9 +14,11 @@ from photofeed.object_store import ObjectStore
 from photofeed.settings import Settings
 from photofeed.tokens import USER, Caller, TokenVerifier, VerifiedToken
 from serving.engagement.recorder import EngagementRecorder
+from serving.external_ids import ExternalIds
 from serving.feed.pipeline import FeedPipeline
 from serving.identities import Identities
 from serving.image_addresses import ImageAddresses
+from serving.items import Items
 from serving.model_slot import ModelSlot
 from serving.notification_signals import NotificationSignals
 from serving.notifications import Notifications
@@ -41,6 +43,8 @@ class Services:
     rate_limiter: RateLimiter
     streams: Streams
     engagement: EngagementRecorder
+    external_ids: ExternalIds
+    items: Items
     model_slot: ModelSlot
     feed: FeedPipeline
     posts: Posts

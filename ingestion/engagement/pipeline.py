@@ -31,6 +31,7 @@ from photofeed.events import Envelope, engagement_payloads
 from photofeed.features.counters import CounterView
 from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PublishedPost
+from photofeed.publication import ITEM_DESCRIBED
 from photofeed.times import MICROSECONDS
 from photofeed.topics import ENGAGEMENT_PARTIAL
 from photofeed.write_marks import Marks, NoMarks
@@ -46,6 +47,7 @@ REPAIRS = Counter(
     "photofeed_redis_repairs", "Repairs of features after Redis may have lost its last writes, by their way", ["way"]
 )
 
+_DESCRIBES_POST = ("photo.processed", ITEM_DESCRIBED)
 NO_CREDITS = Credits.none_of(np.zeros((0, 4), np.int64))
 MOST_PARTIALS = 50  # messages whose sums are added at once
 MOST_EVENTS = 10_000  # counted at once: bounds memory and the size of a push to the stores
@@ -161,7 +163,7 @@ class EngagementPipeline:
         if self._servers is None or not self._is_recovered:
             self._begin()  # otherwise another process of Redis is noticed before the rows that were read are used
         self._is_recovered = False
-        posts = [PublishedPost.from_payload(e.payload) for e in envelopes if e.type == "photo.processed"]
+        posts = [PublishedPost.from_payload(e.payload) for e in envelopes if e.type in _DESCRIBES_POST]
         payloads = [each for e in envelopes if e.type == "engagement" for each in engagement_payloads(e)]
         events = EventColumns.from_payloads(payloads)
         people = np.union1d(events.user_id, events.creator_id).tolist()

@@ -25,6 +25,7 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 from photofeed.errors import InvalidError
 from photofeed.ids import EPOCH_MS
+from serving.external_ids import MOST_CHARACTERS
 from serving.feed.chain import MOST_SHOWN
 
 _IDS_BEGIN = datetime.fromtimestamp(EPOCH_MS / 1000, UTC)
@@ -144,6 +145,11 @@ Caption = Annotated[str, Field(max_length=2200), STORABLE]
 Tag = Annotated[str, Field(min_length=1, max_length=50), STORABLE]
 Tags = Annotated[list[Tag], Field(max_length=30), AfterValidator(_plain_tags)]
 """Tags without #, in lower case, each once."""
+ExternalId = Annotated[
+    str,
+    Field(min_length=1, max_length=MOST_CHARACTERS, description="Your own id", examples=["sku-4711"]),
+    VISIBLE,
+]
 EncodedId = Annotated[str, Field(min_length=11, max_length=11)]
 SlateId = Annotated[str, Field(min_length=1, max_length=64), STORABLE]
 Position = Annotated[int, Field(ge=0, le=MOST_SHOWN), WHOLE]

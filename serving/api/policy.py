@@ -172,6 +172,8 @@ RULES: tuple[Rule, ...] = (
     Rule("GET /v1/me/notification-settings", Access.SIGNED_IN),
     Rule("PUT /v1/me/notification-settings", Access.SIGNED_IN, {"switchedOff": []}),
     Rule("POST /v1/events", Access.REPORTER),
+    # items of services
+    Rule("PUT /v1/items", Access.SERVICE, {"items": [{"externalId": "policy"}]}),
     # people
     Rule("POST /v1/users", Access.SERVICE),
     Rule("GET /v1/users/{user_id}", Access.NOT_BLOCKED),

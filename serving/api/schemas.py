@@ -296,6 +296,38 @@ class EventsOutcome(Shape):
     refused: list[RefusedEvent]
 
 
+class RefusedItem(Shape):
+    """An item that was not stored, by its index in the call."""
+
+    index: Count
+    external_id: str
+    code: str
+    reason: str
+
+
+class ItemsOutcome(Shape):
+    """What became of the items of a call."""
+
+    EXAMPLE: ClassVar = {
+        "created": 1,
+        "updated": 1,
+        "unchanged": 0,
+        "refused": [
+            {
+                "index": 2,
+                "externalId": "sku-4711",
+                "code": "duplicate",
+                "reason": "An earlier item of this call has the same externalId.",
+            }
+        ],
+    }
+
+    created: Annotated[int, Field(ge=0, description="Items that were described for the first time")]
+    updated: Count
+    unchanged: Count
+    refused: list[RefusedItem]
+
+
 class Reactions(Shape):
     """Likes and saves of a post after the call."""
 

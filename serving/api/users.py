@@ -20,13 +20,14 @@ from photofeed.handles import is_reserved
 from photofeed.ids import decode_id, uuid7
 from photofeed.topics import GRAPH_CHANGED
 from serving.api.declared import NO_USER, NOT_YOURSELF, refuses, returns, sends_nothing
-from serving.api.fields import HANDLE, STORABLE, DisplayName, HandlePath, IdPath, Moment, check_creation
+from serving.api.fields import HANDLE, STORABLE, DisplayName, ExternalId, HandlePath, IdPath, Moment, check_creation
 from serving.api.followers import accept_requests, has_requested, pending_requests
 from serving.api.idempotency import IdempotentRoute
 from serving.api.replies import no_content, reply
 from serving.api.schemas import FollowRequested, Me, Profile, User
 from serving.api.user_rows import USER, find_user, find_user_for, require_actor
 from serving.engagement.actions import ClientAction
+from serving.external_ids import claim_person
 from serving.people_json import person_json
 from serving.services import ActorDep, ServiceCallerDep, Services, ServicesDep
 from serving.times import timestamp
@@ -43,6 +44,7 @@ class NewUser(BaseModel):
     display_name: DisplayName
     is_private: StrictBool = False
     created_at: Moment | None = None
+    external_id: Annotated[ExternalId | None, Field(description="What your system calls them")] = None
 
 
 _RELATION = """
@@ -76,7 +78,11 @@ def own_json(row: DictRow, public_url: str) -> dict[str, Any]:
     "/users",
     status_code=201,
     responses=returns(User, status=HTTPStatus.CREATED)
-    | refuses(HTTPStatus.CONFLICT, handle_taken="The handle 'marta.k' is taken.")
+    | refuses(
+        HTTPStatus.CONFLICT,
+        handle_taken="The handle 'marta.k' is taken.",
+        external_id_taken="There is a person with the externalId 'u-17' already.",
+    )
     | refuses(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         creation_time="createdAt must be after 2020-01-01, and not in the future.",
@@ -97,6 +103,10 @@ async def create_user(body: NewUser, services: ServicesDep, caller: ServiceCalle
             )
         except UniqueViolation as error:
             raise ConflictError(f"The handle {body.handle!r} is taken.", code="handle_taken") from error
+        if body.external_id is not None and not await claim_person(connection, body.external_id, user_id):
+            raise ConflictError(
+                f"There is a person with the externalId {body.external_id!r} already.", code="external_id_taken"
+            )
         row = await find_user(connection, user_id)
     return reply(user_json(row, services.settings.public_url), HTTPStatus.CREATED)
 

@@ -23,6 +23,7 @@ from photofeed.errors import InvalidError, RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope, event_id
 from photofeed.ids import IdGenerator, encode_id
 from photofeed.notifications import NotificationKind
+from photofeed.posts import ITEM
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED, Topic
 from photofeed.webhooks import WebhookType
 from serving.engagement.actions import ClientAction, RecordOutcome, Refusal
@@ -209,6 +210,8 @@ async def _notify(
     requests = [one.action for one in changed if one.is_request]
     followed = NotificationKind.FOLLOW_ACCEPTED if accepts_requests else NotificationKind.FOLLOW
     for report in (one.event for one in changed if one.action.action is Action.REPORT):
+        if report.content_type == ITEM:  # the service that reports it is who could do something about it
+            continue
         data = {"postId": encode_id(report.post_id or 0), "authorId": encode_id(report.creator_id)}
         await connection.execute(webhooks.QUEUE, webhooks.event(WebhookType.POST_REPORTED, data))
     return [

@@ -18,15 +18,17 @@ select p.id, p.author_id, p.topic_id, p.content_type
 from posts p join users u on u.id = p.author_id
 where p.id = any(%(posts)s) and {VISIBLE_TO_VIEWER}
 """  # noqa: S608  a constant
+# An item without a creator is its own: its events must not count for one creator together.
+_CREATED = "select p.id, coalesce(p.author_id, p.id) as author_id, p.topic_id, p.content_type from posts p"
 # Posts to which somebody may take back a reaction, although they may not see them any more.
-REACTED_POSTS = """
-select p.id, p.author_id, p.topic_id, p.content_type from posts p
+REACTED_POSTS = f"""
+{_CREATED}
 where p.id = any(%(posts)s) and (
     exists (select 1 from likes r where r.user_id = %(viewer)s and r.post_id = p.id)
     or exists (select 1 from saves r where r.user_id = %(viewer)s and r.post_id = p.id)
     or exists (select 1 from hides r where r.user_id = %(viewer)s and r.post_id = p.id))
-"""
-POSTS_FOR_SERVICE = "select id, author_id, topic_id, content_type from posts where id = any(%(posts)s) and visible"
+"""  # noqa: S608  a constant
+POSTS_FOR_SERVICE = f"{_CREATED} where p.id = any(%(posts)s) and (p.visible or p.content_type = 'item')"
 EXISTING_PEOPLE = "select id from users where id = any(%s)"
 
 # Of the pairs (follower, followee): those whose followee is private, those without a pending request, those with a

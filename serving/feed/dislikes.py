@@ -24,7 +24,8 @@ DISLIKED = f"""
 select array_agg(post_id), array_agg(author_id), array_agg(topic_id), array_agg(phash),
        array_agg(weight), array_agg(extract(epoch from created_at)::float8)
 from (
-    select p.id as post_id, p.author_id, p.topic_id, coalesce(m.phash, 0) as phash, d.weight, d.created_at
+    select p.id as post_id, coalesce(p.author_id, p.id) as author_id, p.topic_id, coalesce(m.phash, 0) as phash,
+           d.weight, d.created_at
     from (
         (select post_id, created_at, {_HIDE}::float8 as weight from hides
          where user_id = %(me)s order by created_at desc limit {LATEST})

@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 STATUS = {Answer.UNKNOWN: 401, Answer.REFUSED: 403, Answer.HIDDEN: 404}
 # Of the development server these show everybody, and preview pages show public accounts only.
 _SHOWS_EVERYBODY = {"GET /v1/dev/people"}
+_COLUMNS = """
+select string_agg(column_name, ', ') as names from information_schema.columns
+where table_name = %s and is_generated = 'NEVER'
+"""
 _COPY = """
-insert into {table} select (jsonb_populate_record(one, %(changes)s::jsonb)).* from {table} one where id = %(template)s
+insert into {table} ({columns})
+select {columns} from (
+    select (jsonb_populate_record(one, %(changes)s::jsonb)).* from {table} one where id = %(template)s) copied
 """
 
 
@@ -73,7 +79,9 @@ def _copy_of(app: "App", template: str, owner: "Person") -> str:
             ("photos", {"id": post, "owner_id": post - 1} | keys),
             ("posts", {"id": post, "author_id": post - 1}),
         ):
-            query = _COPY.format(table=table).encode()
+            columns = connection.execute(_COLUMNS, (table,)).fetchone()
+            assert columns is not None
+            query = _COPY.format(table=table, columns=columns["names"]).encode()
             connection.execute(query, values | {"changes": Jsonb(changes)})
     return encode_id(post)
 

@@ -33,7 +33,7 @@ class ShownLess:
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking with disliked authors, topics and looks lower."""
         dislikes = ranking.dislikes
-        if not len(dislikes):
+        if not len(dislikes) or not len(ranking.scores):
             return ranking
         candidates, left = ranking.candidates, dislikes.left(ranking.seconds)
         by_author = _amounts(candidates.author_ids, dislikes.author_ids, left)

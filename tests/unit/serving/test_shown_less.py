@@ -159,3 +159,8 @@ def test_a_reason_never_says_that_somebody_likes_what_they_hid() -> None:
 
     assert (why(often, 0), why(topical, 0)) == ("Because you often like @ana", "Because you like forest")
     assert why(often, BY_AUTHOR) == why(topical, OF_TOPIC) == "You follow @ana"
+
+
+def test_nothing_to_rank_is_left_alone_whatever_was_hidden() -> None:
+    nothing = _ranking(0, by_hidden=0)
+    assert ShownLess().apply(nothing) is nothing
