@@ -39,8 +39,16 @@ smoke: $(INSTALLED) $(CLIENTS) ## the demo, smaller, with the notebooks and tuto
 notebook: $(INSTALLED) $(CLIENTS) ## open JupyterLab on notebooks/, on the data of a demo that runs [STATE=]
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
+# Two halves at once, each with its own servers. Which tests share servers, and in which order, is always the same.
+HALF := tests/api tests/contract tests/deploy
 test: $(INSTALLED) $(CLIENTS) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]
+ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
+else
+	@mkdir -p build; $(BIN)/python -m pytest $(HALF) >build/tests.log 2>&1 & half=$$!; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(HALF)); rest=$$?; \
+	wait $$half; half=$$?; cat build/tests.log; exit $$((rest ? rest : half))
+endif
 
 lint: $(INSTALLED) ## check style and formatting
 	@$(BIN)/ruff check .
