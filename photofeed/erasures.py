@@ -43,6 +43,7 @@ _REQUEST = (
         keep_places = false, avatar_id = null
     where id = %(user)s
     """,
+    "delete from sessions where user_id = %(user)s",
     "update posts set visible = false where author_id = %(user)s and visible",
 )
 ErasedAmong = Callable[[Iterable[int]], frozenset[int]]

@@ -49,6 +49,12 @@ def _rate(default: str, description: str) -> Any:
     return Field(default=default, pattern=_RATE, description=f"{description}, as 60/minute: second, minute, hour, day")
 
 
+def is_confidential(url: str) -> bool:
+    """Whether nobody on the way can read what is sent: HTTPS, or a server of this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES)
+
+
 class Settings(BaseSettings):
     """Settings of every photofeed process, from `PHOTOFEED_*` variables and the embedded stack's file.
 
@@ -203,6 +209,21 @@ class Settings(BaseSettings):
     jwt_scopes_claim: str = Field(
         default="", description="Claim with scopes besides `scope` and `scp`, such as realm_access.roles"
     )
+    # sign-in in the browser app
+    oidc_issuer: str = Field(
+        default="", description="OpenID provider at which people sign in to the browser app; none if empty"
+    )
+    oidc_client_id: str = Field(default="", description="Id of photofeed as a client of that provider")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret of the client; unset for a public client, which PKCE alone protects"
+    )
+    oidc_scopes: str = Field(
+        default="openid profile",
+        description="Scopes to ask for; many providers give a refresh token only for offline_access",
+    )
+    session_hours: float = Field(
+        default=168.0, gt=0, le=8_760, description="Longest session in the browser app; then people sign in again"
+    )
     cursor_secret: SecretStr = Field(
         default=SecretStr(DEV_SECRET * 3), description="Secret that seals cursors and receipts"
     )
@@ -317,6 +338,19 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _complete_sign_in(self) -> Self:
+        if not self.oidc_issuer:
+            return self
+        if not self.oidc_client_id or "openid" not in self.oidc_scopes.split():
+            raise ValueError(
+                "PHOTOFEED_OIDC_ISSUER needs PHOTOFEED_OIDC_CLIENT_ID, and openid in PHOTOFEED_OIDC_SCOPES"
+            )
+        for name, url in (("OIDC_ISSUER", self.oidc_issuer), ("PUBLIC_URL", self.public_url)):
+            if not is_confidential(url):
+                raise ValueError(f"PHOTOFEED_{name}: sign-in needs https, except on this machine")
+        return self
+
+    @model_validator(mode="after")
     def _order_thresholds(self) -> Self:
         if self.moderation_review > self.moderation_reject:
             raise ValueError("moderation_review must not be above moderation_reject")
@@ -327,6 +361,11 @@ class Settings(BaseSettings):
         """Origins of web pages that may upload: our own, and those of `cors_origins`."""
         scheme, _, rest = self.public_url.partition("://")
         return tuple(dict.fromkeys((f"{scheme}://{rest.partition('/')[0]}", *self.cors_origins)))
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers may send cookies over HTTPS only: always, except to a public URL on this machine."""
+        return self.public_url.startswith("https://") or not is_confidential(self.public_url)
 
     @property
     def is_development(self) -> bool:

@@ -105,6 +105,10 @@ class TokenVerifier:
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
 
+    def forget_token(self, token: str) -> None:
+        """Forget a remembered token, so that it is looked up again."""
+        self._remembered.pop(token, None)
+
     def forget(self, user_id: int) -> None:
         """Forget the remembered tokens of a user, so that each is looked up again; other servers do within a minute."""
         for token in [token for token, (caller, _) in self._remembered.items() if caller.user_id == user_id]:
@@ -141,14 +145,19 @@ class TokenVerifier:
             issuer=settings.jwt_issuer,
             subject=subject,
             user_id=user_id,
-            scopes=_scopes(claims, settings.jwt_scopes_claim),
+            scopes=scopes_of(claims, settings.jwt_scopes_claim),
             expires_at=float(claims["exp"]),
-            handle=str(claims.get("preferred_username") or claims.get("nickname") or ""),
+            handle=suggested_handle(claims),
             display_name=str(claims.get("name") or ""),
         )
 
 
-def _scopes(claims: Mapping[str, Any], path: str) -> frozenset[str]:
+def suggested_handle(claims: Mapping[str, Any]) -> str:
+    """The name that the provider suggests for a new account; may be empty."""
+    return str(claims.get("preferred_username") or claims.get("nickname") or "")
+
+
+def scopes_of(claims: Mapping[str, Any], path: str) -> frozenset[str]:
     """The scopes in `scope` and `scp`, and those at the path of a claim; each is a list or separated by spaces."""
     found = [claims.get("scope"), claims.get("scp"), _at(claims, path) if path else None]
     scopes: set[str] = set()

@@ -56,6 +56,7 @@ from serving.log_writer import PATIENCE_SECONDS, LogWriter
 from serving.model_slot import ModelSlot
 from serving.notification_signals import NotificationSignals
 from serving.notifications import Notifications
+from serving.oidc import OidcProvider
 from serving.pipelined_cluster import PipelinedCluster
 from serving.pipelined_redis import PipelinedRedis, RedisCommands
 from serving.posts import Posts
@@ -63,6 +64,7 @@ from serving.rate_limits import RateLimiter, shared_counts
 from serving.reads import Reads
 from serving.receipts import ReceiptSealer
 from serving.services import Services
+from serving.sessions import Sessions
 from serving.stop_signal import StopSignal
 from serving.streams import Streams
 
@@ -125,6 +127,9 @@ async def services(
         signals.start()
         owned.push_async_callback(signals.stop)
 
+        provider = OidcProvider(settings) if settings.oidc_issuer else None
+        if provider is not None:
+            owned.push_async_callback(provider.aclose)
         ids = IdGenerator()
         images, receipts = ImageAddresses(settings), ReceiptSealer(settings)
         posts = Posts(reads, images)
@@ -158,6 +163,7 @@ async def services(
             publisher=publisher,
             verifier=TokenVerifier(settings),
             identities=Identities(pool, ids, settings.jwt_provision),
+            sessions=Sessions(settings, pool, provider),
             rate_limiter=rate_limiter,
             streams=Streams(settings),
             engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals),

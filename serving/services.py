@@ -24,6 +24,8 @@ from serving.notification_signals import NotificationSignals
 from serving.notifications import Notifications
 from serving.posts import Posts
 from serving.rate_limits import RateLimiter
+from serving.session_cookies import SESSION, read_cookie, remembered_as, require_own_origin
+from serving.sessions import Sessions
 from serving.stop_signal import StopSignal
 from serving.streams import Streams
 
@@ -40,6 +42,7 @@ class Services:
     publisher: EventPublisher
     verifier: TokenVerifier
     identities: Identities
+    sessions: Sessions
     rate_limiter: RateLimiter
     streams: Streams
     engagement: EngagementRecorder
@@ -76,9 +79,11 @@ ServicesDep = Annotated[Services, Depends(_services)]
 
 
 async def resolve_caller(request: Request) -> Caller:
-    """The caller that the bearer token names."""
+    """The caller that the bearer token names or, without one, the session cookie."""
     services: Services = request.state.services
     verifier, token = services.verifier, _bearer_token(request)
+    if token is None:
+        return await session_caller(request)
     known = verifier.remembered(token)
     if known is not None:
         return known
@@ -88,11 +93,46 @@ async def resolve_caller(request: Request) -> Caller:
     return caller
 
 
-def _bearer_token(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise UnauthenticatedError("This endpoint needs a bearer token.")
+async def session_caller(request: Request) -> Caller:
+    """The caller that the session cookie stands for.
+
+    Raises:
+        UnauthenticatedError: there is no cookie, or its session has ended.
+        ForbiddenError: another site made the request.
+    """
+    services: Services = request.state.services
+    verifier, secret = services.verifier, _session_cookie(request)
+    key = remembered_as(secret)
+    known = verifier.remembered(key)
+    if known is not None:
+        return known
+    verified = await services.sessions.read(secret)
+    caller = await services.identities.caller(verified)
+    verifier.remember(key, verified, caller)
+    return caller
+
+
+def _session_cookie(request: Request) -> str:
+    settings = request.state.services.settings
+    secret = read_cookie(settings, request.headers, SESSION)
+    if secret is None:
+        raise UnauthenticatedError(_UNSIGNED)
+    require_own_origin(settings, request.method, request.headers)
+    return secret
+
+
+def _bearer_token(request: Request) -> str | None:
+    """The bearer token; None if the request has no header for one."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise UnauthenticatedError(_UNSIGNED)
     return token.strip()
+
+
+_UNSIGNED = "This endpoint needs a bearer token or a session cookie."
 
 
 async def _verify(verifier: TokenVerifier, token: str) -> VerifiedToken:
@@ -142,7 +182,11 @@ async def resolve_leaver(request: Request) -> Leaver:
     Services are refused: nobody else may delete an account here.
     """
     services: Services = request.state.services
-    verified = await _verify(services.verifier, _bearer_token(request))
+    token = _bearer_token(request)
+    if token is None:
+        verified = await services.sessions.read(_session_cookie(request))
+    else:
+        verified = await _verify(services.verifier, token)
     erased = await services.identities.erased(verified)
     if erased is not None:
         return Leaver(erased, has_left=True)
@@ -153,6 +197,22 @@ async def resolve_leaver(request: Request) -> Leaver:
 
 
 LeaverDep = Annotated[Leaver, Depends(resolve_leaver)]
+
+
+async def resolve_token(request: Request) -> tuple[Caller, float]:
+    """The person that a bearer token names, and when the token ends, in seconds since 1970. Cookies do not count."""
+    services: Services = request.state.services
+    token = _bearer_token(request)
+    if token is None:
+        raise UnauthenticatedError("This endpoint needs a bearer token.")
+    verified = await _verify(services.verifier, token)
+    caller = require_user(await services.identities.caller(verified))
+    if caller.is_service:
+        raise ForbiddenError("Only a person can have a session.")
+    return caller, verified.expires_at
+
+
+TokenCallerDep = Annotated[tuple[Caller, float], Depends(resolve_token)]
 
 
 async def resolve_viewer(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:

@@ -10,7 +10,10 @@ _PREFLIGHT_SECONDS = 600
 
 
 def cors_options(origins: tuple[str, ...]) -> dict[str, Any]:
-    """The options of Starlette's CORSMiddleware. Cookies play no part: callers send bearer tokens."""
+    """The options of Starlette's CORSMiddleware. Other origins send bearer tokens, never the session cookie.
+
+    So credentials are not allowed, and neither is the header that requests with the cookie need (session_cookies.py).
+    """
     return {
         "allow_origins": origins,
         "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),

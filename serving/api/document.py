@@ -28,16 +28,19 @@ from serving.services import (
     resolve_caller,
     resolve_leaver,
     resolve_reporter,
+    resolve_token,
     resolve_viewer,
 )
+from serving.session_cookies import APP_HEADER, HOST_PREFIX, SESSION
 
 PROBLEM_JSON = "application/problem+json"
-_SCHEME = "bearer"
+_SCHEME, _COOKIE = "bearer", "session"
 _SENTENCE_END = re.compile(r"[.:;]\s|\n\n")
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 
 # Problems that a dependency or a part of the request can cause, whatever the operation.
 _UNSIGNED = {"unauthenticated": HTTPStatus.UNAUTHORIZED, "account_deleted": HTTPStatus.UNAUTHORIZED}
+_FORGED = {"cross_origin": HTTPStatus.FORBIDDEN}
 _ACTING = {"forbidden": HTTPStatus.FORBIDDEN, "not_found": HTTPStatus.NOT_FOUND}
 _WRITING = {"actor_not_found": HTTPStatus.NOT_FOUND}
 _IDEMPOTENT = {
@@ -59,7 +62,8 @@ _ANY = {
 }
 
 _DETAILS = {
-    "unauthenticated": "This call needs a bearer token.",
+    "unauthenticated": "This endpoint needs a bearer token or a session cookie.",
+    "cross_origin": "Another site made this request.",
     "account_deleted": "This account was deleted.",
     "forbidden": "Only a service may act for somebody else.",
     "not_found": "There is nothing here.",
@@ -134,7 +138,15 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
             "bearerFormat": "JWT",
             "description": "A token of the identity provider, or of `photofeed token` in development. "
             "Its scopes are the roles that each operation lists.",
-        }
+        },
+        _COOKIE: {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": f"{HOST_PREFIX}{SESSION}",
+            "description": "The session of the browser app (`POST /v1/session`). It counts for requests of this "
+            f"origin only, and requests that change something need the header `{APP_HEADER}`. Over HTTP, on a "
+            f"developer's machine, the cookie is named `{SESSION}`.",
+        },
     }
     for route in (route for router in routers for route in router.routes):
         if isinstance(route, APIRoute) and route.include_in_schema:
@@ -146,8 +158,10 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
 def _finish(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     operation["summary"] = _SENTENCE_END.split(route.description, maxsplit=1)[0].rstrip(".")
     needs = set(calls(route.dependant))
-    takes_token = bool(needs & {resolve_caller, resolve_actor, resolve_viewer, resolve_leaver})
+    takes_token = bool(needs & {resolve_caller, resolve_actor, resolve_viewer, resolve_leaver, resolve_token})
     operation["security"] = [{_SCHEME: list(_roles(needs))}] if takes_token else []
+    if takes_token and not needs & {resolve_token, require_service}:
+        operation["security"].append({_COOKIE: []})
     if method == "post" and takes_token:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     responses: dict[str, dict[str, Any]] = operation["responses"]
@@ -178,6 +192,8 @@ def _general_problems(operation: Mapping[str, Any], needs: set[Any], method: str
     found = dict(_ANY)
     if operation["security"]:
         found |= _UNSIGNED
+    if {_COOKIE: []} in operation["security"]:
+        found |= _FORGED
     if needs & {resolve_actor, resolve_viewer}:
         found |= _ACTING
         if method != "get":

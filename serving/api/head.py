@@ -5,8 +5,8 @@ import re
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A HEAD would rank and record a feed that nobody sees, or hold a stream open.
-GET_ONLY = re.compile(r"/v1/(feed|explore|photos/[^/]+/status|me/notifications/stream)")
+# A HEAD would rank and record a feed that nobody sees, hold a stream open, or use up a sign-in.
+GET_ONLY = re.compile(r"/v1/(feed|explore|photos/[^/]+/status|me/notifications/stream|session/(sign-in|callback))")
 _IS_HEAD = "photofeed.head"
 
 

@@ -22,6 +22,7 @@ from serving.services import (
     resolve_actor,
     resolve_leaver,
     resolve_reporter,
+    resolve_token,
     resolve_viewer,
 )
 
@@ -230,6 +231,12 @@ RULES: tuple[Rule, ...] = (
     Rule("DELETE /v1/webhooks/{webhook_id}", Access.SERVICE),
     Rule("GET /v1/webhooks/{webhook_id}/deliveries", Access.SERVICE),
     Rule("POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay", Access.SERVICE),
+    # sessions of the browser app
+    Rule("GET /v1/session", Access.OPEN),
+    Rule("POST /v1/session", Access.SIGNED_IN),
+    Rule("DELETE /v1/session", Access.OPEN),
+    Rule("GET /v1/session/sign-in", Access.OPEN),
+    Rule("GET /v1/session/callback", Access.OPEN),
     # the server
     Rule("GET /healthz", Access.OPEN),
     Rule("GET /readyz", Access.OPEN),
@@ -250,7 +257,7 @@ _GUARDS: Mapping[Access, frozenset[Any]] = {
     Access.MODERATOR: frozenset({require_moderator}),
     Access.SERVICE: frozenset({require_service}),
 }
-_PERSON = frozenset({resolve_actor, resolve_viewer, resolve_leaver})
+_PERSON = frozenset({resolve_actor, resolve_viewer, resolve_leaver, resolve_token})
 _ALL_GUARDS = _PERSON.union(*_GUARDS.values())
 
 

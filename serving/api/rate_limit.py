@@ -11,6 +11,7 @@ from photofeed.settings import Settings
 from serving.api.problems import problem
 from serving.rate_limits import REFUSED, RateLimiter, RouteClass, Standing, headers_of
 from serving.services import Services
+from serving.session_cookies import SESSION, read_cookie, remembered_as
 
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 _UPLOADS = re.compile(r"/v1/photos/(initiate|[^/]+/complete)")
@@ -33,12 +34,13 @@ def route_class(method: str, path: str) -> RouteClass:
 class RateLimits:
     """Answers 429 to requests over a limit, and tells in every reply how many are left.
 
-    Services are not limited: they call for many people. A token that this process has not checked yet counts as a
-    sign-in of its address.
+    Services are not limited: they call for many people. A token or cookie that this process has not checked yet
+    counts as a sign-in of its address.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._settings = settings
         self._share = settings.rate_address_people
         self._proxies = settings.trusted_proxies
 
@@ -70,7 +72,7 @@ class RateLimits:
         """The tightest standing of the caller; None for a service."""
         services: Services = scope["state"]["services"]
         headers, limiter = Headers(scope=scope), services.rate_limiter
-        token = headers.get("authorization", "").partition(" ")[2].strip()
+        token = headers.get("authorization", "").partition(" ")[2].strip() or self._session(headers)
         caller = services.verifier.remembered(token) if token else None
         if caller is not None and caller.is_service:
             return None
@@ -85,6 +87,11 @@ class RateLimits:
             return of_address
         of_person = _counted(limiter, kind, str(caller.user_id), "person")
         return min(of_person, of_address, key=lambda one: one.remaining)
+
+    def _session(self, headers: Headers) -> str:
+        """What the verifier remembers the session cookie as; empty without one."""
+        secret = read_cookie(self._settings, headers, SESSION)
+        return remembered_as(secret) if secret else ""
 
     def _address(self, scope: Scope, headers: Headers) -> str:
         """The client's address: the last one that no trusted proxy has, of those that proxies forwarded."""

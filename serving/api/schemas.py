@@ -883,6 +883,35 @@ class Readiness(Shape):
     reason: Annotated[str | None, Field(description="Why the registered champion does not rank; else null")]
 
 
+class SignInWays(Shape):
+    """How people can sign in here."""
+
+    provider: Annotated[bool, Field(description="At the OpenID provider: a browser goes to /v1/session/sign-in")]
+    demo: Annotated[bool, Field(description="As a person of the demo; in development only")]
+
+
+class SessionReply(Shape):
+    """Who is signed in."""
+
+    EXAMPLE: ClassVar = {
+        "person": {name: _USER[name] for name in ("id", "handle", "displayName", "avatarUrl")},
+        "roles": ["user"],
+        "signIn": {"provider": True, "demo": False},
+    }
+
+    person: Annotated[Person | None, Field(description="Null if nobody is signed in")]
+    roles: list[str]
+    sign_in: SignInWays
+
+
+class SignedOut(Shape):
+    """The end of a session."""
+
+    EXAMPLE: ClassVar = {"providerUrl": "https://id.example.com/session/end?client_id=photofeed"}
+
+    provider_url: AnyUrl | None
+
+
 class DevToken(Shape):
     """A bearer token for development."""
 

@@ -27,6 +27,7 @@ class ContractClient(TestClient):
     def send(self, request: httpx2.Request, **arguments: Any) -> httpx2.Response:
         """Send a request; a reply of a declared operation must be as declared."""
         reply = super().send(request, **arguments)
+        self.cookies.clear()  # the client is everybody's: tests send the cookies of their person
         for pattern, operations in self._paths:
             operation = operations.get(request.method.lower())
             if operation is not None and pattern.match(request.url.path):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/photos/{photo_id}/{name}", "/v1/dev/people", "/v1/dev/tokens"} | {
     "/v1/dev/progress",
+    "/v1/session",
 }
 
 

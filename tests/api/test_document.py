@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from tests.command_line import photofeed
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
-OPEN = {"getHealth", "getReadiness", "getMetrics", "getImage"}
+OPEN = {"getHealth", "getReadiness", "getMetrics", "getImage", "getSession", "deleteSession"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,14 @@ def test_every_operation_but_the_open_ones_needs_a_token_with_a_role(operations:
             ["moderator"],
         )
         assert ("401" in operation["responses"]) == (operation["operationId"] not in OPEN)
+
+
+def test_a_session_cookie_is_taken_where_people_act_and_not_for_services_or_sessions(
+    operations: list[dict[str, Any]],
+) -> None:
+    without = {one["operationId"] for one in operations if one["security"] and {"session": []} not in one["security"]}
+    services = {one["operationId"] for one in operations if {"bearer": ["service"]} in one["security"]}
+    assert without == services | {"createSession"}
 
 
 def test_operation_ids_are_unique_camel_case_and_summaries_plain(operations: list[dict[str, Any]]) -> None:

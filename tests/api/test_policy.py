@@ -238,7 +238,7 @@ def test_a_route_without_a_rule_is_refused_with_what_to_do(monkeypatch: pytest.M
 def test_every_rule_has_a_route(app: "App") -> None:
     document = app.http.get("/openapi.json").json()["paths"]
     served = {f"{method.upper()} {path}" for path, methods in document.items() for method in methods}
-    pages = {"GET /p/{post_id}", "GET /@{handle}"}
+    pages = {"GET /p/{post_id}", "GET /@{handle}", "GET /v1/session/sign-in", "GET /v1/session/callback"}
     assert {rule.route for rule in RULES} - served <= pages
     assert len({rule.route for rule in RULES}) == len(RULES)
 

@@ -7,11 +7,11 @@ import { SignInPage } from './people/sign-in-page'
 import { EditPost } from './post/edit-post'
 import { ReportDialog } from './post/report-dialog'
 import { openPost, type Route, route, scrollOfEntry } from './router'
-import { session } from './session'
+import { loadSession, session, signInWays } from './session'
 import { Confirm } from './shell/confirm'
 import { Ending } from './shell/infinite-scroll'
 import { Navigation } from './shell/navigation'
-import { Toasts } from './shell/toasts'
+import { showError, Toasts } from './shell/toasts'
 import { DropOverlay } from './upload/drop-overlay'
 import { words } from './words'
 
@@ -19,6 +19,28 @@ const LOAD_AHEAD_MS = 3000
 
 /** Signed out, every address shows the sign-in page and keeps its target. */
 export function App() {
+  return signInWays.value === null ? <NoServer /> : <SignedInOrOut />
+}
+
+/** The server did not say who is signed in. */
+function NoServer() {
+  return (
+    <main class="column">
+      <Ending text={words.lists.failed} action={words.retry} onAction={() => void retrySession()} />
+      <Toasts />
+    </main>
+  )
+}
+
+async function retrySession(): Promise<void> {
+  try {
+    await loadSession()
+  } catch (error) {
+    showError(error)
+  }
+}
+
+function SignedInOrOut() {
   const isSignedIn = session.value !== null
   const current: Route = isSignedIn ? route.value : { page: 'sign-in' }
   const postId = isSignedIn ? openPost.value : null

@@ -13,7 +13,7 @@ import { forgetEdits } from './post/edit-post'
 import { forgetGone } from './post/gone'
 import { forgetReactions } from './post/reactions'
 import { startRouter } from './router'
-import { session } from './session'
+import { loadSession, session } from './session'
 import { askBeforeLeaving, forgetDrafts } from './upload/queue'
 import { takeFilesAnywhere } from './upload/take-files'
 import { loadWords } from './words'
@@ -36,7 +36,9 @@ if (!root) throw new Error('index.html has no #app')
 
 const language = languageFor(chosenLanguage(), navigator.languages)
 document.documentElement.lang = language
-await loadWords(language)
+// The page offers to try again if the server does not say who is signed in.
+const isKnown = loadSession().catch((error: unknown) => console.warn('session:', error))
+await Promise.all([loadWords(language), isKnown])
 
 startRouter()
 startTracking()

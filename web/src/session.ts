@@ -1,124 +1,111 @@
 import { signal } from '@preact/signals'
-import type { Page, Person, User } from 'photofeed-client'
-import { ApiClient, Problem } from 'photofeed-client'
+import type { Page, Person, SessionReply, User } from 'photofeed-client'
+import { ApiClient } from 'photofeed-client'
 
 import { texts } from './texts'
 
-/** The signed-in user. `demo` sessions can mint a new token when theirs expires. */
+/** The signed-in user. Who it is stands in a cookie that scripts cannot read; this is what the server says of it. */
 export interface Session {
   person: Pick<Person, 'id' | 'handle' | 'displayName' | 'avatarUrl'>
-  token: string
-  demo: boolean
+  roles: readonly string[]
 }
 
-const STORAGE_KEY = 'photofeed.session'
 /** An account of the demo, for the sign-in page. */
 export type DemoPerson = Person & Pick<User, 'followerCount' | 'followingCount'>
 
-const anonymous = new ApiClient({ texts })
+/** The server takes a cookie only with a header that other sites cannot send (serving/session_cookies.py). */
+const headers = { 'x-photofeed-app': 'web' }
+/** Where versions until 0.2 kept a token, in reach of every script. */
+const FORMER_STORAGE_KEY = 'photofeed.session'
 
-export const session = signal<Session | null>(load())
+const anonymous = new ApiClient({ texts, headers })
+
+export const session = signal<Session | null>(null)
+/** How people can sign in; null until the server has said it. */
+export const signInWays = signal<SessionReply['signIn'] | null>(null)
 /** Whether the last session was ended by the server, not by the user. */
 export const sessionEnded = signal(false)
 
 /** The API client of the signed-in user. */
 export const api = new ApiClient({
-  credentials: { token: () => session.value?.token ?? null, renew },
+  credentials: { token: () => null, renew: isStillSignedIn },
+  headers,
   texts,
 })
 
-let renewing: Promise<boolean> | null = null
-
-/**
- * Replaces a token that the server refused. Demo sessions get a new token; any other session ends.
- *
- * Requests that fail together renew the token once.
- */
-async function renew(refused: string | null): Promise<boolean> {
-  const current = session.value
-  if (!current) return false
-  if (current.token !== refused) return true
-  if (!current.demo) {
-    endSession()
-    return false
-  }
-  renewing ??= mintDemoToken(current.person.id)
-    .then((token) => {
-      save({ ...current, token })
-      return true
-    })
-    .finally(() => {
-      renewing = null
-    })
-  return renewing
+/** Asks the server who is signed in. Throws a `Problem` if it does not answer. */
+export async function loadSession(): Promise<void> {
+  localStorage.removeItem(FORMER_STORAGE_KEY)
+  take(await anonymous.get<SessionReply>('/session'))
 }
 
-/** The demo accounts. Throws a 404 `Problem` if the server is not a demo. */
+let asking: Promise<boolean> | null = null
+
+/**
+ * After a request was refused: whether to send it again, since the same person is signed in. Otherwise the session has
+ * ended. Requests that fail together ask once.
+ */
+async function isStillSignedIn(): Promise<boolean> {
+  const before = session.value?.person.id
+  if (before === undefined) return false
+  asking ??= anonymous
+    .get<SessionReply>('/session')
+    .then((reply) => {
+      const isSame = reply.person?.id === before
+      if (!isSame && session.value?.person.id === before) {
+        take(reply)
+        sessionEnded.value = session.value === null
+      }
+      return isSame
+    })
+    .finally(() => {
+      asking = null
+    })
+  return asking
+}
+
+/** The demo accounts. */
 export async function demoPeople(): Promise<DemoPerson[]> {
   return (await anonymous.get<Page<DemoPerson>>('/dev/people?limit=500')).items
 }
 
-export async function signInAs({ id, handle, displayName, avatarUrl }: Person): Promise<void> {
-  save({ person: { id, handle, displayName, avatarUrl }, token: await mintDemoToken(id), demo: true })
+export async function signInAs({ id }: Pick<Person, 'id'>): Promise<void> {
+  const { token } = await anonymous.post<{ token: string }>('/dev/tokens', { userId: id })
+  await signInWithToken(token)
 }
 
-/** Signs in with a token minted elsewhere (`photofeed token --user`), after the server has verified it. */
+/** Exchanges a token minted elsewhere (`photofeed token --user`) for a session. */
 export async function signInWithToken(token: string): Promise<void> {
-  const bearer = new ApiClient({ credentials: token, texts })
-  const { id, handle, displayName, avatarUrl } = await bearer.get<User>('/me')
-  save({ person: { id, handle, displayName, avatarUrl }, token, demo: false })
+  const bearer = new ApiClient({ credentials: token, headers, texts })
+  take(await bearer.post<SessionReply>('/session'))
+}
+
+/** The address at which the browser signs in at the identity provider, to come back to a page of this app. */
+export function providerSignIn(target: string): string {
+  return `/v1/session/sign-in?${new URLSearchParams({ to: target })}`
 }
 
 /** Takes over the name and the picture of the signed-in user. */
 export function learnOwnLook({ displayName, avatarUrl }: Pick<User, 'displayName' | 'avatarUrl'>): void {
   const current = session.value
-  if (current) save({ ...current, person: { ...current.person, displayName, avatarUrl } })
+  if (current) session.value = { ...current, person: { ...current.person, displayName, avatarUrl } }
 }
 
-/** Whether the signed-in user may moderate, as the token says; the server checks it by itself. */
+/** Whether the signed-in user may moderate; the server checks it by itself. */
 export function isModerator(): boolean {
-  const [, payload = ''] = session.value?.token.split('.') ?? []
-  try {
-    const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { scope?: unknown }
-    return typeof claims.scope === 'string' && claims.scope.split(' ').includes('moderator')
-  } catch {
-    // Not every token is a JWT with a scope that this app can read.
-    return false
-  }
+  return session.value?.roles.includes('moderator') ?? false
 }
 
-export function signOut(): void {
-  save(null)
-}
-
-function endSession(): void {
-  save(null)
-  sessionEnded.value = true
-}
-
-async function mintDemoToken(userId: string): Promise<string> {
-  try {
-    return (await anonymous.post<{ token: string }>('/dev/tokens', { userId })).token
-  } catch (error) {
-    // The server's data was deleted and the stored account no longer exists.
-    if (error instanceof Problem && error.status === 404 && session.value?.person.id === userId) endSession()
-    throw error
-  }
-}
-
-function save(next: Session | null): void {
-  if (next) localStorage.setItem(STORAGE_KEY, JSON.stringify(next))
-  else localStorage.removeItem(STORAGE_KEY)
+/** Ends the session. @returns the page of the identity provider that ends the session there, if it has one */
+export async function signOut(): Promise<string | null> {
+  const { providerUrl } = await anonymous.delete<{ providerUrl: string | null }>('/session')
   sessionEnded.value = false
-  session.value = next
+  session.value = null
+  return providerUrl
 }
 
-/** The stored session. One that this version cannot read is ignored. */
-function load(): Session | null {
-  try {
-    const stored = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? 'null') as Session | null
-    return typeof stored?.token === 'string' && typeof stored.person?.handle === 'string' ? stored : null
-  } catch {
-    return null
-  }
+function take({ person, roles, signIn }: SessionReply): void {
+  signInWays.value = signIn
+  sessionEnded.value = false
+  session.value = person && { person, roles }
 }

@@ -2,11 +2,17 @@ import { reporter } from './engagement/tracking'
 import { navigate, paths } from './router'
 import { signOut } from './session'
 import { runWaiting } from './shell/later'
+import { showError } from './shell/toasts'
 
 /** Ends the session. What was done so far is sent first: it belongs to this account. */
 export async function leave(): Promise<void> {
-  runWaiting()
-  await reporter.flush()
-  signOut()
-  navigate(paths.feed, { replace: true })
+  try {
+    runWaiting()
+    await reporter.flush()
+    const providerUrl = await signOut()
+    if (providerUrl === null) navigate(paths.feed, { replace: true })
+    else location.assign(providerUrl)
+  } catch (error) {
+    showError(error)
+  }
 }

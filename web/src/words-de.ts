@@ -45,10 +45,21 @@ export const german: Words = {
     search: 'Personen nach Namen suchen',
     random: 'Zufälliges Konto',
     noMatch: 'Kein passendes Konto.',
-    tokenHint: 'Dieser Server hat keine Demokonten. Füge ein Zugangstoken ein.',
+    tokenHint: 'Dieser Server hat keinen Anmeldedienst. Füge ein Zugangstoken ein.',
     token: 'Zugangstoken',
     submit: 'Weiter',
     ended: 'Deine Sitzung ist abgelaufen. Melde dich an, um dort weiterzumachen, wo du warst.',
+    provider: 'Mit deinem Konto anmelden',
+    problems: {
+      refused: 'Du hast die Anmeldung abgebrochen.',
+      expired:
+        'Die Anmeldung dauerte zu lange oder begann in einem anderen Browser. Bitte versuche es erneut.',
+      failed: 'Die Anmeldung ist fehlgeschlagen. Bitte versuche es erneut.',
+      unavailable: 'Der Anmeldedienst antwortet nicht. Bitte versuche es gleich noch einmal.',
+      no_account: 'Du hast hier kein Konto. Bitte die Verwaltung darum.',
+      no_provider: 'Dieser Server hat keinen Anmeldedienst.',
+      deleted: 'Dieses Konto wurde gelöscht.',
+    },
   },
 
   feed: {

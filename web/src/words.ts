@@ -45,10 +45,20 @@ const english = {
     search: 'Search people by name',
     random: 'Random account',
     noMatch: 'No matching accounts.',
-    tokenHint: 'This server has no demo accounts. Paste an access token.',
+    tokenHint: 'This server has no sign-in service. Paste an access token.',
     token: 'Access token',
     submit: 'Continue',
     ended: 'Your session has ended. Sign in to continue where you were.',
+    provider: 'Sign in with your account',
+    problems: {
+      refused: 'You cancelled the sign-in.',
+      expired: 'The sign-in took too long, or began in another browser. Please try again.',
+      failed: 'The sign-in failed. Please try again.',
+      unavailable: 'The sign-in service does not answer. Please try again in a moment.',
+      no_account: 'You have no account here. Ask an administrator for one.',
+      no_provider: 'This server has no sign-in service.',
+      deleted: 'This account was deleted.',
+    },
   },
 
   feed: {

@@ -2,6 +2,9 @@
 function storage() {
   const stored = new Map<string, string>()
   return {
+    get length() {
+      return stored.size
+    },
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),

@@ -2,39 +2,55 @@ import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
 import './browser-globals'
 import { Problem } from 'photofeed-client'
-import { api, isModerator, session, sessionEnded, signInAs, signInWithToken, signOut } from '../src/session'
+import {
+  api,
+  isModerator,
+  loadSession,
+  session,
+  sessionEnded,
+  signInAs,
+  signInWithToken,
+  signOut,
+} from '../src/session'
 import { showError, showToast, toasts } from '../src/shell/toasts'
 
-const ADA = {
-  id: 'u',
-  handle: 'ada',
-  displayName: 'Ada',
-  avatarUrl: null,
-  followerCount: 0,
-  followingCount: 0,
-}
+const ADA = { id: 'u', handle: 'ada', displayName: 'Ada', avatarUrl: null }
+const BOB = { ...ADA, id: 'b', handle: 'bob', displayName: 'Bob' }
+const WAYS = { provider: true, demo: true }
 const EXPIRED = () => Response.json({ detail: 'Expired.', code: 'unauthenticated' }, { status: 401 })
 
-let tokens: number
-let valid: Set<string>
+/** Who the browser's cookie stands for, in this fake server; null without a session. */
+let signedIn: typeof ADA | null
+let asked: string[]
+let refuseOnce: boolean
 beforeEach(() => {
-  tokens = 0
-  valid = new Set(['pasted'])
+  signedIn = null
+  asked = []
+  refuseOnce = false
   globalThis.fetch = async (path, options) => {
-    if (path === '/v1/dev/tokens') {
-      tokens += 1
-      valid.add(`demo${tokens}`)
-      return Response.json({ token: `demo${tokens}` })
+    asked.push(`${options?.method} ${path}`)
+    assert.equal(new Headers(options?.headers).get('x-photofeed-app'), 'web')
+    if (path === '/v1/dev/tokens') return Response.json({ token: 'demo' })
+    if (path === '/v1/session' && options?.method === 'DELETE') {
+      signedIn = null
+      return Response.json({ providerUrl: null })
     }
-    const token = new Headers(options?.headers).get('authorization')?.replace('Bearer ', '') ?? ''
-    return valid.has(token) ? Response.json(ADA) : EXPIRED()
+    if (path === '/v1/session') {
+      if (options?.method === 'POST') signedIn = ADA
+      return Response.json({ person: signedIn, roles: signedIn ? ['user'] : [], signIn: WAYS })
+    }
+    if (refuseOnce) {
+      refuseOnce = false
+      return EXPIRED()
+    }
+    return signedIn ? Response.json({ items: [] }) : EXPIRED()
   }
   toasts.value = []
 })
 
 test('an expired session leads to sign-in with its reason, without an error message', async () => {
   await signInWithToken('pasted')
-  valid.clear()
+  signedIn = null
   await api.get('/feed').catch(showError)
   assert.equal(session.value, null)
   assert.equal(sessionEnded.value, true)
@@ -43,18 +59,41 @@ test('an expired session leads to sign-in with its reason, without an error mess
   assert.equal(sessionEnded.value, false)
 })
 
-test('signing out is no expiry', async () => {
+test('signing out is no expiry, and nothing of a session is stored', async () => {
   await signInAs(ADA)
-  signOut()
+  assert.equal(localStorage.length, 0)
+  await signOut()
   assert.deepEqual([session.value, sessionEnded.value], [null, false])
 })
 
-test('requests of a demo session that fail together renew its token once', async () => {
+test('a token that an earlier version stored is removed', async () => {
+  localStorage.setItem('photofeed.session', '{"token":"old"}')
+  await loadSession()
+  assert.equal(localStorage.length, 0)
+})
+
+test('requests that are refused together ask once who is signed in', async () => {
   await signInAs(ADA)
-  valid.clear()
-  await Promise.all([api.get('/feed'), api.get('/me'), api.get('/explore')])
-  assert.equal(tokens, 2)
-  assert.equal(session.value?.token, 'demo2')
+  signedIn = null
+  asked = []
+  await Promise.allSettled([api.get('/feed'), api.get('/me'), api.get('/explore')])
+  assert.equal(asked.filter((one) => one === 'GET /v1/session').length, 1)
+})
+
+test('a refused request of a session that goes on is sent again', async () => {
+  await signInAs(ADA)
+  refuseOnce = true
+  assert.deepEqual(await api.get('/feed'), { items: [] })
+  assert.equal(session.value?.person.id, ADA.id)
+})
+
+test('somebody else who signed in in another tab takes over, and the request is not sent for them', async () => {
+  await signInAs(ADA)
+  signedIn = BOB
+  refuseOnce = true
+  await assert.rejects(api.get('/feed'), { status: 401 })
+  assert.equal(session.value?.person.id, BOB.id)
+  assert.equal(sessionEnded.value, false)
 })
 
 test('a message that comes again is shown anew', () => {
@@ -72,15 +111,12 @@ test('a message that comes again is shown anew', () => {
   mock.timers.reset()
 })
 
-test('a token with the scope says that its user may moderate', async () => {
-  const tokenOf = (claims: object) => `e30.${btoa(JSON.stringify(claims))}.sig`
-  for (const [token, expected] of [
-    [tokenOf({ scope: 'user moderator' }), true],
-    [tokenOf({ scope: 'user' }), false],
-    [tokenOf({ scope: ['moderator'] }), false],
-    ['opaque', false],
+test('a session with the role says that its user may moderate', () => {
+  for (const [roles, expected] of [
+    [['moderator', 'user'], true],
+    [['user'], false],
   ] as const) {
-    session.value = { person: ADA, token, demo: false }
+    session.value = { person: ADA, roles }
     assert.equal(isModerator(), expected)
   }
 })

@@ -20,6 +20,8 @@ export interface RequestOptions {
 export interface ClientOptions {
   /** A token, or where to get one. */
   credentials?: Credentials | string
+  /** Headers of every request, such as `X-Photofeed-App` of an app that has a session cookie. */
+  headers?: Record<string, string>
   /** The address of the API, with `/v1`. */
   base?: string
   send?: typeof fetch
@@ -32,7 +34,7 @@ export interface ClientOptions {
 const ANONYMOUS: Credentials = { token: () => null, renew: async () => false }
 
 /**
- * JSON over HTTP with a bearer token. Failures are thrown as `Problem`; aborts are rethrown unchanged.
+ * JSON over HTTP with a bearer token or a session cookie. Failures are thrown as `Problem`; aborts are rethrown unchanged.
  *
  * Requests are sent again after a lost connection, 429, 502, 503 and 504, as long as `Retry-After` asks to wait. Every
  * POST has an `Idempotency-Key`, so that a repeated call is done once.
@@ -44,12 +46,14 @@ export class ApiClient {
   readonly retries: Retries
   private readonly credentials: Credentials
   private readonly base: string
+  private readonly headers: Record<string, string>
 
   constructor(options: ClientOptions = {}) {
     const { credentials = ANONYMOUS } = options
     this.credentials =
       typeof credentials === 'string' ? { ...ANONYMOUS, token: () => credentials } : credentials
     this.base = options.base ?? '/v1'
+    this.headers = options.headers ?? {}
     this.send = options.send ?? ((...request) => fetch(...request))
     this.retries = options.retries ?? RETRIES
     this.texts = options.texts ?? (() => ENGLISH)
@@ -97,7 +101,7 @@ export class ApiClient {
     options: RequestOptions = {},
     accept: string,
   ): Promise<Response> {
-    const headers: Record<string, string> = { accept, ...options.headers }
+    const headers: Record<string, string> = { accept, ...this.headers, ...options.headers }
     if (body !== undefined) headers['content-type'] = 'application/json'
     // Events have ids of their own.
     if (method === 'POST' && path !== '/events') headers['idempotency-key'] ??= newId()

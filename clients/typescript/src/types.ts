@@ -19,6 +19,7 @@ export type Person = Schemas['Person']
 export type Photo = Schemas['Photo']
 export type Post = Schemas['Post']
 export type Profile = Schemas['Profile']
+export type SessionReply = Schemas['SessionReply']
 export type UploadTicket = Schemas['UploadTicket']
 export type User = Schemas['User']
 

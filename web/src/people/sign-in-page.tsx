@@ -1,8 +1,15 @@
-import { Problem } from 'photofeed-client'
 import { useEffect, useState } from 'preact/hooks'
 import { reporter } from '../engagement/tracking'
-import { navigate, paths, route } from '../router'
-import { type DemoPerson, demoPeople, session, sessionEnded, signInAs } from '../session'
+import { navigate, parseRoute, paths, route } from '../router'
+import {
+  type DemoPerson,
+  demoPeople,
+  providerSignIn,
+  session,
+  sessionEnded,
+  signInAs,
+  signInWays,
+} from '../session'
 import { Ending } from '../shell/infinite-scroll'
 import { runWaiting } from '../shell/later'
 import { showError } from '../shell/toasts'
@@ -11,30 +18,52 @@ import { words } from '../words'
 import { Monogram } from './monogram'
 import { TokenForm } from './token-form'
 
-/** Sign-in: pick a demo account or, on other servers, paste a token. The page that was asked for opens after it. */
+/** Sign-in at the identity provider, as a demo account or with a token. The page that was asked for opens after it. */
 export function SignInPage() {
-  const [people, setPeople] = useState<DemoPerson[] | null>(null)
-  const [state, setState] = useState<'demo' | 'token' | 'failed'>('demo')
   useTitle(words.signIn.title)
+  const ways = signInWays.value
+  return (
+    <main class="column people">
+      <h1>{ways?.demo && !ways.provider ? words.signIn.choose : words.signIn.title}</h1>
+      <Reason />
+      {ways?.provider && (
+        <p>
+          <a class="button primary" href={providerSignIn(target())}>
+            {words.signIn.provider}
+          </a>
+        </p>
+      )}
+      {ways?.demo && <DemoAccounts />}
+      {ways && !ways.demo && !ways.provider && <TokenForm onSignedIn={leaveSignIn} />}
+    </main>
+  )
+}
 
+/** Why the user is here: the session ended, or a sign-in failed. */
+function Reason() {
+  const problem = new URLSearchParams(location.search).get('problem')
+  if (route.value.page === 'sign-in' && problem !== null && session.value === null) {
+    const text = words.signIn.problems[problem as keyof typeof words.signIn.problems]
+    return <p role="alert">{text ?? words.signIn.problems.failed}</p>
+  }
+  return sessionEnded.value ? <p role="status">{words.signIn.ended}</p> : null
+}
+
+function DemoAccounts() {
+  const [people, setPeople] = useState<DemoPerson[] | null>(null)
+  const [hasFailed, setHasFailed] = useState(false)
   const load = () => {
-    setState('demo')
+    setHasFailed(false)
     demoPeople().then(setPeople, (error: unknown) => {
-      const isDemo = !(error instanceof Problem && error.status === 404)
-      setState(isDemo ? 'failed' : 'token')
-      if (isDemo) showError(error)
+      setHasFailed(true)
+      showError(error)
     })
   }
   useEffect(load, [])
-
-  return (
-    <main class="column people">
-      <h1>{state === 'token' ? words.signIn.title : words.signIn.choose}</h1>
-      {sessionEnded.value && <p role="status">{words.signIn.ended}</p>}
-      {state === 'token' && <TokenForm onSignedIn={leaveSignIn} />}
-      {state === 'demo' && <Accounts people={people} />}
-      {state === 'failed' && <Ending text={words.lists.failed} action={words.retry} onAction={load} />}
-    </main>
+  return hasFailed ? (
+    <Ending text={words.lists.failed} action={words.retry} onAction={load} />
+  ) : (
+    <Accounts people={people} />
   )
 }
 
@@ -103,7 +132,14 @@ async function choose(person: DemoPerson | undefined): Promise<void> {
 
 /** The address already is the target, except on the sign-in page's own. */
 function leaveSignIn(): void {
-  if (route.value.page === 'sign-in') navigate(paths.feed, { replace: true })
+  if (route.value.page === 'sign-in') navigate(target(), { replace: true })
+}
+
+/** The page to open after sign-in; a sign-in that failed has kept it in the address. */
+function target(): string {
+  if (route.value.page !== 'sign-in') return location.pathname + location.search
+  const kept = new URLSearchParams(location.search).get('to') ?? ''
+  return /^\/(?![/\\])/.test(kept) && parseRoute(kept).page !== 'sign-in' ? kept : paths.feed
 }
 
 function matches({ displayName, handle }: DemoPerson, wanted: string): boolean {

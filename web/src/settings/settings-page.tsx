@@ -1,6 +1,6 @@
 import { Monogram } from '../people/monogram'
 import { paths } from '../router'
-import { isModerator, session } from '../session'
+import { isModerator, session, signInWays } from '../session'
 import { leave } from '../sign-out'
 import { useTitle } from '../title'
 import { words } from '../words'
@@ -17,7 +17,7 @@ export function SettingsPage() {
   useTitle(words.settings.title)
   const current = session.value
   if (!current) return null
-  const { person, demo } = current
+  const { person } = current
   return (
     <main class="column settings">
       <h1>{words.settings.title}</h1>
@@ -33,7 +33,7 @@ export function SettingsPage() {
         <AvatarSettings />
         <ProfileSettings />
         <div class="form-actions">
-          {demo && (
+          {signInWays.value?.demo && (
             <a class="button quiet" href={paths.signIn}>
               {words.settings.switch}
             </a>
