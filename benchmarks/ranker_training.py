@@ -41,7 +41,7 @@ from photofeed.allocator import release_on_free
 from training.data.dataset import Dataset
 from training.data.matrix_on_disk import matrix_on_disk, release_pages
 from training.data.split import temporal_split
-from training.ranker.lightgbm_params import lightgbm_params
+from training.ranker.lightgbm_params import lightgbm_labels, lightgbm_params
 from training.ranker.parameters import TrainingParameters
 
 SERVERS = ("postgres", "valkey", "seaweedfs")
@@ -175,7 +175,7 @@ def bare(folder: Path, parameters: TrainingParameters) -> Cost:
     params = lightgbm_params(parameters, parts.train.feature_names)
     with measured() as cost:
         learned, validation = (
-            lightgbm.Dataset(part.matrix, label=part.labels, group=part.group_sizes, params=params)
+            lightgbm.Dataset(part.matrix, label=lightgbm_labels(part.labels), group=part.group_sizes, params=params)
             for part in (parts.train, parts.validation)
         )
         validation.set_reference(learned)

@@ -92,10 +92,14 @@ class Action(StrEnum):
     PROFILE_VISIT = "profile_visit"
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
+    MUTE = "mute"
+    UNMUTE = "unmute"
 
 
 # Actions on a person; all others are on a post.
-PERSON_ACTIONS = frozenset({Action.PROFILE_VISIT, Action.FOLLOW, Action.UNFOLLOW})
+PERSON_ACTIONS = frozenset({Action.PROFILE_VISIT, Action.FOLLOW, Action.UNFOLLOW, Action.MUTE, Action.UNMUTE})
+# The source of an unfollow that the followed person brought about, by a block or by removing the follower.
+ENDED_BY_OTHER = "ended_by_other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from photofeed.times import MICROSECONDS
 WEEK_US = 7 * 86_400 * MICROSECONDS
 _TIME_BITS = 40  # a week has 6e11 microseconds
 _NONE = -1
-_NOT_CREDITED = frozenset({Action.FOLLOW, Action.UNFOLLOW})
+_NOT_CREDITED = frozenset({Action.FOLLOW, Action.UNFOLLOW, Action.MUTE, Action.UNMUTE})
 _UNDOES = {undo: action for action, undo in UNDONE_BY.items()}
 
 

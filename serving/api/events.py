@@ -34,7 +34,9 @@ _INSTEAD = "Services only: your own id, instead of `{}`; added if it is new"
 
 
 class ClientEvent(BaseModel):
-    """One action of a person. `postId` for actions on posts; `personId` for profile_visit, follow and unfollow.
+    """One action of a person. `postId` for actions on posts; `personId` for those on people.
+
+    Actions on people are profile_visit, follow, unfollow, mute and unmute.
 
     Fields that this server does not know are ignored, so that newer clients can tell older servers what they know.
     """

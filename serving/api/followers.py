@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from photofeed.events import Action
+from photofeed.events import ENDED_BY_OTHER, Action
 from photofeed.ids import decode_id, uuid7
 from serving.api.declared import BAD_CURSOR, NO_USER, NOT_YOURSELF, refuses, returns, sends_nothing
 from serving.api.fields import IdPath
@@ -146,6 +146,7 @@ async def remove_follower(user_id: IdPath, services: ServicesDep, actor: ActorDe
     """
     async with services.database.connection() as connection:
         await find_user_for(connection, actor, decode_id(user_id))
-    unfollow = ClientAction(uuid7(), Action.UNFOLLOW, decode_id(user_id), datetime.now(UTC), person_id=actor)
+    follower, now = decode_id(user_id), datetime.now(UTC)
+    unfollow = ClientAction(uuid7(), Action.UNFOLLOW, follower, now, person_id=actor, source=ENDED_BY_OTHER)
     (await services.engagement.record([unfollow], as_service=False)).raise_if_refused()
     return no_content()

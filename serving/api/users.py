@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from photofeed.database import write_outbox
 from photofeed.errors import ConflictError, InvalidError, NotFoundError
-from photofeed.events import Action, Envelope
+from photofeed.events import ENDED_BY_OTHER, Action, Envelope
 from photofeed.handles import is_reserved
 from photofeed.ids import decode_id, uuid7
 from photofeed.topics import GRAPH_CHANGED
@@ -272,17 +272,8 @@ async def unfollow_user(user_id: IdPath, services: ServicesDep, actor: ActorDep)
     return await _act(services, actor, user_id, Action.UNFOLLOW)
 
 
-_LINKS = {
-    "block": (
-        "insert into blocks (blocker_id, blocked_id) values (%s, %s) on conflict do nothing",
-        "delete from blocks where blocker_id = %s and blocked_id = %s",
-    ),
-    "mute": (
-        "insert into mutes (muter_id, muted_id) values (%s, %s) on conflict do nothing",
-        "delete from mutes where muter_id = %s and muted_id = %s",
-    ),
-}
-
+_BLOCK = "insert into blocks (blocker_id, blocked_id) values (%s, %s) on conflict do nothing"
+_UNBLOCK = "delete from blocks where blocker_id = %s and blocked_id = %s"
 
 # The comment count of a post is of the listed comments: those of people that its author blocked are left out.
 _COUNT_COMMENTS = """
@@ -293,8 +284,8 @@ where id = post_id
 """
 
 
-async def _link(services: ServicesDep, actor: int, user_id: str, kind: str, *, ends: bool = False) -> Response:
-    """Begin or end a block or mute. Who was blocked can still end their own."""
+async def _link(services: ServicesDep, actor: int, user_id: str, *, ends: bool = False) -> Response:
+    """Begin or end a block. Who was blocked can still end their own."""
     them = decode_id(user_id)
     if them == actor:
         raise InvalidError("You cannot do this to yourself.", code="self")
@@ -302,10 +293,10 @@ async def _link(services: ServicesDep, actor: int, user_id: str, kind: str, *, e
         await require_actor(connection, actor)
         if not ends:
             await find_user_for(connection, actor, them)
-        changed = (await connection.execute(_LINKS[kind][ends], (actor, them))).rowcount
+        changed = (await connection.execute(_UNBLOCK if ends else _BLOCK, (actor, them))).rowcount
         if ends and not changed:
             await find_user_for(connection, actor, them)
-        if changed and kind == "block":
+        if changed:
             sign = 1 if ends else -1
             await connection.execute(_COUNT_COMMENTS, {"sign": sign, "blocker": actor, "blocked": them})
     return no_content()
@@ -322,12 +313,12 @@ async def block_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) ->
     To them, you are a user who does not exist.
     """
     them = decode_id(user_id)
-    blocked = await _link(services, actor, user_id, "block")
+    blocked = await _link(services, actor, user_id)
     unfollows = [
-        ClientAction(uuid7(), Action.UNFOLLOW, follower, datetime.now(UTC), person_id=followee)
-        for follower, followee in ((actor, them), (them, actor))
+        ClientAction(uuid7(), Action.UNFOLLOW, follower, datetime.now(UTC), person_id=followee, source=source)
+        for follower, followee, source in ((actor, them, None), (them, actor, ENDED_BY_OTHER))
     ]
-    await services.engagement.record(unfollows, as_service=False, ends_follows=True)
+    await services.engagement.record(unfollows, as_service=False, past_blocks=True)
     return blocked
 
 
@@ -338,7 +329,7 @@ async def block_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) ->
 )
 async def unblock_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
     """Unblock a user."""
-    return await _link(services, actor, user_id, "block", ends=True)
+    return await _link(services, actor, user_id, ends=True)
 
 
 @router.put(
@@ -348,7 +339,7 @@ async def unblock_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) 
 )
 async def mute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
     """Mute a user: their posts leave your feed. A follow stays."""
-    return await _link(services, actor, user_id, "mute")
+    return await _act(services, actor, user_id, Action.MUTE)
 
 
 @router.delete(
@@ -357,5 +348,14 @@ async def mute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> 
     responses=sends_nothing() | NOT_YOURSELF | NO_USER,
 )
 async def unmute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
-    """Unmute a user."""
-    return await _link(services, actor, user_id, "mute", ends=True)
+    """Unmute a user, also one who has blocked you since."""
+    them = decode_id(user_id)
+    if them == actor:
+        raise InvalidError("You cannot do this to yourself.", code="self")
+    unmute = ClientAction(uuid7(), Action.UNMUTE, actor, datetime.now(UTC), person_id=them)
+    outcome = await services.engagement.record([unmute], as_service=False, past_blocks=True)
+    outcome.raise_if_refused()
+    if outcome.unchanged:
+        async with services.database.connection() as connection:
+            await find_user_for(connection, actor, them)
+    return no_content()

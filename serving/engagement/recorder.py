@@ -36,6 +36,7 @@ from serving.notification_signals import NotificationSignals
 from serving.receipts import ReceiptSealer
 
 _ATTEMPTS = 5
+_IN_ORDER_OF_ARRIVAL = frozenset({Action.FOLLOW, Action.UNFOLLOW, Action.MUTE, Action.UNMUTE})
 _GRAPH_MESSAGES = {Action.FOLLOW: "followed", Action.UNFOLLOW: "unfollowed"}
 
 
@@ -82,7 +83,7 @@ class EngagementRecorder:
         *,
         as_service: bool,
         accepts_requests: bool = False,
-        ends_follows: bool = False,
+        past_blocks: bool = False,
     ) -> RecordOutcome:
         """Record actions. A follow of a private account becomes a follow request.
 
@@ -90,7 +91,7 @@ class EngagementRecorder:
             actions: of one person, or of several if a service imports them.
             as_service: accept older actions, mark their events as imported, and follow private accounts directly.
             accepts_requests: the follows are acceptances of pending requests; without a request they are refused.
-            ends_follows: the unfollows follow from a block, which hides the one person from the other.
+            past_blocks: the actions end something, and may be on people who have blocked the actor.
 
         Raises:
             RetryableError: the event log did not answer. Calling again with the same ids is safe.
@@ -99,12 +100,12 @@ class EngagementRecorder:
             # a post or person was deleted between the look-up and the write: the next look-up does not find it
             with contextlib.suppress(ForeignKeyViolation, DeadlockDetected):
                 return await self._record(
-                    actions, as_service=as_service, accepts_requests=accepts_requests, ends_follows=ends_follows
+                    actions, as_service=as_service, accepts_requests=accepts_requests, past_blocks=past_blocks
                 )
         raise RetryableError("Posts or people of this call are being deleted. Please try again in a moment.")
 
     async def _record(
-        self, actions: Sequence[ClientAction], *, as_service: bool, accepts_requests: bool, ends_follows: bool
+        self, actions: Sequence[ClientAction], *, as_service: bool, accepts_requests: bool, past_blocks: bool
     ) -> RecordOutcome:
         outcome = RecordOutcome()
         async with self._database.connection() as connection:
@@ -114,7 +115,7 @@ class EngagementRecorder:
                 actions,
                 as_service=as_service,
                 accepts_requests=accepts_requests,
-                ends_follows=ends_follows,
+                past_blocks=past_blocks,
             )
             placed = self._place(actions, facts, outcome, as_service=as_service)
             accepted = _accept(placed, facts, imported=as_service)
@@ -240,10 +241,11 @@ def _accept(actions: Sequence[ClientAction], facts: CallFacts, *, imported: bool
 def _at_arrival(action: ClientAction, facts: CallFacts, *, imported: bool) -> ClientAction:
     """The action with a time that is not after its arrival; clocks of clients may be fast.
 
-    Live follows and unfollows occur when they arrive: they change the state in that order, and counters follow it.
+    Live follows and mutes, and what ends them, occur when they arrive: they change the state in that order, and
+    counters follow it.
     """
-    is_follow = action.action in (Action.FOLLOW, Action.UNFOLLOW)
-    if (is_follow and not imported) or action.occurred_at > facts.arrived_at:
+    in_order = action.action in _IN_ORDER_OF_ARRIVAL
+    if (in_order and not imported) or action.occurred_at > facts.arrived_at:
         return replace(action, occurred_at=facts.arrived_at)
     return action
 

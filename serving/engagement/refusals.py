@@ -68,7 +68,7 @@ async def read_facts(
     *,
     as_service: bool,
     accepts_requests: bool,
-    ends_follows: bool,
+    past_blocks: bool,
 ) -> CallFacts:
     """Look up the facts of a call; the arguments are those of `EngagementRecorder.record`."""
     now = datetime.now(UTC)
@@ -76,7 +76,7 @@ async def read_facts(
     return CallFacts(
         posts=await _posts(connection, POSTS_FOR_SERVICE if as_service else VISIBLE_POSTS, actions),
         reacted=await _posts(connection, REACTED_POSTS, [one for one in actions if one.action in _UNDO]),
-        hidden=set() if as_service or ends_follows or accepts_requests else await _hidden_pairs(connection, actions),
+        hidden=set() if as_service or past_blocks or accepts_requests else await _hidden_pairs(connection, actions),
         people=await _existing_people(connection, actions),
         blocked=await _follow_pairs(connection, BLOCKED_PAIRS, actions),
         private=await _follow_pairs(connection, PRIVATE_FOLLOWEES, actions if needs_request else []),

@@ -131,6 +131,14 @@ with removed as (
 )
 select follower_id as user_id, followee_id as target_id from removed
 """
+_MUTE = """
+insert into mutes (muter_id, muted_id) select * from unnest(%(users)s::bigint[], %(targets)s::bigint[])
+on conflict do nothing returning muter_id as user_id, muted_id as target_id
+"""
+_UNMUTE = """
+delete from mutes m using unnest(%(users)s::bigint[], %(targets)s::bigint[]) as w(muter_id, muted_id)
+where m.muter_id = w.muter_id and m.muted_id = w.muted_id returning m.muter_id as user_id, m.muted_id as target_id
+"""
 _ADD_COMMENT = """
 with added as (
     insert into comments (id, post_id, user_id, body, created_at, event_id, reply_to)
@@ -155,5 +163,7 @@ STATE_CHANGES: dict[Action, str] = {
     Action.REPORT: _REPORT,
     Action.FOLLOW: _FOLLOW,
     Action.UNFOLLOW: _UNFOLLOW,
+    Action.MUTE: _MUTE,
+    Action.UNMUTE: _UNMUTE,
     Action.COMMENT: _ADD_COMMENT,
 }

@@ -76,6 +76,11 @@ class Dataset:
         return int(has_contrast(self.labels, slates, self.slates).sum())
 
     @property
+    def relevance(self) -> NDArray[np.int32]:
+        """The labels, (rows,), with those below 0 as 0: for libraries that take no negative grades."""
+        return np.maximum(self.labels, 0)
+
+    @property
     def digest(self) -> str:
         """A hash of the feature values, labels and group sizes."""
         digest = hashlib.blake2b(digest_size=8)
@@ -127,6 +132,13 @@ class Dataset:
         return replace(self, **joined, outcomes=outcomes)
 
 
+def of_one_class(labels: NDArray[np.int32]) -> str:
+    """Why nothing can be learned from labels, (rows,), in words; empty if something can."""
+    if (labels == labels[0]).all():
+        return f"the label is {labels[0]} for all"
+    return "" if (labels > 0).any() else "no post was engaged with among all"
+
+
 def _joined(first: NDArray[Any], later: NDArray[Any]) -> NDArray[Any]:
     of_one = first.base is not None and first.base is later.base and first.dtype == later.dtype
     alike = first.flags.c_contiguous and later.flags.c_contiguous and first.shape[1:] == later.shape[1:]
@@ -161,9 +173,9 @@ def build_dataset(
         RetryableError: object storage cannot be reached.
     """
     shown = impressions(sources, window, origin)
-    labels = grades(shown.outcomes)
-    if (labels == labels[0]).all():
-        raise OneClassError(f"all {len(labels)} impressions from {window} have the label {labels[0]}: nothing to learn")
+    labels = grades(shown.outcomes, shown.skipped)
+    if reason := of_one_class(labels):
+        raise OneClassError(f"{reason} of {len(labels)} impressions from {window}: nothing to learn")
     first_rows = np.flatnonzero(np.diff(shown.slates, prepend=-1))
     matrix = shown.served
     if not shown.complete.all():

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.action_weights import UNDONE_BY
-from photofeed.events import Action
+from photofeed.events import ENDED_BY_OTHER, Action
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
 from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from photofeed.times import MICROSECONDS
-from training.data.labels import ACTION_VALUES
+from training.data.labels import ACTION_VALUES, LEAVING_SECONDS, QUICK_SKIP_SECONDS
 from training.data.raw_logs import RawLogs
 from training.data.served_log import read_served
 from training.data.window import Window
@@ -33,7 +33,8 @@ class Impressions:
         user_ids, post_ids, creator_ids: (rows,).
         topic_ids: (rows,) 0 where the post has no topic.
         positions: (rows,) the position in the slate.
-        outcomes: labelled action -> (rows,), whether the viewer did it to the post in this slate.
+        outcomes: labelled action -> (rows,), whether the viewer did it to the post in this slate, or to its author.
+        skipped: (rows,) whether the viewer looked at the post for less than QUICK_SKIP_SECONDS.
         served: (rows, features) the features as served, in the order of the program. A row is NaN where the log lacks
             any of them.
         complete: (rows,) whether the log has all features of the row.
@@ -48,6 +49,7 @@ class Impressions:
     topic_ids: NDArray[np.int64]
     positions: NDArray[np.int32]
     outcomes: dict[Action, NDArray[np.bool_]]
+    skipped: NDArray[np.bool_]
     served: NDArray[np.float32]
     complete: NDArray[np.bool_]
 
@@ -104,6 +106,7 @@ def read_impressions(
         topic_ids=seen["topic_id"],
         positions=seen["position"],
         outcomes={action: seen[action.value] for action in ACTION_VALUES},
+        skipped=seen["skipped"],
         served=served.matrix,
         complete=served.complete,
     )
@@ -124,7 +127,18 @@ def outcome_sql(action: Action) -> str:
     return f"coalesce(bool_or(action = '{action}'), false)"
 
 
-_OUTCOMES = ", ".join(f'{outcome_sql(action)} as "{action}"' for action in ACTION_VALUES)
+_OUTCOMES = ", ".join(
+    f'{outcome_sql(action)} as "{action}"' for action, value in ACTION_VALUES.items() if not value.of_author
+)
+# Actions on authors, with what takes them back.
+_LEAVING = {Action.MUTE: Action.UNMUTE, Action.UNFOLLOW: Action.FOLLOW}
+_LEFT = ", ".join(
+    f"arg_max(action, occurred_at) filter (action in ('{action}', '{undo}')) = '{action}' as \"{action}\""
+    for action, undo in _LEAVING.items()
+)
+_LEFT_NAMES = ", ".join(f'coalesce("{action}", false) as "{action}"' for action in _LEAVING)
+_LEAVING_ACTIONS = ", ".join(f"'{each}'" for pair in _LEAVING.items() for each in pair)
+_LOOKED = f"sum(dwell_ms) filter (action = '{Action.DWELL}')"
 _SUMMED = ", ".join(f"'{action}'" for action, value in ACTION_VALUES.items() if value.seconds)
 _COLUMNS = "slate_id, user_id, post_id, creator_id, topic_id, action, position, dwell_ms, occurred_at"
 _SHOWN = f"filter (action = '{Action.IMPRESSION}')"
@@ -143,12 +157,24 @@ _SEEN = f"""
 with events as (
     select {_COLUMNS} from log where action not in ({_SUMMED})
     union all select distinct on (id) {_COLUMNS} from log where action in ({_SUMMED})
+), seen as (
+    select slate, post_id, any_value(creator_id) {_SHOWN} as creator_id,
+        coalesce(any_value(topic_id) {_SHOWN}, 0) as topic_id,
+        coalesce(arg_min(position, occurred_at) {_SHOWN}, 0)::integer as position,
+        coalesce({_LOOKED} < {QUICK_SKIP_SECONDS * 1000}, false) as skipped, {_OUTCOMES}
+    from events join slates using (slate_id, user_id)
+    where post_id is not null
+    group by slate, post_id having bool_or(action = '{Action.IMPRESSION}')
+), leaving as (
+    select user_id, creator_id, action, occurred_at, epoch_us(occurred_at) as at_us from log
+    where action in ({_LEAVING_ACTIONS}) and post_id is null and source is distinct from '{ENDED_BY_OTHER}'
+), left_authors as (
+    select slate, creator_id, {_LEFT}
+    from leaving join slates on slates.user_id = leaving.user_id
+        and at_us between slate_start_us and slate_start_us + {round(LEAVING_SECONDS * MICROSECONDS)}
+    group by slate, creator_id
 )
-select slate, post_id, any_value(creator_id) {_SHOWN} as creator_id,
-    coalesce(any_value(topic_id) {_SHOWN}, 0) as topic_id,
-    coalesce(arg_min(position, occurred_at) {_SHOWN}, 0)::integer as position, {_OUTCOMES}
-from events join slates using (slate_id, user_id)
-where post_id is not null
-group by slate, post_id having bool_or(action = '{Action.IMPRESSION}')
+select seen.*, {_LEFT_NAMES}
+from seen left join left_authors using (slate, creator_id)
 order by slate, position, post_id
 """  # noqa: S608  made of our own names only

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, of_one_class
 from training.errors import OneClassError, TooFewSlatesError
 
 VALIDATION_SHARE = 0.15
@@ -42,9 +42,8 @@ def temporal_split(
     )
     for name, fewest in MIN_CONTRASTS.items():
         part: Dataset = getattr(parts, name)
-        labels = part.labels
-        if (labels == labels[0]).all():
-            raise OneClassError(f"all impressions of the {name} part have the label {labels[0]}: use a longer window")
+        if reason := of_one_class(part.labels):
+            raise OneClassError(f"{reason} impressions of the {name} part: use a longer window")
         if part.contrasts < fewest:
             raise TooFewSlatesError(
                 f"{part.contrasts} of {part.slates} slates of the {name} part have posts of different labels, required "

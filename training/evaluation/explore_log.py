@@ -50,7 +50,7 @@ def read_explore_log(logs: RawLogs, window: Window, names: Sequence[str] = FEATU
         columns: dict[str, NDArray[Any]] = connection.execute(_QUERY, bounds).fetchnumpy()
     if len(columns["propensity"]) < MIN_ROWS:
         return None
-    outcomes = {action: np.ma.filled(columns[action.value], False).astype(np.bool_) for action in ACTION_VALUES}
+    outcomes = {action: np.ma.filled(columns[action.value], False).astype(np.bool_) for action in _ON_POSTS}
     engaged = (grades(outcomes) > 0).astype(np.float64)
     _, slates = np.unique(columns["slate_id"], return_inverse=True)
     matrix = np.stack(columns["features"].tolist()).astype(np.float32)
@@ -73,8 +73,9 @@ def explore_value(log: ExploreLog, scores: FloatArray) -> dict[str, PolicyValue]
     return {LOGGED: logged_value(log.feedback), MODEL_VALUE: value}
 
 
-_DONE = ", ".join(f'{outcome_sql(action)} as "{action}"' for action in ACTION_VALUES)
-_NAMES = ", ".join(f'coalesce("{action}", false) as "{action}"' for action in ACTION_VALUES)
+_ON_POSTS = [action for action, value in ACTION_VALUES.items() if not value.of_author]
+_DONE = ", ".join(f'{outcome_sql(action)} as "{action}"' for action in _ON_POSTS)
+_NAMES = ", ".join(f'coalesce("{action}", false) as "{action}"' for action in _ON_POSTS)
 
 _QUERY = f"""
 with drawn as (

@@ -109,7 +109,7 @@ def score_distributions(dataset: Dataset, scores: FloatArray) -> "Figure":
     """The distribution of scores of impressions that were engaged with, and of the others."""
     axes = _axes("Score distributions", "score", "density")
     edges = np.histogram_bin_edges(scores[np.isfinite(scores)], bins=50)
-    for name, rows in (("engaged with", dataset.labels > 0), ("not engaged with", dataset.labels == 0)):
+    for name, rows in (("engaged with", dataset.labels > 0), ("not engaged with", dataset.labels <= 0)):
         axes.hist(scores[rows], bins=edges.tolist(), density=True, alpha=0.6, label=name)
     return _finished(axes)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from photofeed.errors import InvalidError, RetryableError
 from training.data.dataset import Dataset
-from training.ranker.lightgbm_params import lightgbm_params
+from training.ranker.lightgbm_params import lightgbm_labels, lightgbm_params
 from training.ranker.parameters import DEFAULTS, VALIDATION_CUTOFF, TrainingParameters
 from training.ranker.train import VALIDATION_NDCG, OnIteration, TrainedRanker, Trainer, best_iteration
 from training.statistics.metrics import ndcg, rank_slates
@@ -93,7 +93,7 @@ def _fit(client: Any, part: Dataset, parameters: TrainingParameters, rounds: int
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored", UserWarning)  # LightGBM sets it itself
         ranker.fit(
             _scatter(client, part.matrix, rows),
-            _scatter(client, part.labels, rows),
+            _scatter(client, lightgbm_labels(part.labels), rows),
             group=_scatter(client, part.group_sizes, slates),
             feature_name=list(part.feature_names),
         )

@@ -2,10 +2,22 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
-from training.data.labels import LABEL_GAIN
+from training.data.labels import GRADE_GAINS, UNWELCOME
 from training.ranker.parameters import VALIDATION_CUTOFF, TrainingParameters
+
+
+def lightgbm_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Grades, (rows,), as LightGBM takes them: from 0. The `label_gain` of its params fits them.
+
+    Lambdas depend on differences of gains only, so that a constant more on each gain changes just their scale by slate.
+    With gains below 0, the best DCG of a slate without engagement would be negative, and LightGBM learn the reverse.
+    """
+    return labels - np.int32(UNWELCOME)
 
 
 def lightgbm_params(
@@ -20,7 +32,7 @@ def lightgbm_params(
         "objective": "lambdarank",
         "metric": "ndcg",
         "eval_at": [VALIDATION_CUTOFF],
-        "label_gain": list(LABEL_GAIN),
+        "label_gain": [gain - GRADE_GAINS[0] for gain in GRADE_GAINS],
         "lambdarank_truncation_level": parameters.truncation_level,
         "learning_rate": parameters.resolved().learning_rate,
         "num_leaves": parameters.num_leaves,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from photofeed.arrays import FloatArray
 from training.data.dataset import Dataset
 from training.data.matrix_on_disk import keep_releasing_pages
-from training.ranker.lightgbm_params import lightgbm_params
+from training.ranker.lightgbm_params import lightgbm_labels, lightgbm_params
 from training.ranker.parameters import DEFAULTS, VALIDATION_CUTOFF, TrainingParameters
 
 # The number of trees is where NDCG@10 on the validation part, smoothed over iterations, is highest. With a few dozen
@@ -154,7 +154,7 @@ def _ranking_dataset(
     part: Dataset, params: dict[str, Any], parameters: TrainingParameters, reference: Any = None
 ) -> Any:
     positions = part.positions if parameters.debias_position and reference is None else None
-    return lightgbm_dataset(part, params, labels=part.labels, positions=positions, reference=reference)
+    return lightgbm_dataset(part, params, labels=lightgbm_labels(part.labels), positions=positions, reference=reference)
 
 
 def best_iteration(values: list[float]) -> int:

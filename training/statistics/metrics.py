@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.arrays import FloatArray
-from training.data.labels import LABEL_GAIN
+from training.data.labels import gains
 from training.statistics.intervals import Estimate
 
 
@@ -40,12 +40,17 @@ def rank_slates(
 
 
 def ndcg(ranked: RankedSlates, k: int) -> FloatArray:
-    """NDCG@k of each slate with the gains of LABEL_GAIN; NaN for a slate without a contrast, see `has_contrast`.
+    """NDCG@k of each slate with the gains of training.data.labels; NaN without a contrast, see `has_contrast`.
+
+    In a slate with unwelcome posts, gains are counted from the lowest one of the slate, so that NDCG is between 0 and
+    1 there, too.
 
     Source: Järvelin and Kekäläinen, ACM TOIS 2002, with the exponential gain of Burges et al., ICML 2005.
     """
     ideal = ranked.labels[np.lexsort((-ranked.labels, ranked.slates))]
-    quotients = _divide(_dcg(ranked, ranked.labels, k), _dcg(ranked, ideal, k))
+    lowest = np.zeros(ranked.count)
+    np.minimum.at(lowest, ranked.slates, gains(ranked.labels))
+    quotients = _divide(_dcg(ranked, ranked.labels, lowest, k), _dcg(ranked, ideal, lowest, k))
     return np.where(has_contrast(ranked.labels, ranked.slates, ranked.count), quotients, np.nan)
 
 
@@ -133,8 +138,8 @@ def _ranks(group_sizes: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.arange(int(group_sizes.sum())) - np.repeat(first_rows, group_sizes)
 
 
-def _dcg(ranked: RankedSlates, labels: NDArray[np.int32], k: int) -> FloatArray:
-    discounted = np.asarray(LABEL_GAIN, dtype=np.float64)[labels] / np.log2(ranked.ranks + 2.0)
+def _dcg(ranked: RankedSlates, labels: NDArray[np.int32], lowest: FloatArray, k: int) -> FloatArray:
+    discounted = (gains(labels) - lowest[ranked.slates]) / np.log2(ranked.ranks + 2.0)
     return _per_slate(ranked, np.where(ranked.ranks < k, discounted, 0.0))
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from photofeed.events import ENDED_BY_OTHER
 from photofeed.features.manifest import FeatureManifest, ManifestView
 from photofeed.features.ranking import FEATURE_NAMES, ranking_matrix
 from photofeed.features.stored import StoredFeatures
@@ -318,6 +319,47 @@ def test_looking_counts_from_a_few_seconds_in_all(world: World) -> None:
     assert dict(zip(dataset.post_ids.tolist(), dataset.labels.tolist(), strict=True)) == {10: 0, 11: 1}
 
 
+def test_a_total_look_of_under_a_second_is_a_quick_skip(world: World) -> None:
+    for post, times in ((10, (300, 400)), (11, (500, 500)), (12, ()), (13, (400,)), (14, (400,)), (15, (5000,))):
+        world.happened("impression", NOON, post=post)
+        for milliseconds in times:
+            world.happened("dwell", NOON + SECOND, post=post, dwell_ms=milliseconds)
+    world.happened("like", NOON + SECOND, post=13)
+    world.happened("hide", NOON + SECOND, post=14)
+    world.write()
+    dataset = build_dataset(world.sources, DAY)
+    labels = dict(zip(dataset.post_ids.tolist(), dataset.labels.tolist(), strict=True))
+    assert labels == {10: -1, 11: 0, 12: 0, 13: 2, 14: -2, 15: 1}
+    assert dataset.relevance.min() == 0
+
+
+def test_leaving_an_author_counts_for_their_posts_that_were_just_shown(world: World) -> None:
+    """Mutes and unfollows are about a person, and name no slate."""
+    person: dict[str, Any] = {"post_id": None, "slate_id": None}
+    for number, (slate, at) in enumerate((("early", NOON), ("s1", NOON + 7200 * SECOND))):
+        for post in range(10, 17):
+            world.happened("impression", at, post=post, slate_id=slate, position=post - 10 + 10 * number)
+        world.happened("like", at + SECOND, post=16, slate_id=slate)
+    for offset, (action, author) in enumerate(
+        [("mute", 110), ("unfollow", 111), ("mute", 112), ("unmute", 112), ("unfollow", 113), ("follow", 113)]
+    ):
+        world.happened(action, NOON + (7210 + offset) * SECOND, creator_id=author, **person)
+    world.happened("unfollow", NOON + 7210 * SECOND, creator_id=114, source=ENDED_BY_OTHER, **person)
+    world.happened("mute", NOON + 7210 * SECOND, creator_id=115, user=2, **person)
+    world.write()
+    dataset = build_dataset(world.sources, DAY)
+    assert dataset.labels.reshape(2, 7).tolist() == [[0] * 6 + [2], [-2, -2, 0, 0, 0, 0, 2]]
+
+
+def test_without_engagement_there_is_nothing_to_learn(world: World) -> None:
+    for post in (10, 11):
+        world.happened("impression", NOON, post=post)
+    world.happened("hide", NOON + SECOND, post=11)
+    world.write()
+    with pytest.raises(OneClassError, match="no post was engaged with among all of 2 impressions"):
+        build_dataset(world.sources, DAY)
+
+
 def test_an_event_that_the_log_holds_twice_counts_once(world: World) -> None:
     world.happened("impression", NOON, post=10)
     world.happened("impression", NOON, post=11)
@@ -372,7 +414,7 @@ def test_an_empty_window_is_refused(world: World) -> None:
 def test_one_class_is_refused_before_features_are_fetched(world: World) -> None:
     world.happened("impression", NOON)
     world.write()
-    with pytest.raises(OneClassError, match="all 1 impressions"):
+    with pytest.raises(OneClassError, match="the label is 0 for all of 1 impressions"):
         build_dataset(world.sources, DAY)
 
 

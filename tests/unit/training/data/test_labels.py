@@ -2,7 +2,7 @@ import numpy as np
 
 from photofeed.action_weights import ENGAGEMENT_WEIGHTS
 from photofeed.events import Action
-from training.data.labels import ACTION_VALUES, LABEL_GAIN, grades
+from training.data.labels import ACTION_VALUES, GRADE_GAINS, GRADES, SKIPPED, UNWELCOME, gains, grades
 
 
 def _outcomes(*rows: set[Action]) -> dict[Action, np.ndarray]:
@@ -14,8 +14,15 @@ def test_the_best_action_of_an_impression_is_its_grade() -> None:
     assert labels.tolist() == [0, 1, 2, 4]
 
 
-def test_an_unwelcome_post_is_worth_nothing_whatever_else_was_done() -> None:
-    assert grades(_outcomes({Action.SHARE, Action.HIDE}, {Action.LIKE, Action.REPORT})).tolist() == [0, 0]
+def test_an_unwelcome_post_is_below_one_without_a_reaction_whatever_else_was_done() -> None:
+    rows = [{Action.SHARE, Action.HIDE}, {Action.LIKE, Action.REPORT}, {Action.MUTE}, {Action.SAVE, Action.UNFOLLOW}]
+    assert grades(_outcomes(*rows, set())).tolist() == [UNWELCOME] * 4 + [0]
+
+
+def test_a_quick_skip_is_weaker_than_a_hide_and_than_any_engagement() -> None:
+    rows = _outcomes(set(), {Action.LIKE}, {Action.HIDE}, set())
+    assert grades(rows, np.array([True, True, True, False])).tolist() == [SKIPPED, 2, UNWELCOME, 0]
+    assert UNWELCOME < SKIPPED < 0
 
 
 def test_grades_follow_the_weights_of_actions() -> None:
@@ -24,4 +31,5 @@ def test_grades_follow_the_weights_of_actions() -> None:
 
 
 def test_every_grade_has_a_gain() -> None:
-    assert LABEL_GAIN == (0, 1, 3, 7, 15)
+    assert GRADE_GAINS == (-3, -1, 0, 1, 3, 7, 15)
+    assert gains(np.array(GRADES, np.int32)).tolist() == list(GRADE_GAINS)

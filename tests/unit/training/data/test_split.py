@@ -63,7 +63,7 @@ def test_shares_are_shares_of_the_slates(dataset: Dataset) -> None:
 @pytest.mark.parametrize(("part", "slates"), [("train", (0, 84)), ("validation", (84, 102)), ("test", (102, 120))])
 def test_a_part_with_one_label_is_refused(dataset: Dataset, part: str, slates: tuple[int, int]) -> None:
     dataset.labels[slates[0] * 12 : slates[1] * 12] = 2
-    with pytest.raises(OneClassError, match=f"{part} part have the label 2"):
+    with pytest.raises(OneClassError, match=f"the label is 2 for all impressions of the {part} part"):
         temporal_split(dataset)
 
 

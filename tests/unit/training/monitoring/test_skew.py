@@ -32,6 +32,7 @@ def _impressions(rows: int) -> Impressions:
         topic_ids=ids,
         positions=ids.astype(np.int32),
         outcomes={},
+        skipped=np.zeros(rows, np.bool_),
         served=np.tile(np.arange(rows, dtype=np.float32)[:, None], (1, len(FEATURE_NAMES))),
         complete=np.ones(rows, np.bool_),
     )

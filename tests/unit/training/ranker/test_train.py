@@ -8,12 +8,13 @@ from sklearn.datasets import load_svmlight_file
 
 from photofeed.features.ranking import FEATURE_NAMES
 from training.data.dataset import Dataset
+from training.data.labels import UNWELCOME
 from training.data.split import temporal_split
 from training.data.window import Window
 from training.evaluation.plots import importance, learning_curve
 from training.ranker.parameters import DEBIASED_LEARNING_RATE, TrainingParameters
 from training.ranker.train import MIN_ROUNDS, best_iteration, train
-from training.statistics.metrics import ndcg, rank_slates
+from training.statistics.metrics import auc, ndcg, rank_slates
 
 FAST = TrainingParameters(rounds=30, early_stopping_rounds=10, threads=1)
 
@@ -26,6 +27,21 @@ def test_a_taste_that_a_feature_tells_is_learned(dataset: Dataset) -> None:
     parts = temporal_split(dataset)
     ranker = train(parts.train, parts.validation, FAST)
     assert _mean_ndcg(parts.test, ranker.score(parts.test.matrix), 10) > 0.85
+
+
+def test_what_people_do_not_want_is_learned_also_from_slates_without_engagement(
+    make_dataset: Callable[..., Dataset],
+) -> None:
+    """With gains below 0, LightGBM would learn the reverse from such slates: their best DCG is negative."""
+    dataset = make_dataset(slates=200, informative=False)
+    sign = dataset.matrix[:, FEATURE_NAMES.index("topic_hides_30d")]
+    slate = np.repeat(np.arange(200), 12)
+    dataset.labels[:] = np.where(slate % 4 == 0, dataset.labels, 0)
+    dataset.labels[sign > 1.0] = UNWELCOME
+    parts = temporal_split(dataset)
+    scores = train(parts.train, parts.validation, replace(FAST, monotone=False)).score(parts.test.matrix)
+    unwelcome = parts.test.labels == UNWELCOME
+    assert auc(unwelcome.astype(np.int32), -scores) > 0.95
 
 
 def test_the_same_seed_gives_the_same_model_bit_for_bit(dataset: Dataset) -> None:

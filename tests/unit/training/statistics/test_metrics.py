@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from training.data.labels import UNWELCOME
 from training.statistics.metrics import (
     RankedSlates,
     auc,
@@ -147,3 +148,21 @@ def test_every_grade_above_0_is_relevant() -> None:
     assert auc(labels, np.array([2.0, 1.0])) == 1
     ranked = rank_slates(labels, np.array([1.0, 2.0]), np.array([2], np.int32))
     assert average_precision(ranked).tolist() == [0.5]
+
+
+def test_an_unwelcome_post_at_the_top_costs_more_than_one_without_a_reaction() -> None:
+    labels, sizes = np.array([2, 0, UNWELCOME], np.int32), np.array([3], np.int32)
+
+    def measured(*scores: float) -> float:
+        return float(ndcg(rank_slates(labels, np.array(scores), sizes), 10)[0])
+
+    assert measured(3, 2, 1) == 1.0
+    assert 1.0 > measured(2, 3, 1) > measured(2, 1, 3) > 0.0
+    assert measured(3, 2, 1) > measured(3, 1, 2)
+
+
+def test_a_slate_with_nothing_but_an_unwelcome_post_tells_an_order() -> None:
+    labels, sizes = np.array([0, UNWELCOME], np.int32), np.array([2], np.int32)
+    best, worst = (ndcg(rank_slates(labels, np.array(scores), sizes), 10)[0] for scores in ([2.0, 1.0], [1.0, 2.0]))
+    assert best == 1.0
+    assert 0.0 < worst < 1.0
