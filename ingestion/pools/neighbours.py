@@ -13,12 +13,12 @@ from photofeed.action_weights import ENGAGEMENT_WEIGHTS
 from photofeed.database import Database
 from photofeed.events import Action
 from photofeed.explore_pools import join_members, neighbours_key
+from photofeed.factorization import factorize
 
 LIKED_FOR = timedelta(days=60)
 MOST_PAIRS = 5_000_000
 FEWEST_PEOPLE = 2  # who engaged with a post: fewer do not show which posts are similar
 NEIGHBOURS = 20
-FACTORS, ITERATIONS, REGULARIZATION = 32, 10, 0.05
 
 _PAIRS = """
 select user_id, post_id, sum(weight)::real as weight from (
@@ -31,7 +31,7 @@ group by 1, 2 order by post_id desc limit %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Alternating least squares on implicit feedback (Hu, Koren and Volinsky, 2008), then nearest by cosine."""
+    """Factors of posts, then nearest by cosine."""
 
     database: Database
     name: str = "neighbours"
@@ -45,14 +45,14 @@ class Neighbours:
         users, posts, weights = users[enough], posts[enough], weights[enough]
         if len(distinct[counts >= FEWEST_PEOPLE]) < 2:  # noqa: PLR2004  one post has no neighbour
             return {}
-        ids, factors = post_factors(users, posts, weights)
-        near = nearest(factors, NEIGHBOURS)
-        members = members_of(self.database, ids.tolist())
+        factors = factorize(users, posts, weights)
+        near = nearest(factors.posts, NEIGHBOURS)
+        members = members_of(self.database, factors.post_ids.tolist())
         return {
             neighbours_key(post): join_members(
-                members[one] for one in ids[indices[indices >= 0]].tolist() if one in members
+                members[one] for one in factors.post_ids[indices[indices >= 0]].tolist() if one in members
             )
-            for post, indices in zip(ids.tolist(), near, strict=True)
+            for post, indices in zip(factors.post_ids.tolist(), near, strict=True)
         }
 
     def _pairs(self, now: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
@@ -66,29 +66,6 @@ class Neighbours:
             np.array([row["post_id"] for row in rows], np.int64),
             np.array([row["weight"] for row in rows], np.float32),
         )
-
-
-def post_factors(
-    users: NDArray[np.int64], posts: NDArray[np.int64], weights: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Factors of posts from (user, post, weight) pairs, each pair once.
-
-    Returns:
-        The distinct posts (n,), and float32 (n, FACTORS); the same for the same pairs.
-    """
-    from implicit.als import AlternatingLeastSquares  # noqa: PLC0415  seconds that no other worker needs
-    from scipy.sparse import csr_matrix  # noqa: PLC0415
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
-    ids, columns = np.unique(posts, return_inverse=True)
-    people, rows = np.unique(users, return_inverse=True)
-    matrix = csr_matrix((weights, (rows, columns)), shape=(len(people), len(ids)))
-    with threadpool_limits(1, "blas"):  # implicit warns about more: they slow each other down
-        model = AlternatingLeastSquares(
-            factors=FACTORS, iterations=ITERATIONS, regularization=REGULARIZATION, num_threads=1, random_state=1
-        )
-        model.fit(matrix, show_progress=False)
-    return ids, np.asarray(model.item_factors, np.float32)
 
 
 def nearest(factors: NDArray[np.float32], count: int) -> NDArray[np.int64]:

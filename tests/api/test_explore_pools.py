@@ -11,12 +11,13 @@ import pytest
 
 from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
-from ingestion.pools.neighbours import nearest, post_factors
+from ingestion.pools.neighbours import nearest
 from ingestion.pools.trending import Trending
 from ingestion.pools.worker import PoolsWorker
 from photofeed import database
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pools
+from photofeed.factorization import factorize
 from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef
 from photofeed.timelines import TRENDING_POOL, entries_of
@@ -54,7 +55,8 @@ def _posts_in(pools: PoolsWorker, key: str) -> list[int]:
 def test_posts_liked_by_the_same_people_are_neighbours() -> None:
     pairs = [(user, post) for user in range(40) for post in range(20) if user % 2 == post % 2]
     users, posts = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
-    ids, factors = post_factors(users, posts, np.ones(len(users), np.float32))
+    found = factorize(users, posts, np.ones(len(users), np.float32))
+    ids, factors = found.post_ids, found.posts
     near = nearest(factors, 5)
     assert (ids[near] % 2 == ids[:, None] % 2).all()
     assert (near != np.arange(len(ids))[:, None]).all()

@@ -127,8 +127,13 @@ def evaluate(
     against: Annotated[list[str] | None, typer.Option(help="Another version to compare. May be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate a registered version on recent engagement, beside the champion and the baselines."""
+    """Evaluate a registered version on recent engagement, beside the champion and the baselines.
+
+    Two of the baselines learn, from the slates that the version learned from: `als`, who engaged with what, and
+    `nine_counters`, LightGBM on the counters of a post.
+    """
     import orjson
+    from rich.markup import escape
 
     from photofeed.settings import load_settings
     from training.cli.terminal import evaluation_table, show
@@ -144,6 +149,8 @@ def evaluate(
         typer.echo(orjson.dumps(found.to_json()))
         return
     show(evaluation_table(found.evaluation, f"Version {found.version} on {found.dataset.slates} slates, {window}"))
+    for baseline, reason in found.left_out.items():
+        show(f"{baseline} was left out: {escape(reason)}")
     if found.learned_share:
         trained_on = f"version {found.version} was trained on {found.learned_share:.0%} of these slates"
         show(f"{trained_on}: its metrics are inflated")

@@ -1,7 +1,7 @@
 """Compares registered versions with the champion and the baselines on the slates of a window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from training.data.window import Window
 from training.evaluation.champion import bundle_scores, champion_program, champion_scores
 from training.evaluation.compared import compared_program
 from training.evaluation.evaluate import MODEL, Evaluation, evaluate
+from training.evaluation.learned_baselines import COUNTERS, learned_baselines
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,11 @@ class Comparison:
     Attributes:
         version: the number of the version; it is the ranker MODEL of the evaluation.
         dataset: the slates of the window.
-        scores: ranker -> its scores, one for each impression: MODEL, `champion` and `version N` for the others.
+        scores: ranker -> its scores, one for each impression: MODEL, `champion`, `version N` for the others, and the
+            baselines that learn.
         evaluation: the metrics of all of these and of the baselines.
         learned_share: the share of the slates that the version was trained on. Its metrics on those are too good.
+        left_out: baseline that learns -> why it was not measured.
     """
 
     version: str
@@ -35,6 +38,7 @@ class Comparison:
     scores: dict[str, FloatArray]
     evaluation: Evaluation
     learned_share: float
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """The comparison as JSON for scripts."""
@@ -45,6 +49,7 @@ class Comparison:
             "slates": self.dataset.slates,
             "impressions": len(self.dataset),
             "learnedShare": self.learned_share,
+            "leftOut": self.left_out,
             "slatesWithContrast": self.dataset.contrasts,
             "metrics": self.evaluation.flat(),
             **self.evaluation.to_json(),
@@ -66,13 +71,15 @@ def compare_versions(
         bundles = [registry.fetch(each, folder) for each in (version, *others)]
         champion = champion_program(registry, folder, sources.manifest)
         programs = [bundle.contract.program for bundle in bundles] + ([champion] if champion else [])
-        dataset = build_dataset(sources.with_program(compared_program(*programs)), window)
+        dataset = build_dataset(sources.with_program(compared_program(*programs, COUNTERS)), window)
         model, *rest = bundles
         scores = {MODEL: bundle_scores(model, dataset)}
         if registry.current_version(CHAMPION) != model.version:
             scores |= champion_scores(registry, folder, dataset)
     scores |= {f"version {bundle.version}": bundle_scores(bundle, dataset) for bundle in rest}
+    learned_scores, left_out = learned_baselines(sources, model.contract, dataset)
+    scores |= learned_scores
     learned_us = unseen_from(model.contract).timestamp() * MICROSECONDS
     trained_us = model.contract.trained_from.timestamp() * MICROSECONDS
     learned = (dataset.slate_start_us >= trained_us) & (dataset.slate_start_us < learned_us)
-    return Comparison(model.version, dataset, scores, evaluate(dataset, scores), float(np.mean(learned)))
+    return Comparison(model.version, dataset, scores, evaluate(dataset, scores), float(np.mean(learned)), left_out)

@@ -197,6 +197,7 @@ def _comparison(dataset: Dataset, learned_share: float) -> Any:
         dataset=dataset,
         evaluation=evaluation,
         learned_share=learned_share,
+        left_out={"als": "No module named 'implicit'"},
         to_json=lambda: {"version": "7"},
     )
 
@@ -206,6 +207,7 @@ def test_evaluate_warns_of_slates_that_the_version_was_trained_on(calls: Calls, 
     done = _run("evaluate", "champion", "--days", "2", "--until", UNTIL, "--against", "5", "--against", "4")
     assert "version 7 was trained on 25% of these slates" in done.output
     assert "Version 7 on 120 slates" in done.output
+    assert "als was left out: No module named 'implicit'" in done.output
     window = Window(END - timedelta(days=2), END)
     assert calls.of["compare_versions"][0] == (SETTINGS, "sources", "champion", window, ["5", "4"])
 

@@ -21,10 +21,12 @@ from training.data.sources import Sources
 from training.data.split import temporal_split
 from training.data.window import Window
 from training.evaluation import compare_versions as module
+from training.evaluation import learned_baselines
 from training.evaluation.baselines import NAMES
 from training.evaluation.champion import bundle_scores, champion_scores
 from training.evaluation.compare_versions import compare_versions
 from training.evaluation.evaluate import MODEL
+from training.evaluation.learned_baselines import BASELINES
 from training.ranker.parameters import TrainingParameters
 from training.ranker.train import TrainedRanker, train
 
@@ -77,7 +79,8 @@ class Registry:
 def registry(bundle: ModelBundle, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Registry:
     made = Registry(bundles={"5": bundle, "4": replace(bundle, version="4"), "3": replace(bundle, version="3")})
     monkeypatch.setattr(ModelRegistry, "connect", lambda _: made)
-    monkeypatch.setattr(module, "build_dataset", lambda _sources, _window: dataset)
+    for builder in (module, learned_baselines):
+        monkeypatch.setattr(builder, "build_dataset", lambda _sources, _window: dataset)
     return made
 
 
@@ -91,14 +94,14 @@ def _compare(version: str, *others: str) -> module.Comparison:
 def test_the_version_is_compared_with_the_champion_and_the_others_by_name(registry: Registry) -> None:
     registry.champion = "4"
     found = _compare("5", "3")
-    assert set(found.scores) == {MODEL, CHAMPION, "version 3"}
+    assert set(found.scores) == {MODEL, CHAMPION, "version 3", *BASELINES}
     assert set(found.evaluation.rankers) >= {MODEL, CHAMPION, "version 3", "recency", "popularity", "random"}
 
 
 @pytest.mark.parametrize("champion", ["5", None])
 def test_the_champion_is_not_compared_with_itself(registry: Registry, champion: str | None) -> None:
     registry.champion = champion
-    assert set(_compare("5").scores) == {MODEL}
+    assert set(_compare("5").scores) == {MODEL, *BASELINES}
 
 
 def test_the_learned_share_counts_slates_from_the_start_of_the_training_to_the_first_unseen_one(
@@ -122,11 +125,12 @@ def test_the_json_names_version_window_and_metrics(dataset: Dataset) -> None:
 @pytest.mark.usefixtures("registry")
 def test_the_json_has_every_ranker_and_the_paired_intervals_of_the_model() -> None:
     plain: Any = _compare("5", "3").to_json()
-    rivals = {"version 3", *NAMES}
+    rivals = {"version 3", *NAMES, *BASELINES}
     assert set(plain["rankers"]) == {MODEL, *rivals}
     assert set(plain["modelMinusRanker"]) == rivals
     ahead = plain["modelMinusRanker"]["random"]["ndcg_10"]
     assert 0 < ahead["low"] < ahead["value"] < ahead["high"]
+    assert plain["leftOut"] == {}
     assert plain["rankers"][MODEL]["coverage_10"]["low"] is None
     assert orjson.loads(orjson.dumps(plain))
 
