@@ -1,8 +1,14 @@
 """`photofeed serve` and `openapi`: run the API, or print its document."""
 
 import os
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from granian import Granian
+
+    from photofeed.settings import Settings
 
 app = typer.Typer(help="Run the API.")
 
@@ -14,14 +20,20 @@ def serve() -> None:
     """Run the API until SIGTERM or Ctrl-C. Open requests are finished first."""
     # the arrays of a request are small, and the cores are shared by processes, not threads
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    from photofeed.settings import load_settings
+    from serving.metrics_folder import metrics_folder
+
+    settings = load_settings()
+    with metrics_folder(settings.api_workers):
+        _server(settings).serve()
+
+
+def _server(settings: "Settings") -> "Granian":
     from granian import Granian
     from granian.constants import Interfaces, Loops
     from granian.http import HTTP1Settings, HTTP2Settings
 
-    from photofeed.settings import load_settings
-
-    settings = load_settings()
-    Granian(
+    return Granian(
         "serving.main:make_app",
         factory=True,
         address=settings.host,
@@ -35,7 +47,7 @@ def serve() -> None:
         workers_kill_timeout=15,
         respawn_failed_workers=True,
         log_access=False,
-    ).serve()
+    )
 
 
 @app.command("openapi")

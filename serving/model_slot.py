@@ -20,16 +20,26 @@ from serving.feed.scorers.fallback_chain import LoadedModel
 log = structlog.get_logger(__name__)
 
 LOADS = Counter("photofeed_model_loads", "Attempts to load a model, by outcome", ["outcome"])
-LIVE_VERSION = Gauge("photofeed_model_version", "Version of the model that ranks; 0 without a model")
+LIVE_VERSION = Gauge(
+    "photofeed_model_version", "Version of the model that ranks; 0 without a model", multiprocess_mode="livemin"
+)
 REFUSED_VERSION = Gauge(
-    "photofeed_model_refused_version", "Version of a champion that could not be fetched or failed the checks; else 0"
+    "photofeed_model_refused_version",
+    "Version of a champion that could not be fetched or failed the checks; else 0",
+    multiprocess_mode="livemax",
 )
 
 NO_VERSION = "no version has been promoted yet"
 NO_CHAMPION = "the alias champion is gone from the registry; run `photofeed rollback` to set it again"
-POLLED = Gauge("photofeed_model_poll_success_timestamp_seconds", "Unix time of the last reading of the aliases")
+POLLED = Gauge(
+    "photofeed_model_poll_success_timestamp_seconds",
+    "Unix time of the last reading of the aliases",
+    multiprocess_mode="livemin",
+)
 UNREGISTERED = Gauge(
-    "photofeed_model_unregistered", "1 while a model ranks and the alias champion is gone from the registry, else 0"
+    "photofeed_model_unregistered",
+    "1 while a model ranks and the alias champion is gone from the registry, else 0",
+    multiprocess_mode="livemax",
 )
 
 

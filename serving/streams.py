@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from photofeed.errors import QuotaError, RetryableError
 from photofeed.settings import Settings
 
-OPEN = Gauge("photofeed_open_streams", "Open streams of server-sent events")
+OPEN = Gauge("photofeed_open_streams", "Open streams of server-sent events", multiprocess_mode="livesum")
 _RETRY_SECONDS = 5
 
 

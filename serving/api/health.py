@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
@@ -14,6 +14,7 @@ from serving.api.declared import refuses, returns, sends
 from serving.api.management_access import IsOperator, require_operator
 from serving.api.replies import reply
 from serving.api.schemas import Health, Readiness
+from serving.exposition import exposition
 from serving.services import ServicesDep
 
 router = APIRouter(tags=["operations"])
@@ -78,6 +79,6 @@ async def get_readiness(services: ServicesDep, operator: IsOperator) -> Response
     | refuses(HTTPStatus.NOT_FOUND, not_found="There is nothing here."),
 )
 async def get_metrics(operator: IsOperator) -> Response:
-    """Get the Prometheus metrics of this process. In production the call needs the management token."""
+    """Get the Prometheus metrics of this server, of all its processes. In production it needs the management token."""
     require_operator(is_operator=operator)
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -25,6 +25,7 @@ DEFAULTED = Gauge(
     "photofeed_model_defaulted_values",
     "Stored values of a recent feed that a model got as declared defaults, because no row or no field is there",
     ["version", "view"],
+    multiprocess_mode="livemax",
 )
 OBSERVED_SECONDS = 1.0
 
