@@ -114,7 +114,7 @@ class KafkaReader:
         self._connection = connection_options(settings)
 
     def read(self, topic: str) -> Iterator[Message]:
-        """All messages of a topic, up to the end that the broker reports with the last records."""
+        """All messages of a topic, up to the end that the broker reports with the first records."""
         from kafka import KafkaConsumer, TopicPartition
         from kafka.errors import KafkaError
 
@@ -148,10 +148,15 @@ class KafkaReader:
 
 
 def _to_the_end(consumer: Any, topic: str, partitions: Sequence[Any]) -> Iterator[Message]:
-    """Messages of the assigned partitions up to their ends. A fetch reports the end; other answers may lag behind."""
+    """Messages of the assigned partitions up to the ends that they had when reading began.
+
+    The first fetch reports the end; other answers may lag behind. Later ends do not count: on a busy log, a reader that
+    is no faster than the writers would never be done.
+    """
     contiguous = ContiguousPoll(consumer, partial(_beginning, consumer))
     patience = time.monotonic() + _READ_PATIENCE_SECONDS
-    while any(_unread(consumer, partition) for partition in partitions):
+    ends: dict[Any, int] = {}
+    while any(_unread(consumer, partition, ends) for partition in partitions):
         messages = _messages(contiguous.poll(timeout_ms=_FETCH_WAIT_MS))
         if messages:
             patience = time.monotonic() + _READ_PATIENCE_SECONDS
@@ -165,9 +170,14 @@ def _beginning(consumer: Any, partition: Any) -> int:
     return beginning
 
 
-def _unread(consumer: Any, partition: Any) -> bool:
-    end = consumer.highwater(partition)
-    return end is None or consumer.position(partition) < end
+def _unread(consumer: Any, partition: Any, ends: dict[Any, int]) -> bool:
+    """Whether a partition has unread messages; keeps its end when it is first known."""
+    if partition not in ends:
+        end = consumer.highwater(partition)
+        if end is None:
+            return True
+        ends[partition] = end
+    return bool(consumer.position(partition) < ends[partition])
 
 
 def _messages(batches: Any) -> list[Message]:

@@ -144,6 +144,18 @@ def test_a_reader_without_a_group_reads_a_whole_topic(event_log: EventLog) -> No
         assert sorted(got) == sorted(envelope.id for envelope in sent)
 
 
+def test_a_reader_is_done_although_messages_keep_coming(event_log: EventLog) -> None:
+    most = 40
+    event_log.publisher.publish(event_log.topic.name, _envelopes("a", "a", "a"))
+    read = 0
+    for _ in event_log.reader.read(event_log.topic.name):
+        read += 1
+        if read == most:
+            break
+        event_log.publisher.publish(event_log.topic.name, _envelopes("a"))
+    assert 3 <= read < most
+
+
 def test_bytes_that_are_no_envelope_are_written_unchanged(event_log: EventLog) -> None:
     strange = Message("elsewhere", 5, 77, "k", b"\xff\x00 no envelope")
     event_log.publisher.publish_encoded(event_log.topic.name, [(strange.key, strange.value)])
