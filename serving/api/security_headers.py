@@ -1,5 +1,6 @@
 """Headers that tell browsers what a page may do. No page has scripts or styles inside it, so none are allowed."""
 
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,7 +36,10 @@ def page_policy(settings: Settings) -> str:
 
 
 class SecurityHeaders:
-    """Adds the headers to every reply: pages get the policy of pages, other replies may load nothing."""
+    """Adds the headers to every reply: pages get the policy of pages, other replies may load nothing.
+
+    304 has no policy: browsers put its headers in place of those of the page that they keep.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -48,6 +52,7 @@ class SecurityHeaders:
         }
         if settings.public_url.startswith("https://"):
             common["Strict-Transport-Security"] = f"max-age={_YEAR_SECONDS}"
+        self._of_unchanged = _encoded(common)
         self._of_pages = _encoded(common | {"Content-Security-Policy": page_policy(settings)})
         self._of_data = _encoded(common | {"Content-Security-Policy": _DATA_POLICY})
 
@@ -59,12 +64,16 @@ class SecurityHeaders:
 
         async def guarding_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                kind = next((value for name, value in message["headers"] if name.lower() == b"content-type"), b"")
-                added = self._of_pages if kind.startswith(_HTML) else self._of_data
-                message = {**message, "headers": [*message["headers"], *added]}
+                message = {**message, "headers": [*message["headers"], *self._headers_of(message)]}
             await send(message)
 
         await self._app(scope, receive, guarding_send)
+
+    def _headers_of(self, start: Message) -> list[tuple[bytes, bytes]]:
+        if start["status"] == HTTPStatus.NOT_MODIFIED:
+            return self._of_unchanged
+        kind: bytes = next((value for name, value in start["headers"] if name.lower() == b"content-type"), b"")
+        return self._of_pages if kind.startswith(_HTML) else self._of_data
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -18,6 +18,7 @@ def _http(public_url: str = "http://photos.example") -> TestClient:
     app = FastAPI()
     app.add_middleware(SecurityHeaders, settings=Settings(env="dev", public_url=public_url))
     app.get("/page")(lambda: HTMLResponse("<p>"))
+    app.get("/kept")(lambda: Response(status_code=304))
     app.get("/data")(lambda: Response("{}", media_type="application/json"))
     return TestClient(app)
 
@@ -52,6 +53,13 @@ def test_every_reply_has_the_headers_and_data_may_load_nothing() -> None:
         assert headers["x-frame-options"] == "DENY"
         assert "strict-transport-security" not in headers
     assert "max-age=" in _http("https://photos.example").get("/page").headers["strict-transport-security"]
+
+
+def test_a_page_that_the_browser_keeps_keeps_its_policy() -> None:
+    kept = _http().get("/kept")
+    assert kept.status_code == 304
+    assert "content-security-policy" not in kept.headers
+    assert kept.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("page", ["index.html", "docs.html"])
