@@ -36,7 +36,7 @@ def broken_links(document: Document) -> Iterator[Finding]:
 
 def missing_files(document: Document) -> Iterator[Finding]:
     """Files of the repository that code spans and code blocks name and that do not exist."""
-    folders = {folder.name for folder in document.root.iterdir() if folder.is_dir()}
+    folders = {folder.name for folder in document.root.iterdir() if folder.is_dir()} - _SKIPPED_FOLDERS
     named = [(line, code) for line, code in document.code_spans() if _PATH.fullmatch(code)]
     code_text = document.text(Kind.CODE)
     named += [(line_of(code_text, found.start()), found[0]) for found in _PATH_IN_CODE.finditer(code_text)]

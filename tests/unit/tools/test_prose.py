@@ -173,6 +173,11 @@ def test_files_that_exist_and_other_code_are_no_faults(repository: Repository, t
     assert repository.findings(text) == []
 
 
+def test_what_is_built_may_be_there_in_part(repository: Repository) -> None:
+    repository.write("build/other.txt", "")
+    assert repository.findings("`build/site/index.html`") == []
+
+
 def test_the_changelog_may_name_files_that_are_gone(repository: Repository) -> None:
     assert repository.findings("`docs/missing.py`", "CHANGELOG.md") == []
 
