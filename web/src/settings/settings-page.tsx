@@ -4,6 +4,7 @@ import { isModerator, session, signInWays } from '../session'
 import { leave } from '../sign-out'
 import { useTitle } from '../title'
 import { words } from '../words'
+import { AccountData } from './account-data'
 import { AvatarSettings } from './avatar-settings'
 import { developer, setDeveloper } from './developer'
 import { HiddenPeople } from './hidden-people'
@@ -55,6 +56,7 @@ export function SettingsPage() {
       </section>
       <HiddenPeople />
       <LanguageSettings />
+      <AccountData />
       <section aria-labelledby="settings-developer">
         <h2 id="settings-developer">{words.settings.developer}</h2>
         <label class="check">
