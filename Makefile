@@ -24,7 +24,7 @@ export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help openapi clients contract demo smoke notebook test lint types imports prose check web web-check lock lock-check wheel wheel-check extras sbom token photo-cases bench-images bench-training bench-api bench-feed bench-feed-growth bench-features clean-state clean
+.PHONY: help openapi clients contract demo smoke notebook test lint types imports prose check web web-check lock lock-check wheel wheel-check extras sbom token photo-cases bench-images bench-training bench-api bench-feed bench-feed-growth bench-features bench-import clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-feed-growth: $(INSTALLED) $(CLIENTS) ## how the cost of a feed grows with 
 
 bench-features: $(INSTALLED) $(CLIENTS) ## what features cost, against stock Feast and bare Redis; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/features.py $(BENCH)
+
+bench-import: $(INSTALLED) ## what an import of a click log costs; a table, then a line of JSON [BENCH="--rows 5000000"]
+	@$(BIN)/python -W ignore benchmarks/data_import.py $(BENCH)
 
 web: $(WEB) ## build the browser app, where Node is installed
 

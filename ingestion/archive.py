@@ -41,6 +41,7 @@ ENGAGEMENT_SCHEMA = pa.schema(
         ("source", pa.string()),
         ("occurred_at", MOMENT),
         ("archived_at", MOMENT),
+        ("imported", pa.bool_()),  # whether `photofeed import` wrote it: only a backfill counts it, no worker
     ]
 )
 
@@ -145,6 +146,7 @@ def _engagement_row(event: EngagementEvent, now: datetime) -> dict[str, Any]:
         "source": event.source,
         "occurred_at": event.occurred_at,
         "archived_at": now,
+        "imported": False,
     }
 
 

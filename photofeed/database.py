@@ -24,7 +24,7 @@ WAIT_SECONDS = 3.0  # how long a request waits for a connection before it report
 
 # All advisory locks, in one place so that no two share a number.
 MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER, TIMELINES, REPLAY = 73012, 73013, 73014, 73015, 73016
-ERASER_LEADER = 73017
+ERASER_LEADER, FEATURES_WANTED = 73017, 73018
 MODEL_MOVES, RETRAINING = 73021, 73022  # with a second key per model
 
 
@@ -102,6 +102,8 @@ def _conninfo(settings: Settings) -> str:
 
 
 _LOCK = "select pg_try_advisory_lock(%s) as won"
+_LOCK_NOW = "select pg_try_advisory_xact_lock(%s) as won"
+_LOCK_NOW_SHARED = "select pg_try_advisory_xact_lock_shared(%s) as won"
 _LOCK_SHARED = "select pg_try_advisory_lock_shared(%s) as won"
 
 
@@ -127,9 +129,9 @@ def try_leadership(connection: Connection[DictRow], role: int, *, shared: bool =
     return row is not None and bool(row["won"])
 
 
-def try_leadership_now(connection: Connection[DictRow], role: int) -> bool:
+def try_leadership_now(connection: Connection[DictRow], role: int, *, shared: bool = False) -> bool:
     """Become leader of a role, if it has none, until the transaction ends; returns whether it is the leader."""
-    row = connection.execute("select pg_try_advisory_xact_lock(%s) as won", (role,)).fetchone()
+    row = connection.execute(_LOCK_NOW_SHARED if shared else _LOCK_NOW, (role,)).fetchone()
     return row is not None and bool(row["won"])
 
 

@@ -3,6 +3,8 @@
 Layout of an id, from the highest bit: 1 zero bit, 41 bits of milliseconds since 2020-01-01 UTC, 22 random bits. Order
 by id is order by creation time. Ids cannot be guessed (ADR 35): snowflake ids have a node and a sequence number, from
 which other ids follow; here there are four million ids to try for every millisecond.
+
+Ids of the first day of 2020 are of what is older: their milliseconds are all of 1970 to 2020, on a smaller scale.
 """
 
 import hashlib
@@ -18,6 +20,7 @@ from photofeed.errors import NotFoundError
 
 EPOCH_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
 RANDOM_BITS = 22  # lowest bits of an id, below the milliseconds
+EARLY_MS = 86_400_000  # milliseconds after the epoch whose ids are of the time until then
 _STEP_BITS = 10  # size of the random step to the next id of the same millisecond
 _IMPORTED_REMEMBERED = 4096
 _MAX_ID = 2**63 - 1
@@ -56,6 +59,8 @@ class IdGenerator:
         Any 4,096 consecutive ids of one generator are distinct, even for the same millisecond.
         """
         ms = int(moment.timestamp() * 1000)
+        if ms < EPOCH_MS + EARLY_MS:
+            ms = EPOCH_MS + max(ms, 0) * EARLY_MS // (EPOCH_MS + EARLY_MS)
         with self._lock:
             drawn = _draw(ms)
             while drawn in self._imported:

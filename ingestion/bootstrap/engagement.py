@@ -1,6 +1,7 @@
 """The features worker, and the command that recomputes a view."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from psycopg import Connection
+from psycopg import Error as PsycopgError
+from psycopg.rows import DictRow
 
 from ingestion.bootstrap import Run
 from ingestion.bootstrap.group_worker import group_worker
@@ -27,7 +31,7 @@ from photofeed.event_log import EventPublisher, KafkaReader
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.object_store import S3ObjectStore
-from photofeed.offline_store.lake import open_lake
+from photofeed.offline_store.lake import Lake, open_lake
 from photofeed.redis_client import RedisClient, connect_redis, is_cluster
 from photofeed.settings import TWO_STAGES, Settings
 from photofeed.write_marks import WriteMarks
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_WANTED_SECONDS = 2.0  # how often a worker looks whether a command takes over
+_TAKE_OVER_SECONDS, _TAKE_OVER_PAUSE_SECONDS = 120.0, 0.2
 # Larger batches cost less per event. Waiting for them delays features.
 _FEATURES_MESSAGES, _FEATURES_LINGER_SECONDS, _HISTORY_SECONDS = 2_000, 0.05, 2.0
 
@@ -138,6 +144,7 @@ def features(settings: Settings, stop: threading.Event, progress: Progress) -> I
             progress.stands_by()
             with database.connect(settings) as connection:
                 if database.wait_for_leadership(connection, database.FEATURES_LEADER, stop):
+                    end_when_wanted(connection, stop)
                     _become_leader(pipeline, settings, store)
                     _counting_run(owned, settings, pipeline, stop, progress)()
 
@@ -214,6 +221,7 @@ def _staged_run(
         with database.connect(settings) as connection:
             # shared among the workers: commands that change all features need it alone
             if database.wait_for_leadership(connection, database.FEATURES_LEADER, stop, shared=True):
+                end_when_wanted(connection, stop)
                 begin_partitions(settings, systems)
                 _counting_run(owned, settings, pipeline, stop, progress)()
 
@@ -228,28 +236,102 @@ def backfill_view(settings: Settings, name: str) -> "BackfillResult":
         ConflictError: a features worker is running, or the archive has not caught up with it.
         EmptiedError: Redis was emptied: rebuild it first.
     """
-    from ingestion.engagement.backfill import backfill  # imports Feast and DuckDB
-    from ingestion.engagement.counted_log import counted_log
-
     with ExitStack() as owned:
         connection = owned.enter_context(database.connect(settings))
         if not database.try_leadership(connection, database.FEATURES_LEADER):
             raise ConflictError("the features worker is running: stop it, backfill, and start it again")
+        with counting_alone(settings) as alone:
+            return alone.backfill(name)
+
+
+@dataclass(frozen=True, slots=True)
+class CountingAlone:
+    """The features of a photofeed in which nobody else counts."""
+
+    settings: Settings
+    store: Any
+    client: RedisClient
+    lake: Lake
+    pipelines: Sequence[EngagementPipeline]
+
+    def backfill(self, name: str) -> "BackfillResult":
+        """Recompute a counter view; raises as `backfill_view`."""
+        from ingestion.engagement.backfill import backfill  # imports Feast and DuckDB
+        from ingestion.engagement.counted_log import counted_log
+
+        views = {view.name: view for view in load_counter_views(self.store)}
+        if name not in views:
+            raise NotFoundError(f"no counter view {name!r}; there are {', '.join(views)}")
+        counted = CountedInParts([pipeline.counted for pipeline in self.pipelines])
+        log_of_all = counted_log(self.lake, self.settings.bucket_lake, counted)
+        return backfill(self.store, self.lake, self.client, views[name], log_of_all, self.settings.new_account_us)
+
+    def remember_imports(self) -> None:
+        """Remember what imported events credit people with, and what they hid, liked and saw, as if counted."""
+        from ingestion.engagement.committed_log import remember_credits
+        from ingestion.engagement.remembered_people import remember_people
+
+        now, bucket = datetime.now(UTC), self.settings.bucket_lake
+        for pipeline in self.pipelines:
+            own = pipeline.partition if self.settings.features_stages == TWO_STAGES else None
+            remember_credits(self.lake, bucket, pipeline.counted, now, own)
+        remember_people(self.lake, bucket, self.pipelines[0].memory, now)
+
+
+@contextmanager
+def counting_alone(settings: Settings) -> Iterator[CountingAlone]:
+    """The features of the settings' systems, for a caller that is the leader of features."""
+    with ExitStack() as owned:
         client = owned.enter_context(connect_redis(settings))
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
-        views = {view.name: view for view in load_counter_views(store)}
-        if name not in views:
-            raise NotFoundError(f"no counter view {name!r}; there are {', '.join(views)}")
         # pushes the pending batches of a worker that died, which have rows of other views too
+        pipelines = []
         for partition in counting_partitions(settings):
             pipeline = engagement_pipeline(settings, store, client, partition=partition)
             _become_leader(pipeline, settings, store)
             pipeline.flush()
-        lake, parts = open_lake(settings), counting_partitions(settings)
-        counted = CountedInParts([counted_events(settings, client, partition) for partition in parts])
-        log_of_all = counted_log(lake, settings.bucket_lake, counted)
-        return backfill(store, lake, client, views[name], log_of_all, settings.new_account_us)
+            pipelines.append(pipeline)
+        yield CountingAlone(settings, store, client, open_lake(settings), pipelines)
+
+
+@contextmanager
+def taking_over_features(settings: Settings) -> Iterator[CountingAlone]:
+    """The features of the settings' systems; a running features worker ends, and one that starts again waits.
+
+    Raises:
+        ConflictError: a worker did not end in time.
+    """
+    with database.connect(settings) as connection:
+        database.wait_for_leadership(connection, database.FEATURES_WANTED, threading.Event())
+        until = time.monotonic() + _TAKE_OVER_SECONDS
+        while not database.try_leadership(connection, database.FEATURES_LEADER):
+            if time.monotonic() > until:
+                raise ConflictError("the features worker is busy and did not end: stop it, and try again")
+            time.sleep(_TAKE_OVER_PAUSE_SECONDS)
+        with counting_alone(settings) as alone:
+            yield alone
+
+
+def end_when_wanted(connection: Connection[DictRow], stop: threading.Event) -> None:
+    """Set `stop` when a command wants to be the leader; a worker that is started again waits until it is done.
+
+    A thread looks every two seconds, on the connection that holds the worker's leadership.
+    """
+    threading.Thread(target=_wait_until_wanted, args=(connection, stop), name="take-over", daemon=True).start()
+
+
+def _wait_until_wanted(connection: Connection[DictRow], stop: threading.Event) -> None:
+    while not stop.wait(_WANTED_SECONDS):
+        try:
+            # shared: workers that look at the same time must not take each other for a command
+            wanted = not database.try_leadership_now(connection, database.FEATURES_WANTED, shared=True)
+        except PsycopgError as error:
+            log.warning("the features worker lost the connection of its leadership", error=repr(error))
+            return
+        if wanted:
+            log.info("the features worker ends: a command takes over")
+            stop.set()
 
 
 def _become_leader(pipeline: EngagementPipeline, settings: Settings, store: Any) -> None:

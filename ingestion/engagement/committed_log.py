@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.engagement.counted_events import CREDITED_FOR, CountedEvents, MessageIds
-from ingestion.engagement.counted_log import read_log
+from ingestion.engagement.counted_log import IMPORTED, read_log
 from ingestion.engagement.credits import credits_of
 from photofeed.errors import PoisonError
 from photofeed.event_log import EventReader
@@ -57,13 +57,13 @@ def remember_credits(
 ) -> int:
     """Restore credits from events that are in the lake and no longer in the event log; returns how many events.
 
-    Those events were counted: the event log keeps what has not been.
+    Those events were counted: the event log keeps what has not been. Events of imports were never in it.
 
     Raises:
         RetryableError: object storage cannot be reached.
     """
     gone, since, remembered = now - ENGAGEMENT.retention, now - CREDITED_FOR, 0
-    where = f"archived_at < '{gone.isoformat()}' and occurred_at > '{since.isoformat()}'"
+    where = f"(archived_at < '{gone.isoformat()}' or {IMPORTED}) and occurred_at > '{since.isoformat()}'"
     for events in read_log(lake, bucket, where):
         own = events if partition is None else events.take(_of_partition(events, partition))
         counted.merge_credits(credits_of(own))

@@ -17,6 +17,8 @@ from photofeed.features.event_columns import ACTIONS, EventColumns
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.tables import ENGAGEMENT
 
+IMPORTED = "coalesce(imported, false)"
+"""SQL: whether an event is of an import. Parts of before there were imports have null."""
 _EVENTS_AT_ONCE = 10_000
 # Parts written before a column was declared have null in it.
 _EVENTS = """
@@ -31,7 +33,8 @@ def counted_log(lake: Lake, bucket: str, counted: KnownEvents) -> Iterator[Event
 
     The archive and the features worker read the topic independently. An event in the lake that has not been counted yet
     is left out, because the worker will count it: its id is not remembered although the event log still has it. Ids of
-    events archived before that have expired; those events were counted.
+    events archived before that have expired; those events were counted. So do events of `photofeed import`, which no
+    worker sees.
 
     Raises:
         ConflictError: counted events are missing from the lake: the archive must catch up.
@@ -43,7 +46,7 @@ def counted_log(lake: Lake, bucket: str, counted: KnownEvents) -> Iterator[Event
             f"{missing} counted events are not in the lake yet: wait until the archive worker has caught up"
         )
     since = datetime.now(UTC) - topics.ENGAGEMENT.retention
-    recent = read_log(lake, bucket, f"archived_at >= '{since.isoformat()}'")
+    recent = read_log(lake, bucket, f"archived_at >= '{since.isoformat()}' and not {IMPORTED}")
     uncounted = {name for events in recent for name in events.id[~counted.known(events)].tolist()}
     for events in read_log(lake, bucket):
         yield events.take(np.array([name not in uncounted for name in events.id], np.bool_)) if uncounted else events

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from photofeed.errors import PoisonError
 from photofeed.events import Action
-from photofeed.ids import EPOCH_MS, RANDOM_BITS
+from photofeed.ids import EARLY_MS, EPOCH_MS, RANDOM_BITS
 from photofeed.times import MICROSECONDS
 
 ACTIONS = tuple(Action)
@@ -56,8 +56,12 @@ class EventColumns:
 
     @property
     def joined_us(self) -> NDArray[np.int64]:
-        """When the person who acted joined, (n,), microseconds since 1970: ids begin with the time."""
-        joined: NDArray[np.int64] = ((self.user_id >> RANDOM_BITS) + EPOCH_MS) * (MICROSECONDS // 1000)
+        """When the person who acted joined, (n,), microseconds since 1970: ids begin with the time.
+
+        0 for ids of the time before they began (see photofeed.ids): these people are new to no event.
+        """
+        ms = self.user_id >> RANDOM_BITS
+        joined: NDArray[np.int64] = np.where(ms < EARLY_MS, 0, (ms + EPOCH_MS) * (MICROSECONDS // 1000))
         return joined
 
     def take(self, which: NDArray[Any]) -> Self:

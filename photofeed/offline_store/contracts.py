@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)  # imports are of any age; clocks that were never set say 1970
 CLOCKS_APART = timedelta(days=1)
 
 

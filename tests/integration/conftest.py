@@ -84,7 +84,7 @@ def models(mlflow_stack: "EmbeddedStack", tmp_path: Path, request: pytest.Fixtur
         yield Models(settings, client)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings_apart(stack: "EmbeddedStack") -> Callable[[int], Settings]:
     """Settings of the stack with another database of Redis and a new bucket for the lake."""
 

@@ -84,3 +84,12 @@ def test_event_ids_are_versioned_unique_and_sort_by_time_of_making() -> None:
     made = [uuid7() for _ in range(1000)]
     assert made == sorted(set(made))
     assert {uuid.UUID(one).version for one in made} == {7}
+
+
+@given(st.lists(st.integers(0, int(datetime(2021, 1, 1, tzinfo=UTC).timestamp())), min_size=2))
+def test_ids_of_imported_history_are_positive_and_in_order_of_time_at_any_age(seconds: list[int]) -> None:
+    generator = IdGenerator()
+    ids = [generator.at(datetime.fromtimestamp(second, UTC)) for second in sorted(seconds)]
+    assert all(0 <= one < 2**63 for one in ids)
+    milliseconds = [one >> 22 for one in ids]
+    assert milliseconds == sorted(milliseconds)
