@@ -1,0 +1,30 @@
+"""docs/production.md states how long things are kept: the figures are those of the code."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from ingestion.engagement.counted_events import CREDITED_FOR, REMEMBERED_FOR
+from photofeed import notifications, webhooks
+from photofeed.erasures import TOMBSTONE_FOR
+from photofeed.topics import DEAD_LETTER_RETENTION, all_topics
+
+KEPT = {
+    "dead letters": DEAD_LETTER_RETENTION,
+    "ids of counted events in Redis": REMEMBERED_FOR,
+    "what people are credited with, in Redis": CREDITED_FOR,
+    "notifications": notifications.RETENTION,
+    "deliveries of webhooks": webhooks.RETENTION,
+    "logins of deleted accounts": TOMBSTONE_FOR,
+}
+
+
+def test_the_stated_ages_are_those_of_the_code() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "production.md").read_text()
+    section = text.partition("## How long things are kept")[2].partition("\n## ")[0]
+    stated = {
+        what: timedelta(days=int(days))
+        for what, days in re.findall(r"^\| (.+?) \| (\d+) days \|", section, re.MULTILINE)
+    }
+    (live,) = {topic.retention for topic in all_topics() if not topic.name.endswith(".dlq")}
+    assert stated == KEPT | {"messages of Kafka": live}
