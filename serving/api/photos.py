@@ -402,6 +402,8 @@ async def delete_photo(photo_id: IdPath, services: ServicesDep, actor: ActorDep)
     photo = decode_id(photo_id)
     row = await _own_photo(services, actor, photo)
     async with services.database.connection() as connection:
+        # A worker that is publishing the photo announces it first: the other way round it would be shown for ever.
+        await connection.execute("select 1 from photos where id = %s for update", (photo,))
         publication = await (await connection.execute(PUBLICATION, (photo,))).fetchone()
         if publication is not None:
             await write_outbox(connection, withdrawal(publication))

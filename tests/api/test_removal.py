@@ -31,6 +31,7 @@ from photofeed.errors import ConflictError, NotFoundError
 from photofeed.events import Envelope
 from photofeed.ids import decode_id
 from photofeed.object_store import S3ObjectStore
+from photofeed.publication import PUBLICATION, SHOW, announcement
 from tests.api.pictures import picture
 from tests.command_line import photofeed
 from tests.doubles.moderator import InMemoryModerator
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import App, Person
 
 Hook = Callable[[str], None]
+_WAITS_FOR_ROW = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%photos%'"
 _WAITING = "select 1 from pg_locks where locktype = 'advisory' and not granted"
 
 
@@ -257,6 +259,28 @@ def test_a_twin_that_is_published_while_its_variants_are_being_deleted_keeps_the
     for size in (150, 320, 640, 1080):
         for extension in ("jpg", "webp"):
             assert app.http.get(f"/photos/{second}/{size}.{extension}").status_code == 200
+
+
+def test_a_photo_that_is_deleted_while_it_becomes_ready_is_in_no_timeline(
+    app: "App", remove: Callable[[], None], leftovers: Leftovers
+) -> None:
+    author, follower = app.person(), app.person()
+    follower.call("PUT", f"/v1/users/{author.id}/follow")
+    photo_id = author.upload(picture(9097))
+    photo = decode_id(photo_id)
+    with ThreadPoolExecutor(1) as hands, database.connect(app.settings) as looking:
+        with database.connect(app.settings) as publishing, publishing.transaction():
+            publishing.execute("select 1 from photos where id = %s for update", (photo,))
+            deleting = hands.submit(author.call, "DELETE", f"/v1/photos/{photo_id}")
+            while not deleting.done() and not looking.execute(_WAITS_FOR_ROW).fetchall():
+                pass
+            publishing.execute(SHOW, (photo,))
+            publication = publishing.execute(PUBLICATION, (photo,)).fetchone()
+            assert publication is not None
+            database.write_outbox_sync(publishing, announcement(publication))
+        assert deleting.result().status_code == 204
+    remove()
+    assert _left(leftovers, photo_id) == set()
 
 
 class _Deleting:
