@@ -165,6 +165,10 @@ audit: $(INSTALLED) ## look for vulnerable packages, credentials in files and un
 attack: $(INSTALLED) ## attack a fresh stack through plain HTTP clients; lines, then JSON (5 minutes)
 	@$(BIN)/python -W ignore -m tools.attack
 
+.PHONY: chaos
+chaos: $(INSTALLED) ## break a stack under load for an hour, and compare what was accepted with what is there; lines, then JSON [CHAOS="--minutes 3": six faults]
+	@$(BIN)/python -W ignore -m tools.chaos $(CHAOS)
+
 .PHONY: policy
 policy: $(INSTALLED) ## write the table of who may do what into docs/security.md
 	@$(BIN)/python -m tools.policy
