@@ -34,6 +34,7 @@ from serving.api import (
     photos,
     post_edits,
     posts,
+    rank,
     reports,
     session,
     tags,
@@ -127,6 +128,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
         moderation_reported,
         delivery,
         items,
+        rank,
     ]
     if settings.is_development:
         modules.append(dev)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,12 +27,13 @@ from serving.feed.features import FeatureReader
 from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
+from serving.feed.given import MOST_GIVEN, GivenRanker
 from serving.feed.history import HistoryReader
 from serving.feed.pipeline import SLATE_LENGTH, FeedPipeline
 from serving.feed.rerankers import Reranker, warm
 from serving.feed.rerankers.author_spacing import AuthorSpacing
 from serving.feed.rerankers.diversity import AUTHORS, KINDS, TOPICS
-from serving.feed.rerankers.explore_slots import ExploreSlots
+from serving.feed.rerankers.explore_slots import ExploreSlots, slots_for
 from serving.feed.rerankers.freshness import Freshness
 from serving.feed.rerankers.near_duplicates import NearDuplicates
 from serving.feed.rerankers.repeats import Repeats
@@ -43,6 +45,7 @@ from serving.feed.scorers.shuffled import ShuffledScorer
 from serving.feed.served_log import ServedLog
 from serving.feed.shadow import ShadowScorer
 from serving.feed.slate import CursorSigner, SlateStore
+from serving.feed.slate_ranker import SlateRanker
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.celebrities import CelebritySource
 from serving.feed.sources.following import FollowingSource
@@ -51,6 +54,7 @@ from serving.feed.sources.postgres import PostgresSource
 from serving.feed.sources.taste import TasteSource
 from serving.identities import Identities
 from serving.image_addresses import ImageAddresses
+from serving.item_facts import ItemReader
 from serving.items import Items
 from serving.log_writer import PATIENCE_SECONDS, LogWriter
 from serving.model_slot import ModelSlot
@@ -134,6 +138,8 @@ async def services(
         images, receipts = ImageAddresses(settings), ReceiptSealer(settings)
         posts = Posts(reads, images)
         graph: list[CandidateSource] = [FollowingSource(pipelined), CelebritySource(pipelined)]
+        chain = FallbackChain(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(rng)])
+        external_ids = ExternalIds(pool, ids)
         feed = FeedPipeline(
             settings=settings,
             reads=reads,
@@ -142,9 +148,7 @@ async def services(
             filters=[OwnPosts(), HiddenAuthors(), HiddenPosts()],
             history=HistoryReader(pipelined),
             postgres=PostgresSource(reads),
-            features=features,
-            fallback_chain=FallbackChain(model_slot, [PopularityScorer(), RecencyScorer()], [ShuffledScorer(rng)]),
-            rules=rules,
+            ranker=SlateRanker(features, chain, rules),
             slates=SlateStore(pipelined),
             shown_posts=ShownPosts(pipelined),
             cursors=CursorSigner(settings),
@@ -167,7 +171,9 @@ async def services(
             rate_limiter=rate_limiter,
             streams=Streams(settings),
             engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals),
-            external_ids=ExternalIds(pool, ids),
+            external_ids=external_ids,
+            item_reader=ItemReader(reads, external_ids),
+            given=given_ranker(feed, rng),
             items=Items(pool, ids),
             model_slot=model_slot,
             feed=feed,
@@ -179,8 +185,23 @@ async def services(
         )
 
 
-def reranking_rules(explore_share: float, rng: np.random.Generator) -> list[Reranker]:
-    """The reranking rules in order: soft rules change scores, then hard rules select and order the posts."""
+def given_ranker(feed: FeedPipeline, rng: np.random.Generator) -> GivenRanker:
+    """Ranks candidates that requests bring along as the feed ranks its own; no slate of theirs is too long."""
+    share = feed.settings.explore_share
+    rules = reranking_rules(share, rng, length=slots_for(MOST_GIVEN, share))
+    return GivenRanker(
+        reads=feed.reads,
+        history=feed.history,
+        filters=feed.filters,
+        ranker=replace(feed.ranker, rules=rules),
+        receipts=feed.receipts,
+        served_log=feed.served_log,
+        experiments=feed.experiments,
+    )
+
+
+def reranking_rules(explore_share: float, rng: np.random.Generator, length: int = SLATE_LENGTH) -> list[Reranker]:
+    """The reranking rules in order: soft rules change scores, then hard rules select and order `length` posts."""
     return [
         ShownLess(),
         Freshness(),
@@ -188,7 +209,7 @@ def reranking_rules(explore_share: float, rng: np.random.Generator) -> list[Rera
         TOPICS,
         KINDS,
         NearDuplicates(),
-        ExploreSlots(explore_share, SLATE_LENGTH, rng),
+        ExploreSlots(explore_share, length, rng),
         Repeats(),
         AuthorSpacing(),
     ]

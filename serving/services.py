@@ -15,9 +15,11 @@ from photofeed.settings import Settings
 from photofeed.tokens import USER, Caller, TokenVerifier, VerifiedToken
 from serving.engagement.recorder import EngagementRecorder
 from serving.external_ids import ExternalIds
+from serving.feed.given import GivenRanker
 from serving.feed.pipeline import FeedPipeline
 from serving.identities import Identities
 from serving.image_addresses import ImageAddresses
+from serving.item_facts import ItemReader
 from serving.items import Items
 from serving.model_slot import ModelSlot
 from serving.notification_signals import NotificationSignals
@@ -48,8 +50,10 @@ class Services:
     engagement: EngagementRecorder
     external_ids: ExternalIds
     items: Items
+    item_reader: ItemReader
     model_slot: ModelSlot
     feed: FeedPipeline
+    given: GivenRanker
     posts: Posts
     images: ImageAddresses
     notifications: Notifications

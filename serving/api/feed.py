@@ -16,8 +16,9 @@ from serving.api.lists import CursorText, Limit
 from serving.api.replies import reply
 from serving.api.schemas import FeedPage, NewPosts
 from serving.api.versions import entity_tags
-from serving.feed.pipeline import STAGE_SECONDS, Page
+from serving.feed.pipeline import Page
 from serving.feed.slate import EXPIRED, Surface
+from serving.feed.stage_times import STAGE_SECONDS
 from serving.feed.version import PageVersion
 from serving.services import ActorDep, CallerDep, Services, ServicesDep, ViewerDep
 

@@ -175,6 +175,9 @@ RULES: tuple[Rule, ...] = (
     Rule("POST /v1/events", Access.REPORTER),
     # items of services
     Rule("PUT /v1/items", Access.SERVICE, {"items": [{"externalId": "policy"}]}),
+    Rule(
+        "POST /v1/rank", Access.SERVICE, {"person": {"externalId": "policy"}, "candidates": [{"externalId": "policy"}]}
+    ),
     # people
     Rule("POST /v1/users", Access.SERVICE),
     Rule("GET /v1/users/{user_id}", Access.NOT_BLOCKED),

@@ -296,6 +296,64 @@ class EventsOutcome(Shape):
     refused: list[RefusedEvent]
 
 
+class RankedItem(Shape):
+    """An item at its position in a ranking."""
+
+    position: Count
+    external_id: Annotated[str | None, Field(description="Null for posts")]
+    id: Id
+    score: float
+    reason: Annotated[str, Field(description="Why it is here, a short sentence")]
+    propensity: Annotated[float, Field(gt=0, le=1, description="Probability of the draw; 1 if it was not drawn")]
+    receipt: Annotated[str, Field(description="Proves to `POST /v1/events`, for three days, where it was served")]
+
+
+class LeftOutItem(Shape):
+    """A candidate that is not in the order."""
+
+    external_id: str | None
+    id: str | None
+    reason: Annotated[
+        str, Field(description="`own`, `hidden`, `muted_or_blocked`, `not_found`, or what a reranking rule says")
+    ]
+
+
+class RankedItems(Shape):
+    """Candidates in the order in which to show them."""
+
+    EXAMPLE: ClassVar = {
+        "slateId": "01a202b8-f464-7c24-b38c-d6adfc502311",
+        "ranking": "model",
+        "insteadOf": None,
+        "model": {"name": "feed-ranker", "version": "1", "engine": "bitsliced"},
+        "experiment": None,
+        "arm": None,
+        "items": [
+            {
+                "position": 0,
+                "externalId": "sku-4711",
+                "id": "15OGRpnNiJv",
+                "score": 1.8342,
+                "reason": "Because you like chairs",
+                "propensity": 1.0,
+                "receipt": "4kfCQpCPcCTB0bqQ1dCeCAGiArj0ZHwkskM4ratiUFIR0bVJawAA",
+            }
+        ],
+        "leftOut": [{"externalId": "sku-4712", "id": "15OGRpnNiJw", "reason": "hidden"}],
+        "unknown": ["sku-4711"],
+    }
+
+    slate_id: str
+    ranking: str
+    instead_of: Annotated[str | None, Field(description="The ranker that was asked for, if it could not rank")]
+    model: RankingModel | None
+    experiment: str | None
+    arm: str | None
+    items: list[RankedItem]
+    left_out: list[LeftOutItem]
+    unknown: Annotated[list[str], Field(description="Items that were never described: they rank by defaults")]
+
+
 class RefusedItem(Shape):
     """An item that was not stored, by its index in the call."""
 

@@ -30,6 +30,13 @@ class Explanation:
         """Record the candidates that a filter removed."""
         self.dropped.append((candidates.take(~kept), reason))
 
+    def left_out(self) -> dict[int, str]:
+        """Post id -> why it is not in the slate: the reason of a filter or of a rule."""
+        reasons = {int(post): why for some, why in self.dropped for post in some.post_ids}
+        for step in self.steps:
+            reasons |= dict.fromkeys(self.candidates.post_ids[step.left_out].tolist(), step.rule.reason)
+        return reasons
+
     def to_json(self) -> dict[str, Any]:
         """One entry per candidate: those of the slate by position, then the others by score, then the removed ones.
 

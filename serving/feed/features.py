@@ -1,7 +1,7 @@
 """Features of candidates: one round trip to the online store for all models of a request, then each model's program."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ DEFAULTED = Gauge(
     multiprocess_mode="livemax",
 )
 OBSERVED_SECONDS = 1.0
+
+Given = Mapping[str, NDArray[np.float32]]
+"""Values of features that a request states."""
+NOTHING_GIVEN: Given = {}
 
 _DECLARED = {feature.name: feature.of for feature in PROGRAM.features}
 
@@ -74,10 +78,16 @@ class RequestFeatures:
     """What was read for the candidates of one request. Inputs of models are computed when they are first asked for."""
 
     def __init__(
-        self, fetched: FetchedRows, first: ModelInputs, basics: ModelInputs, seconds: float, count: int
+        self,
+        fetched: FetchedRows,
+        first: ModelInputs,
+        basics: ModelInputs,
+        seconds: float,
+        count: int,
+        given: Given = NOTHING_GIVEN,
     ) -> None:
         self._fetched, self._first, self._basics = fetched, first, basics
-        self._seconds, self._count = seconds, count
+        self._seconds, self._count, self._given = seconds, count, given
         self._rows: dict[PackedView, ViewRows] = {}
         self._matrices: dict[ModelInputs, FeatureMatrix] = {}
 
@@ -87,7 +97,11 @@ class RequestFeatures:
         matrix = self._matrices.get(inputs)
         if matrix is None:
             stored = StoredFeatures(stored_columns(self._read(inputs)), inputs.manifest, self._seconds)
-            matrix = FeatureMatrix(inputs.program.matrix(stored, self._count), inputs.program.names)
+            values = inputs.program.matrix(stored, self._count)
+            for name in self._given.keys() & set(inputs.program.names):
+                column, at = self._given[name], inputs.program.names.index(name)
+                np.copyto(values[:, at], np.minimum(column, inputs.program.caps[at]), where=~np.isnan(column))
+            matrix = FeatureMatrix(values, inputs.program.names)
             self._matrices[inputs] = matrix
         return matrix
 
@@ -128,9 +142,15 @@ class FeatureReader:
         return ModelInputs(program, manifest, self._reader)
 
     async def read(
-        self, query: FeedQuery, candidates: Candidates, models: Sequence[ModelInputs] = ()
+        self,
+        query: FeedQuery,
+        candidates: Candidates,
+        models: Sequence[ModelInputs] = (),
+        given: Given = NOTHING_GIVEN,
     ) -> RequestFeatures:
         """Read what these models take of the candidates, best first; without models, what RANKING_FEATURES take.
+
+        Values that are `given` replace what was read: by the name of the feature, (candidates,), NaN where none is.
 
         Raises:
             redis.RedisError: the online store did not answer in time.
@@ -145,7 +165,7 @@ class FeatureReader:
             },
             [view for inputs in wanted for view in inputs.views],
         )
-        return RequestFeatures(fetched, wanted[0], self._basics, query.seconds, len(candidates))
+        return RequestFeatures(fetched, wanted[0], self._basics, query.seconds, len(candidates), given)
 
 
 class DefaultedValues:

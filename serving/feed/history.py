@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import structlog
+from redis.exceptions import RedisError
 
 from photofeed.timelines import SEEN_FOR, hidden_key, seen_key
 from serving.feed.candidates import Ids, no_ids
 from serving.pipelined_redis import RedisCommands
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,11 @@ class HistoryReader:
             ("ZREVRANGEBYSCORE", seen_key(user_id), "+inf", since), ("SMEMBERS", hidden_key(user_id))
         )
         return History(np.array(seen, np.int64), np.array(list(hidden), np.int64))
+
+    async def read_if_available(self, user_id: int, seconds: float) -> History:
+        """As `read`; empty if Redis does not answer."""
+        try:
+            return await self.read(user_id, seconds)
+        except (RedisError, TimeoutError) as error:
+            log.warning("history unavailable: seen and hidden posts are not filtered", error=repr(error))
+            return History()

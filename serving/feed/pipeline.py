@@ -15,44 +15,37 @@ When the pages have used up a slate, the next request ranks another one, of post
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 from redis.exceptions import RedisError
 
 from photofeed.errors import InvalidError, NotFoundError
 from photofeed.experiments import Experiments
-from photofeed.ids import uuid7
 from photofeed.models.registry import CHAMPION
 from photofeed.settings import Settings
 from serving.feed.arrivals import Arrivals
-from serving.feed.candidates import Candidates, Ids, Mask, among, no_ids
+from serving.feed.candidates import Candidates, Ids, among, no_ids
 from serving.feed.chain import MOST_SHOWN, ShownPosts, has_next, next_slate_id
 from serving.feed.explanation import Explanation
-from serving.feed.features import REASON_FEATURES, DefaultedValues, FeatureMatrix, FeatureReader, RequestFeatures
-from serving.feed.filters import CandidateFilter
+from serving.feed.filters import CandidateFilter, apply_filters, drop
 from serving.feed.history import History, HistoryReader
 from serving.feed.paging import Progress, turn_page
-from serving.feed.query import FeedQuery, FeedRequest, Viewer, read_viewer
+from serving.feed.query import FeedQuery, FeedRequest, find_viewer
 from serving.feed.reasons import reason
-from serving.feed.rerankers import Ranking, Reranker, best_first, rerank
 from serving.feed.rerankers.author_spacing import have_one_author
 from serving.feed.rerankers.diversity import seen_by_author
-from serving.feed.rerankers.shown_less import dislike_flags
-from serving.feed.scorers import Scores
-from serving.feed.scorers.fallback_chain import FallbackChain
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItems, SlateStore, Surface
+from serving.feed.slate_ranker import Shortlist, SlateRanker
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.postgres import PostgresSource
+from serving.feed.stage_times import timed
 from serving.feed.version import PageVersion
 from serving.posts import Posts
 from serving.reads import ReadError, Reads
@@ -60,15 +53,7 @@ from serving.receipts import ReceiptSealer
 
 log = structlog.get_logger(__name__)
 
-STAGE_SECONDS = Histogram(
-    "photofeed_feed_stage_seconds",
-    "Time of each stage of the feed path",
-    ["stage"],
-    buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
-)
 SKIPPED = Counter("photofeed_feed_sources_skipped", "Sources that failed or timed out", ["source"])
-RANKED = Counter("photofeed_feed_slates", "Slates by ranker", ["ranking"])
-DROPPED = Counter("photofeed_feed_candidates_dropped", "Candidates that filters removed", ["reason"])
 
 SLATE_LENGTH = 150
 SHORTEST_SLATE = 30
@@ -102,15 +87,6 @@ class _CandidateSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shortlist:
-    """Candidates that passed the filters; recently seen ones are included only if there are too few others."""
-
-    candidates: Candidates
-    seen: Mask
-    exposures: Ids  # number of the author's posts that the viewer recently saw
-
-
-@dataclass(frozen=True, slots=True)
 class _Turn:
     """The choice of one page of a slate: `order` are indices of its items, `posts` their JSON by id."""
 
@@ -133,9 +109,7 @@ class FeedPipeline:
     filters: Sequence[CandidateFilter]
     history: HistoryReader
     postgres: PostgresSource
-    features: FeatureReader
-    fallback_chain: FallbackChain
-    rules: Sequence[Reranker]
+    ranker: SlateRanker
     slates: SlateStore
     shown_posts: ShownPosts
     cursors: CursorSigner
@@ -147,7 +121,6 @@ class FeedPipeline:
     postgres_seconds: float = POSTGRES_SECONDS  # time-out of the PostgreSQL fallback
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     experiments: Experiments = field(default_factory=Experiments)
-    defaulted: DefaultedValues = field(default_factory=DefaultedValues)
 
     async def first_page(
         self, user_id: int, limit: int, surface: Surface = Surface.FEED, ranker: str | None = None
@@ -225,7 +198,7 @@ class FeedPipeline:
         while True:
             if progress.is_over(slate.items.author_ids.tolist()):
                 slate, progress = await self._next_slate(slate, progress), progress.on_next_slate
-            with _timed("page"):
+            with timed("page"):
                 turn = await self._turn(slate, progress, limit)
                 if turn.order or not has_next(slate):
                     return self._show(slate, turn)
@@ -257,24 +230,13 @@ class FeedPipeline:
 
     def _request(self, user_id: int) -> FeedRequest:
         """A request at the current time; its viewer look-up starts now."""
-        return FeedRequest(user_id, self.clock(), asyncio.ensure_future(self._viewer(user_id)))
-
-    async def _viewer(self, user_id: int) -> Viewer:
-        with _timed("query"):
-            viewer = await read_viewer(self.reads, user_id)
-        if viewer is None:
-            raise NotFoundError("There is no user with this id.", code="user_not_found")
-        return viewer
+        return FeedRequest(user_id, self.clock(), asyncio.ensure_future(find_viewer(self.reads, user_id)))
 
     async def _history(self, request: FeedRequest) -> History:
-        try:
-            return await self.history.read(request.user_id, request.seconds)
-        except (RedisError, TimeoutError) as error:
-            log.warning("history unavailable: seen and hidden posts are not filtered", error=repr(error))
-            return History()
+        return await self.history.read_if_available(request.user_id, request.seconds)
 
     async def _find_candidates(self, request: FeedRequest, surface: Surface, shown: Ids) -> _CandidateSet:
-        with _timed("candidates"):
+        with timed("candidates"):
             viewer, history, parts = await asyncio.gather(
                 request.viewer, self._history(request), self._fetch_all(request, len(shown))
             )
@@ -288,43 +250,18 @@ class FeedPipeline:
         return _CandidateSet(query, candidates, before, tuple(name for name, part in parts.items() if part is None))
 
     async def _rank(self, found: _CandidateSet, surface: Surface, explanation: Explanation, ranker: str) -> Slate:
-        query, skipped = found.query, found.skipped
-        with _timed("filters"):
-            shortlist = await self._filter(query, found, explanation)
-            candidates = shortlist.candidates
-        with _timed("features"):
-            features = await self._features(query, candidates, ranker)
-        with _timed("score"):
-            scored = self.fallback_chain.score(candidates, features, ranker)
-            model = scored.model
-            matrix = features.matrix(model.inputs if model else None) if features else None
-            if features and model:
-                self.defaulted.observe(model.version, model.inputs, features)
-        with _timed("rerank"):
-            shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
-            ranking, disliked = self._rerank(query, shortlist, scored.scores, shortest, explanation)
-            items = _items(ranking, features, matrix, scored.scores, disliked)
-        explanation.candidates, explanation.features, explanation.skipped = candidates, matrix, skipped
-        explanation.scores, explanation.items = scored.scores, items
-        RANKED.labels(scored.ranking).inc()
-        return Slate(
-            id=uuid7(),
-            user_id=query.user_id,
-            ranking=scored.ranking,
-            model_name=model.contract.model_name if model else None,
-            model_version=model.version if model else None,
-            engine=model.scorer.engine if model else None,
-            items=items,
-            ranked_at=query.now,
-            skipped_sources=skipped,
-            instead_of=scored.instead_of,
+        with timed("filters"):
+            shortlist = await self._filter(found.query, found, explanation)
+        shortest = SHORTEST_SLATE if surface is Surface.FEED else SLATE_LENGTH
+        slate = await self.ranker.rank(found.query, shortlist, ranker, shortest, explanation)
+        explanation.skipped = found.skipped
+        ranked = len(slate.items)
+        return replace(
+            slate,
+            skipped_sources=found.skipped,
             surface=surface,
-            ranker=ranker,
             # of so few candidates, the filters have asked PostgreSQL for more
-            complete=len(items) == len(candidates) < SHORTEST_SLATE and not skipped,
-            one_author=have_one_author(candidates),
-            repeats=explanation.repeats,
-            feature_names=matrix.names if matrix else (),
+            complete=ranked == len(shortlist.candidates) < SHORTEST_SLATE and not found.skipped,
         )
 
     @property
@@ -374,7 +311,7 @@ class FeedPipeline:
         return None
 
     async def _keep_slate(self, slate: Slate, found: _CandidateSet) -> bool:
-        with _timed("slate"):
+        with timed("slate"):
             try:
                 await asyncio.gather(
                     self.slates.keep(slate), self.arrivals.note(slate.id, found.query, found.candidates)
@@ -384,74 +321,32 @@ class FeedPipeline:
                 return False
             return True
 
-    async def _filter(self, query: FeedQuery, found: _CandidateSet, explanation: Explanation) -> _Shortlist:
+    async def _filter(self, query: FeedQuery, found: _CandidateSet, explanation: Explanation) -> Shortlist:
         """Remove posts that must not be shown, and recently seen posts.
 
         If too few are left, or those of one author only, older popular posts are read from PostgreSQL. If there are
         still too few, the viewer has seen nearly all posts, and recently seen ones stay.
         """
-        candidates = self._apply_filters(query, found.candidates, explanation)
+        candidates = apply_filters(self.filters, query, found.candidates, explanation)
         seen = query.history.seen
         is_seen = among(candidates.post_ids, seen)
         if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE or have_one_author(candidates):
             without = np.concatenate([candidates.post_ids, seen, query.shown]).tolist()
             popular = self.postgres.popular(query, without, 2 * SHORTEST_SLATE)
             older = await self._attempt(self.postgres.name, popular, self.postgres_seconds)
-            older = self._apply_filters(query, older or Candidates.empty(), explanation)
+            older = apply_filters(self.filters, query, older or Candidates.empty(), explanation)
             candidates = Candidates.merge([candidates, older])
             is_seen = among(candidates.post_ids, seen)
         authors_of_seen = np.concatenate([candidates.author_ids[is_seen], found.shown.author_ids])
         exposures = seen_by_author(candidates.author_ids, authors_of_seen)
         if len(candidates) - np.count_nonzero(is_seen) < SHORTEST_SLATE:
-            return _Shortlist(candidates, is_seen, exposures)
-        unseen = _drop(candidates, ~is_seen, SEEN, explanation)
-        return _Shortlist(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
-
-    def _apply_filters(self, query: FeedQuery, candidates: Candidates, explanation: Explanation) -> Candidates:
-        for one in self.filters:
-            candidates = _drop(candidates, one.keep(query, candidates), one.reason, explanation)
-        return candidates
-
-    async def _features(self, query: FeedQuery, candidates: Candidates, ranker: str) -> RequestFeatures | None:
-        if not len(candidates):
-            return None
-        try:
-            return await self.features.read(query, candidates, self.fallback_chain.inputs(ranker))
-        except (RedisError, TimeoutError) as error:
-            log.warning("features unavailable", error=repr(error))
-        except Exception as error:  # noqa: BLE001  whatever the store contains, recency needs no features
-            log.error("features cannot be read", error=repr(error))
-        return None
-
-    def _rerank(
-        self,
-        query: FeedQuery,
-        shortlist: _Shortlist,
-        scores: Scores,
-        shortest: int,
-        explanation: Explanation,
-    ) -> tuple[Ranking, NDArray[np.int8]]:
-        """Order the candidates into a slate by the rules. Returns the order, and what the viewer hid like it."""
-        by_score = best_first(scores)
-        is_seen = shortlist.seen[by_score]
-        ranking = Ranking(
-            candidates=shortlist.candidates,
-            scores=scores,
-            propensities=np.ones(len(scores)),
-            rows=by_score[~is_seen],
-            repeats=by_score[is_seen],
-            exposures=shortlist.exposures,
-            seconds=query.seconds,
-            shortest=shortest,
-            dislikes=query.viewer.dislikes,
-        )
-        ranking, explanation.steps = rerank(ranking, self.rules)
-        explanation.repeats = int(np.count_nonzero(shortlist.seen[ranking.rows]))
-        return ranking, dislike_flags(ranking.candidates, ranking.dislikes)
+            return Shortlist(candidates, is_seen, exposures)
+        unseen = drop(candidates, ~is_seen, SEEN, explanation)
+        return Shortlist(unseen, np.zeros(len(unseen), np.bool_), exposures[~is_seen])
 
     async def _page(self, slate: Slate, progress: Progress, limit: int) -> Page:
         """The next page of a slate, added to the served log."""
-        with _timed("page"):
+        with timed("page"):
             return self._show(slate, await self._turn(slate, progress, limit))
 
     def _show(self, slate: Slate, turn: _Turn) -> Page:
@@ -485,15 +380,6 @@ class FeedPipeline:
             progress = after
 
 
-def _drop(candidates: Candidates, mask: Mask, reason: str, explanation: Explanation) -> Candidates:
-    """The candidates where the mask is true; the others are counted, and added to the explanation."""
-    if mask.all():
-        return candidates
-    DROPPED.labels(reason).inc(len(mask) - int(np.count_nonzero(mask)))
-    explanation.drop(candidates, mask, reason)
-    return candidates.take(mask)
-
-
 def outside_graph(candidates: Candidates) -> Candidates:
     """The candidates without explore posts by authors that other sources found: explore shows only new authors."""
     keep = ~candidates.explore
@@ -515,30 +401,6 @@ def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
     keep = candidates.explore
     keep[graph[np.argsort(-candidates.post_ids[graph], kind="stable")[:room]]] = True
     return candidates.take(keep)
-
-
-def _items(
-    ranking: Ranking,
-    features: RequestFeatures | None,
-    matrix: FeatureMatrix | None,
-    scores: Scores,
-    disliked: NDArray[np.int8],
-) -> SlateItems:
-    rows, candidates = ranking.rows, ranking.candidates
-    reasons = np.zeros((len(rows), len(REASON_FEATURES)), np.float32)
-    if features:
-        for at, name in enumerate(REASON_FEATURES):
-            reasons[:, at] = features.column(name)[rows]
-    return SlateItems(
-        post_ids=candidates.post_ids[rows],
-        author_ids=candidates.author_ids[rows],
-        sources=candidates.sources[rows],
-        scores=scores[rows],
-        propensities=ranking.propensities[rows],
-        disliked=disliked[rows],
-        reasons=reasons,
-        features=matrix.values[rows] if matrix else np.empty((len(rows), 0), np.float32),
-    )
 
 
 def _items_json(
@@ -566,18 +428,3 @@ def _items_json(
             }
         )
     return page
-
-
-@contextlib.contextmanager
-def _timed(stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        _stage(stage).observe(time.perf_counter() - started)
-
-
-@cache
-def _stage(name: str) -> Histogram:
-    """The histogram of one stage. Cached: prometheus_client looks it up under a lock."""
-    return STAGE_SECONDS.labels(name)

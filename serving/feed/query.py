@@ -7,9 +7,11 @@ from hashlib import blake2b
 
 import numpy as np
 
+from photofeed.errors import NotFoundError
 from serving.feed.candidates import Ids, no_ids
 from serving.feed.dislikes import DISLIKED, Dislikes
 from serving.feed.history import History
+from serving.feed.stage_times import timed
 from serving.reads import Reads, Statement
 
 _DIGEST_BYTES = 8
@@ -82,3 +84,16 @@ async def read_viewer(reads: Reads, user_id: int) -> Viewer | None:
     if following is None:
         return None
     return Viewer(frozenset(celebrities), frozenset(hidden), following, Dislikes.of(dislikes), follow_changes)
+
+
+async def find_viewer(reads: Reads, user_id: int) -> Viewer:
+    """The viewer with this id.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    with timed("query"):
+        viewer = await read_viewer(reads, user_id)
+    if viewer is None:
+        raise NotFoundError("There is no user with this id.", code="user_not_found")
+    return viewer

@@ -16,17 +16,17 @@ def reason(
     Args:
         source: of the candidate.
         features: the values of REASON_FEATURES; 0 without features.
-        handle: of the author.
+        handle: of the author; empty if an item has none.
         topic: of the post; may be empty.
         followed: whether the viewer follows the author now.
         disliked: flags of `rerankers.shown_less`.
     """
     pair_like_rate, topic_rate, likes = features
-    if pair_like_rate >= OFTEN_LIKED_RATE and not disliked & BY_AUTHOR:
+    if handle and pair_like_rate >= OFTEN_LIKED_RATE and not disliked & BY_AUTHOR:
         return f"Because you often like @{handle}"
     if topic and topic_rate >= STRONG_TOPIC_RATE and not disliked & OF_TOPIC:
         return f"Because you like {topic}"
-    if source.is_explore and likes >= HOT_LIKES:
+    if (source.is_explore or source is Source.GIVEN) and likes >= HOT_LIKES:
         return "Popular right now"
     if followed:
         return f"You follow @{handle}"

@@ -88,6 +88,7 @@ class Surface(Enum):
 
     FEED = "feed"
     EXPLORE = "explore"  # only posts from outside the follow graph
+    GIVEN = "given"  # candidates that the request brought along
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class SlateStore:
 
 def _key(slate_id: str) -> str:
     """The key names the layout: a slate of a release with another layout is not found, like an expired one."""
-    return f"slate:named:{slate_id}"
+    return f"slate:given:{slate_id}"
 
 
 @dataclass(frozen=True, slots=True)

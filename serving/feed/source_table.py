@@ -85,12 +85,14 @@ class Source(SourceTable):
 
     FOLLOWING = 0, "following", "following"
     CELEBRITY = 1, "celebrity", "celebrity"
-    NEIGHBOURS = 2, EXPLORE, "neighbours", 0.30  # liked by the people who like what the viewer recently liked
-    TOPICS = 3, EXPLORE, "topics", 0.20  # on topics the viewer recently liked
-    NEW_CREATORS = 4, EXPLORE, "new_creators", 0.20
-    TRENDING = 5, EXPLORE, "trending", 0.20
-    FRESH = 6, EXPLORE, "fresh", 0.10
-    POPULAR = 7, EXPLORE, "popular", 1e-9
+    GIVEN = 2, "given", "given"  # by the request, of POST /v1/rank
+    NEIGHBOURS = 3, EXPLORE, "neighbours", 0.30  # liked by the people who like what the viewer recently liked
+    TOPICS = 4, EXPLORE, "topics", 0.20  # on topics the viewer recently liked
+    NEW_CREATORS = 5, EXPLORE, "new_creators", 0.20
+    TRENDING = 6, EXPLORE, "trending", 0.20
+    FRESH = 7, EXPLORE, "fresh", 0.10
+    POPULAR = 8, EXPLORE, "popular", 1e-9
+    OFFERED = 9, EXPLORE, "offered", 1e-9  # by the request, to be explored; alone in its ranking
 
 
 SOURCES = tuple(Source)

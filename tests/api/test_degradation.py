@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from photofeed import database
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.tokens import mint_token
+from photofeed.tokens import SERVICE, mint_token
 from serving import bootstrap
 from serving.app import create_app
 from serving.feed.scorers.fallback_chain import FallbackChain
@@ -53,6 +53,13 @@ class Frail:
     def feed(self) -> Reply:
         token = mint_token(self.settings, self.viewer)
         reply = self.http.get("/v1/feed?limit=20", headers={"Authorization": f"Bearer {token}"})
+        return reply.status_code, reply.json()
+
+    def rank(self) -> Reply:
+        """A ranking of three items."""
+        token = mint_token(self.settings, 0, frozenset({SERVICE}))
+        body = {"person": {"externalId": "p"}, "candidates": [{"externalId": name} for name in "abc"]}
+        reply = self.http.post("/v1/rank", json=body, headers={"Authorization": f"Bearer {token}"})
         return reply.status_code, reply.json()
 
     @contextmanager
@@ -106,7 +113,8 @@ def frail(app: "App", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frai
         http = owned.enter_context(TestClient(create_app(settings, make_services), base_url="http://127.0.0.1"))
         models = FakeModels()
         feed = http.app_state["services"].feed
-        feed.fallback_chain = FallbackChain(models, [PopularityScorer(), RecencyScorer()])
+        chain = FallbackChain(models, [PopularityScorer(), RecencyScorer()])
+        feed.ranker = replace(feed.ranker, fallback_chain=chain)
         yield Frail(http, models, settings, stacks["valkey"], stacks["postgres"], viewer, followed)
 
 
@@ -118,16 +126,16 @@ def test_a_failing_champion_is_replaced_by_the_previous_one_and_then_by_populari
     feed = frail.http.app_state["services"].feed
     good = FixedScorer(np.arange(7.0))
     with frail.under_load() as until:
-        frail.models.previous = model_of("1", good, feed.features)
-        frail.models.live = model_of("2", good, feed.features)
+        frail.models.previous = model_of("1", good, feed.ranker.features)
+        frail.models.live = model_of("2", good, feed.ranker.features)
         assert until(_ranked("model"))[1]["model"]["version"] == "2"
-        frail.models.live = model_of("3", FixedScorer(np.array([np.nan])), feed.features)
+        frail.models.live = model_of("3", FixedScorer(np.array([np.nan])), feed.ranker.features)
         assert until(_ranked("previous"))[1]["model"]["version"] == "1"
         frail.models.live = frail.models.previous = None
         body = until(_ranked("popularity"))[1]
         assert body["model"] is None
         assert len(body["items"]) == 20
-        frail.models.live = model_of("2", good, feed.features)
+        frail.models.live = model_of("2", good, feed.ranker.features)
         until(_ranked("model"))
         frail.models.live = None
 
@@ -140,10 +148,12 @@ def test_without_redis_the_feed_has_the_newest_followed_posts_and_recovers(frail
         away = {"following", "pools"}
         body = until(lambda reply: _ranked("recency")(reply) and away <= set(reply[1]["skippedSources"]))[1]
         assert frail.readiness() == (200, "degraded", ["redis"])
+        ranked = frail.rank()
         frail.valkey.start(servers=("valkey",))
         until(lambda reply: _ranked("popularity")(reply) and reply[1]["skippedSources"] == [])
         again = until(_ranked("popularity"))[1]
     authors = {item["post"]["author"]["id"] for item in body["items"]}
+    assert (ranked[0], ranked[1]["ranking"], len(ranked[1]["items"])) == (200, "recency", 3)
     assert len(body["items"]) == 20
     assert all(item["source"] == "following" for item in body["items"])
     assert len(authors) > 3

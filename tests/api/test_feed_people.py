@@ -1,5 +1,6 @@
 """Feeds of unusual viewers: new ones, those who follow thousands, those who have seen everything."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -237,8 +238,10 @@ class Broken:
     async def fetch(self, request: "FeedRequest", limit: int) -> "Candidates":
         raise ValueError(f"{limit} candidates for {request.user_id}")
 
-    async def read(self, query: "FeedQuery", candidates: "Candidates", models: object = ()) -> "RequestFeatures":
-        raise ValueError(f"features of {len(candidates)} posts for {query.user_id} and {models}")
+    async def read(
+        self, query: "FeedQuery", candidates: "Candidates", models: object, given: object
+    ) -> "RequestFeatures":
+        raise ValueError(f"features of {len(candidates)} posts for {query.user_id}, {models} and {given}")
 
 
 def test_a_broken_source_and_a_broken_feature_store_do_not_break_the_feed(app: "App", world: FeedWorld) -> None:
@@ -246,12 +249,12 @@ def test_a_broken_source_and_a_broken_feature_store_do_not_break_the_feed(app: "
     world.follow(viewer, [author])
     world.deliver(world.posts([author], 5), [viewer])
     feed = app.http.app_state["services"].feed
-    right = feed.explore, feed.features
-    feed.explore, feed.features = [*feed.explore, Broken()], Broken()
+    right = feed.explore, feed.ranker
+    feed.explore, feed.ranker = [*feed.explore, Broken()], replace(feed.ranker, features=Broken())
     try:
         body = _feed(app, viewer)
     finally:
-        feed.explore, feed.features = right
+        feed.explore, feed.ranker = right
     assert body["skippedSources"] == ["broken"]
     assert body["ranking"] == "recency"
     assert sum(item["source"] == "following" for item in body["items"]) == 5

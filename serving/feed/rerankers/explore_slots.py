@@ -1,5 +1,6 @@
 """Explore slots: about one slot in ten shows a post from outside the follow graph, drawn with a known propensity."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -143,6 +144,11 @@ def count_slots(followed: int, share: float, length: int, shortest: int) -> tupl
     graph_slots = min(followed, length - round(length * share))
     explore_slots = round(graph_slots * share / (1 - share))
     return graph_slots, max(explore_slots, shortest - graph_slots)
+
+
+def slots_for(followed: int, share: float) -> int:
+    """The length of a slate in which `followed` posts of the follow graph have slots."""
+    return math.ceil(followed / (1 - share)) + 1
 
 
 @compiled

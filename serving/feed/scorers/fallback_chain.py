@@ -87,7 +87,7 @@ class FallbackChain:
 
         Args:
             candidates: n posts.
-            ranker: the champion; or the ranker of an experiment: `challenger`, or a scorer without a model by name.
+            ranker: the champion; `challenger` or `previous`; or a scorer without a model by name.
                 If it cannot score, the chain is used as usual.
             features: read for the models of `inputs`, or None if they could not be read; then neither models nor
                 popularity can score.
@@ -103,12 +103,17 @@ class FallbackChain:
 
     def _ladder(self, ranker: str) -> tuple[tuple[str, str, LoadedModel | None], ...]:
         """The models for a ranker, best first: name in replies, alias, model."""
-        challenger = self._models.challenger if ranker == CHALLENGER else None
-        return (
-            (CHALLENGER, CHALLENGER, challenger),
-            (RANKINGS[CHAMPION], CHAMPION, self._models.live),
-            ("previous", PREVIOUS, self._models.previous),
-        )
+        champion = (RANKINGS[CHAMPION], CHAMPION, self._models.live)
+        previous = (PREVIOUS, PREVIOUS, self._models.previous)
+        if ranker == CHALLENGER:
+            return (CHALLENGER, CHALLENGER, self._models.challenger), champion, previous
+        return (previous, champion) if ranker == PREVIOUS else (champion, previous)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Version of each loaded model -> the ranker that it is first for."""
+        ladder = [*self._ladder(CHALLENGER)[1:], self._ladder(CHALLENGER)[0]]
+        return {model.version: alias for _, alias, model in reversed(ladder) if model is not None}
 
     def _score(self, candidates: Candidates, features: RequestFeatures | None, ranker: str) -> ScoredCandidates:
         if ranker in self._baselines:

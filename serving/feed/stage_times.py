@@ -1,0 +1,31 @@
+"""The time of each stage of ranking, as a metric."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from functools import cache
+
+from prometheus_client import Histogram
+
+STAGE_SECONDS = Histogram(
+    "photofeed_feed_stage_seconds",
+    "Time of each stage of the feed path",
+    ["stage"],
+    buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
+)
+
+
+@contextlib.contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Observe how long the block takes."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        _stage(stage).observe(time.perf_counter() - started)
+
+
+@cache
+def _stage(name: str) -> Histogram:
+    """The histogram of one stage. Cached: prometheus_client looks it up under a lock."""
+    return STAGE_SECONDS.labels(name)
