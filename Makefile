@@ -33,6 +33,10 @@ help: ## list the targets
 demo: $(INSTALLED) $(CLIENTS) $(WEB) ## start everything, seed a small world, train, serve until Ctrl-C [PHOTOS=, STATE=]
 	@$(BIN)/photofeed demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
+.PHONY: up
+up: $(INSTALLED) $(CLIENTS) $(WEB) ## start everything without any data, and serve until Ctrl-C [STATE=]
+	@$(BIN)/photofeed up
+
 smoke: $(INSTALLED) $(CLIENTS) ## the demo, smaller, with the notebooks and tutorials on it; ends by itself, non-zero if anything is broken
 	@$(BIN)/photofeed smoke --notebooks notebooks --tutorials docs/tutorials
 

@@ -17,6 +17,7 @@ from serving import bootstrap
 from serving.api import (
     account,
     avatars,
+    candidates,
     comments,
     delivery,
     dev,
@@ -128,6 +129,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
         moderation_reported,
         delivery,
         items,
+        candidates,
         rank,
     ]
     if settings.is_development:

@@ -49,6 +49,7 @@ from serving.feed.slate_ranker import SlateRanker
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.celebrities import CelebritySource
 from serving.feed.sources.following import FollowingSource
+from serving.feed.sources.items import ItemSource
 from serving.feed.sources.pools import PoolSource
 from serving.feed.sources.postgres import PostgresSource
 from serving.feed.sources.taste import TasteSource
@@ -193,6 +194,7 @@ def given_ranker(feed: FeedPipeline, rng: np.random.Generator) -> GivenRanker:
         reads=feed.reads,
         history=feed.history,
         filters=feed.filters,
+        items=ItemSource(feed.reads),
         ranker=replace(feed.ranker, rules=rules),
         receipts=feed.receipts,
         served_log=feed.served_log,

@@ -29,6 +29,8 @@ _PERSON = Statement.of(
     f"select user_id from external_ids where kind = '{PERSON}' and external_id = %(name)s"  # noqa: S608  a constant
 )
 
+_NAMES = Statement.of("select post_id, external_id from external_ids where post_id = any(%(ids)s::bigint[])")
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
@@ -67,6 +69,10 @@ class ItemReader:
         if rows:
             return int(rows[0][0])
         return (await self.external_ids.people([name])).get(name)
+
+    async def names(self, ids: Collection[int]) -> dict[int, str]:
+        """The external ids of those items that have one."""
+        return {row[0]: row[1] for row in await self.reads.rows(_NAMES, ids=list(ids))}
 
     async def items(self, viewer: int, names: Collection[str], ids: Collection[int]) -> FoundItems:
         """All items of the names; those of the ids that exist, and posts that the viewer may see."""

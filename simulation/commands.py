@@ -1,4 +1,4 @@
-"""`photofeed demo`, `photofeed smoke` and `photofeed simulate`."""
+"""`photofeed demo`, `photofeed up`, `photofeed smoke` and `photofeed simulate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +30,20 @@ def demo(
     _end_on_signals()
     try:
         run_demo(state, photos, Console())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command("up")
+def up(state: StateOption = Path(".photofeed")) -> None:
+    """Start all servers, the API and the workers without any data, and serve until Ctrl-C."""
+    from rich.console import Console
+
+    from simulation.up import run_empty
+
+    _end_on_signals()
+    try:
+        run_empty(state, Console())
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

@@ -175,6 +175,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST /v1/events", Access.REPORTER),
     # items of services
     Rule("PUT /v1/items", Access.SERVICE, {"items": [{"externalId": "policy"}]}),
+    Rule("POST /v1/candidates", Access.SERVICE, {"person": {"externalId": "policy"}}),
     Rule(
         "POST /v1/rank", Access.SERVICE, {"person": {"externalId": "policy"}, "candidates": [{"externalId": "policy"}]}
     ),

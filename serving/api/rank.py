@@ -49,7 +49,7 @@ FeatureValues = Annotated[
 ]
 
 
-class _Named(BaseModel):
+class NamedById(BaseModel):
     """Somebody or something, by your id or by ours."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
@@ -58,11 +58,11 @@ class _Named(BaseModel):
     id: Annotated[EncodedId | None, Field(description="Our id, instead of `externalId`")] = None
 
 
-class PersonName(_Named):
+class PersonName(NamedById):
     """A person, by your id or by ours. One with a new `externalId` is added."""
 
 
-class GivenCandidate(_Named):
+class GivenCandidate(NamedById):
     """An item, by your id or by ours."""
 
     features: FeatureValues = {}
@@ -90,6 +90,7 @@ class RankRequest(BaseModel):
     arm: Annotated[str | None, Field(max_length=63)] = None
 
 
+ONE_ID = refuses(HTTPStatus.UNPROCESSABLE_ENTITY, one_id="person: give either externalId or id.")
 _REFUSED = refuses(
     HTTPStatus.UNPROCESSABLE_ENTITY,
     one_id="candidates.3: give either externalId or id.",
@@ -121,9 +122,9 @@ async def rank(body: RankRequest, services: ServicesDep, _: ServiceCallerDep) ->
     ranker, assignment = _chosen(body, services)
     stated = {*body.features, *(name for one in body.candidates for name in one.features)}
     given.require_features(stated, assignment.ranker if assignment else ranker or CHAMPION)
-    _require_one_id(body)
+    _require_one_ids(body)
     _require_different(body.candidates)
-    person = await _person(services, body.person)
+    person = await find_person(services, body.person)
     names = [one.external_id for one in body.candidates if one.external_id is not None]
     own = {one.id: _id_or_zero(one.id) for one in body.candidates if one.id is not None}
     found = await services.item_reader.items(person, names, set(own.values()))
@@ -163,11 +164,20 @@ def _arm(experiments: Experiments, name: str, arm: str) -> Assignment:
     raise NotFoundError(f"There is no arm {arm} of an experiment {name}.", code="arm_not_found")
 
 
-def _require_one_id(body: RankRequest) -> None:
-    named = [("person", body.person), *((f"candidates.{at}", one) for at, one in enumerate(body.candidates))]
-    for where, one in named:
-        if (one.external_id is None) == (one.id is None):
-            raise InvalidError(f"{where}: give either externalId or id.", code="one_id")
+def _require_one_ids(body: RankRequest) -> None:
+    require_one_id("person", body.person)
+    for at, one in enumerate(body.candidates):
+        require_one_id(f"candidates.{at}", one)
+
+
+def require_one_id(where: str, named: NamedById) -> None:
+    """Check that somebody or something has one id.
+
+    Raises:
+        InvalidError: it has none or two; the message says `where`.
+    """
+    if (named.external_id is None) == (named.id is None):
+        raise InvalidError(f"{where}: give either externalId or id.", code="one_id")
 
 
 def _require_different(candidates: Sequence[GivenCandidate]) -> None:
@@ -189,7 +199,12 @@ def _duplicates(names: Sequence[str]) -> InvalidError:
     )
 
 
-async def _person(services: Services, name: PersonName) -> int:
+async def find_person(services: Services, name: PersonName) -> int:
+    """The id of a person, who is added if new; 0, which nobody has, for an id of ours that is none.
+
+    Raises:
+        NotFoundError: they deleted their account.
+    """
     if name.external_id is None:
         return _id_or_zero(name.id or "")
     person = await services.item_reader.person(name.external_id)

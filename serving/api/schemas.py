@@ -296,6 +296,22 @@ class EventsOutcome(Shape):
     refused: list[RefusedEvent]
 
 
+class FoundCandidate(Shape):
+    """A candidate, and the source that found it."""
+
+    id: Id
+    external_id: Annotated[str | None, Field(description="Null for posts")]
+    pool: str
+
+
+class FoundCandidates(Shape):
+    """Candidates for a person."""
+
+    EXAMPLE: ClassVar = {"candidates": [{"id": "15OGRpnNiJv", "externalId": "sku-4711", "pool": "topics"}]}
+
+    candidates: list[FoundCandidate]
+
+
 class RankedItem(Shape):
     """An item at its position in a ranking."""
 

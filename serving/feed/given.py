@@ -28,6 +28,7 @@ from serving.feed.rerankers.diversity import seen_by_author
 from serving.feed.served_log import ServedLog
 from serving.feed.slate import Slate, Surface
 from serving.feed.slate_ranker import Shortlist, SlateRanker
+from serving.feed.sources.items import ItemSource
 from serving.reads import Reads
 from serving.receipts import ReceiptSealer
 
@@ -54,6 +55,7 @@ class GivenRanker:
     reads: Reads
     history: HistoryReader
     filters: Sequence[CandidateFilter]
+    items: ItemSource
     ranker: SlateRanker
     receipts: ReceiptSealer
     served_log: ServedLog
@@ -86,6 +88,20 @@ class GivenRanker:
                 "contract.",
                 code="unknown_feature",
             )
+
+    async def items_for(self, user_id: int, limit: int) -> Candidates:
+        """At most `limit` items that the person may like, of which filters remove some.
+
+        Raises:
+            NotFoundError: there is no such person.
+        """
+        now = self.clock()
+        viewer, history, found = await asyncio.gather(
+            find_viewer(self.reads, user_id),
+            self.history.read_if_available(user_id, now.timestamp()),
+            self.items.fetch(user_id, limit),
+        )
+        return apply_filters(self.filters, FeedQuery(user_id, now, viewer, history), found, Explanation())
 
     async def rank(
         self,

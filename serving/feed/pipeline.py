@@ -144,6 +144,15 @@ class FeedPipeline:
             return replace(page, next_cursor=None)
         return replace(page, etag=PageVersion.of(slate.id, limit, page.post_ids, found.query.viewer.relations).etag)
 
+    async def candidates(self, user_id: int) -> Candidates:
+        """The candidates of the viewer's next slate, before ranking.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        found = await self._find_candidates(self._request(user_id), Surface.FEED, no_ids())
+        return (await self._filter(found.query, found, Explanation())).candidates
+
     async def new_posts(self, user_id: int, slate_id: str) -> int | None:
         """The number of posts of followed accounts that are new since the viewer's slate; None if the slate expired.
 

@@ -32,7 +32,7 @@ def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> N
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    for command in ("demo", "smoke", "serve", "work", "setup", "token", "train", "promote", "rollback"):
+    for command in ("demo", "up", "smoke", "serve", "work", "setup", "token", "train", "promote", "rollback"):
         assert f" {command} " in done.stdout
 
 
