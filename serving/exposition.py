@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.metrics_folder import FOLDER_VARIABLE
@@ -15,10 +15,10 @@ def exposition() -> bytes:
     If there are several processes, counters and histograms are sums, also of processes that have ended, and gauges are
     what each declares, of processes that run.
     """
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder is None:
+    # decided when prometheus_client was imported; the variable may have come later, for example by an import of Feast
+    if values.ValueClass is values.MutexValue:
         return generate_latest()
-    _forget_ended(Path(folder))
+    _forget_ended(Path(os.environ[FOLDER_VARIABLE]))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)

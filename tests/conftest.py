@@ -34,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # All processes of `running_app` take processor time until the session ends, so tests that need it come last.
+    items.sort(key=lambda item: "running_app" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["EmbeddedStack"]:
     """PostgreSQL, Valkey, SeaweedFS and Tansu. `stack.settings()` has their addresses."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from photofeed.action_weights import UNDONE_BY
-from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
+from photofeed.events import PERSON_ACTIONS, Action, EngagementEvent, Envelope, engagement_envelope
 from photofeed.feature_store import load_counter_views
 from photofeed.features.counters import CounterView
 from photofeed.online_store.feast_schema import row_schema
@@ -40,8 +40,8 @@ def event_log(first_id: int, count: int = EVENTS, repeated: float = 0.2) -> InMe
             user_id=int(user),
             creator_id=first_id + int(post) % 40,
             occurred_at=datetime.fromtimestamp(moment, UTC),
-            post_id=None if kinds[action] in {Action.FOLLOW, Action.UNFOLLOW, Action.PROFILE_VISIT} else int(post),
-            topic_id=None if kinds[action] in {Action.FOLLOW, Action.UNFOLLOW, Action.PROFILE_VISIT} else first_id + 1,
+            post_id=None if kinds[action] in PERSON_ACTIONS else int(post),
+            topic_id=None if kinds[action] in PERSON_ACTIONS else first_id + 1,
             content_type=("photo", "reel")[int(post) % 2],
             dwell_ms=int(post) % 90_000 if kinds[action] is Action.DWELL else None,
         )
@@ -73,7 +73,7 @@ def _counting(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for event in events:
         moment, action = datetime.fromisoformat(event["occurredAt"]), event["action"]
         of: tuple[Any, ...] = (event["userId"], event.get("postId") or event["creatorId"])
-        if action in ("follow", "unfollow"):
+        if action in ("follow", "unfollow", "mute", "unmute"):
             counting.append(event)
         elif action in UNDOES:
             undone[*of, UNDOES[action]].append(moment)

@@ -82,15 +82,22 @@ print(os.path.exists(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")))
 def test_processes_find_the_folder_before_they_have_metrics(tmp_path: Path, workers: int, *, has_folder: bool) -> None:
     variables = {"PHOTOFEED_API_WORKERS": str(workers), "PHOTOFEED_ENV": "dev", "PHOTOFEED_STATE_DIR": str(tmp_path)}
     secrets = dict.fromkeys(("PHOTOFEED_JWT_SECRET", "PHOTOFEED_CURSOR_SECRET", "PHOTOFEED_S3_SECRET_KEY"), "s" * 32)
+    environment = os.environ | variables | secrets
+    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)  # Feast sets it where a test has imported it
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", _SERVE], env=os.environ | variables | secrets, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _SERVE], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [f"{workers} {has_folder} False", "False"]
 
 
-def test_the_only_process_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_set_later", [False, True])
+def test_the_only_process_tells_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_set_later: bool
+) -> None:
     from serving.exposition import exposition
     from serving.metrics_folder import FOLDER_VARIABLE
 
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    if is_set_later:  # as Feast does
+        monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     assert b"process_cpu_seconds_total" in exposition()
