@@ -29,6 +29,7 @@ from training.ranker.train import TrainedRanker, Trainer, train
 from training.registry.feature_service import keep_feature_service
 from training.registry.register import log_model, register
 from training.registry.tracking import (
+    lineage,
     log_evaluation,
     log_figures,
     log_lineage,
@@ -133,10 +134,10 @@ def train_and_register(
             log_model_card(model_card(ranker, parts, evaluation, sources.manifest, explore))
             observer.stage("registration")
             contract, info = log_model(settings, sources, ranker, dataset, parts.test, run_id)
-            log_evaluation(evaluation, info.model_id)
+            log_evaluation(evaluation, info.model_id, lineage(sources, test))
             log_policy_values(explore or {}, info.model_id)
             service = "" if program == PROGRAM else keep_feature_service(sources, settings.model_name, program)
-            version = register(client, contract, info, feature_service=service)
+            version = register(client, contract, info, evaluation=evaluation, feature_service=service)
     return TrainedVersion(version, run_id, evaluation, explore, ranker, parts)
 
 

@@ -28,7 +28,8 @@ MODEL_FILES = {LIGHTGBM: MODEL_FILE, ONNX: "model.onnx"}
 CONTRACT_FILE = "extra_files/contract.json"
 TABLES_FILE = "extra_files/scoring_tables.npz"
 
-LOGGED_MODEL = "models:/m-"  # begin of the source of a version that is a logged model of MLflow 3
+# The begin of the source of a version that is a logged model of MLflow 3, or a copy of another version.
+LOGGED_MODEL, COPY_OF = "models:/m-", "models:/"
 
 
 class NoContractError(NotFoundError):
@@ -179,6 +180,11 @@ class ModelRegistry:
         """
         folder, source = path.rpartition("/")[0], str(registered.get("source", ""))
         try:
+            if source.startswith(COPY_OF) and not source.startswith(LOGGED_MODEL):
+                name, _, number = source.removeprefix(COPY_OF).rpartition("/")
+                return self._lacks(
+                    self._api.ask("model-versions/get", "model_version", name=name, version=number), path
+                )
             if source.startswith(LOGGED_MODEL):
                 call = f"logged-models/{source.removeprefix('models:/')}/artifacts/directories"
                 listed = self._api.ask(call, artifact_directory_path=folder)

@@ -30,6 +30,8 @@ CUTOFFS = (5, 10, 30)
 TOP = 10  # ranks that coverage, diversity, age and popularity use
 RANDOM_DRAWS = 10
 MODEL = "model"
+# What tells a good version from a bad one: of the model, and the difference of NDCG@10 to each other ranker.
+HEADLINE = ("ndcg_10", "ndcg_10_low", "ndcg_10_high", "ndcg_5", "map", "auc", "log_loss", "ece", "coverage_10")
 OVERALL = "all"
 
 Metrics = dict[str, float]
@@ -92,6 +94,12 @@ class Evaluation:
             for suffix, value in (("", interval.value), ("_low", interval.low), ("_high", interval.high))
         }
         return {name: value for name, value in bounds.items() if not np.isnan(value)}
+
+    def headline(self) -> Metrics:
+        """The few values to compare versions by, named as in `flat`: about fifteen."""
+        flat = self.flat()
+        names = [*HEADLINE, *(f"over_{ranker}_ndcg_10" for ranker in self.rankers if ranker != MODEL)]
+        return {name: flat[name] for name in names if name in flat}
 
     def frame(self) -> "pd.DataFrame":
         """One row per measurement: ranker, segment, metric, value, low, high."""

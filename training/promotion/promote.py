@@ -25,6 +25,7 @@ from training.promotion import gate_report
 from training.promotion.evidence import gather_evidence
 from training.promotion.gate_file import load_gates
 from training.promotion.result import Promotion
+from training.registry.description import with_verdict
 from training.registry.tracking import mlflow_client
 
 log = structlog.get_logger(__name__)
@@ -202,7 +203,7 @@ def _locked_aliases(settings: Settings) -> Iterator[_Aliases]:
 
 
 def _record(client: Any, name: str, promotion: Promotion) -> None:
-    """Store the report with the run, and the outcome in the tags of the version."""
+    """Store the report with the run, and the outcome in the tags and the description of the version."""
     run_id, at = promotion.evidence.bundle.contract.run_id, promotion.evidence.now.isoformat(timespec="seconds")
     client.log_dict(run_id, gate_report.as_json(promotion), f"promotions/{at}.json")
     client.log_text(run_id, gate_report.as_markdown(promotion), f"promotions/{at}.md")
@@ -212,3 +213,12 @@ def _record(client: Any, name: str, promotion: Promotion) -> None:
         tags["forced"] = f"{at} {promotion.actor}: {promotion.forced}"
     for key, value in tags.items():
         client.set_model_version_tag(name, promotion.version, key, value)
+    version = client.get_model_version(name, promotion.version)
+    experiment = client.get_run(run_id).info.experiment_id
+    page = f"#/experiments/{experiment}/runs/{run_id}/artifacts/promotions/{at}.md"
+    reasons = "; ".join(f"{one.gate}: {one.detail}" for one in promotion.findings if not one.passed)
+    verdict = f"failed: {reasons}" if reasons else "passed"
+    verdict += f", on {promotion.evidence.now:%Y-%m-%d %H:%M} UTC beside {tags['gates_beside']}"
+    verdict += f"; forced: {promotion.forced}" if promotion.forced and not promotion.passed else ""
+    described = with_verdict(version.description or "", f"{verdict} ([report]({page})).")
+    client.update_model_version(name, promotion.version, described)

@@ -28,7 +28,14 @@ from training.evaluation.evaluate import MODEL, Evaluation, evaluate
 from training.evaluation.own_model_card import own_model_card
 from training.registry.feature_service import keep_feature_service
 from training.registry.register import SAMPLE_ROWS, register, signature_of
-from training.registry.tracking import git_commit, log_evaluation, log_model_card, mlflow_client, tracked_run
+from training.registry.tracking import (
+    git_commit,
+    lineage,
+    log_evaluation,
+    log_model_card,
+    mlflow_client,
+    tracked_run,
+)
 
 UNNAMED = "Column_"  # how LightGBM names the columns of a matrix
 MOST_CHECKED = 20_000
@@ -127,10 +134,10 @@ def register_model(
         )
         contract, info = _log(own, contract)
         log_model_card(own_model_card(contract, evaluation, description))
-        if evaluation is not None:
-            log_evaluation(evaluation, info.model_id)
+        if evaluation is not None and test is not None:
+            log_evaluation(evaluation, info.model_id, lineage(sources, test))
         service = keep_feature_service(sources, settings.model_name, program)
-        version = register(client, contract, info, feature_service=service)
+        version = register(client, contract, info, evaluation=evaluation, feature_service=service)
     return OwnVersion(version, run_id, contract, evaluation)
 
 

@@ -19,8 +19,10 @@ from photofeed.times import MICROSECONDS
 from training.data.dataset import Dataset
 from training.data.matrix_on_disk import columns
 from training.data.sources import Sources
+from training.evaluation.evaluate import Evaluation
 from training.ranker.train import TrainedRanker
-from training.registry.tracking import git_commit
+from training.registry.description import OF_MODEL, describe_version
+from training.registry.tracking import git_commit, name_run
 
 EXAMPLE_ROWS = 5
 SAMPLE_ROWS = 32  # of the training set, and as many generated hard rows
@@ -70,17 +72,25 @@ def log_model(
     return contract, info
 
 
-def register(client: Any, contract: ModelContract, info: Any, *, feature_service: str = "") -> str:
+def register(
+    client: Any,
+    contract: ModelContract,
+    info: Any,
+    *,
+    evaluation: Evaluation | None = None,
+    feature_service: str = "",
+) -> str:
     """Register a logged model as the newest version. The version appears with one request, the last of a training.
 
-    `feature_service` is that of the version's own stored fields; the one that it was trained on unless given.
+    The run is then named after the version. `feature_service` is that of the version's own stored fields; the one that
+    it was trained on unless given.
 
     Returns the version number.
     """
     from mlflow.exceptions import RestException
 
     try:
-        client.create_registered_model(contract.model_name)
+        client.create_registered_model(contract.model_name, description=OF_MODEL)
     except RestException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
@@ -89,9 +99,16 @@ def register(client: Any, contract: ModelContract, info: Any, *, feature_service
         "git_commit": contract.git_commit,
         "trained_until": contract.trained_until.isoformat(),
     }
+    experiment: str = client.get_run(contract.run_id).info.experiment_id
     version: str = client.create_model_version(
-        contract.model_name, source=info.model_uri, run_id=contract.run_id, model_id=info.model_id, tags=tags
+        contract.model_name,
+        source=info.model_uri,
+        run_id=contract.run_id,
+        model_id=info.model_id,
+        tags=tags,
+        description=describe_version(experiment, contract.run_id, evaluation),
     ).version
+    name_run(client, contract.run_id, f"{contract.model_name} version {version}")
     return version
 
 

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from photofeed.errors import RetryableError
 from photofeed.models.mlflow_api import address_of
 from photofeed.models.registry import ModelRegistry
@@ -32,6 +34,10 @@ CLIENT_ENVIRONMENT = {
 }
 METRICS_PER_REQUEST = 1000
 TEST = "test"
+# By this tag MLflow's pages show an experiment as one of models, not of traces.
+EXPERIMENT_KIND, OF_MODELS = "mlflow.experimentKind", "custom_model_development"
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -60,7 +66,9 @@ def tracked_run(settings: Settings, name: str) -> Iterator[str]:
     """Start an MLflow run in the experiment of the model. Yields its id. An exception marks the run as failed."""
     import mlflow
 
-    mlflow.set_experiment(settings.model_name)
+    experiment = mlflow.set_experiment(settings.model_name)
+    if EXPERIMENT_KIND not in experiment.tags:
+        mlflow.set_experiment_tag(EXPERIMENT_KIND, OF_MODELS)
     with mlflow.start_run(run_name=name, tags={"mlflow.source.git.commit": git_commit()}) as run:
         yield run.info.run_id
 
@@ -80,7 +88,7 @@ def log_lineage(sources: Sources, dataset: Dataset, parts: Split) -> None:
         }
     )
     mlflow.log_dict({"features": list(dataset.feature_names)}, "features.json")
-    mlflow.log_input(_lineage(sources, dataset), context="training")
+    mlflow.log_input(lineage(sources, dataset), context="training")
 
 
 def log_training(client: Any, run_id: str, ranker: TrainedRanker) -> None:
@@ -108,26 +116,31 @@ def log_trial(client: Any, trial: Trial) -> None:
         mlflow.log_metric("quality", trial.quality)
 
 
-def log_evaluation(evaluation: Evaluation, model_id: str) -> None:
-    """Log the metrics on the test part to the active run and its model, as `test_<name>` of `Evaluation.flat`."""
+def log_evaluation(evaluation: Evaluation, model_id: str, tested_on: Any) -> None:
+    """Log the headline metrics to the active run and its model, as `test_<name>`, and all metrics as tables.
+
+    `tested_on` is the `lineage` of the slates that the metrics are of: MLflow shows it with the model.
+    """
     import mlflow
 
-    metrics = [(f"{TEST}_{name}", value) for name, value in evaluation.flat().items()]
-    for first in range(0, len(metrics), METRICS_PER_REQUEST):
-        mlflow.log_metrics(dict(metrics[first : first + METRICS_PER_REQUEST]), model_id=model_id)
+    mlflow.log_input(tested_on, context=TEST)
+    metrics = {f"{TEST}_{name}": value for name, value in evaluation.headline().items()}
+    mlflow.log_metrics(metrics, model_id=model_id, dataset=tested_on)
     mlflow.log_table(evaluation.frame(), "evaluation.json")
     mlflow.log_table(evaluation.differences_frame(), "differences.json")
 
 
 def log_policy_values(values: Mapping[str, PolicyValue], model_id: str) -> None:
-    """Log the values on explore slots as `explore_<policy>`, with bounds and effective sample size."""
+    """Log the values on explore slots as `explore_<policy>`, and with bounds and effective sample sizes as a table."""
     import mlflow
 
-    for policy, value in values.items():
-        interval = value.interval
-        named = {"": interval.value, "_low": interval.low, "_high": interval.high, "_ess": value.effective_sample_size}
-        metrics = {f"explore_{policy}{suffix}": number for suffix, number in named.items()}
-        mlflow.log_metrics(metrics, model_id=model_id)
+    if not values:
+        return
+    named = {f"explore_{policy}": value.interval.value for policy, value in values.items()}
+    mlflow.log_metrics(named, model_id=model_id)
+    intervals = [asdict(value.interval) | {"ess": value.effective_sample_size} for value in values.values()]
+    table = {name: [row[name] for row in intervals] for name in intervals[0]}
+    mlflow.log_table({"policy": list(values), **table}, "explore.json")
 
 
 def log_figures(figures: Mapping[str, Any]) -> None:
@@ -147,6 +160,16 @@ def log_model_card(text: str) -> None:
     mlflow.set_tag(MLFLOW_RUN_NOTE, text)
 
 
+def name_run(client: Any, run_id: str, name: str) -> None:
+    """Name a run after the version that it became. It keeps its first name if MLflow fails: the version is there."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.update_run(run_id, name=name)
+    except MlflowException as error:
+        log.warning("the run of the new version keeps its name", run_id=run_id, name=name, error=str(error))
+
+
 def git_commit() -> str:
     """The commit of the running code. Empty outside a repository, or if git is not installed."""
     here = Path(__file__).parent
@@ -157,7 +180,8 @@ def git_commit() -> str:
     return done.stdout.strip()
 
 
-def _lineage(sources: Sources, dataset: Dataset) -> Any:
+def lineage(sources: Sources, dataset: Dataset) -> Any:
+    """The dataset as MLflow names it: its window, the digest of its content, and where its log is."""
     from mlflow.data.dataset_source_registry import resolve_dataset_source
     from mlflow.data.meta_dataset import MetaDataset
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -10,7 +11,7 @@ import pytest
 from photofeed import database
 from photofeed.errors import RetryableError
 from photofeed.models.history import OUTSIDE, BusyError, moves, note_outside_moves, only_one
-from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
+from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry, NoContractError
 from training.errors import ChampionMovedError
 from training.promotion import promote
 from training.promotion.promote import actor, roll_back, set_challenger
@@ -131,3 +132,23 @@ def test_nothing_is_written_down_of_a_move_that_mlflow_did_not_make(models: "Mod
     with pytest.raises(RetryableError, match="MLflow at"):
         _move_champion(models, None, "99")
     assert _history(models) == []
+
+
+def test_a_version_that_was_copied_from_another_model_is_served(models: "Models") -> None:
+    """A team registers in a model of its own, and promotes with MLflow's copy_model_version."""
+    own = f"{models.settings.model_name}-of-a-team"
+    models.client.create_registered_model(own)
+    elsewhere = replace(models, settings=models.settings.model_copy(update={"model_name": own}))
+    number = elsewhere.register()
+    copied = models.client.copy_model_version(f"models:/{own}/{number}", models.settings.model_name).version
+    _move_champion(models, None, copied)
+    with ModelRegistry.connect(models.settings) as registry:
+        bundle = registry.fetch(CHAMPION, models.settings.state_dir / "models")
+    assert (bundle.version, bundle.contract.model_name) == (copied, own)
+
+    run = models.client.create_run(models.client.get_experiment_by_name("Default").experiment_id)
+    models.client.log_text(run.info.run_id, "no contract", "model/model.lgb")
+    plain = models.client.create_model_version(own, f"{run.info.artifact_uri}/model", run.info.run_id).version
+    copied = models.client.copy_model_version(f"models:/{own}/{plain}", models.settings.model_name).version
+    with ModelRegistry.connect(models.settings) as registry, pytest.raises(NoContractError, match=f"version {copied}"):
+        registry.fetch(copied, models.settings.state_dir / "models")

@@ -46,7 +46,7 @@ from training.data.sources import Sources
 from training.data.window import Window
 from training.errors import EmptyWindowError, NoPreviousError
 from training.evaluation.baselines import NAMES
-from training.pipeline import train_and_register
+from training.pipeline import TrainedVersion, train_and_register
 from training.promotion.promote import promote, roll_back
 from training.ranker.distributed_training import dask_trainer
 from training.ranker.parameters import TrainingParameters
@@ -195,12 +195,36 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
     assert listed[first.version].aliases == (CHAMPION,)
     assert listed[second.version].aliases == (PREVIOUS,)
     assert listed[first.version].gates == "passed"
+    _check_pages(settings, first, second)
+
+
+def _check_pages(settings: Settings, first: TrainedVersion, second: TrainedVersion) -> None:
+    """What MLflow's pages show of a version that passed its gates, and of one that was forced."""
     with mlflow_client(settings) as client:
         kept = [file.path for file in client.list_artifacts(second.run_id, "promotions")]
         tags = client.get_model_version(settings.model_name, second.version).tags
+        of_model = client.get_registered_model(settings.model_name)
+        described = [client.get_model_version(settings.model_name, one.version) for one in (first, second)]
+        run = client.get_run(first.run_id)
+        curve = client.get_metric_history(first.run_id, "validation_ndcg_10")
+        experiment = client.get_experiment(run.info.experiment_id)
+        logged = client.get_logged_model(run.outputs.model_outputs[0].model_id)
     assert sorted(Path(path).suffix for path in kept) == [".json", ".md"]  # of one moment: the later report stays
     assert "rehearsal" in tags["forced"]
     assert tags["gates_beside"] == first.version
+    assert "champion" in of_model.description
+    assert "NDCG@10 0." in described[0].description
+    assert "Gates: passed, on " in described[0].description
+    assert "against champion" in described[1].description.partition("Gates: failed")[2]
+    assert "forced: rehearsal" in described[1].description
+    assert f"runs/{first.run_id}/artifacts/model_card.md" in described[0].description
+    assert run.info.run_name == f"{settings.model_name} version {first.version}"
+    assert [point.step for point in curve] == list(range(1, len(curve) + 1))
+    assert 10 <= len(run.data.metrics) <= 20, sorted(run.data.metrics)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    headline = next(metric for metric in logged.metrics if metric.key == "test_ndcg_10")
+    assert headline.dataset_name == f"slates {first.parts.test.window}"
+    assert headline.dataset_digest == first.parts.test.digest
 
 
 def test_the_commands_train_promote_and_list(

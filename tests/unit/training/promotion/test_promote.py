@@ -35,6 +35,7 @@ class World:
     unfit: set[str] = field(default_factory=set)  # versions without a contract, or deleted
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    description: str | None = "NDCG@10 0.7"
     artifacts: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
 
@@ -60,6 +61,17 @@ class World:
     def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
         assert (name, version) == ("ranker", "2")
         self.tags[key] = value
+
+    def get_model_version(self, name: str, version: str) -> Any:
+        assert (name, version) == ("ranker", "2")
+        return SimpleNamespace(description=self.description)
+
+    def get_run(self, run_id: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(experiment_id=f"of-{run_id}"))
+
+    def update_model_version(self, name: str, version: str, description: str) -> None:
+        assert (name, version) == ("ranker", "2")
+        self.description = description
 
     def log_dict(self, run_id: str, content: dict[str, Any], path: str) -> None:
         assert run_id == "run"
@@ -144,6 +156,8 @@ def test_a_version_that_fails_one_gate_moves_nothing(world: World) -> None:
     assert (done.moved, done.passed, done.failed) == (False, False, ("drift",))
     assert world.calls == []
     assert world.tags["gates"] == "failed: drift"
+    assert world.description is not None
+    assert world.description.startswith("NDCG@10 0.7\n\nGates: failed: drift: 62%, on 2026-03-20 00:00 UTC beside 1 ([")
     assert "forced" not in world.tags
     assert world.artifacts  # the report of a refusal is kept, too
 

@@ -23,6 +23,7 @@ from training.data.split import temporal_split
 from training.ranker.parameters import TrainingParameters
 from training.ranker.train import TrainedRanker, train
 from training.registry import register as module
+from training.registry.description import describe_version
 from training.registry.register import SAMPLE_ROWS, log_model, register
 from training.registry.tracking import METRICS_PER_REQUEST, git_commit, log_training
 from training.registry.versions import list_versions
@@ -132,18 +133,29 @@ def test_a_model_that_only_lightgbm_scores_has_no_tables(
 class Client:
     """MLflow's client: one registered model, and what was asked of it."""
 
-    def __init__(self, refusal: str | None = None) -> None:
+    def __init__(self, refusal: str | None = None, *, unnamed: bool = False) -> None:
         self.refusal = refusal
+        self.unnamed = unnamed
+        self.run_names: dict[str, str] = {}
         self.created: dict[str, Any] = {}
 
-    def create_registered_model(self, name: str) -> None:
+    def create_registered_model(self, name: str, description: str) -> None:
         assert name == "ranker"
+        assert "champion" in description
         if self.refusal:
             raise mlflow.exceptions.RestException({"error_code": self.refusal, "message": ""})
 
     def create_model_version(self, name: str, **options: Any) -> Any:
         self.created = {"name": name, **options}
         return SimpleNamespace(version="3")
+
+    def get_run(self, run_id: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(experiment_id=f"of {run_id}"))
+
+    def update_run(self, run_id: str, name: str) -> None:
+        if self.unnamed:
+            raise mlflow.exceptions.MlflowException("away")
+        self.run_names[run_id] = name
 
 
 CONTRACT = ModelContract(
@@ -162,7 +174,13 @@ def test_the_first_and_every_later_version_is_registered(refusal: str | None) ->
         "run_id": "run-1",
         "model_id": "m-1",
         "tags": {"feature_service": "v1", "git_commit": "abc", "trained_until": "1970-01-02T00:00:00+00:00"},
+        "description": describe_version("of run-1", "run-1", None),
     }
+    assert client.run_names == {"run-1": "ranker version 3"}
+
+
+def test_a_version_is_there_also_if_its_run_could_not_be_named() -> None:
+    assert register(Client(unnamed=True), CONTRACT, INFO) == "3"
 
 
 def test_another_refusal_of_mlflow_is_not_swallowed() -> None:
