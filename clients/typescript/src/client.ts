@@ -80,6 +80,11 @@ export class ApiClient {
     return this.json<T>('DELETE', path, undefined, options)
   }
 
+  /** The body of a reply that is a file, such as the archive of an account. */
+  async file(path: string, options?: RequestOptions): Promise<Blob> {
+    return (await this.request('GET', path, undefined, options, '*/*')).blob()
+  }
+
   /** The body of a streamed reply, such as server-sent events; null after 204, the end of all events. */
   async stream(path: string, options?: RequestOptions): Promise<ReadableStream<Uint8Array> | null> {
     const reply = await this.request('GET', path, undefined, options, 'text/event-stream')

@@ -48,6 +48,14 @@ test('a problem reply is thrown with the server’s message', async () => {
   })
 })
 
+test('a file is read as it is, and a refused one is a problem, not a file', async () => {
+  const sent = new Uint8Array([80, 75, 0, 255])
+  const file = await clientThatGets(() => new Response(sent)).file('/me/export')
+  assert.deepEqual(new Uint8Array(await file.arrayBuffer()), sent)
+  const refusing = clientThatGets(() => problemReply(403, { detail: 'Not now.', code: 'not_now' }))
+  await assert.rejects(refusing.file('/me/export'), { code: 'not_now', detail: 'Not now.' })
+})
+
 test('a proxy’s HTML page is described by its status', async () => {
   const api = clientThatGets(
     () =>

@@ -1,21 +1,37 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { navigate, paths } from '../router'
 import { api, session, signOut } from '../session'
+import { saveFile } from '../shell/save-file'
 import { showError, showToast } from '../shell/toasts'
 import { words } from '../words'
+
+const EXPORT_NAME = 'photofeed.zip'
 
 /** A copy of everything that is stored about the user, and the end of the account. */
 export function AccountData() {
   const text = words.settings
   const [isLeaving, setIsLeaving] = useState(false)
+  const [isExporting, setIsExporting] = useState(false)
+
+  const save = async () => {
+    setIsExporting(true)
+    try {
+      saveFile(await api.file('/me/export'), EXPORT_NAME)
+    } catch (error) {
+      showError(error)
+    } finally {
+      setIsExporting(false)
+    }
+  }
+
   return (
     <section aria-labelledby="settings-data">
       <h2 id="settings-data">{text.data}</h2>
       <p class="muted">{text.exportHint}</p>
       <div class="form-actions">
-        <a class="button quiet" href="/v1/me/export" download>
+        <button type="button" class="quiet" disabled={isExporting} onClick={() => void save()}>
           {text.export}
-        </a>
+        </button>
         <button type="button" class="quiet danger" onClick={() => setIsLeaving(true)}>
           {text.deleteAccount}
         </button>
