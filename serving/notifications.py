@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from photofeed.ids import encode_id
-from photofeed.notifications import RETENTION
+from photofeed.notifications import RETENTION, NotificationKind
 from serving.image_addresses import ImageAddresses
 from serving.people_json import person_json
 from serving.reads import Reads, Row, Statement
@@ -105,7 +105,9 @@ class Notifications:
 
     def _json(self, viewer: int, row: Row) -> tuple[int, dict[str, Any]]:
         row_id, number, kind, at, details, post_id, picture, is_private, comment_id, body, count, actors, is_read = row
-        sizes = orjson.loads(picture)["images"] if post_id and picture else []
+        # Nobody can load the images of a photo that was rejected.
+        has_images = post_id and picture and kind != NotificationKind.PHOTO_REJECTED
+        sizes = orjson.loads(picture)["images"] if has_images else []
         shown = {
             "id": encode_id(row_id),
             "kind": kind,

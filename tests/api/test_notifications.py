@@ -176,10 +176,12 @@ def test_owners_and_reporters_learn_what_moderators_decided(app: "App") -> None:
         {"reported": "person", "outcome": "kept"},
         {"reported": "comment", "outcome": "removed"},
     ]
-    assert [(one["kind"], one["postId"]) for one in _told(author)] == [("photo_rejected", post)]
+    told = [(one["kind"], one["postId"], one["images"]) for one in _told(author)]
+    assert told == [("photo_rejected", post, {})]  # nobody can load its images
     assert reporter.id not in str(_told(author))
     moderator.call("POST", f"/v1/moderation/{post}/decisions", json={"decision": "approve", "reason": "a mistake"})
     assert [(one["kind"], one["actors"]) for one in _told(author)] == [("photo_approved", [])]
+    assert _told(author)[0]["images"]
 
 
 def test_a_photo_that_the_model_rejects_notifies_its_owner_once(app: "App") -> None:
