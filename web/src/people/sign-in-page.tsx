@@ -27,7 +27,7 @@ export function SignInPage() {
       <h1>{ways?.demo && !ways.provider ? words.signIn.choose : words.signIn.title}</h1>
       <Reason />
       {ways?.provider && (
-        <p>
+        <p class="sign-in-provider">
           <a class="button primary" href={providerSignIn(target())}>
             {words.signIn.provider}
           </a>
