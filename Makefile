@@ -173,6 +173,10 @@ attack: $(INSTALLED) ## attack a fresh stack through plain HTTP clients; lines, 
 chaos: $(INSTALLED) ## break a stack under load for an hour, and compare what was accepted with what is there; lines, then JSON [CHAOS="--minutes 3": six faults]
 	@$(BIN)/python -W ignore -m tools.chaos $(CHAOS)
 
+.PHONY: e2e
+e2e: $(INSTALLED) $(CLIENTS) $(WEB) ## what people do in the browser app, in Chromium, on a phone and a desktop; lines, JSON, pictures in build/e2e; exit code 3 without Chromium [FLOWS="words of their names"]
+	@$(BIN)/python -W ignore -m tools.e2e $(FLOWS)
+
 .PHONY: policy
 policy: $(INSTALLED) ## write the table of who may do what into docs/security.md
 	@$(BIN)/python -m tools.policy

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { type Flow, PROCESSING_MS } from '../stage'
+
+const CAPTIONS = ['By the lake', 'On the way up', 'The view', 'Evening']
+
+export const photos: readonly Flow[] = [
+  {
+    name: 'a HEIC and three JPEGs are uploaded at once, each with its words',
+    run: async (stage) => {
+      const uploader = await stage.as('uploader', '/new')
+      const { page } = uploader
+      const { heic, jpegs } = stage.world.files[stage.size]
+      await page.locator('input[type=file][multiple]').setInputFiles([...heic, ...jpegs])
+      const drafts = page.locator('article.draft')
+      await drafts.nth(CAPTIONS.length - 1).waitFor()
+      for (const [at, caption] of CAPTIONS.entries()) {
+        await drafts.nth(at).getByLabel('Caption').fill(caption)
+        await drafts.nth(at).getByLabel('Tags').fill('holiday, lake')
+      }
+      await uploader.picture('drafts')
+      await uploader.button('Share 4 photos').click()
+      for (const at of CAPTIONS.keys())
+        await drafts.nth(at).getByRole('heading', { name: 'Published' }).waitFor({ timeout: PROCESSING_MS })
+      await uploader.picture('published')
+      await uploader.open(`/@${stage.person('uploader').handle}`)
+      await page
+        .locator('.grid li')
+        .nth(CAPTIONS.length - 1)
+        .waitFor()
+      await uploader.seesImages()
+      await uploader.picture('own-profile')
+    },
+  },
+  {
+    name: 'a file that is no photo is refused at once, by name',
+    run: async (stage) => {
+      const uploader = await stage.as('uploader', '/new')
+      await uploader.page
+        .locator('input[type=file][multiple]')
+        .setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('words') })
+      await uploader.sees('“notes.txt” is not a photo in a supported format.')
+      assert.equal(await uploader.page.locator('article.draft').count(), 0)
+    },
+  },
+  {
+    name: 'a follower sees a new photo in their feed, and likes it',
+    run: async (stage) => {
+      const friend = await stage.as('friend', '/')
+      const { displayName } = stage.person('uploader')
+      const theirs = () => friend.page.getByRole('article', { name: `Photo by ${displayName}` })
+      // A reload keeps the feed; the link to the page that is open loads a new one.
+      await friend.repeatUntil(
+        () => theirs(),
+        () => friend.page.getByRole('link', { name: 'Home' }).click(),
+      )
+      await theirs().first().scrollIntoViewIfNeeded()
+      await friend.seesImages()
+      await friend.picture('followers-feed')
+      await friend.button(/^Like/, theirs().first()).click()
+      await friend.open('/liked')
+      await friend.reloadUntil(() => friend.page.locator('.grid li'))
+    },
+  },
+]
