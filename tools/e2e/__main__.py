@@ -1,6 +1,6 @@
 """`make e2e`: what people do with the app, in Chromium, on a phone and a desktop; a line of JSON at the end.
 
-The flows are in web/e2e. Exit code 1 if one failed, 3 if something that they need is not installed.
+The flows are in web/e2e. Exit code 1 if one failed, 3 if something that they need is not installed, 130 after Ctrl-C.
 """
 
 import json
@@ -18,6 +18,7 @@ _ROOT = Path(__file__).parents[2]
 _WEB = _ROOT / "web"
 _PICTURES = _ROOT / "build" / "e2e"
 _MISSING = 3
+_INTERRUPTED = 130
 
 
 def _missing() -> str | None:
@@ -59,4 +60,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
