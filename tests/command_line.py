@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from photofeed.settings import Settings
+
 _PHOTOFEED = Path(sys.executable).with_name("photofeed")
 
 
@@ -14,3 +16,18 @@ def photofeed(*arguments: str | Path, **variables: str | Path) -> subprocess.Com
     return subprocess.run(  # noqa: S603  our own command
         [_PHOTOFEED, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def set_up(settings: Settings) -> None:
+    """Run `photofeed setup` for a lake, a Redis and a feature repo of a test's own.
+
+    In a process of its own: Feast keeps the modules of the first feature repo for the life of a process.
+    """
+    done = photofeed(
+        "setup",
+        PHOTOFEED_STATE_DIR=settings.state_dir,
+        PHOTOFEED_REDIS_URL=settings.redis_url.get_secret_value(),
+        PHOTOFEED_BUCKET_LAKE=settings.bucket_lake,
+        PHOTOFEED_FEATURE_REPO=settings.feature_repo,
+    )
+    assert done.returncode == 0, done.stderr

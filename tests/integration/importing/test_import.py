@@ -1,11 +1,9 @@
 """`photofeed import` on real servers: rows of any kind and age, refused rows, repeats, and what is trained from it."""
 
 import csv
-import gc
 import json
 import shutil
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,13 +22,12 @@ from ingestion.engagement.counted_log import read_log
 from ingestion.importing.run import ImportResult, Journal, Progress, import_folder
 from photofeed import database
 from photofeed.events import Action
-from photofeed.feature_store import apply_feature_repo
 from photofeed.features.event_columns import EventColumns
 from photofeed.features.ranking import FEATURE_NAMES
-from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import LakeFolder, open_lake
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
+from tests.command_line import set_up
 from training.data.dataset import build_dataset
 from training.data.sources import Sources
 from training.data.window import Window
@@ -80,11 +77,7 @@ def apart(settings_apart: Callable[[int], Settings], tmp_path_factory: pytest.Te
     configuration = repo / "feature_store.yaml"
     configuration.write_text(configuration.read_text().replace("project: photofeed", "project: importing"))
     settings = settings.model_copy(update={"feature_repo": repo})
-    database.migrate(settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # `feast apply` leaves a registry's connections open
-        apply_feature_repo(settings, S3ObjectStore.connect(settings))
-        gc.collect()
+    set_up(settings)
     with connect_redis(settings) as client:
         yield settings
         client.flushdb()

@@ -41,7 +41,7 @@ from photofeed.topics import FEED_SERVED
 from serving import bootstrap
 from serving.app import create_app
 from tests.api.feed_world import FeedWorld
-from tests.command_line import photofeed
+from tests.command_line import set_up
 from tests.doubles.event_log import InMemoryEventLog
 from training.data.dataset import build_dataset
 from training.data.model_frame import model_frame
@@ -100,16 +100,6 @@ class World:
     began: datetime
     viewers: list[int] = field(default_factory=list)
     posts: list[PostRef] = field(default_factory=list)
-
-    def run(self, *arguments: str) -> None:
-        done = photofeed(
-            *arguments,
-            PHOTOFEED_STATE_DIR=self.settings.state_dir,
-            PHOTOFEED_REDIS_URL=self.settings.redis_url.get_secret_value(),
-            PHOTOFEED_BUCKET_LAKE=self.settings.bucket_lake,
-            PHOTOFEED_FEATURE_REPO=self.settings.feature_repo,
-        )
-        assert done.returncode == 0, done.stderr
 
     def count(self, envelopes: list[Envelope], *, leader: bool = False) -> None:
         """What the features worker and the archive make of messages."""
@@ -171,7 +161,7 @@ def world(settings_apart: Callable[[int], Settings], mlflow_stack: "EmbeddedStac
     settings = settings.model_copy(update=changes)
     with connect_redis(settings) as client:
         made = World(settings, client, datetime.now(UTC) - timedelta(hours=3))
-        made.run("setup")
+        set_up(settings)
         people = FeedWorld(settings)
         made.viewers, authors = people.people(VIEWERS), people.people(AUTHORS)
         made.posts = people.posts(authors, POSTS_EACH, age=timedelta(hours=4))
@@ -299,7 +289,7 @@ def test_own_features_live_beside_others_and_a_new_field_blinds_no_model(world: 
         views.write_text(
             views.read_text().replace('        decayed("shares_24h"', f'{NEW_FIELD}        decayed("shares_24h"')
         )
-        world.run("setup")
+        set_up(world.settings)
         more = [world._event(Action.OPEN, 0, number, SLATES, number, datetime.now(UTC)) for number in range(5)]
         world.count([engagement_envelope(world.viewers[0], more)], leader=True)
         _require_kept(before, _values(server, world))
@@ -358,7 +348,7 @@ def _another_library(world: World, server: Server, point: Callable[[str, str], A
             np.testing.assert_allclose(online["own_open_share"], offline["own_open_share"], rtol=1e-3)
             scores = filled.predict(offline.to_numpy()).reshape(-1)
             np.testing.assert_allclose([item["score"] for item in page["items"]], scores, rtol=1e-4, atol=1e-5)
-    world.run("setup")  # keeps the service, which the repo does not declare
+    set_up(world.settings)  # keeps the service, which the repo does not declare
     with Sources.open(world.settings) as sources:
         store = sources.features
         assert store.get_feature_service(f"{world.settings.model_name}_{OWN.hash}").tags
