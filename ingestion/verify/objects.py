@@ -30,8 +30,8 @@ where photo_id > %s and purged_at is null order by photo_id limit %s
 """
 _NAMED = pa.schema([("bucket", pa.string()), ("name", pa.string()), ("photo", pa.int64()), ("needed", pa.bool_())])
 _THERE = pa.schema([("bucket", pa.string()), ("name", pa.string())])
-_MISSING = f"select distinct * from named anti join there using (bucket, name) where needed limit {_SHOWN}"  # noqa: S608
-_UNNAMED = f"from there anti join named using (bucket, name) limit {_SHOWN}"
+_MISSING = "select distinct * from named anti join there using (bucket, name) where needed limit ?"
+_UNNAMED = "from there anti join named using (bucket, name) limit ?"
 _HAS_ORIGINAL = frozenset({"processing", "review", "ready"})
 _STILL_ORIGINAL = "select 1 from photos where id = %s and original_key = %s and status = any(%s)"
 _STILL_VARIANT = "select 1 from photos where id = %s and status = 'ready' and variants @> %s"
@@ -66,6 +66,7 @@ class Objects:
     objects: ObjectStore
     patience: Patience
     duckdb_config: dict[str, Any]
+    shown: int = _SHOWN
     name: str = "storage"
     compared: int = 0
     notes: list[str] = field(default_factory=list)
@@ -84,8 +85,8 @@ class Objects:
                 self.compared += len(piece)
                 connection.register("piece", piece)
                 connection.execute("insert into named select * from piece")
-            missing = connection.sql(_MISSING).to_arrow_table().to_pylist()
-            unnamed = connection.sql(_UNNAMED).to_arrow_table().to_pylist()
+            missing = connection.sql(_MISSING, params=[self.shown]).to_arrow_table().to_pylist()
+            unnamed = connection.sql(_UNNAMED, params=[self.shown]).to_arrow_table().to_pylist()
         if missing or unnamed:
             self.patience.wait(self.patience.seconds)
         for row in missing:
@@ -145,7 +146,7 @@ class Objects:
         """Uploads whose address expired long ago: the sweeper deletes them at its next turn."""
         turns = timedelta(seconds=self.settings.upload_grace_seconds + 10 * self.settings.sweep_seconds)
         before = datetime.now(UTC) - turns
-        for key in islice(self.objects.keys(self.settings.bucket_originals, UPLOADS), _SHOWN):
+        for key in islice(self.objects.keys(self.settings.bucket_originals, UPLOADS), self.shown):
             if address_expiry(key) >= before:
                 return  # keys sort by time
             yield Disagreement(

@@ -151,7 +151,9 @@ def photo(app: "App", settings: "Settings", pool: Database) -> Photo:
         row = connection.execute(query, (decode_id(photo_id),)).fetchone()
     assert row is not None
     objects = S3ObjectStore.connect(settings)
-    check = Objects(settings, pool, objects, AT_ONCE, spilling(open_lake(settings).cache_dir, 256))
+    duckdb_config = spilling(open_lake(settings).cache_dir, 256)
+    # posts of other tests have no files
+    check = Objects(settings, pool, objects, AT_ONCE, duckdb_config, shown=1_000_000)
     return Photo(photo_id, owner, check, objects, row["variants"][0]["key"], row["original_key"])
 
 
