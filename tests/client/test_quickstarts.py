@@ -84,7 +84,9 @@ def test_the_quickstart_with_curl(running_app: "RunningApp", token: str, folder:
     said = _run(running_app, folder, token, "/bin/bash", "-euo", "pipefail", "-c", _block("sh"))
     assert "processing" in said.splitlines()[0]
     assert "id: ready" in said
-    assert "Somebody else's" in said
+    with PhotofeedClient(running_app.base_url, token) as client:
+        explored = client.http.get("/v1/explore", params={"limit": 100}).json()["items"]
+    assert said.splitlines()[-1] in {item["post"]["caption"] for item in explored}
     assert _captions(running_app, token) == ["First light"]
 
 
