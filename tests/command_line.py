@@ -1,6 +1,7 @@
 """Runs the `photofeed` command as a user does."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,14 @@ def photofeed(*arguments: str | Path, **variables: str | Path) -> subprocess.Com
     return subprocess.run(  # noqa: S603  our own command
         [_PHOTOFEED, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def with_own_feature_repo(settings: Settings, folder: Path, project: str) -> Settings:
+    """Settings with a copy of the feature repo, as another project of Feast."""
+    repo = shutil.copytree(settings.feature_repo, folder / "feature_repo")
+    configuration = repo / "feature_store.yaml"
+    configuration.write_text(configuration.read_text().replace("project: photofeed", f"project: {project}"))
+    return settings.model_copy(update={"feature_repo": repo})
 
 
 def set_up(settings: Settings) -> None:

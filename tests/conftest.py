@@ -1,10 +1,12 @@
 """Fixtures for all tests: the embedded stack, a running photofeed, and the folder of real photographs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -64,6 +66,30 @@ def mlflow_stack(stack: "EmbeddedStack") -> "EmbeddedStack":
     """The same stack with the MLflow server, which takes seconds to start: use it only if needed."""
     stack.start(servers=("mlflow",))
     return stack
+
+
+@pytest.fixture(scope="session")
+def settings_apart(stack: "EmbeddedStack") -> Callable[[int], "Settings"]:
+    """Settings of the stack with another database of Redis and a new bucket for the lake."""
+    import boto3  # unit tests run without it
+    from pydantic import SecretStr
+
+    def apart(redis_database: int) -> "Settings":
+        settings = stack.settings()
+        redis_url = f"{settings.redis_url.get_secret_value().rsplit('/', 1)[0]}/{redis_database}"
+        bucket = f"apart-{uuid4().hex}"
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=settings.s3_endpoint_url,
+            region_name=settings.s3_region,
+            aws_access_key_id=settings.s3_access_key,
+            aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+        )
+        with closing(s3):
+            s3.create_bucket(Bucket=bucket)
+        return settings.model_copy(update={"redis_url": SecretStr(redis_url), "bucket_lake": bucket})
+
+    return apart
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """`photofeed verify` finds every kind of disagreement between the systems, and nothing where they agree."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ingestion.bootstrap.removal import open_leftovers
 from ingestion.cdn import HttpPurgeCdn
 from ingestion.consumer.dead_letters import DeadLetter, count_waiting
 from ingestion.engagement.counted_events import RedisCountedEvents
+from ingestion.leftovers import Leftovers
 from ingestion.verify import Check, Disagreement, Patience
 from ingestion.verify.counts import Counts
 from ingestion.verify.features import Features, LakeEvents
@@ -42,6 +43,7 @@ from photofeed.timelines import FRESH_POOL, author_key, timeline_key
 from photofeed.topics import ENGAGEMENT, FANOUT_GROUP, GRAPH_CHANGED, SUBSCRIPTIONS, dead_letters
 from tests.api.feed_world import FeedWorld
 from tests.api.pictures import picture
+from tests.command_line import set_up, with_own_feature_repo
 from tests.doubles.event_log import InMemoryEventLog
 
 if TYPE_CHECKING:
@@ -231,11 +233,15 @@ def test_pools_with_posts_that_were_deleted_long_ago(pool: Database, client: Red
     assert found(Pools(pool, client, AT_ONCE), topic_key(topic)) == expected
 
 
-def test_what_is_left_of_deleted_photos_also_at_the_edge(settings: "Settings", photo: Photo) -> None:
+def test_what_is_left_of_deleted_photos_also_at_the_edge(
+    settings: "Settings", photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert photo.owner.call("DELETE", f"/v1/photos/{photo.id}").status_code == 204
     edge = httpx.MockTransport(lambda request: httpx.Response(200 if request.url.path.endswith("/640") else 404))
     cdn = HttpPurgeCdn(httpx.Client(base_url="http://cdn.test", transport=edge))
     with open_leftovers(settings) as leftovers:
+        removed = next(one for batch in leftovers.batches() for one in batch if one["photo_id"] == decode_id(photo.id))
+        monkeypatch.setattr(Leftovers, "batches", lambda _: iter([[removed]]))  # not those of other tests
         left = found(Removed(replace(leftovers, cdn=cdn), AT_ONCE), photo.id)
     assert ("removed.cdn", f"{photo.id} 640") in left
     assert ("removed.variant", f"{photo.id} {photo.variant}") in left
@@ -307,8 +313,21 @@ class Counting:
         assert self.client.delete(key) == 1
 
 
+@pytest.fixture(scope="module")
+def apart(settings_apart: Callable[[int], "Settings"], tmp_path_factory: pytest.TempPathFactory) -> "Settings":
+    """A lake, a Redis and a registry without the events of other tests, which take minutes to compare."""
+    settings = with_own_feature_repo(settings_apart(11), tmp_path_factory.mktemp("verify"), "verifying")
+    set_up(settings)
+    return settings
+
+
 @pytest.fixture
-def counting(settings: "Settings", client: RedisClient) -> Iterator[Counting]:
+def counting(apart: "Settings") -> Iterator[Counting]:
+    with connect_redis(apart) as client:
+        yield from _counting(apart, client)
+
+
+def _counting(settings: "Settings", client: RedisClient) -> Iterator[Counting]:
     person, store, log = uuid.uuid4().int % 2**40 + 2**57, open_feature_store(settings), InMemoryEventLog()
     now = datetime.now(UTC) - timedelta(minutes=5)
     events = [

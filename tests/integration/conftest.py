@@ -2,18 +2,14 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import boto3
 import lightgbm
 import numpy as np
 import pytest
-from pydantic import SecretStr
 
 from photofeed import database
 from photofeed.features.ranking import FEATURE_NAMES
@@ -82,25 +78,3 @@ def models(mlflow_stack: "EmbeddedStack", tmp_path: Path, request: pytest.Fixtur
     with mlflow_client(settings) as client:
         client.create_registered_model(settings.model_name)
         yield Models(settings, client)
-
-
-@pytest.fixture(scope="session")
-def settings_apart(stack: "EmbeddedStack") -> Callable[[int], Settings]:
-    """Settings of the stack with another database of Redis and a new bucket for the lake."""
-
-    def apart(redis_database: int) -> Settings:
-        settings = stack.settings()
-        redis_url = f"{settings.redis_url.get_secret_value().rsplit('/', 1)[0]}/{redis_database}"
-        bucket = f"apart-{uuid4().hex}"
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=settings.s3_endpoint_url,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.s3_access_key,
-            aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
-        )
-        with closing(s3):
-            s3.create_bucket(Bucket=bucket)
-        return settings.model_copy(update={"redis_url": SecretStr(redis_url), "bucket_lake": bucket})
-
-    return apart

@@ -27,7 +27,7 @@ from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.offline_store.lake import LakeFolder, open_lake
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from tests.command_line import set_up
+from tests.command_line import set_up, with_own_feature_repo
 from training.data.dataset import build_dataset
 from training.data.sources import Sources
 from training.data.window import Window
@@ -71,12 +71,7 @@ class World:
 @pytest.fixture(scope="module")
 def apart(settings_apart: Callable[[int], Settings], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a photofeed that is set up, and that no worker uses."""
-    folder = tmp_path_factory.mktemp("importing")
-    settings = settings_apart(10)
-    repo = shutil.copytree(settings.feature_repo, folder / "feature_repo")
-    configuration = repo / "feature_store.yaml"
-    configuration.write_text(configuration.read_text().replace("project: photofeed", "project: importing"))
-    settings = settings.model_copy(update={"feature_repo": repo})
+    settings = with_own_feature_repo(settings_apart(10), tmp_path_factory.mktemp("importing"), "importing")
     set_up(settings)
     with connect_redis(settings) as client:
         yield settings

@@ -1,6 +1,5 @@
 """New feature, half of the people, look, promote, roll back: while a server runs, and nobody else's model changes."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -41,7 +40,7 @@ from photofeed.topics import FEED_SERVED
 from serving import bootstrap
 from serving.app import create_app
 from tests.api.feed_world import FeedWorld
-from tests.command_line import set_up
+from tests.command_line import set_up, with_own_feature_repo
 from tests.doubles.event_log import InMemoryEventLog
 from training.data.dataset import build_dataset
 from training.data.model_frame import model_frame
@@ -154,11 +153,8 @@ def world(settings_apart: Callable[[int], Settings], mlflow_stack: "EmbeddedStac
     settings = settings_apart(8)
     assert settings.mlflow_tracking_uri == mlflow_stack.settings().mlflow_tracking_uri
     database.migrate(settings)
-    repo = shutil.copytree(settings.feature_repo, tmp_path / "feature_repo")
-    configuration = repo / "feature_store.yaml"
-    configuration.write_text(configuration.read_text().replace("project: photofeed", "project: owning"))
-    changes = {"feature_repo": repo, "model_name": "ranker-of-own-features"}
-    settings = settings.model_copy(update=changes)
+    settings = with_own_feature_repo(settings, tmp_path, "owning")
+    settings = settings.model_copy(update={"model_name": "ranker-of-own-features"})
     with connect_redis(settings) as client:
         made = World(settings, client, datetime.now(UTC) - timedelta(hours=3))
         set_up(settings)
