@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
 from serving.api.declared import HEADERS, PROBLEM_CODES
-from serving.api.idempotency import HEADER, KEPT_SECONDS, MOST_CHARACTERS, REPLAYED
+from serving.api.idempotency import HEADER, KEPT_SECONDS, MOST_CHARACTERS, REPLAYED, IdempotentRoute
 from serving.api.moderation import require_moderator
 from serving.api.policy import calls
 from serving.api.rate_limit import UNLIMITED
@@ -162,7 +162,9 @@ def _finish(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     operation["security"] = [{_SCHEME: list(_roles(needs))}] if takes_token else []
     if takes_token and not needs & {resolve_token, require_service}:
         operation["security"].append({_COOKIE: []})
-    if method == "post" and takes_token:
+    # The other POST starts a session: its reply has a secret, which is not kept.
+    is_idempotent = method == "post" and takes_token and isinstance(route, IdempotentRoute)
+    if is_idempotent:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     responses: dict[str, dict[str, Any]] = operation["responses"]
     is_limited = route.path_format not in UNLIMITED
@@ -170,6 +172,8 @@ def _finish(operation: dict[str, Any], route: APIRoute, method: str) -> None:
         _promise_limits(responses)
     problems = {status: reply.pop(PROBLEM_CODES) for status, reply in responses.items() if PROBLEM_CODES in reply}
     general = _general_problems(operation, needs, method) | (_LIMITED if is_limited else {})
+    if is_idempotent:
+        general |= _IDEMPOTENT
     for code, status in general.items():
         problems.setdefault(str(status.value), {}).setdefault(code, _DETAILS[code])
     _mend_successes(responses, route)
@@ -200,8 +204,6 @@ def _general_problems(operation: Mapping[str, Any], needs: set[Any], method: str
             found |= _WRITING
     if needs & {require_service, require_moderator, resolve_reporter}:
         found |= {"forbidden": HTTPStatus.FORBIDDEN}
-    if method == "post" and operation["security"]:
-        found |= _IDEMPOTENT
     if any(one["in"] == "path" and one["name"].endswith("_id") for one in operation.get("parameters", [])):
         found |= {"not_found": HTTPStatus.NOT_FOUND}
     if operation.get("parameters") or operation.get("requestBody"):
