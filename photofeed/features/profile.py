@@ -1,5 +1,6 @@
 """The distribution of a model's inputs at training, kept to measure drift later without the training data."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,11 +48,11 @@ class FeatureProfile:
         return np.array([_psi(before, after) for before, after in zip(self.shares, now, strict=True)])
 
     def psi_of_chance(self, observations: int) -> NDArray[np.float64]:
-        """The index to expect by chance, (features,), from that many independent observations of unchanged inputs.
+        """The index that chance seldom exceeds, (features,), from so many independent observations of unchanged inputs.
 
         Source: Yurdakul, Statistical Properties of Population Stability Index, 2018: a chi-square of bins - 1 degrees
-        of freedom divided by the observations, where training has far more of them; plus the term of bins that stay
-        empty by chance.
+        of freedom divided by the observations, where training has far more of them, of which this is the mean and two
+        standard deviations; plus the term of bins that stay empty by chance.
         """
         return np.array([_psi_of_chance(shares, observations) for shares in self.shares])
 
@@ -89,7 +90,8 @@ def _shares(column: NDArray[np.float32], edges: Sequence[float]) -> tuple[float,
 def _psi_of_chance(shares: Sequence[float], observations: int) -> float:
     p = np.array([share for share in shares if share > SMALLEST_SHARE])
     empty = (1 - p) ** observations * (p - SMALLEST_SHARE) * np.log(p / SMALLEST_SHARE)
-    return (len(p) - 1) / observations + float(empty.sum())
+    freedom = len(p) - 1
+    return (freedom + 2 * math.sqrt(2 * freedom)) / observations + float(empty.sum())
 
 
 def _psi(before: Sequence[float], after: Sequence[float]) -> float:

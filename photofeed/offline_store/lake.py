@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -165,6 +166,11 @@ class Lake:
         self.fetch(folder, (part.path for part in merged))
         replaced = {part: self._replaced_by(self.local(folder, part.path)) for part in merged}
         return FolderListing(listed, live(listed, replaced), replaced)
+
+    def first_hour(self, folder: LakeFolder) -> datetime | None:
+        """The hour of the oldest rows of the folder; None if it has none."""
+        key = next(iter(self.objects.keys(folder.bucket, folder.key("day="))), None)
+        return Hours.of(Part.of(key.removeprefix(folder.key(""))).partition).first if key else None
 
     def local(self, folder: LakeFolder, path: str) -> Path:
         """Path of a file of the folder in the mirror."""

@@ -27,35 +27,52 @@ def drift(
     days: Annotated[float, typer.Option(help="Length of the window of served features, in days.", min=0.001)] = 1.0,
     until: Until = None,
     report: Annotated[Path | None, typer.Option(help="Write the HTML page of evidently to this file.")] = None,
+    largest_share: Annotated[
+        float | None,
+        typer.Option(help="Share of features that may have drifted. Default: that of the gates file.", min=0, max=1),
+    ] = None,
 ) -> None:
-    """Compare served features with the champion's training set, by population stability index and missing values.
+    """Compare served features with the champion's training set, by population stability index.
 
-    The values are logged to the champion's run in MLflow. A PSI of 0.1 is a warning. With 0.2 the exit code is 1.
+    The judgement and its limits are those of the gate `drift`. The values are logged to the champion's run in MLflow.
+    Exit code 1 if more features drifted than may.
     """
     from photofeed.models.registry import CHAMPION, ModelRegistry
     from photofeed.offline_store.lake import open_lake
+    from photofeed.offline_store.tables import ENGAGEMENT
     from photofeed.settings import load_settings
     from training.data.raw_logs import RawLogs
     from training.data.window import Window
     from training.errors import DriftError
-    from training.monitoring.drift import ALARMING_PSI, WARNING_PSI, measure_drift, served_features
+    from training.monitoring.drift import judge_drift, served_features
     from training.monitoring.drift_report import write_drift_report
+    from training.promotion.gate_file import load_drift_gate
 
     settings, window = load_settings(), Window.last(days, utc(until))
+    limits = load_drift_gate(settings.gates_file)
     with ModelRegistry.connect(settings) as registry:
         bundle = registry.fetch(CHAMPION, settings.state_dir / "models")
-    served = served_features(RawLogs(open_lake(settings), settings.bucket_lake), bundle.contract, window)
-    found = measure_drift(bundle.contract, served)
-    _log(settings, bundle.contract.run_id, window, found)
+    logs, contract = RawLogs(open_lake(settings), settings.bucket_lake), bundle.contract
+    served = served_features(logs, contract, window)
+    found = judge_drift(
+        contract,
+        served,
+        logs.first_hour(ENGAGEMENT),
+        psi=limits.psi,
+        largest_share=limits.largest_share if largest_share is None else largest_share,
+    )
+    _log(settings, contract.run_id, window, found)
     if report is not None:
-        write_drift_report(report, bundle.contract.feature_names, _training_features(settings, bundle.contract), served)
-    typer.echo(f"version {bundle.version}, {found.rows} items served from {window}; largest drift first:")
-    for name, psi in list(found.psi.items())[: max(_SHOWN, len(found.above(WARNING_PSI)))]:
-        before, now = found.missing[name]
-        level = "alarm" if psi >= ALARMING_PSI else "warning" if psi >= WARNING_PSI else "fine"
-        typer.echo(f"{level}\t{name}\tPSI {psi:.3f}\tmissing {before:.1%} before, {now:.1%} now")
-    if alarming := found.above(ALARMING_PSI):
-        raise DriftError(f"{len(alarming)} features have drifted from the training set of version {bundle.version}")
+        write_drift_report(report, contract.feature_names, _training_features(settings, contract), served.matrix, found)
+    typer.echo(f"version {bundle.version}, {found.rows} items served from {window}")
+    typer.echo(str(found))
+    for one in found.features[: max(_SHOWN, len(found.drifted))]:
+        missing = f"missing {one.missing_before:.1%} before, {one.missing_now:.1%} now"
+        typer.echo(f"{one.verdict}\t{one.name}\tPSI {one.psi:.3f}, limit {one.limit:.3f}\t{missing}")
+    if not found.passed:
+        raise DriftError(
+            f"{len(found.drifted)} features have drifted from the training set of version {bundle.version}"
+        )
 
 
 def _log(settings: "Settings", run_id: str, window: "Window", found: "Drift") -> None:

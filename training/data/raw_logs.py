@@ -1,7 +1,7 @@
 """The raw logs in the lake: the served log and the engagement log, by time window."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,14 @@ class RawLogs:
         """
         hours = Hours(window.start - MARGIN, window.end + MARGIN)
         return self.lake.mirror(LakeFolder(self.bucket, table), hours)
+
+    def first_hour(self, table: str) -> datetime | None:
+        """The hour of the oldest rows of `table`; None if it has none.
+
+        Raises:
+            RetryableError: object storage cannot be reached.
+        """
+        return self.lake.first_hour(LakeFolder(self.bucket, table))
 
     def duckdb(self) -> "duckdb.DuckDBPyConnection":
         """A new connection. It spills to the folder of the local copies."""

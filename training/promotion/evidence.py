@@ -14,6 +14,7 @@ from photofeed.models.contract import ModelContract
 from photofeed.models.registry import CHAMPION, ModelBundle, ModelRegistry
 from photofeed.models.scorer import Scorer, ScorerError
 from photofeed.models.servable import load_scorer
+from photofeed.offline_store.tables import ENGAGEMENT
 from photofeed.settings import Settings
 from photofeed.times import MICROSECONDS
 from training.data.dataset import Dataset, Origin, build_dataset, impressions
@@ -41,6 +42,7 @@ class Evidence:
         unseen_slates: slates that neither the version nor the champion was trained on.
         evaluation: the version, the champion and the baselines on those slates; without a champion that cannot score
             them.
+        counting_since: the time of the first event that counters have.
         skew: of the features of the version, in order; see training.monitoring.online_parity.
         missing: name of an attribute -> why it is None; `champion` -> why the champion was not compared.
     """
@@ -52,6 +54,7 @@ class Evidence:
     scorer: Scorer | None = None
     unseen_slates: Dataset | None = None
     evaluation: Evaluation | None = None
+    counting_since: datetime | None = None
     skew: NDArray[np.float64] | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -84,6 +87,7 @@ def gather_evidence(
         scorer=_scorer(bundle, missing),
         unseen_slates=unseen_slates,
         evaluation=_evaluation(bundle, champion, unseen_slates, missing),
+        counting_since=sources.logs.first_hour(ENGAGEMENT),
         skew=_skew(settings, sources, bundle, unseen_slates, skew_rows, missing),
         missing=missing,
     )

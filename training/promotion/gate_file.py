@@ -50,6 +50,17 @@ class Gates(BaseModel):
         return [finding for section in sections for finding in section.check(evidence)]
 
 
+def load_drift_gate(path: Path | None = None) -> Drift:
+    """The section `drift` of a file, or that of training/promotion/gates.toml if the file does not check drift.
+
+    Raises:
+        InvalidError: see `load_gates`.
+    """
+    drift = load_gates(path).drift or load_gates().drift
+    assert drift is not None  # noqa: S101  the shipped file has it
+    return drift
+
+
 def load_gates(path: Path | None = None) -> Gates:
     """The gates of a file. Default: training/promotion/gates.toml.
 

@@ -53,6 +53,7 @@ def _evidence(make_dataset: Callable[..., Dataset], tmp_path_factory: pytest.Tem
         scorer=make_scorer(ranker.text, ScoringTables.load(tables)),
         unseen_slates=parts.test,
         evaluation=evaluate(parts.test, {"model": ranker.score(parts.test.matrix)}),
+        counting_since=datetime(1960, 1, 1, tzinfo=UTC),
         skew=np.zeros((9, len(FEATURE_NAMES))),
     )
 

@@ -15,6 +15,7 @@ from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.models.contract import DamagedModelError
 from photofeed.models.registry import CHAMPION, ModelBundle
+from photofeed.offline_store.tables import ENGAGEMENT
 from training.data.dataset import Dataset, Origin
 from training.data.sources import Sources
 from training.data.window import Window
@@ -25,6 +26,7 @@ from training.promotion import evidence as module
 from training.promotion.evidence import Evidence, gather_evidence, hours_since, newest_slate, seconds_to_score
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
+DAYS = timedelta(days=1)
 
 
 @dataclass
@@ -62,6 +64,10 @@ class World:
             raise self.no_slates
         return replace(self.dataset, window=window)
 
+    def first_hour(self, table: str) -> datetime | None:
+        assert table == ENGAGEMENT
+        return NOW - 90 * DAYS
+
     def impressions(self, _: object, window: Window, origin: Origin) -> tuple[Window, Origin]:
         return window, origin
 
@@ -74,7 +80,8 @@ class World:
     def gather(self, version: str = "2", *, longest_days: float = 7.0) -> Evidence:
         settings: Any = SimpleNamespace(state_dir=self.folder)
         nothing: Any = None
-        sources = Sources(nothing, nothing, self.manifest)
+        logs: Any = self
+        sources = Sources(logs, nothing, self.manifest)
         registry: Any = self
         return gather_evidence(settings, sources, registry, version, NOW, longest_days=longest_days, skew_rows=11)
 
@@ -87,9 +94,6 @@ def world(evidence: Evidence, dataset: Dataset, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(module, "impressions", made.impressions)
     monkeypatch.setattr(module, "feature_differences", made.feature_differences)
     return made
-
-
-DAYS = timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,7 @@ def test_version_champion_and_baselines_are_measured_on_the_same_slates(world: W
     assert set(found.evaluation.rankers) == {MODEL, CHAMPION, *NAMES}
     assert found.evaluation.difference(CHAMPION, "ndcg_10").value == 0  # the same model
     assert found.scorer is not None
+    assert found.counting_since == NOW - 90 * DAYS
     assert found.missing == {}
 
 

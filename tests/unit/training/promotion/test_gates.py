@@ -149,7 +149,9 @@ def test_values_with_events_in_flight_do_not_change_the_verdict(evidence: Eviden
 def test_inputs_unlike_those_of_training_are_refused(evidence: Evidence) -> None:
     assert evidence.unseen_slates
     drifted = replace(evidence, unseen_slates=replace(evidence.unseen_slates, matrix=evidence.unseen_slates.matrix + 5))
-    assert "100% of features" in _failed(drifted)["drift"]
+    detail = _failed(drifted)["drift"]
+    assert f"{1 - 1 / len(FEATURE_NAMES):.0%} of features" in detail
+    assert "not judged: 1 of the clock alone" in detail
     contract = replace(evidence.bundle.contract, profile=None)
     old = replace(evidence, bundle=replace(evidence.bundle, contract=contract))
     assert "run `photofeed train`" in _failed(old)["drift"]
