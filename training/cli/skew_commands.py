@@ -1,6 +1,6 @@
 """`photofeed features skew`: whether training computes the features that were served."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,9 +11,6 @@ app = typer.Typer(help="Features.")
 
 Days = Annotated[float, typer.Option(help="Length of the window, in days.", min=0.0001)]
 Until = Annotated[datetime | None, typer.Option(help="End of the window, UTC. Default: five minutes ago.")]
-
-# workers collect rows for some minutes before they write history
-HISTORY_DELAY = timedelta(minutes=5)
 
 
 @app.command("skew")
@@ -32,7 +29,7 @@ def skew(
     from training.data.sources import Sources
     from training.data.window import Window
     from training.evaluation.champion import version_program
-    from training.monitoring.skew import LARGEST_DIFFERENCE, measure_skew
+    from training.monitoring.skew import HISTORY_DELAY, LARGEST_DIFFERENCE, measure_skew
 
     window = Window.last(days, utc(until) or datetime.now(UTC) - HISTORY_DELAY)
     settings = load_settings()

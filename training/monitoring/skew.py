@@ -1,6 +1,7 @@
 """Skew: features as training computes them compared with features as served, for the same posts and slates."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ LARGEST_DIFFERENCE = 1e-6
 # History dates a row by the time of the decision. The row is online slightly later, and a request takes time, too.
 # If a value changed this close to a request, it is unknown which state the request should have seen.
 SETTLING_US = 5_000_000
+# Workers collect rows before they write history, and are behind when there is much to do.
+HISTORY_DELAY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

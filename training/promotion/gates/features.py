@@ -35,6 +35,8 @@ class Features(Gate):
         gate = "feature skew"
         if evidence.skew is None:
             return self.missing(evidence, "skew", gate)
+        if not len(evidence.skew):
+            return Finding(gate, True, "no impression is old enough for history to have it: nothing was compared")
         in_flight, apart = np.isnan(evidence.skew), evidence.skew > self.largest_difference
         share = float(apart.sum() / max(1, np.count_nonzero(~in_flight)))
         names = evidence.bundle.contract.feature_names

@@ -17,9 +17,11 @@ from photofeed.online_store.reader import PackedReader
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 from training.monitoring import online_parity as module
 from training.monitoring.online_parity import PAUSES_SECONDS, feature_differences
+from training.monitoring.skew import HISTORY_DELAY
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 NOW_US = round(NOW.timestamp() * 1e6)
+SETTLING_US = HISTORY_DELAY // timedelta(microseconds=1)
 SETTINGS: Any = SimpleNamespace(redis_url=SecretStr("redis://nowhere"))
 FIELDS = (FieldSpec("likes", "DOUBLE", 0.0), FieldSpec("as_of", "INT64", 0))
 VIEWS = [RowSchema("photofeed", name, (JoinKey(f"{name}_id", "INT64"),), FIELDS) for name in ("post", "user")]
@@ -87,9 +89,10 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> Stores:
     return made
 
 
-def _differences(stores: Stores, rows_shown: int, rows: int) -> Any:
+def _differences(stores: Stores, rows_shown: int, rows: int, known_us: list[int] | None = None) -> Any:
     ids = np.arange(rows_shown)
-    shown: Any = _Shown(user_ids=ids, post_ids=ids + 100, creator_ids=ids + 200, topic_ids=ids + 300)
+    known = NOW_US - np.arange(rows_shown)[::-1] - SETTLING_US if known_us is None else np.array(known_us)
+    shown: Any = _Shown(user_ids=ids, post_ids=ids + 100, creator_ids=ids + 200, topic_ids=ids + 300, known_us=known)
     return feature_differences(SETTINGS, SOURCES, shown, rows, clock=lambda: NOW, sleep=stores.slept.append)
 
 
@@ -119,6 +122,28 @@ def test_the_newest_impressions_are_asked_of_both_stores_as_of_now(stores: Store
 
 def test_fewer_impressions_than_asked_for_are_all_compared(stores: Stores) -> None:
     assert _differences(stores, 3, 10).shape == (3, 2)
+
+
+def test_impressions_that_history_may_lack_are_not_asked_for(stores: Stores) -> None:
+    settled, fresh = NOW_US - SETTLING_US, NOW_US - SETTLING_US + 1
+    assert _differences(stores, 4, 2, [settled - 1, settled, fresh, NOW_US]).shape == (2, 2)
+    assert stores.asked[0]["online"]["user_id"] == [0, 1]
+    stores.asked.clear()
+    assert _differences(stores, 2, 2, [fresh, NOW_US]).shape == (0, 2)
+    assert stores.asked == []
+
+
+def test_the_traffic_does_not_change_the_result(stores: Stores) -> None:
+    """Two impressions compare alike, whether or not people use the post of the first while history is late."""
+    stores.online = stores.offline = [[[3.0, 1.0], [2.0, 5.0]]]
+    quiet = _differences(stores, 2, 2)
+    stores.asked.clear()
+    stores.online, recent = [[[9.0, 1.0], [2.0, 5.0]]], NOW_US - SETTLING_US + 1
+    stores.online_as_of, stores.offline_as_of = [[[recent, 1], [1, 1]]], [[[10, 1], [1, 1]]]
+    busy = _differences(stores, 2, 2)
+    assert np.isnan(busy).tolist() == [[True, False], [False, False]]
+    assert np.nan_to_num(busy).tolist() == quiet.tolist()
+    assert stores.slept == []  # history may be minutes late: waiting for it would settle nothing
 
 
 def test_history_that_catches_up_is_no_skew(stores: Stores) -> None:

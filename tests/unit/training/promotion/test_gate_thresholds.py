@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,7 +177,7 @@ def _drifted(evidence: Evidence, features: int) -> Evidence:
     matrix = np.tile(slates.matrix, (40, 1))
     of_the_clock = FEATURE_NAMES.index("hour_of_day")  # is not judged
     matrix[:, [column for column in range(len(FEATURE_NAMES)) if column != of_the_clock][:features]] += 50
-    ids = {name: np.tile(getattr(slates, name), 40) for name in ("user_ids", "post_ids", "creator_ids")}
+    ids: dict[str, Any] = {name: np.tile(getattr(slates, name), 40) for name in ("user_ids", "post_ids", "creator_ids")}
     sizes = np.tile(slates.group_sizes, 40)
     return replace(evidence, unseen_slates=replace(slates, matrix=matrix, group_sizes=sizes, **ids))
 

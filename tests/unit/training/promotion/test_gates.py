@@ -144,6 +144,8 @@ def test_values_with_events_in_flight_do_not_change_the_verdict(evidence: Eviden
     assert f"{1 / len(FEATURE_NAMES):.2%} of online values" in _failed(replace(evidence, skew=skew))["feature skew"]
     skew[:] = np.nan
     assert _failed(replace(evidence, skew=skew)) == {}
+    nothing = {one.gate: one for one in load_gates().check(replace(evidence, skew=skew[:0]))}["feature skew"]
+    assert (nothing.passed, nothing.detail[-20:]) == (True, "nothing was compared")
 
 
 def test_inputs_unlike_those_of_training_are_refused(evidence: Evidence) -> None:
