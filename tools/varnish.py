@@ -1,11 +1,12 @@
 """Varnish with the configuration of deploy/edge, in front of an origin on this machine."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tools.listening import free_port, wait_until_listening
 
 EDGE = Path(__file__).parents[1] / "deploy" / "edge"
 
@@ -30,9 +31,7 @@ def running_varnish(
     """
     folder.mkdir(exist_ok=True)
     (folder / "backends.vcl").write_text(_BACKENDS.format(port=origin_port, purgers=purgers))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     kilobytes = megabytes * 1024
     zoom = round(kilobytes * ZOOM_SHARE)
     log = (folder / "varnish.log").open("w")
@@ -47,26 +46,9 @@ def running_varnish(
         stderr=subprocess.STDOUT,
     )
     try:
-        _wait_for(port, process, folder / "varnish.log")
+        wait_until_listening(port, process, folder / "varnish.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(20)
         log.close()
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Return when Varnish listens, which takes the seconds in which it compiles its configuration."""
-    for _ in range(600):
-        if process.poll() is not None:
-            raise RuntimeError(log.read_text())
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except ConnectionRefusedError:
-            try:
-                process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-        else:
-            return
-    raise RuntimeError(f"varnishd does not listen: {log.read_text()}")

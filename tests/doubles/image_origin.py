@@ -36,6 +36,7 @@ class ImageOrigin:
         if self.status or photo not in self.photos or name not in IMAGE_NAMES:
             return self.status or 404, {"Content-Type": "application/problem+json"}, b"{}"
         headers = {"Cache-Control": self.cache_control, "ETag": f'"{photo}-{name}"', "Content-Type": "image/jpeg"}
+        headers["Accept-Ranges"] = "bytes"
         if self.surrogate_key:
             headers["Surrogate-Key"] = self.surrogate_key
         chosen = IMAGE_NAMES[name][1]

@@ -1,0 +1,34 @@
+"""Servers of other makers that are started on a free port of this machine."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def wait_until_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Return when a process listens, for which it has a minute.
+
+    Raises:
+        RuntimeError: it has ended, or does not listen; the message is its log.
+    """
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text())
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        else:
+            return
+    raise RuntimeError(f"nothing listens on port {port}: {log.read_text()}")
