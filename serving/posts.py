@@ -18,8 +18,8 @@ from serving.visibility import VISIBLE_TO_VIEWER
 # First the columns that are the same for all viewers, in the order of `_card`; then those that depend on the viewer or
 # change often.
 _COLUMNS = """
-p.id, u.id, u.handle, u.display_name, u.avatar_id, p.caption, to_json(p.tags)::text, p.topic, p.content_type,
-p.posted_at, p.picture, p.like_count, p.comment_count, p.save_count,
+p.id, u.id, u.handle, u.display_name, u.avatar_id, p.caption, p.alt_text, to_json(p.tags)::text, p.topic,
+p.content_type, p.posted_at, p.picture, p.like_count, p.comment_count, p.save_count,
 exists (select 1 from likes l where l.user_id = %(viewer)s and l.post_id = p.id),
 exists (select 1 from saves s where s.user_id = %(viewer)s and s.post_id = p.id),
 exists (select 1 from follows f where f.follower_id = %(viewer)s and f.followee_id = u.id),
@@ -46,7 +46,7 @@ _BY_REACTION = {table: Statement.of(_REACTED.format(table=table)) for table in (
 Reaction = Literal["likes", "saves"]
 
 _CACHED_CARDS = 16_384
-_PICTURE = 10  # index of p.picture in _COLUMNS
+_PICTURE = 11  # index of p.picture in _COLUMNS
 
 
 class Posts:
@@ -133,6 +133,7 @@ def _card(
     display_name: str,
     avatar_id: int | None,
     caption: str,
+    alt_text: str,
     tags: str,
     topic: str,
     content_type: str,
@@ -147,6 +148,7 @@ def _card(
         "id": encoded_id,
         "author": None,
         "caption": caption,
+        "altText": alt_text,
         "tags": orjson.loads(tags),
         "topic": topic,
         "contentType": content_type,

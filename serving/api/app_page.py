@@ -14,11 +14,12 @@ _NAME = "photofeed"
 
 @dataclass(frozen=True, slots=True)
 class PreviewImage:
-    """An image by its absolute address; width and height in pixels."""
+    """An image by its absolute address; width and height in pixels; what it shows, or empty."""
 
     url: str
     width: int
     height: int
+    alt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Preview:
                 "image:width": str(self.image.width),
                 "image:height": str(self.image.height),
             }
+            if self.image.alt:
+                properties["image:alt"] = self.image.alt
         return properties
 
 

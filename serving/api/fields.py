@@ -142,6 +142,9 @@ HandlePath = Annotated[str, WithJsonSchema({"type": "string", "pattern": HANDLE,
 """A handle in a path. Any other text is nobody's handle."""
 DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), NAME]
 Caption = Annotated[str, Field(max_length=2200), STORABLE]
+AltText = Annotated[
+    str, Field(max_length=1000, description="What the photo shows, for people who do not see it"), STORABLE
+]
 Tag = Annotated[str, Field(min_length=1, max_length=50), STORABLE]
 Tags = Annotated[list[Tag], Field(max_length=30), AfterValidator(_plain_tags)]
 """Tags without #, in lower case, each once."""

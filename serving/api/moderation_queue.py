@@ -44,6 +44,7 @@ where id > %(after)s and (%(kind)s::text is null or kind = %(kind)s) order by id
 """
 _PHOTOS = """
 select p.id, p.owner_id, p.status, p.width, p.height, p.created_at, coalesce(o.caption, '') as caption,
+       coalesce(o.alt_text, '') as alt_text,
        coalesce(o.report_count, 0) as reports, d.score, d.by, d.reason, d.at
 from photos p left join posts o using (id) left join lateral (
     select * from moderation_decisions d where d.photo_id = p.id and d.kind = 'model' order by d.id desc limit 1
@@ -134,6 +135,7 @@ def _photo_json(public_url: str, row: DictRow) -> dict[str, Any]:
         "status": row["status"],
         "reports": row["reports"],
         "caption": row["caption"],
+        "altText": row["alt_text"],
         "width": row["width"],
         "height": row["height"],
         "previewUrl": f"{public_url}/v1/moderation/{photo_id}/preview",

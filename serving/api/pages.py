@@ -72,7 +72,7 @@ async def _post_preview(services: Services, post_id: str) -> Preview | None:
         description=_shortened(card["caption"]) or f"A photo by @{author['handle']}",
         url=f"{services.settings.public_url}/p/{post_id}",
         kind="article",
-        image=_image(card["images"]),
+        image=_image(card["images"], card["altText"]),
     )
 
 
@@ -93,12 +93,12 @@ async def _profile_preview(services: Services, handle: str) -> Preview | None:
     )
 
 
-def _image(images: Mapping[str, Mapping[str, Any]]) -> PreviewImage | None:
+def _image(images: Mapping[str, Mapping[str, Any]], alt: str) -> PreviewImage | None:
     """The image that is large enough for a preview; a small original has its largest one."""
     if not images:
         return None
     image = images.get(_IMAGE_EDGE) or max(images.values(), key=lambda one: one["width"])
-    return PreviewImage(image["url"], image["width"], image["height"])
+    return PreviewImage(image["url"], image["width"], image["height"], alt)
 
 
 def _shortened(text: str) -> str:

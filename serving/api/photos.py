@@ -28,7 +28,7 @@ from photofeed.settings import Settings
 from photofeed.topics import PHOTO_UPLOADED
 from photofeed.uploads import uploaded
 from serving.api.declared import NO_PHOTO, NO_USER, TOO_MANY_STREAMS, refuses, returns, sends, sends_nothing
-from serving.api.fields import SHA256, WHOLE, Caption, IdPath, Moment, Tags, check_creation
+from serving.api.fields import SHA256, WHOLE, AltText, Caption, IdPath, Moment, Tags, check_creation
 from serving.api.idempotency import IdempotentRoute
 from serving.api.replies import no_content, reply
 from serving.api.schemas import Photo, UploadTicket
@@ -65,18 +65,19 @@ class Initiate(BaseModel):
 
 
 class Complete(BaseModel):
-    """Caption, tags and content type of the post."""
+    """Words and content type of the post."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     caption: Caption = ""
+    alt_text: AltText = ""
     tags: Tags = []
     content_type: Literal["photo", "reel"] = "photo"
 
 
 PHOTO_ROWS = """
-select ph.*, coalesce(p.caption, '') as caption, coalesce(p.tags, '{}') as tags, p.content_type,
-       m.latitude, m.longitude,
+select ph.*, coalesce(p.caption, '') as caption, coalesce(p.alt_text, '') as alt_text, coalesce(p.tags, '{}') as tags,
+       p.content_type, m.latitude, m.longitude,
        (select is_private and ph.purpose <> 'avatar' from users where id = ph.owner_id) as is_private
 from photos ph left join posts p on p.id = ph.id left join photo_metadata m on m.photo_id = ph.id
 """
@@ -205,7 +206,7 @@ def _headers(conditions: UploadConditions) -> dict[str, str]:
     | refuses(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         too_large="The photo has 60 MB; at most 50 MB are allowed.",
-        no_post="A profile picture has no caption and no tags.",
+        no_post="A profile picture has no caption, no altText and no tags.",
     )
     | NO_PHOTO,
 )
@@ -216,8 +217,8 @@ async def complete_photo(
     body = body or Complete()
     photo = decode_id(photo_id)
     row = await _own_photo(services, actor, photo)
-    if row["purpose"] == "avatar" and (body.caption or body.tags):
-        raise InvalidError("A profile picture has no caption and no tags.", code="no_post")
+    if row["purpose"] == "avatar" and (body.caption or body.alt_text or body.tags):
+        raise InvalidError("A profile picture has no caption, no altText and no tags.", code="no_post")
     if row["status"] == "awaiting_upload":
         if await _start_processing(services, row, body):
             await _delete_originals(services, row["original_key"])
@@ -265,9 +266,9 @@ async def _delete_originals(services: Services, *keys: str) -> None:
 
 
 _INSERT_POST = """
-insert into posts (id, author_id, caption, tags, topic, topic_id, content_type, posted_at, words)
-values (%(id)s, %(author)s, %(caption)s, %(tags)s, %(topic)s, %(topic_id)s, %(content_type)s, %(posted_at)s,
-        post_words(%(words)s))
+insert into posts (id, author_id, caption, alt_text, tags, topic, topic_id, content_type, posted_at, words)
+values (%(id)s, %(author)s, %(caption)s, %(alt_text)s, %(tags)s, %(topic)s, %(topic_id)s, %(content_type)s,
+        %(posted_at)s, post_words(%(words)s))
 """
 
 
@@ -305,6 +306,7 @@ def _post_columns(row: DictRow, body: Complete, now: datetime) -> dict[str, Any]
         "id": row["id"],
         "author": row["owner_id"],
         "caption": body.caption,
+        "alt_text": body.alt_text,
         "tags": body.tags,
         "topic": topic,
         "topic_id": topic_id(topic),
@@ -425,6 +427,7 @@ def photo_json(services: Services, row: DictRow, viewer: int) -> dict[str, Any]:
         "status": row["status"],
         "failure": failure,
         "caption": row["caption"],
+        "altText": row["alt_text"],
         "tags": row["tags"],
         "contentType": row["content_type"],
         "createdAt": timestamp(row["created_at"]),

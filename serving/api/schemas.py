@@ -23,6 +23,9 @@ NextCursor = Annotated[
 ]
 PhotoStatus = Literal["awaiting_upload", "processing", "ready", "review", "rejected", "failed"]
 ContentType = Literal["photo", "reel"]
+AltText = Annotated[
+    str, Field(description="What the photo shows, for people who do not see it; empty if its author did not say")
+]
 
 _PERSON = {
     "id": "15OGRAwYygD",
@@ -36,6 +39,7 @@ _POST = {
     "id": "15OGRpnNiJv",
     "author": _PERSON | {"followedByMe": True},
     "caption": "First light over the ridge",
+    "altText": "Snowy mountains in orange light",
     "tags": ["mountains"],
     "topic": "mountains",
     "contentType": "photo",
@@ -64,6 +68,7 @@ _PHOTO = {
     "status": "ready",
     "failure": None,
     "caption": "First light over the ridge",
+    "altText": "Snowy mountains in orange light",
     "tags": ["mountains"],
     "contentType": "photo",
     "createdAt": _CREATED,
@@ -149,6 +154,7 @@ class Post(Shape):
     id: Id
     author: Author
     caption: str
+    alt_text: AltText
     tags: list[str]
     topic: Annotated[str, Field(description="The first tag it was published with; empty if there was none")]
     content_type: ContentType
@@ -589,6 +595,7 @@ class Photo(Shape):
     status: PhotoStatus
     failure: Failure | None
     caption: str
+    alt_text: AltText
     tags: list[str]
     content_type: ContentType | None
     created_at: datetime
@@ -722,6 +729,7 @@ class WaitingPhoto(Shape):
     reports: Count
     reasons: list[ReportedReason]
     caption: str
+    alt_text: AltText
     width: int | None
     height: int | None
     created_at: datetime
@@ -766,6 +774,7 @@ class ModerationQueue(Shape):
                 "reports": 3,
                 "reasons": [_REPORT_REASON],
                 "caption": "First light over the ridge",
+                "altText": "Snowy mountains in orange light",
                 "width": 1080,
                 "height": 810,
                 "createdAt": _CREATED,

@@ -158,9 +158,10 @@ def test_an_avatar_is_moderated_before_it_is_shown(app: "App", opinion: float, s
     assert _removals(app, photo_id) == ["avatar.removed"]
 
 
-def test_an_avatar_has_no_caption(app: "App") -> None:
+def test_an_avatar_has_no_words(app: "App") -> None:
     person = app.person()
     ticket = person.call("POST", "/v1/photos/initiate", json={"purpose": "avatar"}).json()
-    reply = person.call("POST", f"/v1/photos/{ticket['photoId']}/complete", json={"caption": "Me"})
-    assert (reply.status_code, reply.json()["code"]) == (422, "no_post")
+    for words in ({"caption": "Me"}, {"altText": "Me"}, {"tags": ["me"]}):
+        reply = person.call("POST", f"/v1/photos/{ticket['photoId']}/complete", json=words)
+        assert (reply.status_code, reply.json()["code"]) == (422, "no_post")
     assert person.call("POST", "/v1/photos/initiate", json={"purpose": "banner"}).status_code == 422

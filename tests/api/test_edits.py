@@ -43,6 +43,15 @@ def test_caption_and_tags_are_edited_by_their_author(app: "App") -> None:
     assert post not in _found(viewer, "dawn")
 
 
+def test_a_description_for_people_who_do_not_see_it_is_given_and_edited(app: "App") -> None:
+    author, post = _publish(app, 139, caption="Up early", altText="A lake in fog, with one boat")
+    assert app.person().get(f"/v1/posts/{post}")["altText"] == "A lake in fog, with one boat"
+    assert author.get(f"/v1/photos/{post}")["altText"] == "A lake in fog, with one boat"
+    edited = author.call("PATCH", f"/v1/posts/{post}", json={"altText": "A lake in fog"}).json()
+    assert (edited["altText"], edited["caption"]) == ("A lake in fog", "Up early")
+    assert author.get(f"/v1/posts/{post}") == edited
+
+
 def test_a_post_is_edited_by_nobody_else(app: "App", post: tuple["Person", str]) -> None:
     refused = app.person().call("PATCH", f"/v1/posts/{post[1]}", json={"caption": "Mine"})
     assert (refused.status_code, refused.json()["code"]) == (403, "not_yours")
@@ -55,6 +64,8 @@ def test_a_post_is_edited_by_nobody_else(app: "App", post: tuple["Person", str])
     [
         ({"caption": "c" * 2201}, "caption"),
         ({"caption": "a\0"}, "caption"),
+        ({"altText": "c" * 1001}, "altText"),
+        ({"altText": "a\0"}, "altText"),
         ({"tags": ["t"] * 31}, "tags"),
         ({"tags": [""]}, "tags.0"),
         ({"topic": "sea"}, "topic"),

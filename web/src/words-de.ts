@@ -308,6 +308,7 @@ export const german: Words = {
     tooLarge: (name) => `„${name}“ ist größer als 50 MB.`,
     emptyFile: (name) => `„${name}“ ist leer.`,
     caption: 'Bildunterschrift',
+    altText: 'Beschreibung für Menschen, die das Foto nicht sehen',
     tags: 'Schlagwörter',
     tagsExample: 'berge, morgen',
     remove: 'Entfernen',

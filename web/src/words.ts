@@ -298,6 +298,7 @@ const english = {
     tooLarge: (name: string) => `“${name}” is larger than 50 MB.`,
     emptyFile: (name: string) => `“${name}” is empty.`,
     caption: 'Caption',
+    altText: 'Description for people who do not see the photo',
     tags: 'Tags',
     tagsExample: 'mountains, morning',
     remove: 'Remove',

@@ -148,18 +148,20 @@ class AsyncPhotofeedClient:
         photo_id: str,
         *,
         caption: str = "",
+        alt_text: str = "",
         tags: Sequence[str] = (),
         content_type: str = "photo",
         act_as: str | None = None,
     ) -> Photo:
         """Tell the API that the bytes are stored, which starts processing."""
-        return Photo.from_dict(await self.call(calls.complete(photo_id, caption, tags, content_type, act_as)))
+        return Photo.from_dict(await self.call(calls.complete(photo_id, caption, alt_text, tags, content_type, act_as)))
 
     async def upload(
         self,
         file: bytes | Path,
         *,
         caption: str = "",
+        alt_text: str = "",
         tags: Sequence[str] = (),
         content_type: str = "photo",
         on_progress: Progress | None = None,
@@ -170,7 +172,7 @@ class AsyncPhotofeedClient:
         ticket = await self.initiate(byte_size=len(data), act_as=act_as)
         await self.put_bytes(ticket, data, on_progress)
         return await self.complete(
-            ticket.photo_id, caption=caption, tags=tags, content_type=content_type, act_as=act_as
+            ticket.photo_id, caption=caption, alt_text=alt_text, tags=tags, content_type=content_type, act_as=act_as
         )
 
     async def photo(self, photo_id: str, *, act_as: str | None = None) -> Photo:

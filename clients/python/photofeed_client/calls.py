@@ -44,9 +44,11 @@ def initiate(media_type: str | None, byte_size: int | None, created_at: str | No
     return Call("POST", "/v1/photos/initiate", body, act_as=act_as)
 
 
-def complete(photo_id: str, caption: str, tags: Sequence[str], content_type: str, act_as: str | None) -> Call:
+def complete(
+    photo_id: str, caption: str, alt_text: str, tags: Sequence[str], content_type: str, act_as: str | None
+) -> Call:
     """End an upload."""
-    body = {"caption": caption, "tags": list(tags), "contentType": content_type}
+    body = {"caption": caption, "altText": alt_text, "tags": list(tags), "contentType": content_type}
     return Call("POST", f"/v1/photos/{photo_id}/complete", body, act_as=act_as)
 
 

@@ -146,18 +146,20 @@ class PhotofeedClient:
         photo_id: str,
         *,
         caption: str = "",
+        alt_text: str = "",
         tags: Sequence[str] = (),
         content_type: str = "photo",
         act_as: str | None = None,
     ) -> Photo:
         """Tell the API that the bytes are stored, which starts processing."""
-        return Photo.from_dict(self.call(calls.complete(photo_id, caption, tags, content_type, act_as)))
+        return Photo.from_dict(self.call(calls.complete(photo_id, caption, alt_text, tags, content_type, act_as)))
 
     def upload(
         self,
         file: bytes | Path,
         *,
         caption: str = "",
+        alt_text: str = "",
         tags: Sequence[str] = (),
         content_type: str = "photo",
         on_progress: Progress | None = None,
@@ -167,7 +169,9 @@ class PhotofeedClient:
         data = read_file(file)
         ticket = self.initiate(byte_size=len(data), act_as=act_as)
         self.put_bytes(ticket, data, on_progress)
-        return self.complete(ticket.photo_id, caption=caption, tags=tags, content_type=content_type, act_as=act_as)
+        return self.complete(
+            ticket.photo_id, caption=caption, alt_text=alt_text, tags=tags, content_type=content_type, act_as=act_as
+        )
 
     def photo(self, photo_id: str, *, act_as: str | None = None) -> Photo:
         """The current state of a photo."""

@@ -6,6 +6,8 @@ import { isFinal, watchPhoto } from './watch-photo.js'
 export interface Draft {
   file: Blob
   caption?: string
+  /** What the photo shows, for people who do not see it. */
+  altText?: string
   tags?: string[]
   /** `avatar`: a profile picture, which becomes no post. */
   purpose?: 'post' | 'avatar'
@@ -23,7 +25,7 @@ export type UploadStage =
  */
 export async function uploadPhoto(
   api: ApiClient,
-  { file, caption = '', tags = [], purpose }: Draft,
+  { file, caption = '', altText = '', tags = [], purpose }: Draft,
   onStage: (stage: UploadStage) => void = () => {},
   signal?: AbortSignal,
 ): Promise<Photo> {
@@ -36,7 +38,7 @@ export async function uploadPhoto(
   )
   const onProgress = (fraction: number) => onStage({ stage: 'sending', fraction })
   await putWithProgress(api, uploadUrl, file, headers, onProgress, signal)
-  let photo = await api.post<Photo>(`/photos/${photoId}/complete`, { caption, tags }, options)
+  let photo = await api.post<Photo>(`/photos/${photoId}/complete`, { caption, altText, tags }, options)
   // From here on the server continues by itself.
   onStage({ stage: 'processing' })
   for await (photo of watchPhoto(api, photoId, signal)) {

@@ -30,6 +30,7 @@ POST = Call("POST", "/v1/photos/initiate", {})
 PHOTO: dict[str, Any] = {
     **dict.fromkeys(["blurhash", "contentType", "dominantColor", "failure", "height", "width", "place"]),
     "caption": "",
+    "altText": "",
     "tags": [],
     "images": {},
     "variants": [],

@@ -103,12 +103,13 @@ def test_a_browser_gets_a_page_for_an_unknown_path_and_other_clients_a_problem(h
 
 def test_a_preview_is_escaped_and_replaces_the_title() -> None:
     page = AppPage("<!--page--><title>photofeed</title><!--/page--><p>app</p>")
-    image = PreviewImage("https://photos.example/1080", 1080, 720)
+    image = PreviewImage("https://photos.example/1080", 1080, 720, 'A "boat"')
     preview = Preview('A "<b>" & \\1', "words", "https://photos.example/p/1", "article", image)
     html = bytes(page.reply(preview).body).decode()
     assert "<title>A &quot;&lt;b&gt;&quot; &amp; \\1 · photofeed</title>" in html
     assert '<meta property="og:image" content="https://photos.example/1080">' in html
     assert '<meta property="og:image:width" content="1080">' in html
+    assert '<meta property="og:image:alt" content="A &quot;boat&quot;">' in html
     assert html.count("<title>") == 1
     assert html.endswith("<p>app</p>")
 

@@ -3,16 +3,16 @@ import type { Post } from 'photofeed-client'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
-import { MAX_CAPTION_LENGTH, parseTags } from '../upload/tags'
+import { MAX_ALT_TEXT_LENGTH, MAX_CAPTION_LENGTH, parseTags } from '../upload/tags'
 import { words } from '../words'
 
-type Edited = Pick<Post, 'caption' | 'tags'>
+type Edited = Pick<Post, 'caption' | 'altText' | 'tags'>
 
 /** What posts say since they were edited; lists keep what they said when they were loaded. */
 const edits = signal<ReadonlyMap<string, Edited>>(new Map())
 const editing = signal<Post | null>(null)
 
-/** The current caption and tags of a post. */
+/** The current words of a post. */
 export function currentWords(post: Post): Edited {
   return edits.value.get(post.id) ?? post
 }
@@ -26,7 +26,7 @@ export function forgetEdits(): void {
   editing.value = null
 }
 
-/** The form for caption and tags of the post that is being edited, if any. */
+/** The form for the words of the post that is being edited, if any. */
 export function EditPost() {
   const post = editing.value
   return post && <EditDialog key={post.id} post={post} />
@@ -36,6 +36,7 @@ function EditDialog({ post }: { post: Post }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const before = currentWords(post)
   const [caption, setCaption] = useState(before.caption)
+  const [altText, setAltText] = useState(before.altText)
   const [tags, setTags] = useState(before.tags.join(', '))
   const text = words.edit
   useEffect(() => dialog.current?.showModal(), [])
@@ -46,7 +47,7 @@ function EditDialog({ post }: { post: Post }) {
   const save = async (event: Event) => {
     event.preventDefault()
     try {
-      const change = { caption: caption.trim(), tags: parseTags(tags) }
+      const change = { caption: caption.trim(), altText: altText.trim(), tags: parseTags(tags) }
       const edited = await api.patch<Post>(`/posts/${post.id}`, change)
       edits.value = new Map([...edits.value, [post.id, edited]])
       close()
@@ -66,6 +67,15 @@ function EditDialog({ post }: { post: Post }) {
             maxLength={MAX_CAPTION_LENGTH}
             value={caption}
             onInput={(event) => setCaption(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          {words.upload.altText}
+          <textarea
+            rows={2}
+            maxLength={MAX_ALT_TEXT_LENGTH}
+            value={altText}
+            onInput={(event) => setAltText(event.currentTarget.value)}
           />
         </label>
         <label>

@@ -3,9 +3,9 @@ import { paths } from '../router'
 import { PhotoIcon } from '../shell/icons'
 import { words } from '../words'
 import { cancel, type Draft, edit, outcomeOf, remove, retry } from './queue'
-import { MAX_CAPTION_LENGTH, parseTags } from './tags'
+import { MAX_ALT_TEXT_LENGTH, MAX_CAPTION_LENGTH, parseTags } from './tags'
 
-/** One chosen photo: its caption and tags or, once it is shared, its progress and outcome. */
+/** One chosen photo: its words or, once it is shared, its progress and outcome. */
 export function DraftCard({ draft }: { draft: Draft }) {
   return (
     <article class="draft" aria-label={draft.file.name}>
@@ -17,7 +17,7 @@ export function DraftCard({ draft }: { draft: Draft }) {
   )
 }
 
-function Words({ draft: { id, caption, tags, file } }: { draft: Draft }) {
+function Words({ draft: { id, caption, altText, tags, file } }: { draft: Draft }) {
   const text = words.upload
   return (
     <>
@@ -28,6 +28,15 @@ function Words({ draft: { id, caption, tags, file } }: { draft: Draft }) {
           maxLength={MAX_CAPTION_LENGTH}
           value={caption}
           onInput={(event) => edit(id, { caption: event.currentTarget.value })}
+        />
+      </label>
+      <label>
+        {text.altText}
+        <textarea
+          rows={2}
+          maxLength={MAX_ALT_TEXT_LENGTH}
+          value={altText}
+          onInput={(event) => edit(id, { altText: event.currentTarget.value })}
         />
       </label>
       <label>

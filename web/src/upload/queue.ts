@@ -20,6 +20,7 @@ export interface Draft {
   readonly id: number
   readonly file: File
   readonly caption: string
+  readonly altText: string
   readonly tags: string
   readonly state: DraftState
 }
@@ -42,12 +43,12 @@ export function addFiles(files: Iterable<File>): void {
       continue
     }
     lastId += 1
-    added.push({ id: lastId, file, caption: '', tags: '', state: { stage: 'draft' } })
+    added.push({ id: lastId, file, caption: '', altText: '', tags: '', state: { stage: 'draft' } })
   }
   drafts.value = [...drafts.value, ...added]
 }
 
-export function edit(id: number, change: Partial<Pick<Draft, 'caption' | 'tags'>>): void {
+export function edit(id: number, change: Partial<Pick<Draft, 'caption' | 'altText' | 'tags'>>): void {
   update(id, change)
 }
 
@@ -100,13 +101,13 @@ function startNext(): void {
   }
 }
 
-async function run({ id, file, caption, tags }: Draft): Promise<void> {
+async function run({ id, file, caption, altText, tags }: Draft): Promise<void> {
   const upload = new AbortController()
   uploads.set(id, upload)
   try {
     await uploadPhoto(
       api,
-      { file, caption: caption.trim(), tags: parseTags(tags) },
+      { file, caption: caption.trim(), altText: altText.trim(), tags: parseTags(tags) },
       (state) => {
         if (!upload.signal.aborted) update(id, { state })
       },

@@ -1,5 +1,6 @@
 /** Limits of the API. */
 export const MAX_CAPTION_LENGTH = 2200
+export const MAX_ALT_TEXT_LENGTH = 1000
 export const MAX_TAGS = 30
 const MAX_TAG_LENGTH = 50
 
