@@ -106,21 +106,18 @@ def feast(context: typer.Context) -> None:
     Feast's options and exit codes are passed on.
     """
     import os
-    import subprocess
     import sys
+
+    from feast.cli.cli import cli
 
     from photofeed.feature_store import feast_environment
     from photofeed.settings import load_settings
 
     settings = load_settings(needs_secrets=False)
-    program = "from feast.cli.cli import cli; cli(prog_name='photofeed feast')"
-    done = subprocess.run(  # noqa: S603  the caller's own arguments, without a shell
-        [sys.executable, "-c", program, *context.args],
-        cwd=settings.feature_repo,
-        env=os.environ | feast_environment(settings),
-        check=False,
-    )
-    raise typer.Exit(done.returncode)
+    os.environ.update(feast_environment(settings))
+    os.chdir(settings.feature_repo)
+    sys.path.insert(0, "")
+    cli(args=context.args, prog_name="photofeed feast")
 
 
 @app.command("token")
