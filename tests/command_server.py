@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -25,12 +26,15 @@ READY = b"ready\n"
 
 def serve(path: str) -> None:
     """Run commands until standard input ends."""
+    before = dict(os.environ)
     for entry in entry_points(group="photofeed.commands"):
         entry.load()
     import feast.repo_operations  # noqa: F401  most commands that tests run read the feature repo
 
     import photofeed.feature_store  # noqa: F401
 
+    # such as the folder of metrics that Feast chooses
+    imported = {name: value for name, value in os.environ.items() if before.get(name) != value}
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who answers a request is not waited for
     with socket.socket(socket.AF_UNIX) as server, selectors.DefaultSelector() as events:
@@ -44,26 +48,26 @@ def serve(path: str) -> None:
             connection, _ = server.accept()
             if os.fork() == 0:
                 server.close()
-                _answer(connection)
+                _answer(connection, imported)
                 os._exit(0)
             connection.close()
 
 
-def _answer(connection: socket.socket) -> None:
+def _answer(connection: socket.socket, imported: Mapping[str, str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with connection, connection.makefile("rw") as lines:
         request = json.loads(lines.readline())
         process = os.fork()
         if process == 0:
             connection.detach()
-            _become(request)
+            _become(request, imported)
         lines.write(f"{process}\n")
         lines.flush()
         _, status = os.waitpid(process, 0)
         lines.write(f"{os.waitstatus_to_exitcode(status)}\n")
 
 
-def _become(request: dict[str, Any]) -> None:
+def _become(request: dict[str, Any], imported: Mapping[str, str]) -> None:
     """Be the process of one command; does not return."""
     code: Any = 0
     try:
@@ -72,6 +76,7 @@ def _become(request: dict[str, Any]) -> None:
             os.dup2(opened, number)
             os.close(opened)
         os.environ.clear()
+        os.environ.update(imported)
         os.environ.update(request["environment"])
         os.chdir(request["folder"])
         sys.argv = ["photofeed", *request["arguments"]]
