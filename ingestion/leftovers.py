@@ -1,6 +1,7 @@
 """Proof of deletion: finds what is left of removed photos in every system that photos are stored in."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,6 +20,7 @@ from photofeed.settings import Settings
 from photofeed.timelines import entries_of
 
 _BATCH = 500
+_AT_ONCE = 8  # requests to object storage or the CDN
 _REMOVED = "select * from removed_photos where photo_id > %s order by photo_id limit %s"
 _REMOVED_ONE = "select * from removed_photos where photo_id = %s"
 # Every table with a column that names a photo, including tables of later migrations.
@@ -88,13 +90,18 @@ class Leftovers:
 
     def _in_objects(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
         settings = self.settings
-        for row in removed:
-            for key in originals_of(row):
-                if self._exists(settings.bucket_originals, key):
-                    yield Leftover(row["photo_id"], "original", key)
-            for key in unshared(self.database, row["variant_keys"]):
-                if self._exists(settings.bucket_variants, key):
-                    yield Leftover(row["photo_id"], "variant", key)
+        keys = [
+            (Leftover(row["photo_id"], kind, key), bucket)
+            for row in removed
+            for kind, bucket, mine in (
+                ("original", settings.bucket_originals, originals_of(row)),
+                ("variant", settings.bucket_variants, unshared(self.database, row["variant_keys"])),
+            )
+            for key in mine
+        ]
+        with ThreadPoolExecutor(_AT_ONCE) as asked:
+            exist = asked.map(lambda key: self._exists(key[1], key[0].name), keys)
+            yield from (leftover for (leftover, _), exists in zip(keys, exist, strict=True) if exists)
 
     def _in_tables(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
         ids = [row["photo_id"] for row in removed]
@@ -118,8 +125,10 @@ class Leftovers:
         return (Leftover(post.post_id, "timeline", key) for key, post in entries_of(self.redis, posts))
 
     def _in_cdn(self, removed: Sequence[DictRow]) -> Iterator[Leftover]:
-        for row in removed:
-            yield from (Leftover(row["photo_id"], "cdn", name) for name in self.cdn.copies(row["photo_id"]))
+        photos = [row["photo_id"] for row in removed]
+        with ThreadPoolExecutor(_AT_ONCE) as asked:
+            for photo, copies in zip(photos, asked.map(self.cdn.copies, photos), strict=True):
+                yield from (Leftover(photo, "cdn", name) for name in copies)
 
     def _exists(self, bucket: str, key: str) -> bool:
         try:
