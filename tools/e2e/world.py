@@ -171,11 +171,11 @@ class _Population:
 
 
 def _files(folder: Path, size: str) -> dict[str, Sequence[str]]:
-    """Photos to upload: one HEIC and three JPEGs. No two sizes have near duplicates, of which a feed shows one."""
+    """Photos to upload: a HEIC, three JPEGs and a draft. Sizes share no near duplicates, of which a feed shows one."""
     rng = np.random.default_rng((_SEED, SIZES.index(size)))
     saved = []
-    for number, (photograph, kind) in enumerate(zip(PHOTOGRAPHS, ("HEIF", "JPEG", "JPEG", "JPEG"), strict=False)):
+    for number, (photograph, kind) in enumerate(zip(PHOTOGRAPHS, ("HEIF", *["JPEG"] * 4), strict=False)):
         path = folder / f"{size}-{number}.{'heic' if kind == 'HEIF' else 'jpg'}"
         take(rng, photograph).save(path, kind, quality=_QUALITY)
         saved.append(str(path))
-    return {"heic": saved[:1], "jpegs": saved[1:]}
+    return {"heic": saved[:1], "jpegs": saved[1:4], "drafts": saved[4:]}

@@ -14,7 +14,7 @@ import { forgetGone } from './post/gone'
 import { forgetReactions } from './post/reactions'
 import { startRouter } from './router'
 import { loadSession, session } from './session'
-import { askBeforeLeaving, forgetDrafts } from './upload/queue'
+import { askBeforeLeaving, forgetDrafts, restoreDrafts } from './upload/queue'
 import { takeFilesAnywhere } from './upload/take-files'
 import { loadWords } from './words'
 import './styles/base.css'
@@ -55,6 +55,7 @@ session.subscribe((current) => {
   if (next !== undefined && next !== lastPersonId) {
     if (lastPersonId !== undefined) forgetDrafts()
     lastPersonId = next
+    void restoreDrafts(next)
   }
   forgetFollows()
   forgetReactions()

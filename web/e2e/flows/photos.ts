@@ -43,6 +43,32 @@ export const photos: readonly Flow[] = [
     },
   },
   {
+    name: 'a draft survives a reload, is published, and its description stands for the photo',
+    run: async (stage) => {
+      const uploader = await stage.as('uploader', '/new')
+      const { page } = uploader
+      const [file] = stage.world.files[stage.size].drafts
+      await page.locator('input[type=file][multiple]').setInputFiles(file)
+      await page.getByLabel('Caption').fill('Kept')
+      await page.getByLabel('Description for people').fill('Stripes in two colours')
+      page.once('dialog', (dialog) => void dialog.accept()) // leaving asks
+      await page.reload()
+      const draft = page.locator('article.draft')
+      await draft.getByRole('img').waitFor()
+      assert.equal(await draft.getByLabel('Caption').inputValue(), 'Kept')
+      await uploader.button('Share').click()
+      await draft.getByRole('heading', { name: 'Published' }).waitFor({ timeout: PROCESSING_MS })
+      await page.getByRole('link', { name: 'See the post' }).click()
+      await page
+        .getByRole('img', { name: /^Stripes in two colours, photo by/ })
+        .first()
+        .waitFor()
+      await uploader.open('/new')
+      await page.getByText('Choose photos').waitFor()
+      assert.equal(await draft.count(), 0)
+    },
+  },
+  {
     name: 'a follower sees a new photo in their feed, and likes it',
     run: async (stage) => {
       const friend = await stage.as('friend', '/')

@@ -5,6 +5,7 @@ import { forgetLists } from '../kept-lists'
 import { api, session } from '../session'
 import { showToast } from '../shell/toasts'
 import { words } from '../words'
+import { drop, dropAll, keepFile, keepWords, keptDrafts } from './kept-drafts'
 import { refusalOf } from './photo-file'
 import { parseTags } from './tags'
 
@@ -28,7 +29,7 @@ export interface Draft {
 /** More would share the same uplink and only finish later. */
 const AT_ONCE = 2
 
-/** The chosen photos, in the order in which they were added. They outlive the page: one may look around meanwhile. */
+/** The chosen photos, in the order in which they were added. They outlive the page, and its reload. */
 export const drafts = signal<readonly Draft[]>([])
 const uploads = new Map<number, AbortController>()
 let lastId = 0
@@ -42,7 +43,9 @@ export function addFiles(files: Iterable<File>): void {
       showToast(refusal)
       continue
     }
-    lastId += 1
+    // Not the id of a kept draft.
+    lastId = Math.max(lastId + 1, Date.now())
+    keepFile(lastId, file)
     added.push({ id: lastId, file, caption: '', altText: '', tags: '', state: { stage: 'draft' } })
   }
   drafts.value = [...drafts.value, ...added]
@@ -50,6 +53,15 @@ export function addFiles(files: Iterable<File>): void {
 
 export function edit(id: number, change: Partial<Pick<Draft, 'caption' | 'altText' | 'tags'>>): void {
   update(id, change)
+  const edited = drafts.value.find((draft) => draft.id === id)
+  if (edited) keepWords(id, edited)
+}
+
+/** Adds the drafts that a person had when the page was closed. */
+export async function restoreDrafts(personId: string): Promise<void> {
+  const known = new Set(drafts.value.map(({ id }) => id))
+  const kept = (await keptDrafts(personId)).filter(({ id }) => !known.has(id))
+  drafts.value = [...kept.map((draft): Draft => ({ ...draft, state: { stage: 'draft' } })), ...drafts.value]
 }
 
 /** Shares all drafts, a few at a time. */
@@ -74,12 +86,14 @@ export function cancel(id: number): void {
 export function remove(id: number): void {
   uploads.get(id)?.abort()
   drafts.value = drafts.value.filter((draft) => draft.id !== id)
+  drop(id)
 }
 
 /** Stops all uploads and forgets all drafts: another person signs in. */
 export function forgetDrafts(): void {
   for (const upload of uploads.values()) upload.abort()
   drafts.value = []
+  dropAll()
 }
 
 /** Whether closing the page would lose something. */
@@ -109,7 +123,9 @@ async function run({ id, file, caption, altText, tags }: Draft): Promise<void> {
       api,
       { file, caption: caption.trim(), altText: altText.trim(), tags: parseTags(tags) },
       (state) => {
-        if (!upload.signal.aborted) update(id, { state })
+        if (upload.signal.aborted) return
+        if (state.stage === 'processing') drop(id)
+        update(id, { state })
       },
       upload.signal,
     )
