@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -32,8 +33,9 @@ WITH_PURGE = pytest.mark.parametrize("edge", [pytest.param("varnish", marks=NEED
     scope="module", params=[pytest.param("varnish", marks=NEEDS_VARNISH), pytest.param("nginx", marks=NEEDS_NGINX)]
 )
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageOrigin, str]]:
-    running = {"varnish": running_varnish, "nginx": running_nginx}[request.param]
-    with running_image_origin() as origin, running(tmp_path_factory.mktemp("edge") / request.param, origin.port) as url:
+    running: Callable[[Path, int], AbstractContextManager[str]]
+    running = running_varnish if request.param == "varnish" else running_nginx
+    with running_image_origin() as origin, running(tmp_path_factory.mktemp("edge"), origin.port) as url:
         yield origin, url
 
 
