@@ -43,6 +43,10 @@ smoke: $(INSTALLED) $(CLIENTS) ## the demo, smaller, with the notebooks and tuto
 notebook: $(INSTALLED) $(CLIENTS) ## open JupyterLab on notebooks/, on the data of a demo that runs [STATE=]
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
+.PHONY: feast-ui
+feast-ui: $(INSTALLED) ## open Feast's pages about the features of a running stack on 127.0.0.1 [PORT=8888, STATE=]
+	@$(BIN)/photofeed feast ui --host 127.0.0.1 --port $(or $(PORT),8888)
+
 # Two halves at once, each with its own servers. Which tests share servers, and in which order, is always the same.
 HALF := tests/api tests/contract tests/deploy
 test: $(INSTALLED) $(CLIENTS) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]

@@ -108,8 +108,7 @@ def feast(context: typer.Context) -> None:
     import os
     import sys
 
-    from feast.cli.cli import cli
-
+    from photofeed.feast_command import run
     from photofeed.feature_store import feast_environment
     from photofeed.settings import load_settings
 
@@ -117,7 +116,7 @@ def feast(context: typer.Context) -> None:
     os.environ.update(feast_environment(settings))
     os.chdir(settings.feature_repo)
     sys.path.insert(0, "")
-    cli(args=context.args, prog_name="photofeed feast")
+    run(context.args)
 
 
 @app.command("token")

@@ -82,11 +82,15 @@ def set_up(settings: Settings) -> None:
 
     In a process of its own: Feast keeps the modules of the first feature repo for the life of a process.
     """
-    done = photofeed(
-        "setup",
-        PHOTOFEED_STATE_DIR=settings.state_dir,
-        PHOTOFEED_REDIS_URL=settings.redis_url.get_secret_value(),
-        PHOTOFEED_BUCKET_LAKE=settings.bucket_lake,
-        PHOTOFEED_FEATURE_REPO=settings.feature_repo,
-    )
+    done = photofeed("setup", **feature_variables(settings))
     assert done.returncode == 0, done.stderr
+
+
+def feature_variables(settings: Settings) -> dict[str, str | Path]:
+    """The environment variables of a lake, a Redis and a feature repo of a test's own, on the servers of the stack."""
+    return {
+        "PHOTOFEED_STATE_DIR": settings.state_dir,
+        "PHOTOFEED_REDIS_URL": settings.redis_url.get_secret_value(),
+        "PHOTOFEED_BUCKET_LAKE": settings.bucket_lake,
+        "PHOTOFEED_FEATURE_REPO": settings.feature_repo,
+    }
