@@ -15,14 +15,14 @@ from tempfile import TemporaryDirectory
 from photofeed.settings import Settings
 from tests.command_server import READY
 
-_SECONDS = 120
+_SECONDS = 300
 
 
 def photofeed(*arguments: str | Path, **variables: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `photofeed` with these arguments and additional environment variables. The exit code is not checked.
 
     Raises:
-        subprocess.TimeoutExpired: it took longer than two minutes; it is killed.
+        subprocess.TimeoutExpired: it took longer than five minutes; it is killed.
     """
     command = [str(one) for one in arguments]
     with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as connection:

@@ -156,6 +156,7 @@ function Contents({ item }: { item: Waiting }) {
       return (
         <>
           {item.caption && <p>{item.caption}</p>}
+          {item.altText && <p class="muted">{item.altText}</p>}
           {item.model && <p class="muted">{`${item.model.version}: ${item.model.score ?? ''}`}</p>}
         </>
       )
