@@ -14,6 +14,7 @@ import { forgetGone } from './post/gone'
 import { forgetReactions } from './post/reactions'
 import { startRouter } from './router'
 import { loadSession, session } from './session'
+import { takeBackAll } from './shell/when-online'
 import { askBeforeLeaving, forgetDrafts, restoreDrafts } from './upload/queue'
 import { takeFilesAnywhere } from './upload/take-files'
 import { loadWords } from './words'
@@ -57,6 +58,7 @@ session.subscribe((current) => {
     lastPersonId = next
     void restoreDrafts(next)
   }
+  takeBackAll()
   forgetFollows()
   forgetReactions()
   forgetGone()

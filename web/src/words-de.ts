@@ -399,6 +399,7 @@ export const german: Words = {
 
   errors: {
     unreachable: 'photofeed ist nicht erreichbar. Prüfe deine Verbindung und versuche es noch einmal.',
+    offline: 'Du bist offline. Das wird gesendet, sobald das Netz wieder da ist.',
     emptyStream: 'Der Server hat nicht geantwortet. Versuche es noch einmal.',
   },
 }

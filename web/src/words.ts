@@ -386,6 +386,7 @@ const english = {
 
   errors: {
     unreachable: 'photofeed cannot be reached. Check your connection and try again.',
+    offline: 'You are offline. This will be sent when the network is back.',
     emptyStream: 'The server sent no answer. Try again.',
   },
 } as const

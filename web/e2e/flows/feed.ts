@@ -147,18 +147,21 @@ export const feed: readonly Flow[] = [
     },
   },
   {
-    name: 'without a network nothing is lost: what failed says so, and images come back',
+    name: 'without a network nothing is lost: changes wait, and images come back',
     run: async (stage) => {
       const reader = await stage.as('reader', '/')
       const { page, context } = reader
       await reader.seesImages()
       await context.setOffline(true)
-      await reader.button(/^Like/, page.getByRole('article').first()).click()
-      await reader.sees('photofeed cannot be reached.')
+      const card = page.getByRole('article').first()
+      await reader.button('Save', card).click()
+      await reader.sees('You are offline. This will be sent when the network is back.')
       await page.getByRole('article').nth(6).scrollIntoViewIfNeeded()
       await reader.sees('This photo could not be loaded.')
       await reader.picture('offline')
+      const sent = page.waitForResponse((reply) => reply.url().endsWith('/save') && reply.ok())
       await context.setOffline(false)
+      await sent
       await reader.seesImages()
     },
   },

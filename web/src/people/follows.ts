@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
+import { takeBack, whenOnline } from '../shell/when-online'
 
 /** Whether the user follows a person; `requested` while a private account has not answered. */
 export type Following = 'no' | 'requested' | 'yes'
@@ -33,22 +34,23 @@ export function learnFollows(people: Iterable<Followable>): void {
 /**
  * Follows or unfollows; shows the change at once, then the server's answer.
  *
- * A press while another is pending is ignored, so that PUT and DELETE cannot overtake each other.
+ * A press while another is pending is ignored, so that PUT and DELETE cannot overtake each other. One that waits for a
+ * network is taken back.
  */
 export async function toggleFollow(person: Followable): Promise<void> {
-  if (pending.has(person.id)) return
+  const path = `/users/${person.id}/follow`
+  if (takeBack(path) || pending.has(person.id)) return
   pending.add(person.id)
   const state = following(person)
   const before = state.value
-  const path = `/users/${person.id}/follow`
   try {
     if (before === 'no') {
       state.value = person.isPrivate ? 'requested' : 'yes'
-      const reply = await api.put<{ requested: boolean } | undefined>(path)
+      const reply = await whenOnline(path, () => api.put<{ requested: boolean } | undefined>(path))
       state.value = reply?.requested ? 'requested' : 'yes'
     } else {
       state.value = 'no'
-      await api.delete<void>(path)
+      await whenOnline(path, () => api.delete<void>(path))
     }
   } catch (error) {
     state.value = before

@@ -4,15 +4,18 @@ import { paths } from '../router'
 import { api } from '../session'
 import { later } from '../shell/later'
 import { showError, showToast } from '../shell/toasts'
+import { takeBack, whenOnline } from '../shell/when-online'
 import { words } from '../words'
 import { addTo, gonePosts, removeFrom } from './gone'
 import { startReport } from './report-dialog'
 
 /** Hides a post: it leaves the lists, and the next feed shows less of its author, its topic and similar photos. */
 export async function hide(post: Post, { receipt }: Placement): Promise<void> {
+  const path = hidePath(post)
+  if (takeBack(path)) return
   addTo(gonePosts, post.id)
   try {
-    await api.put<void>(`/posts/${post.id}/hide`, { receipt })
+    await whenOnline(path, () => api.put<void>(path, { receipt }))
   } catch (error) {
     removeFrom(gonePosts, post.id)
     showError(error)
@@ -21,13 +24,18 @@ export async function hide(post: Post, { receipt }: Placement): Promise<void> {
 
 /** Takes a hide back: the next feed is as if the post had not been hidden. */
 export async function unhide(post: Post): Promise<void> {
+  if (takeBack(hidePath(post))) return
   removeFrom(gonePosts, post.id)
   try {
-    await api.delete<void>(`/posts/${post.id}/hide`)
+    await whenOnline(hidePath(post), () => api.delete<void>(hidePath(post)))
   } catch (error) {
     addTo(gonePosts, post.id)
     showError(error)
   }
+}
+
+function hidePath(post: Post): string {
+  return `/posts/${post.id}/hide`
 }
 
 /** As `hide`, where the list shows no note in place of the post. */

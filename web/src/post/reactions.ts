@@ -3,6 +3,7 @@ import type { Post } from 'photofeed-client'
 import type { Placement } from '../engagement/attention'
 import { api } from '../session'
 import { showError } from '../shell/toasts'
+import { takeBack, whenOnline } from '../shell/when-online'
 
 type Reactions = Pick<Post, 'likedByMe' | 'likeCount' | 'savedByMe' | 'saveCount'>
 type Likes = Pick<Reactions, 'likedByMe' | 'likeCount'>
@@ -47,7 +48,8 @@ export function toggleSave(post: Post, placement: Placement): Promise<void> {
 /**
  * Shows the change at once, then the server's count; reverts it if the server refuses it.
  *
- * A press while another is pending is ignored, so that PUT and DELETE cannot overtake each other.
+ * A press while another is pending is ignored, so that PUT and DELETE cannot overtake each other. One that waits for a
+ * network is taken back.
  *
  * @param expected the changed part of the reactions
  * @param partOf selects the same part of the server's reply
@@ -60,13 +62,14 @@ async function change(
   partOf: (all: Reactions) => Likes | Saves,
   { receipt }: Placement,
 ): Promise<void> {
-  if (pending.has(path)) return
+  if (takeBack(path) || pending.has(path)) return
   pending.add(path)
   const state = reactions(post)
   const before = partOf(state.value)
   state.value = { ...state.value, ...expected }
   try {
-    const reply = await (on ? api.put<Reactions>(path, { receipt }) : api.delete<Reactions>(path))
+    const send = () => (on ? api.put<Reactions>(path, { receipt }) : api.delete<Reactions>(path))
+    const reply = await whenOnline(path, send)
     state.value = { ...state.value, ...partOf(reply) }
   } catch (error) {
     state.value = { ...state.value, ...before }

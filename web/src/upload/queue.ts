@@ -4,6 +4,7 @@ import { isAbort, messageOf, Problem, type UploadStage, uploadPhoto } from 'phot
 import { forgetLists } from '../kept-lists'
 import { api, session } from '../session'
 import { showToast } from '../shell/toasts'
+import { isWaiting } from '../shell/when-online'
 import { words } from '../words'
 import { drop, dropAll, keepFile, keepWords, keptDrafts } from './kept-drafts'
 import { refusalOf } from './photo-file'
@@ -98,10 +99,12 @@ export function forgetDrafts(): void {
 
 /** Whether closing the page would lose something. */
 export function hasUnsaved(): boolean {
-  return drafts.value.some(({ state }) => state.stage !== 'done' && state.stage !== 'processing')
+  return (
+    isWaiting() || drafts.value.some(({ state }) => state.stage !== 'done' && state.stage !== 'processing')
+  )
 }
 
-/** Asks before the page is closed while drafts or uploads would be lost. */
+/** Asks before the page is closed while drafts, uploads or changes that wait for a network would be lost. */
 export function askBeforeLeaving(): void {
   addEventListener('beforeunload', (event) => {
     if (hasUnsaved()) event.preventDefault()
