@@ -8,6 +8,7 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import IncompatibleBrokerVersion, KafkaError
 
 from photofeed.errors import RetryableError
+from photofeed.kafka_access import check_access
 from photofeed.kafka_client import connection_options
 from photofeed.settings import Settings
 from photofeed.topics import Topic
@@ -25,8 +26,10 @@ def create_topics(settings: Settings, topics: Sequence[Topic]) -> None:
     with one key, and replicas are moved by the tools of the cluster.
 
     Raises:
+        InvalidError: the brokers refuse the certificates or the login of the settings.
         RetryableError: the broker does not answer, or refuses a topic or its retention.
     """
+    check_access(settings)
     try:
         admin: Any = KafkaAdminClient(**connection_options(settings))
         try:
@@ -39,7 +42,8 @@ def create_topics(settings: Settings, topics: Sequence[Topic]) -> None:
         finally:
             admin.close()
     except KafkaError as error:
-        raise RetryableError(f"Kafka did not create the topics: {error}") from error
+        protocol = f"PHOTOFEED_KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol}"
+        raise RetryableError(f"Kafka did not create the topics, with {protocol}: {error}") from error
 
 
 def new_topics(topics: Sequence[Topic], replication: int | None) -> dict[str, dict[str, Any]]:

@@ -5,13 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
+import structlog
 
 from photofeed import database
+from photofeed.errors import InvalidError
 from photofeed.event_log import EventPublisher
 from photofeed.experiments import load_experiments
 from photofeed.feature_store import load_manifest
 from photofeed.features.ranking import require_stored
 from photofeed.ids import IdGenerator
+from photofeed.kafka_access import check_access
 from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.models.registry import ModelRegistry
 from photofeed.object_store import S3ObjectStore
@@ -73,12 +76,18 @@ from serving.sessions import Sessions
 from serving.stop_signal import StopSignal
 from serving.streams import Streams
 
+log = structlog.get_logger(__name__)
+
 REDIS_SECONDS = 1.0
 FEATURE_SECONDS = 0.5
 
 
 def connect_log(settings: Settings) -> EventPublisher:
     """The event log, for callers that wait no longer than a request."""
+    try:
+        check_access(settings)
+    except InvalidError as error:  # feeds need no Kafka
+        log.error("no event is accepted before this is corrected", error=str(error))
     return KafkaPublisher(settings, seconds=PATIENCE_SECONDS)
 
 

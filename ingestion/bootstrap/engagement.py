@@ -29,7 +29,7 @@ from photofeed.erasures import ErasedAmong, erased_among, nobody
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.event_log import EventPublisher, KafkaReader
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
-from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_access import open_publisher
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import Lake, open_lake
 from photofeed.redis_client import RedisClient, connect_redis, is_cluster
@@ -212,7 +212,7 @@ def _staged_run(
     owned: ExitStack, settings: Settings, stop: threading.Event, progress: Progress, systems: Systems
 ) -> Run:
     """The loop of one of several workers that count at the same time, each its own partitions."""
-    publisher = KafkaPublisher(settings)
+    publisher = open_publisher(settings)
     owned.callback(publisher.close)
     pipeline = staged_pipeline(settings, systems, publisher)
 

@@ -9,7 +9,7 @@ from ingestion.consumer.worker import Handler, Worker
 from ingestion.progress import Progress
 from photofeed import topics
 from photofeed.event_log import KafkaGroupConsumer, KafkaGroupOffsets
-from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_access import open_publisher
 from photofeed.settings import Settings
 
 
@@ -31,7 +31,7 @@ def group_worker(
 
     A thread beside it measures how far the group is behind.
     """
-    publisher = KafkaPublisher(settings)
+    publisher = open_publisher(settings)
     owned.callback(publisher.close)
     subscribed = topics.SUBSCRIPTIONS[group]
     consumer = KafkaGroupConsumer(settings, group, subscribed, turned=progress.turned)

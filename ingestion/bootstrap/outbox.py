@@ -9,14 +9,14 @@ from ingestion.outbox_relay import OutboxRelay
 from ingestion.progress import Progress
 from ingestion.webhooks.sender import WebhookSender
 from photofeed import database
-from photofeed.kafka_publisher import KafkaPublisher
+from photofeed.kafka_access import open_publisher
 from photofeed.settings import Settings
 
 
 @contextmanager
 def relay(settings: Settings, stop: threading.Event, progress: Progress) -> Iterator[Run]:
     """The outbox relay, and the sender of webhooks."""
-    publisher = KafkaPublisher(settings)
+    publisher = open_publisher(settings)
     try:
         with database.pool(settings) as pool:
             relaying = OutboxRelay(lambda: database.connect(settings), publisher, stop, progress)

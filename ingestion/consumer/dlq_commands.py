@@ -56,7 +56,7 @@ def _dead_letters(group: str | None) -> Iterator["DeadLetters"]:
     from ingestion.consumer.dead_letters import DeadLetters
     from photofeed.errors import NotFoundError
     from photofeed.event_log import KafkaReader
-    from photofeed.kafka_publisher import KafkaPublisher
+    from photofeed.kafka_access import open_publisher
     from photofeed.logs import set_up_logs
     from photofeed.settings import load_settings
     from photofeed.topics import SUBSCRIPTIONS
@@ -65,7 +65,7 @@ def _dead_letters(group: str | None) -> Iterator["DeadLetters"]:
         raise NotFoundError(f"no group {group!r}; there are {', '.join(SUBSCRIPTIONS)}")
     settings = load_settings()
     set_up_logs(settings)
-    publisher = KafkaPublisher(settings)
+    publisher = open_publisher(settings)
     try:
         yield DeadLetters(KafkaReader(settings), publisher)
     finally:

@@ -9,6 +9,8 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError
 
 from photofeed.doctor.finding import Finding, first_line, ok, wrong
+from photofeed.errors import InvalidError
+from photofeed.kafka_access import check_access
 from photofeed.kafka_client import connection_options
 from photofeed.settings import Settings
 from photofeed.topics import Topic, all_topics
@@ -43,8 +45,12 @@ def kafka_cluster(settings: Settings) -> Iterator[Finding]:
 def cluster_with(settings: Settings, topics: Sequence[Topic]) -> Iterator[Finding]:
     """Check that Kafka answers and has these topics as they are declared."""
     try:
+        check_access(settings)
         with closing(KafkaAdminClient(**connection_options(settings))) as admin:
             facts = _facts(admin, [topic.name for topic in topics])
+    except InvalidError as error:
+        yield wrong("kafka.access", first_line(error), "")
+        return
     except KafkaError as error:
         yield wrong(
             "kafka.connection", first_line(error), "start the broker, or correct PHOTOFEED_KAFKA_BOOTSTRAP_SERVERS"
