@@ -177,6 +177,17 @@ attack: $(INSTALLED) ## attack a fresh stack through plain HTTP clients; lines, 
 chaos: $(INSTALLED) ## break a stack under load for an hour, and compare what was accepted with what is there; lines, then JSON [CHAOS="--minutes 3": six faults]
 	@$(BIN)/python -W ignore -m tools.chaos $(CHAOS)
 
+.PHONY: kafka test-kafka
+kafka: $(INSTALLED) ## fetch Apache Kafka with Maven, for make test-kafka; exit code 3 where that is not possible
+	@$(BIN)/python -m tools.kafka
+
+KAFKA_TESTS := $(addprefix tests/contract/test_,event_log.py kafka_topics.py dead_letters.py) \
+	tests/integration/ingestion/test_outbox_relay.py tests/integration/workers \
+	tests/api/test_exactly_once.py tests/api/test_two_stages.py tests/kafka
+# kafka-python leaves connections of clients that could not send all to the garbage collector, which warns.
+test-kafka: kafka $(CLIENTS) ## run tests, with faults, on three brokers of Apache Kafka with SASL/SCRAM and TLS [TESTS=tests/kafka]
+	@PHOTOFEED_TEST_KAFKA=1 $(BIN)/python -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning $(or $(TESTS),$(KAFKA_TESTS))
+
 .PHONY: e2e
 e2e: $(INSTALLED) $(CLIENTS) $(WEB) ## what people do in the browser app, in Chromium, on a phone and a desktop; lines, JSON, pictures in build/e2e; exit code 3 without Chromium [FLOWS="words of their names"]
 	@$(BIN)/python -W ignore -m tools.e2e $(FLOWS)

@@ -11,12 +11,16 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
+from tests import kafka_stack
+
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
     from tests.valkey_cluster import ValkeyCluster
+    from tools.kafka.cluster import KafkaCluster
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
+_KEPT = ("PHOTOFEED_SAMPLES", kafka_stack.VARIABLE)
 
 # numba reads these when it is first imported; servers and commands that tests start inherit them. Compiled code then
 # raises IndexError instead of reading past an array. numba's cache does not tell checked code from unchecked, so tests
@@ -32,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("photofeed", deadline=None)
     hypothesis.settings.load_profile("photofeed")
     # Variables of a developer's shell must not point the tests to another stack.
-    for name in [name for name in os.environ if name.startswith("PHOTOFEED_") and name != "PHOTOFEED_SAMPLES"]:
+    for name in [name for name in os.environ if name.startswith("PHOTOFEED_") and name not in _KEPT]:
         del os.environ[name]
 
 
@@ -42,14 +46,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["EmbeddedStack"]:
-    """PostgreSQL, Valkey, SeaweedFS and Tansu. `stack.settings()` has their addresses."""
+def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator["EmbeddedStack"]:
+    """PostgreSQL, Valkey, SeaweedFS and Tansu, or Apache Kafka. `stack.settings()` has their addresses."""
     from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack  # unit tests run without it
 
     running = EmbeddedStack(tmp_path_factory.mktemp("stack"))
-    running.start(servers=WITHOUT_MLFLOW)
+    if kafka_stack.wanted():
+        running.start(servers=[name for name in WITHOUT_MLFLOW if name != "tansu"])
+        request.getfixturevalue("kafka_cluster").take_over(running)
+    else:
+        running.start(servers=WITHOUT_MLFLOW)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["KafkaCluster"]:
+    """Three brokers of Apache Kafka, for `make test-kafka`."""
+    from tools.kafka.cluster import running_kafka
+
+    with running_kafka(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

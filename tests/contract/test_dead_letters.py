@@ -21,6 +21,8 @@ from tests.doubles.event_log import InMemoryEventLog
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
+ANOTHER = "another"  # a group without members
+
 
 @dataclass
 class Refusing:
@@ -74,7 +76,8 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
         return
     stack: EmbeddedStack = request.getfixturevalue("stack")
     settings = stack.settings()
-    create_topics(settings, [topic, Topic(dead_letters(topic.name, group), key="id", partitions=1)])
+    letters = [Topic(dead_letters(topic.name, one), key="id", partitions=1) for one in (group, ANOTHER)]
+    create_topics(settings, [topic, *letters])
     publisher, consumer = KafkaPublisher(settings), KafkaGroupConsumer(settings, group, [topic])
     yield Desk(topic, group, publisher, KafkaReader(settings), consumer)
     consumer.close()
@@ -112,7 +115,7 @@ def test_a_replayed_message_reaches_only_the_group_that_put_it_aside(desk: Desk)
     desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
     desk.work(Refusing({"bad"}), 1)
     (letter,) = desk.letters.waiting()
-    desk.letters.replay(replace(letter, group="another"))
+    desk.letters.replay(replace(letter, group=ANOTHER))
     desk.letters.replay(letter)
     handler = Refusing(set())
     desk.work(handler, 2)

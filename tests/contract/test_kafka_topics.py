@@ -1,4 +1,4 @@
-"""Topics on the embedded broker have what they declare."""
+"""Topics on the broker have what they declare."""
 
 import uuid
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
 
+from photofeed.kafka_client import connection_options
 from photofeed.kafka_topics import create_topics
 from photofeed.topics import Topic, all_topics
 
@@ -25,7 +26,7 @@ def settings(stack: "EmbeddedStack") -> "Settings":
 
 @pytest.fixture
 def admin(settings: "Settings") -> "Iterator[Any]":
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = KafkaAdminClient(**connection_options(settings))
     yield admin
     admin.close()
 
