@@ -61,44 +61,71 @@ class _AsyncPrimaryConnection(AsyncConnection[DictRow]):
 
 
 def async_pool(settings: Settings, *, size: int = 10) -> AsyncDatabase:
-    """A pool for the API; open it inside the event loop. Rows are dicts, statements time out after 10 s."""
+    """A pool for the API; open it inside the event loop. Rows are dicts, statements time out after 10 s.
+
+    Behind PgBouncer the time limit is the one that it sets.
+    """
     return AsyncConnectionPool(
-        _conninfo(settings),
+        _conninfo(settings.database_url.get_secret_value()),
         min_size=1,
         max_size=size,
         open=False,
         timeout=WAIT_SECONDS,
-        kwargs={
-            "row_factory": dict_row,
-            "options": "-c statement_timeout=10000 -c timezone=UTC",
-        },
+        kwargs=_session(settings, statement_ms=10_000),
+        configure=_set_utc_async if settings.shares_sessions else None,
         connection_class=_AsyncPrimaryConnection,
     )
 
 
 def pool(settings: Settings, *, size: int = 2) -> Database:
-    """A pool for workers and commands, opened immediately. Rows are dicts, statements time out after 60 s."""
+    """A pool for workers and commands, opened immediately. Rows are dicts, statements time out after 60 s.
+
+    Behind PgBouncer the time limit is the one that it sets.
+    """
     return ConnectionPool(
-        _conninfo(settings),
+        _conninfo(settings.database_url.get_secret_value()),
         min_size=1,
         max_size=size,
         open=True,
-        kwargs={"row_factory": dict_row, "options": "-c statement_timeout=60000 -c timezone=UTC"},
+        kwargs=_session(settings, statement_ms=60_000),
+        configure=_set_utc if settings.shares_sessions else None,
         connection_class=_PrimaryConnection,
     )
 
 
 def connect(settings: Settings) -> Connection[DictRow]:
-    """One connection outside any pool, in autocommit mode, for session locks and LISTEN."""
+    """One connection outside any pool, in autocommit mode, for session locks and LISTEN. It is never PgBouncer's."""
     return Connection[DictRow].connect(
-        _conninfo(settings), autocommit=True, row_factory=dict_row, options="-c timezone=UTC"
+        _conninfo(settings.session_url), autocommit=True, row_factory=dict_row, options="-c timezone=UTC"
     )
 
 
-def _conninfo(settings: Settings) -> str:
-    """The settings' address, with the time limits that it does not set itself."""
-    given: dict[str, Any] = conninfo_to_dict(settings.database_url.get_secret_value())
+def _conninfo(url: str) -> str:
+    """An address, with the time limits that it does not set itself."""
+    given: dict[str, Any] = conninfo_to_dict(url)
     return make_conninfo(**(_CONNECTION | given))
+
+
+def _session(settings: Settings, statement_ms: int) -> dict[str, Any]:
+    """Arguments of a pool's connections."""
+    if settings.shares_sessions:
+        # PgBouncer refuses options, and the next transaction would not find a statement prepared in this one
+        return {"row_factory": dict_row, "prepare_threshold": None}
+    return {"row_factory": dict_row, "options": f"-c statement_timeout={statement_ms} -c timezone=UTC"}
+
+
+# PgBouncer applies the time zone of a client to each session that it gets; of other parameters it knows nothing.
+_SET_UTC = "set timezone = 'UTC'"
+
+
+def _set_utc(connection: Connection[DictRow]) -> None:
+    connection.execute(_SET_UTC)
+    connection.commit()
+
+
+async def _set_utc_async(connection: AsyncConnection[DictRow]) -> None:
+    await connection.execute(_SET_UTC)
+    await connection.commit()
 
 
 _LOCK = "select pg_try_advisory_lock(%s) as won"

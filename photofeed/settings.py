@@ -5,7 +5,7 @@ import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     AliasChoices,
@@ -127,6 +127,10 @@ class Settings(BaseSettings):
     # external systems
     database_url: SecretStr = Field(
         default=SecretStr(f"postgresql://photofeed:{DEV_SECRET}@127.0.0.1:5432/photofeed"), description="PostgreSQL"
+    )
+    database_direct_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL itself, where PHOTOFEED_DATABASE_URL is a PgBouncer that pools transactions",
     )
     redis_url: SecretStr = Field(
         default=SecretStr(f"redis://:{DEV_SECRET}@127.0.0.1:6379/0"), description="Redis or Valkey"
@@ -422,9 +426,26 @@ class Settings(BaseSettings):
             )
 
     @property
+    def shares_sessions(self) -> bool:
+        """Whether `database_url` is a PgBouncer: each transaction may have another session of PostgreSQL."""
+        return self.database_direct_url is not None
+
+    @property
+    def session_url(self) -> str:
+        """The database URL for what needs a session of its own: locks, LISTEN, migrations."""
+        return (self.database_direct_url or self.database_url).get_secret_value()
+
+    @property
     def sqlalchemy_url(self) -> str:
-        """The database URL in SQLAlchemy's form, for Alembic and the Feast registry."""
-        return self.database_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
+        """`session_url` in SQLAlchemy's form, for Alembic and the Feast registry."""
+        url = self.session_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        parts = urlsplit(url)
+        credentials, at, hosts = parts.netloc.rpartition("@")
+        if "," not in hosts:
+            return url
+        # SQLAlchemy takes several hosts as parameters only
+        query = "&".join([*(f"host={host}" for host in hosts.split(",")), *filter(None, [parts.query])])
+        return urlunsplit(parts._replace(netloc=credentials + at, query=query))
 
     @property
     def mlflow_environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Reads from PostgreSQL with asyncpg: one statement and one round trip each.
+"""Reads from PostgreSQL with asyncpg: one statement and one round trip each; behind PgBouncer four.
 
 asyncpg decodes rows in C and caches prepared statements: the reads of a feed take half the CPU time that psycopg and
 its pool take (ADR 8). Code that writes uses photofeed.database.
@@ -7,6 +7,7 @@ its pool take (ADR 8). Code that writes uses photofeed.database.
 import asyncio
 import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,7 @@ class Reads:
 
     def __init__(self, settings: Settings, connections: int = 10) -> None:
         self._url = settings.database_url.get_secret_value()
+        self._shares_sessions = settings.shares_sessions
         self._permits = asyncio.Semaphore(connections)
         self._idle: list[asyncpg.Connection] = []
 
@@ -91,19 +93,28 @@ class Reads:
         return None
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self._url,
             timeout=WAIT_SECONDS,
             command_timeout=_SECONDS,
-            server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
+            server_settings={"timezone": "UTC"},
+            **({"statement_cache_size": 0} if self._shares_sessions else {}),
         )
+        if not self._shares_sessions:
+            # not at the start: asyncpg would take the server for one that refuses target_session_attrs=read-write
+            with _terminated_on_error(connection):
+                await connection.execute("set default_transaction_read_only = on")
+        return connection
 
     async def _fetch(self, connection: asyncpg.Connection, statement: Statement, values: list[object]) -> list[Row]:
-        try:
-            rows: list[Row] = await connection.fetch(statement.text, *values)
-        except BaseException:
-            connection.terminate()  # a late answer must not be read as the answer to the next statement
-            raise
+        rows: list[Row]
+        with _terminated_on_error(connection):
+            if self._shares_sessions:
+                # asyncpg prepares and executes in two steps, which need the same session of PostgreSQL
+                async with connection.transaction(readonly=True):
+                    rows = await connection.fetch(statement.text, *values)
+            else:
+                rows = await connection.fetch(statement.text, *values)
         self._idle.append(connection)
         return rows
 
@@ -111,3 +122,13 @@ class Reads:
         """Close the idle connections."""
         for connection in self._idle:
             await connection.close(timeout=1)
+
+
+@contextlib.contextmanager
+def _terminated_on_error(connection: asyncpg.Connection) -> Iterator[None]:
+    """Terminate a connection that fails: a late answer must not be read as the answer to the next statement."""
+    try:
+        yield
+    except BaseException:
+        connection.terminate()
+        raise

@@ -23,6 +23,7 @@ _FACTS = """
            pg_is_in_recovery() as standby, current_setting('max_connections')::int as connections,
            extract(epoch from clock_timestamp())::float8 as seconds
 """
+_UNLIMITED = "0"
 FEWEST_CONNECTIONS = 100
 """One API process holds up to 20 connections, each worker up to 3, MLflow 10."""
 
@@ -43,8 +44,24 @@ def postgres(settings: Settings, now: Callable[[], float] = time.time) -> Iterat
             yield from _server(facts)
             yield from clock("postgres", facts["seconds"], before, after)
             yield from _schema(connection)
+        if settings.shares_sessions:
+            with database.pool(settings, size=1) as pool, pool.connection() as pooled:
+                row = pooled.execute("select current_setting('statement_timeout') as most").fetchone()
+            yield from pooler(row["most"] if row else _UNLIMITED)
     except psycopg.Error as error:
         yield wrong("postgres.connection", first_line(error), "start the server, or correct PHOTOFEED_DATABASE_URL")
+
+
+def pooler(longest: str) -> Iterator[Finding]:
+    """Check the time limit of statements behind PgBouncer, as PostgreSQL shows it."""
+    if longest == _UNLIMITED:
+        yield warning(
+            "postgres.pooler",
+            "statements through PgBouncer have no time limit",
+            "add connect_query='set statement_timeout = 60000' to the database in PgBouncer's configuration",
+        )
+    else:
+        yield ok("postgres.pooler", f"statements through PgBouncer end after {longest}")
 
 
 def _server(facts: dict[str, Any]) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ def test_helm_finds_no_fault() -> None:
         ((), "secretName: name a Secret"),
         (("--set", "secretName=a,settings.PHOTOFEED_JWT_SECRET=b"), "is a secret: put it into the Secret"),
         (("--set", "secretName=a,settings.PHOTOFEED_REDIS_URL=b"), "is a secret: put it into the Secret"),
+        (("--set", "secretName=a,settings.PHOTOFEED_DATABASE_DIRECT_URL=b"), "is a secret: put it into the Secret"),
         (("--set", "secretName=a,ingress.enabled=true"), "ingress.host: the name of the site"),
     ],
 )

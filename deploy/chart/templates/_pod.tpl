@@ -14,7 +14,7 @@ app.kubernetes.io/component: {{ .role }}
 {{- $secretKeys := .root.Values.secretKeys -}}
 {{- $secret := required "secretName: name a Secret that has the variables of secretKeys" .root.Values.secretName -}}
 {{- range $name, $value := .root.Values.settings }}
-{{- if or (has $name $secretKeys) (regexMatch "SECRET|PASSWORD|TOKEN|DATABASE_URL|REDIS_URL" $name) }}
+{{- if or (has $name $secretKeys) (regexMatch "SECRET|PASSWORD|TOKEN|DATABASE_(DIRECT_)?URL|REDIS_URL" $name) }}
 {{- fail (printf "settings: %s is a secret: put it into the Secret %s and name it in secretKeys" $name $secret) }}
 {{- end }}
 - {name: {{ $name }}, value: {{ $value | toString | quote }}}

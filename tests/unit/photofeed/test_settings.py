@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from sqlalchemy.engine import make_url
 
 from photofeed.errors import InvalidError
 from photofeed.settings import Settings, load_settings
@@ -86,6 +87,27 @@ def test_a_copy_with_another_database_names_it_everywhere() -> None:
     assert one.sqlalchemy_url == "postgresql+psycopg://app@one/photofeed"
     two = one.model_copy(update={"database_url": SecretStr("postgresql://app@two/photofeed")})
     assert two.sqlalchemy_url == "postgresql+psycopg://app@two/photofeed"
+
+
+def test_what_needs_a_session_goes_around_pgbouncer() -> None:
+    pooled, direct = SecretStr("postgresql://app@pool:6432/photofeed"), SecretStr("postgresql://app@one/photofeed")
+    settings = Settings(env="dev", database_url=pooled, database_direct_url=direct)
+    assert settings.shares_sessions
+    assert settings.session_url == "postgresql://app@one/photofeed"
+    assert settings.sqlalchemy_url == "postgresql+psycopg://app@one/photofeed"
+    plain = Settings(env="dev", database_url=direct)
+    assert not plain.shares_sessions
+    assert plain.session_url == "postgresql://app@one/photofeed"
+
+
+def test_several_hosts_are_parameters_for_sqlalchemy() -> None:
+    url = "postgresql://app:p%40w@one:5432,two:5433/photofeed?target_session_attrs=read-write"
+    made = make_url(Settings(env="dev", database_url=SecretStr(url)).sqlalchemy_url)
+    _, arguments = made.get_dialect()().create_connect_args(made)
+    assert arguments["host"] == "one,two"
+    assert arguments["port"] == "5432,5433"
+    assert (arguments["user"], arguments["password"], arguments["dbname"]) == ("app", "p@w", "photofeed")
+    assert arguments["target_session_attrs"] == "read-write"
 
 
 def test_a_running_stack_is_found_by_its_file_and_variables_win(
