@@ -21,6 +21,8 @@ ENGAGEMENT_WEIGHTS: Mapping[Action, float] = {
 ENGAGEMENT_ACTIONS = (Action.LIKE, Action.COMMENT, Action.SAVE, Action.SHARE)
 # Unit: hidden posts.
 UNWELCOME_WEIGHTS: Mapping[Action, float] = {Action.HIDE: 1.0, Action.REPORT: 3.0}
+# Looks at a post that was fully shown: shorter ones, without engagement, are quick skips.
+QUICK_SKIP_SECONDS = 1.0
 
 UNDONE_BY: Mapping[Action, Action] = {
     Action.LIKE: Action.UNLIKE,

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 from photofeed.explore_pools import liked_key
 from photofeed.ids import encode_id
 from photofeed.timelines import hidden_key, seen_key
+from photofeed.turned_away import SkippedPost, skipped_key, unfollowed_key
 from serving.services import Services
 
 ADDRESS_SECONDS = 24 * 3600  # how long the addresses of originals are valid
@@ -127,10 +128,17 @@ async def _memory(services: Services, user_id: int) -> list[Mapping[str, Any]]:
     seen = await redis.zrange(seen_key(user_id), 0, -1, withscores=True)
     hidden = await redis.smembers(hidden_key(user_id))
     liked = await redis.zrange(liked_key(user_id), 0, -1, withscores=True)
+    skipped = await redis.zrange(skipped_key(user_id), 0, -1, withscores=True)
+    unfollowed = await redis.zrange(unfollowed_key(user_id), 0, -1, withscores=True)
     return [
         *({"kind": "seen", "postId": encode_id(int(post)), "seconds": moment} for post, moment in seen),
         *({"kind": "hidden", "postId": encode_id(int(post))} for post in hidden),
         *({"kind": "liked", "postId": encode_id(int.from_bytes(member[:8])), "seconds": at} for member, at in liked),
+        *(
+            {"kind": "skipped", "postId": encode_id(SkippedPost.of(member).post_id), "seconds": at}
+            for member, at in skipped
+        ),
+        *({"kind": "unfollowed", "userId": encode_id(int(author)), "seconds": at} for author, at in unfollowed),
     ]
 
 

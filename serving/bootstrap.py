@@ -22,6 +22,7 @@ from photofeed.online_store.reader import PackedReader
 from photofeed.redis_client import connect_redis_async, is_cluster, server_url
 from photofeed.settings import Settings
 from photofeed.tokens import TokenVerifier
+from serving.engagement.left_authors import LeftAuthors
 from serving.engagement.recorder import EngagementRecorder
 from serving.external_ids import ExternalIds
 from serving.feed.arrivals import Arrivals
@@ -180,7 +181,7 @@ async def services(
             sessions=Sessions(settings, pool, provider),
             rate_limiter=rate_limiter,
             streams=Streams(settings),
-            engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals),
+            engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals, LeftAuthors(pipelined)),
             external_ids=external_ids,
             item_reader=ItemReader(reads, external_ids),
             given=given_ranker(feed, rng),

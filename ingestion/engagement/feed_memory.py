@@ -1,4 +1,4 @@
-"""What the feed path reads of engagement without delay: seen, hidden and liked posts, and posts that trend."""
+"""What the feed path reads of engagement without delay: seen, hidden, liked and skipped posts, and posts that trend."""
 
 import struct
 from collections import defaultdict
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ingestion.engagement.accumulate import CounterRows
+from photofeed.action_weights import ENGAGEMENT_WEIGHTS, QUICK_SKIP_SECONDS
 from photofeed.events import Action
 from photofeed.explore_pools import LIKED_LAYOUT, LIKED_LENGTH, LIKED_SECONDS, liked_key
 from photofeed.features.event_columns import EventColumns
@@ -23,6 +24,7 @@ from photofeed.timelines import (
     trending_score,
 )
 from photofeed.times import MICROSECONDS
+from photofeed.turned_away import KEPT_SECONDS, SKIPPED_LENGTH, SkippedPost, skipped_key
 
 _TRENDING_VIEW, _TRENDING_COUNTER = "post_engagement", "likes_24h"
 
@@ -31,7 +33,7 @@ class FeedMemory(Protocol):
     """Effects of engagement that candidate sources and filters read."""
 
     def remember(self, events: EventColumns, likes: dict[int, tuple[float, int]]) -> None:
-        """Record what was seen, hidden and liked, and how posts trend. May be repeated.
+        """Record what was seen, hidden, liked and skipped, and how posts trend. May be repeated.
 
         Args:
             events: any engagement events.
@@ -40,7 +42,7 @@ class FeedMemory(Protocol):
 
 
 class RedisFeedMemory:
-    """Seen, hidden and liked posts and the trending pool in Redis."""
+    """Seen, hidden, liked and skipped posts and the trending pool in Redis."""
 
     def __init__(self, client: RedisClient) -> None:
         self._redis = client
@@ -60,6 +62,13 @@ class RedisFeedMemory:
                 pipeline.zrem(liked_key(user), *undone)
             pipeline.zremrangebyrank(liked_key(user), 0, -LIKED_LENGTH - 1)
             pipeline.expire(liked_key(user), LIKED_SECONDS)
+        for user, skipped in _skipped(events).items():
+            if kept := {post: moment for post, moment in skipped.items() if moment is not None}:
+                pipeline.zadd(skipped_key(user), kept, gt=True)
+            if looked := skipped.keys() - kept.keys():
+                pipeline.zrem(skipped_key(user), *looked)
+            pipeline.zremrangebyrank(skipped_key(user), 0, -SKIPPED_LENGTH - 1)
+            pipeline.expire(skipped_key(user), KEPT_SECONDS)
         for (user, post), is_hidden in _hidden(events).items():
             change = pipeline.sadd if is_hidden else pipeline.srem
             change(hidden_key(user), post)
@@ -107,6 +116,21 @@ def _liked(events: EventColumns) -> dict[int, dict[bytes, float | None]]:
     ):
         liked[user][struct.pack(LIKED_LAYOUT, post, topic)] = moment if is_liked else None
     return liked
+
+
+def _skipped(events: EventColumns) -> dict[int, dict[bytes, float | None]]:
+    """User -> post that they looked at or engaged with -> when they last skipped it; None if they no longer did."""
+    dwells = events.did(Action.DWELL)
+    engaged = np.any([events.did(action) for action in ENGAGEMENT_WEIGHTS], axis=0)
+    indices = np.flatnonzero((dwells | engaged) & (events.post_id != 0))
+    indices = indices[np.argsort(events.occurred_us[indices], kind="stable")]
+    ordered = events.take(indices)
+    is_skip = dwells[indices] & (ordered.dwell_seconds < QUICK_SKIP_SECONDS)
+    skipped: dict[int, dict[bytes, float | None]] = defaultdict(dict)
+    columns = (ordered.user_id, ordered.post_id, ordered.creator_id, ordered.topic_id, ordered.occurred_us, is_skip)
+    for user, post, author, topic, moment, skips in zip(*(column.tolist() for column in columns), strict=True):
+        skipped[user][SkippedPost(post, author, topic).member()] = moment / MICROSECONDS if skips else None
+    return skipped
 
 
 def _hidden(events: EventColumns) -> dict[tuple[int, int], bool]:

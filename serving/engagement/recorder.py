@@ -27,6 +27,7 @@ from photofeed.posts import ITEM
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED, Topic
 from photofeed.webhooks import WebhookType
 from serving.engagement.actions import ClientAction, RecordOutcome, Refusal
+from serving.engagement.left_authors import LeftAuthors
 from serving.engagement.notifying import notify_of_comments, notify_of_follows, notify_of_likes
 from serving.engagement.placement import place
 from serving.engagement.refusals import CallFacts, read_facts, refusal
@@ -70,12 +71,14 @@ class EngagementRecorder:
         ids: IdGenerator,
         receipts: ReceiptSealer,
         signals: NotificationSignals,
+        left_authors: LeftAuthors,
     ) -> None:
         self._database = database
         self._event_log = event_log
         self._ids = ids
         self._receipts = receipts
         self._signals = signals
+        self._left_authors = left_authors
 
     async def record(
         self,
@@ -124,6 +127,7 @@ class EngagementRecorder:
             await write_outbox(connection, _messages([one for one in changed if not one.is_request]))
             told = await _notify(connection, changed, accepts_requests=accepts_requests)
         await self._signals.publish(told)
+        await self._left_authors.note([one.event for one in changed if not one.is_request])
         stateless = [one for one in accepted if not _has_state(one.action)]
         if stateless:
             await self._event_log.publish(ENGAGEMENT, _envelopes(stateless))

@@ -123,7 +123,7 @@ class SlateRanker:
             exposures=shortlist.exposures,
             seconds=query.seconds,
             shortest=shortest,
-            dislikes=query.viewer.dislikes,
+            dislikes=query.viewer.dislikes.followed_by(query.history.dislikes),
         )
         ranking, explanation.steps = rerank(ranking, self.rules)
         explanation.repeats = int(np.count_nonzero(shortlist.seen[ranking.rows]))

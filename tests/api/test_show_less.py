@@ -1,5 +1,6 @@
 """Hiding a post shows less of its author from the next feed on, and undoing it takes that back at once."""
 
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from photofeed.ids import decode_id, encode_id
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import hidden_key
 from photofeed.tokens import mint_token
+from photofeed.turned_away import SkippedPost, skipped_key, unfollowed_key
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
@@ -114,6 +116,26 @@ def test_only_posts_that_one_may_see_can_be_hidden(viewer: Viewer) -> None:
     for method in ("PUT", "DELETE"):
         reply = viewer.app.http.request(method, path, headers=viewer.headers)
         assert (reply.status_code, reply.json()["code"]) == (404, "post_not_found")
+
+
+def test_an_unfollow_is_felt_at_the_next_feed_and_undone_by_a_follow(viewer: Viewer) -> None:
+    author = viewer.feed()[0]["author"]["id"]
+    path = f"/v1/users/{author}/follow"
+    with connect_redis(viewer.app.settings) as client:
+        viewer.call("DELETE", path)
+        assert client.zrange(unfollowed_key(viewer.id), 0, -1) == [str(decode_id(author)).encode()]
+        assert viewer.position(author) != 0
+        viewer.call("PUT", path)
+        assert client.exists(unfollowed_key(viewer.id)) == 0
+
+
+def test_quick_skips_of_an_author_are_felt(viewer: Viewer) -> None:
+    best = viewer.feed()[0]
+    author = decode_id(best["author"]["id"])
+    skipped = {SkippedPost(post, author, 0).member(): time.time() for post in range(1, 6)}
+    with connect_redis(viewer.app.settings) as client:
+        client.zadd(skipped_key(viewer.id), skipped)
+    assert viewer.position(best["author"]["id"]) != 0
 
 
 @pytest.mark.parametrize("what", ["person", "comment"])

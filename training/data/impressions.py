@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from photofeed.action_weights import UNDONE_BY
+from photofeed.action_weights import QUICK_SKIP_SECONDS, UNDONE_BY
 from photofeed.events import ENDED_BY_OTHER, Action
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
 from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from photofeed.times import MICROSECONDS
-from training.data.labels import ACTION_VALUES, LEAVING_SECONDS, QUICK_SKIP_SECONDS
+from training.data.labels import ACTION_VALUES, LEAVING_SECONDS
 from training.data.raw_logs import RawLogs
 from training.data.served_log import read_served
 from training.data.window import Window

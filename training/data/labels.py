@@ -34,8 +34,6 @@ class ActionValue:
 
 
 UNWELCOME, SKIPPED = -2, -1
-# A total look at a post that was fully shown: a shorter one is a quick skip, unless the viewer also engaged with it.
-QUICK_SKIP_SECONDS = 1.0
 LEAVING_SECONDS = 3600.0
 
 _LEVELS = sorted(set(ENGAGEMENT_WEIGHTS.values()))

@@ -1,4 +1,4 @@
-"""Shown less: posts by authors, on topics, and of the look of posts that the viewer has hidden or reported.
+"""Shown less: posts by authors, on topics, and of the look of posts that the viewer has hidden, reported or skipped.
 
 Explore posts lose as well, before the explore slots are drawn, so their propensities stay true.
 """
@@ -22,6 +22,7 @@ LARGEST_TOPIC_LOSS = 1.0  # a topic is broad: several hides of different authors
 LEFT_OUT_FROM = 1.5
 ENOUGH_OTHERS = 30
 BY_AUTHOR, OF_TOPIC = 1, 2  # flags of `dislike_flags`
+FLAGGED_FROM = 1.0  # a hide
 
 
 class ShownLess:
@@ -51,9 +52,13 @@ class ShownLess:
 
 
 def dislike_flags(candidates: Candidates, dislikes: Dislikes) -> NDArray[np.int8]:
-    """Flags of each candidate, (n,): BY_AUTHOR and OF_TOPIC, if a disliked post has that author or topic."""
-    by_author = np.isin(candidates.author_ids, dislikes.author_ids)
-    of_topic = np.isin(candidates.topic_ids, dislikes.topic_ids[dislikes.topic_ids > 0])
+    """Flags of each candidate, (n,): BY_AUTHOR and OF_TOPIC, if a disliked post has that author or topic.
+
+    Quick skips are too weak to count.
+    """
+    clear = dislikes.weights >= FLAGGED_FROM
+    by_author = np.isin(candidates.author_ids, dislikes.author_ids[clear])
+    of_topic = np.isin(candidates.topic_ids, dislikes.topic_ids[clear & (dislikes.topic_ids > 0)])
     flags: NDArray[np.int8] = (BY_AUTHOR * by_author + OF_TOPIC * of_topic).astype(np.int8)
     return flags
 

@@ -1,6 +1,7 @@
 """Recovery of the feed memory after Redis was emptied: hidden posts stay hidden, and seen posts are not shown again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,10 +13,12 @@ from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.remembered_people import remember_people
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import liked_key
+from photofeed.features.event_columns import EventColumns
 from photofeed.offline_store.lake import open_lake
 from photofeed.posts import decode_members
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import TRENDING_POOL, hidden_key, seen_key, trending_score
+from photofeed.turned_away import KEPT_SECONDS, SkippedPost, skipped_key
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -73,6 +76,23 @@ def test_trending_scores_are_restored_from_decayed_likes(settings: "Settings") -
         client.flushdb()
     assert decode_members([member for member, _ in trending])["post_id"].tolist() == [1, 2, 3, 4]
     assert trending[0][1] == pytest.approx(trending_score(3 * 2 ** (-1 / 24), NOW.timestamp()))
+
+
+def test_posts_that_were_skipped_quickly_are_kept_until_they_get_a_longer_look(settings: "Settings") -> None:
+    hour, look = timedelta(hours=1), Action.DWELL
+    skipped = [replace(_did(look, post, 2 * hour), dwell_ms=400) for post in (1, 2, 3)]
+    looked = [replace(_did(look, 2, hour), dwell_ms=1000), _did(Action.LIKE, 3, hour)]
+    with connect_redis(settings) as client:
+        memory = RedisFeedMemory(client)
+        for events in (skipped, looked):
+            (payloads,) = [engagement_envelope(VIEWER, events).payload["events"]]
+            for _ in range(2):  # it may be repeated
+                memory.remember(EventColumns.from_payloads(payloads), {})
+        assert client.zrange(skipped_key(VIEWER), 0, -1, withscores=True) == [
+            (SkippedPost(1, 9, 7).member(), pytest.approx((NOW - 2 * hour).timestamp()))
+        ]
+        assert 0 < client.ttl(skipped_key(VIEWER)) <= KEPT_SECONDS
+        client.flushdb()
 
 
 def test_nothing_is_restored_from_an_empty_lake(settings: "Settings") -> None:

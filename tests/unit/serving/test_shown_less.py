@@ -1,15 +1,19 @@
 """Less of what somebody hid: authors, topics and looks of hidden posts lose, and it wears off."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photofeed.turned_away import SkippedPost
 from serving.bootstrap import reranking_rules
 from serving.feed.candidates import Candidates, Ids
-from serving.feed.dislikes import HALF_LIFE_SECONDS, Dislikes
+from serving.feed.dislikes import HALF_LIFE_SECONDS, LARGEST_SKIP_WEIGHT, Dislikes
+from serving.feed.history import HistoryReader
 from serving.feed.reasons import reason
 from serving.feed.rerankers import Ranking, best_first, rerank
 from serving.feed.rerankers.shown_less import (
@@ -164,3 +168,47 @@ def test_a_reason_never_says_that_somebody_likes_what_they_hid() -> None:
 def test_nothing_to_rank_is_left_alone_whatever_was_hidden() -> None:
     nothing = _ranking(0, by_hidden=0)
     assert ShownLess().apply(nothing) is nothing
+
+
+def _skips(count: int) -> Dislikes:
+    return Dislikes.turned_away(
+        {}, {SkippedPost(5000 + post, HIDDEN_AUTHOR, HIDDEN_TOPIC): NOW for post in range(count)}
+    )
+
+
+def test_an_unfollow_weighs_like_a_hide_of_the_author() -> None:
+    ranking = _ranking(50, by_hidden=2)
+    unfollowed = Dislikes.turned_away({HIDDEN_AUTHOR: NOW}, {})
+    assert np.array_equal(_after(ranking, unfollowed).scores, _after(ranking, _dislikes(1)).scores)
+    assert dislike_flags(ranking.candidates, unfollowed)[:3].tolist() == [BY_AUTHOR, BY_AUTHOR, 0]
+
+
+def test_quick_skips_lower_an_author_less_than_a_hide_and_never_remove_them() -> None:
+    ranking = _ranking(60, by_hidden=1)
+    losses = [ranking.scores[0] - _after(ranking, skips).scores[0] for skips in (_skips(1), _skips(3), _skips(50))]
+    assert 0 < losses[0] < losses[1] < losses[2] < ranking.scores[0] - _after(ranking, _dislikes(1)).scores[0]
+    assert losses[2] == pytest.approx(AUTHOR_LOSS * LARGEST_SKIP_WEIGHT * np.std(ranking.scores))
+    assert len(_after(ranking, _skips(50)).rows) == 60
+    assert not dislike_flags(ranking.candidates, _skips(50)).any()  # a reason may say what one likes
+    assert not _skips(3).post_ids.any()  # a skipped post may be shown again
+
+
+def test_what_one_hid_and_turned_away_from_adds_up() -> None:
+    both = _dislikes(1).followed_by(Dislikes.turned_away({HIDDEN_AUTHOR: NOW}, {}))
+    assert both.weights.tolist() == [1.0, 1.0]
+    assert len(_after(_ranking(60, by_hidden=2), both).rows) == 58
+    assert len(Dislikes().followed_by(Dislikes())) == 0
+
+
+def test_the_history_has_unfollows_and_skips_with_their_times() -> None:
+    class Redis:
+        async def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+            assert [name for name, *_ in commands] == ["ZREVRANGEBYSCORE", "SMEMBERS", "ZRANGE", "ZRANGE"]
+            return [[b"1"], {b"2"}, [b"900", b"7.5"], [SkippedPost(5, 901, 70).member(), b"8.5"]]
+
+    redis: Any = Redis()
+    history = asyncio.run(HistoryReader(redis).read(11, NOW))
+    assert (history.seen.tolist(), history.hidden.tolist()) == ([1], [2])
+    assert history.dislikes.author_ids.tolist() == [900, 901]
+    assert history.dislikes.topic_ids.tolist() == [0, 70]
+    assert history.dislikes.seconds.tolist() == [7.5, 8.5]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ingestion.engagement.counted_events import CREDITED_FOR, REMEMBERED_FOR
-from photofeed import notifications, webhooks
+from photofeed import notifications, turned_away, webhooks
 from photofeed.erasures import TOMBSTONE_FOR
 from photofeed.topics import DEAD_LETTER_RETENTION, all_topics
 
@@ -13,6 +13,7 @@ KEPT = {
     "dead letters": DEAD_LETTER_RETENTION,
     "ids of counted events in Redis": REMEMBERED_FOR,
     "what people are credited with, in Redis": CREDITED_FOR,
+    "unfollowed authors and skipped posts, in Redis": timedelta(seconds=turned_away.KEPT_SECONDS),
     "notifications": notifications.RETENTION,
     "deliveries of webhooks": webhooks.RETENTION,
     "logins of deleted accounts": TOMBSTONE_FOR,
