@@ -34,7 +34,7 @@ def buckets(settings: Settings, now: Callable[[], float] = time.time) -> Iterato
             if date:
                 seconds = parsedate_to_datetime(date).timestamp()
                 yield from clock("objects", seconds, before, now(), resolution=_WHOLE_SECONDS)
-            yield from _strangers(settings)
+            yield from strangers(settings)
         except ClientError as error:
             if _code(error) in _REFUSED:
                 yield wrong(
@@ -84,7 +84,7 @@ def _cors(client: Any, settings: Settings) -> Iterator[Finding]:
         yield ok("objects.cors", f"uploads from {', '.join(origins)} are allowed")
 
 
-def _strangers(settings: Settings) -> Iterator[Finding]:
+def strangers(settings: Settings) -> Iterator[Finding]:
     """Originals have locations and faces of people; nobody reads them without a signature."""
     address = bucket_address(settings, settings.bucket_originals)
     try:

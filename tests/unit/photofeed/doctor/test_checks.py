@@ -1,6 +1,7 @@
 """What the checks conclude from what servers say, and TLS against servers with wrong certificates."""
 
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from photofeed.doctor import postgres
-from photofeed.doctor.buckets import upload_address
+from photofeed.doctor.buckets import strangers, upload_address
 from photofeed.doctor.certificates import certificates, plain_connections
 from photofeed.doctor.clocks import MOST_SKEW_SECONDS, clock
 from photofeed.doctor.finding import Finding, Level
@@ -35,6 +36,7 @@ HEALTHY_REDIS = {
     "maxmemory": 2**30,
     "used_memory": 2**20,
 }
+_TESTS = Path(__file__).parents[3]
 TOPIC = Topic("posts", key="id", partitions=2)
 
 
@@ -216,6 +218,19 @@ SYMMETRIC = {"kty": "oct", "kid": "hs", "alg": "HS256", "k": "c2VjcmV0"}
 def test_an_identity_provider_without_usable_keys_is_named(body: bytes) -> None:
     with _answers(body) as url:
         assert _names(identity(_production(jwt_jwks_url=url))) == ["identity.keys"]
+
+
+def test_originals_that_anybody_may_list_are_named() -> None:
+    with _answers(b"<ListBucketResult/>") as url:
+        assert _names(strangers(_production(s3_endpoint_url=url.removesuffix("/jwks")))) == ["objects.private"]
+
+
+def test_every_fault_that_doctor_can_name_is_provoked_by_a_test() -> None:
+    code = "".join(file.read_text() for file in Path(postgres.__file__).parent.glob("*.py"))
+    faults = set(re.findall(r'\bwrong\(\s*"([a-z_.]+)"', code)) | {"postgres.clock", "redis.clock", "objects.clock"}
+    tests = "".join(file.read_text() for file in _TESTS.glob("*/**/doctor/*.py"))
+    assert len(faults) > 30
+    assert {name for name in faults if f'"{name}"' not in tests} == set()
 
 
 def test_a_shared_secret_in_production_is_a_warning() -> None:
