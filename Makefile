@@ -188,6 +188,10 @@ KAFKA_TESTS := $(addprefix tests/contract/test_,event_log.py kafka_topics.py dea
 test-kafka: kafka $(CLIENTS) ## run tests, with faults, on three brokers of Apache Kafka with SASL/SCRAM and TLS [TESTS=tests/kafka]
 	@PHOTOFEED_TEST_KAFKA=1 $(BIN)/python -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning $(or $(TESTS),$(KAFKA_TESTS))
 
+.PHONY: restore-test
+restore-test: $(INSTALLED) $(CLIENTS) ## back up a small world, restore it into an empty stack, and compare; lines, then JSON
+	@$(BIN)/python -W ignore -m tools.restore
+
 .PHONY: e2e
 e2e: $(INSTALLED) $(CLIENTS) $(WEB) ## what people do in the browser app, in Chromium, on a phone and a desktop; lines, JSON, pictures in build/e2e; exit code 3 without Chromium [FLOWS="words of their names"]
 	@$(BIN)/python -W ignore -m tools.e2e $(FLOWS)

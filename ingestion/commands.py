@@ -5,10 +5,18 @@ from typing import Annotated
 
 import typer
 
-from ingestion import erasure_commands, feature_commands, import_commands, photo_commands, verify_commands
+from ingestion import (
+    backup_commands,
+    erasure_commands,
+    feature_commands,
+    import_commands,
+    photo_commands,
+    verify_commands,
+)
 from ingestion.consumer import dlq_commands
 
 app = typer.Typer(help="Run an ingestion worker.")
+app.registered_commands.extend(backup_commands.app.registered_commands)
 app.registered_commands.extend(import_commands.app.registered_commands)
 app.add_typer(photo_commands.app, name="photos")
 app.add_typer(feature_commands.app, name="features")

@@ -41,6 +41,28 @@ def request(person: _Person) -> None:
     typer.echo(f"{encode_id(user_id)}\tdeleted; the worker `removal` erases what is stored about the person")
 
 
+@app.command("list")
+def list_(
+    days: Annotated[float | None, typer.Option(min=0, help="Only accounts deleted in so many days.")] = None,
+) -> None:
+    """Print the ids of deleted accounts and when they were deleted, tab-separated.
+
+    Keep the list outside of backups: `photofeed restore --erased` deletes these accounts again.
+    """
+    from photofeed import database
+    from photofeed.ids import encode_id
+    from photofeed.settings import load_settings
+
+    query = """
+        select user_id, requested_at from erasures
+        where %(days)s::float8 is null or requested_at >= now() - make_interval(secs => 86400 * %(days)s)
+        order by requested_at, user_id
+    """
+    with database.connect(load_settings()) as connection:
+        for row in connection.execute(query, {"days": days}):
+            typer.echo(f"{encode_id(row['user_id'])}\t{row['requested_at']:%Y-%m-%dT%H:%M:%SZ}")
+
+
 @app.command("export")
 def export(person: _Person) -> None:
     """Print what the lake has about a person, as JSON lines: engagement, feeds they were shown, features.

@@ -34,7 +34,10 @@ Offsets: TypeAlias = Mapping[tuple[str, int], int]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record of the log; `value` is whatever a producer wrote, `group` the only group that it is for, if any."""
+    """One record of the log; `value` is whatever a producer wrote, `group` the only group that it is for, if any.
+
+    `milliseconds` is when it was written, since 1970.
+    """
 
     topic: str
     partition: int
@@ -42,6 +45,7 @@ class Message:
     key: str
     value: bytes
     group: str | None = None
+    milliseconds: int = 0
 
 
 class EventPublisher(Protocol):
@@ -182,7 +186,15 @@ def _unread(consumer: Any, partition: Any, ends: dict[Any, int]) -> bool:
 
 def _messages(batches: Any) -> list[Message]:
     return [
-        Message(r.topic, r.partition, r.offset, (r.key or b"").decode(errors="replace"), r.value or b"", _group(r))
+        Message(
+            r.topic,
+            r.partition,
+            r.offset,
+            (r.key or b"").decode(errors="replace"),
+            r.value or b"",
+            _group(r),
+            r.timestamp,
+        )
         for records in batches.values()
         for r in records
     ]

@@ -161,6 +161,14 @@ class Settings(BaseSettings):
     mlflow_tracking_token: SecretStr | None = _mlflow_credential("TOKEN")
     mlflow_tracking_username: str | None = _mlflow_credential("USERNAME")
     mlflow_tracking_password: SecretStr | None = _mlflow_credential("PASSWORD")
+    mlflow_database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL database of MLflow; only backups and restores use it"
+    )
+    mlflow_artifacts: str = Field(
+        default="s3://mlflow/artifacts",
+        pattern="^s3://[^/]+(/.*)?$",
+        description="Where MLflow keeps its artifacts in the object storage; only backups and restores use it",
+    )
     s3_endpoint_url: str = Field(default="http://127.0.0.1:8333", description="Address of the object storage")
     s3_region: str = Field(default="us-east-1", description="Region of the buckets")
     s3_access_key: str = Field(

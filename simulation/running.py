@@ -85,7 +85,7 @@ def running_photofeed(
         with stages.stage("start servers", len(ALL_SERVERS)) as advance:
             stack.start(lambda _: advance(1))
         try:
-            with _processes_of(stack, scale, stages, programs) as running:
+            with processes_of(stack, scale, stages, programs) as running:
                 yield running
         finally:
             stack.stop()
@@ -94,7 +94,15 @@ def running_photofeed(
 
 
 @contextmanager
-def _processes_of(stack: EmbeddedStack, scale: Scale, stages: Stages, programs: Programs) -> Iterator[RunningPhotofeed]:
+def processes_of(
+    stack: EmbeddedStack, scale: Scale, stages: Stages, programs: Programs = THIS_ENVIRONMENT
+) -> Iterator[RunningPhotofeed]:
+    """Set up a stack whose servers run, and start API and workers; they are stopped when the block ends.
+
+    Raises:
+        BrokenPathError: a process did not start.
+        EmbeddedStackError: the same.
+    """
     settings = stack.settings()
     environment = {
         "PHOTOFEED_STATE_DIR": str(stack.state.path),

@@ -17,7 +17,7 @@ from photofeed.embedded.errors import EmbeddedStackError, StackSettingsError
 from photofeed.embedded.guardian import Guardian
 from photofeed.embedded.mlflow_server import MlflowServer
 from photofeed.embedded.ports import LOOPBACK, Ports, wanted_ports
-from photofeed.embedded.postgres import Postgres
+from photofeed.embedded.postgres import MLFLOW_DATABASE, Postgres
 from photofeed.embedded.record import stop_recorded
 from photofeed.embedded.seaweedfs import ACCESS_KEY, Buckets, SeaweedFS
 from photofeed.embedded.server import Server, bring_up
@@ -117,6 +117,7 @@ class EmbeddedStack:
             "PHOTOFEED_REDIS_URL": valkey.url,
             "PHOTOFEED_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{ports.kafka}",
             "PHOTOFEED_MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{ports.mlflow}",
+            "PHOTOFEED_MLFLOW_DATABASE_URL": postgres.url(MLFLOW_DATABASE),
             "PHOTOFEED_S3_ENDPOINT_URL": f"http://{LOOPBACK}:{ports.s3}",
             "PHOTOFEED_S3_ACCESS_KEY": ACCESS_KEY,
             "PHOTOFEED_S3_SECRET_KEY": secrets.s3,
