@@ -16,11 +16,17 @@ from photofeed_client.errors import ApiError, UnreachableError, WatchEndedError
 from photofeed_client.events import AsyncEventBatch
 from photofeed_client.generated import AuthenticatedClient
 from photofeed_client.generated.models import (
+    CandidatesRequest,
     ClientEvent,
     EventsOutcome,
     FeedItem,
     FeedPage,
+    FoundCandidates,
+    ItemContent,
+    ItemsOutcome,
     Photo,
+    RankedItems,
+    RankRequest,
     UploadTicket,
 )
 from photofeed_client.retries import AsyncRetryingTransport, RetryPolicy
@@ -222,6 +228,18 @@ class AsyncPhotofeedClient:
     async def send_events(self, events: Sequence[ClientEvent | dict[str, Any]]) -> EventsOutcome:
         """Send up to 500 engagement events."""
         return EventsOutcome.from_dict(await self.call(calls.events(events)))
+
+    async def put_items(self, items: Sequence[ItemContent | dict[str, Any]]) -> ItemsOutcome:
+        """Add or change up to 500 items of a service's own; the outcome lists refused ones."""
+        return ItemsOutcome.from_dict(await self.call(calls.put_items(items)))
+
+    async def rank(self, request: RankRequest | dict[str, Any]) -> RankedItems:
+        """Order up to 2,000 candidates of a service for a person."""
+        return RankedItems.from_dict(await self.call(calls.rank(request)))
+
+    async def candidates(self, request: CandidatesRequest | dict[str, Any]) -> FoundCandidates:
+        """Find items or posts to rank for a person."""
+        return FoundCandidates.from_dict(await self.call(calls.candidates(request)))
 
     def events(self) -> AsyncEventBatch:
         """A batch that collects events and sends them together."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from photofeed_client.generated.models import ClientEvent, PhotoStatus
+from photofeed_client.generated.models import CandidatesRequest, ClientEvent, ItemContent, PhotoStatus, RankRequest
 
 FINAL = frozenset({PhotoStatus.READY, PhotoStatus.REVIEW, PhotoStatus.REJECTED, PhotoStatus.FAILED})
 STREAMS = 3  # that may break before the status is polled
@@ -61,3 +61,18 @@ def events(batch: Sequence[ClientEvent | dict[str, Any]]) -> Call:
     """Send events, also some that were made as JSON already."""
     bodies = [one if isinstance(one, dict) else one.to_dict() for one in batch]
     return Call("POST", "/v1/events", {"events": bodies})
+
+
+def put_items(batch: Sequence[ItemContent | dict[str, Any]]) -> Call:
+    """Describe items."""
+    return Call("PUT", "/v1/items", {"items": [one if isinstance(one, dict) else one.to_dict() for one in batch]})
+
+
+def rank(request: RankRequest | dict[str, Any]) -> Call:
+    """Order candidates."""
+    return Call("POST", "/v1/rank", request if isinstance(request, dict) else request.to_dict())
+
+
+def candidates(request: CandidatesRequest | dict[str, Any]) -> Call:
+    """Find candidates."""
+    return Call("POST", "/v1/candidates", request if isinstance(request, dict) else request.to_dict())

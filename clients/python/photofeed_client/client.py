@@ -15,11 +15,17 @@ from photofeed_client.errors import ApiError, UnreachableError, WatchEndedError
 from photofeed_client.events import EventBatch
 from photofeed_client.generated import AuthenticatedClient
 from photofeed_client.generated.models import (
+    CandidatesRequest,
     ClientEvent,
     EventsOutcome,
     FeedItem,
     FeedPage,
+    FoundCandidates,
+    ItemContent,
+    ItemsOutcome,
     Photo,
+    RankedItems,
+    RankRequest,
     UploadTicket,
 )
 from photofeed_client.retries import RetryingTransport, RetryPolicy
@@ -220,6 +226,18 @@ class PhotofeedClient:
     def send_events(self, events: Sequence[ClientEvent | dict[str, Any]]) -> EventsOutcome:
         """Send up to 500 engagement events."""
         return EventsOutcome.from_dict(self.call(calls.events(events)))
+
+    def put_items(self, items: Sequence[ItemContent | dict[str, Any]]) -> ItemsOutcome:
+        """Add or change up to 500 items of a service's own; the outcome lists refused ones."""
+        return ItemsOutcome.from_dict(self.call(calls.put_items(items)))
+
+    def rank(self, request: RankRequest | dict[str, Any]) -> RankedItems:
+        """Order up to 2,000 candidates of a service for a person."""
+        return RankedItems.from_dict(self.call(calls.rank(request)))
+
+    def candidates(self, request: CandidatesRequest | dict[str, Any]) -> FoundCandidates:
+        """Find items or posts to rank for a person."""
+        return FoundCandidates.from_dict(self.call(calls.candidates(request)))
 
     def events(self) -> EventBatch:
         """A batch that collects events and sends them together."""

@@ -22,6 +22,7 @@ from photofeed_client import (
     WatchEndedError,
     calls,
 )
+from photofeed_client.generated.models import ItemContent, RankRequest
 from photofeed_client.retries import retry_after_seconds
 from photofeed_client.server_sent_events import EventReader, ServerSentEvent
 
@@ -297,3 +298,40 @@ def test_a_feed_is_read_page_by_page() -> None:
     with server.client() as client:
         assert list(client.feed(limit=5)) == []
     assert [dict(request.url.params) for request in server.requests] == [{"limit": "5"}, {"limit": "5", "cursor": "c"}]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_service_describes_finds_and_ranks_items(asynchronous: bool) -> None:
+    person, sku = {"externalId": "u-17"}, "sku-1"
+    ranked = {
+        **dict.fromkeys(["arm", "experiment", "insteadOf", "model"]),
+        "items": [],
+        "leftOut": [{"externalId": sku, "id": None, "reason": "own"}],
+        "unknown": [sku],
+        "ranking": "popularity",
+        "slateId": "s",
+    }
+    server = Server(ok({"created": 1, "refused": [], "unchanged": 0, "updated": 0}), ok({"candidates": []}), ok(ranked))
+    item = ItemContent(external_id=sku, title="Skis")
+    request = RankRequest.from_dict({"person": person, "candidates": [{"externalId": sku}]})
+
+    async def run() -> tuple[Any, Any, Any]:
+        async with AsyncPhotofeedClient(URL, "old", transport=httpx.MockTransport(server)) as client:
+            return (
+                await client.put_items([item]),
+                await client.candidates({"person": person}),
+                await client.rank(request),
+            )
+
+    if asynchronous:
+        outcome, found, order = asyncio.run(run())
+    else:
+        with server.client() as client:
+            outcome, found = client.put_items([item]), client.candidates({"person": person})
+            order = client.rank(request)
+    assert (outcome.created, found.candidates, order.unknown) == (1, [], [sku])
+    assert [(one.external_id, one.reason) for one in order.left_out] == [(sku, "own")]
+    sent = [(one.method, one.url.path, json.loads(one.content)) for one in server.requests]
+    assert sent[0] == ("PUT", "/v1/items", {"items": [item.to_dict()]})
+    assert sent[1] == ("POST", "/v1/candidates", {"person": person})
+    assert sent[2] == ("POST", "/v1/rank", request.to_dict())
