@@ -182,8 +182,7 @@ kafka: $(INSTALLED) ## fetch Apache Kafka with Maven, for make test-kafka; exit 
 	@$(BIN)/python -m tools.kafka
 
 KAFKA_TESTS := $(addprefix tests/contract/test_,event_log.py kafka_topics.py dead_letters.py) \
-	tests/integration/ingestion/test_outbox_relay.py tests/integration/workers \
-	tests/api/test_exactly_once.py tests/api/test_two_stages.py tests/kafka
+	tests/integration/ingestion/test_outbox_relay.py tests/integration/workers tests/kafka
 # kafka-python leaves connections of clients that could not send all to the garbage collector, which warns.
 test-kafka: kafka $(CLIENTS) ## run tests, with faults, on three brokers of Apache Kafka with SASL/SCRAM and TLS [TESTS=tests/kafka]
 	@PHOTOFEED_TEST_KAFKA=1 $(BIN)/python -m pytest -W ignore::pytest.PytestUnraisableExceptionWarning $(or $(TESTS),$(KAFKA_TESTS))

@@ -166,6 +166,9 @@ class KafkaCluster:
             time.sleep(0.5)
 
     def _is_whole(self) -> bool:
+        # the others notice only after seconds that a broker was killed
+        if not all(_listens(one["client_port"]) for one in self.ports):
+            return False
         with suppress(KafkaError), closing(self._admin()) as admin:
             if len(admin.describe_cluster()["brokers"]) < BROKERS:
                 return False
@@ -226,6 +229,12 @@ def running_kafka(folder: Path) -> Iterator[KafkaCluster]:
         for process in cluster.processes.values():
             process.kill()
             process.wait()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
+        return True
+    return False
 
 
 def _free_ports(count: int) -> list[int]:
