@@ -110,7 +110,7 @@ class KafkaPublisher:
         until: float,
     ) -> tuple[list[tuple[str, bytes]], Exception | None]:
         """Send records; returns those that were not acknowledged until the moment, in order, and an error of them."""
-        from kafka.errors import KafkaError
+        from kafka.errors import KafkaError, LeaderNotAvailableError
 
         failed: list[tuple[str, bytes]] = []
         reason: Exception | None = None
@@ -120,6 +120,9 @@ class KafkaPublisher:
                 sent.append(producer.send(topic, key=key.encode(), value=value, headers=headers))
         except KafkaError as error:
             reason = error
+        except (TypeError, ValueError) as error:
+            # kafka-python reads the topic's partitions twice, and while brokers are away they may go in between
+            reason = LeaderNotAvailableError(str(error))
         for record, future in zip(records, sent, strict=False):
             try:
                 future.get(timeout=max(0.0, until - self._clock()))

@@ -26,7 +26,7 @@ class FakeProducer:
     """
 
     errors: list[KafkaError | None] = field(default_factory=list)
-    refusal: KafkaError | None = None  # raised by `send` itself
+    refusal: Exception | None = None  # raised by `send` itself
     taken: list[bytes] = field(default_factory=list)
     closed: bool = False
     fatal: KafkaError | None = None

@@ -129,6 +129,23 @@ def test_a_message_above_the_own_limit_does_not_cost_the_producer() -> None:
     assert _restarts() == before
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("Partitioner did not assign a partition for topic things!"), TypeError("'NoneType' is not iterable")],
+    ids=repr,
+)
+def test_a_topic_without_partitions_for_a_moment_is_an_error_that_passes(error: Exception) -> None:
+    clock, before = Clock(), _restarts()
+    only = FakeProducer(refusal=error)
+    publisher = _publisher(Broker(only), clock)
+    with pytest.raises(RetryableError, match="things"):
+        publisher.publish_encoded("things", [("a", b"1")])
+    only.refusal = None
+    publisher.publish_encoded("things", [("a", b"1")])
+    assert only.taken == [b"1"]
+    assert _restarts() == before
+
+
 def test_a_broker_that_is_away_at_the_start_is_connected_to_later() -> None:
     clock, producer = Clock(), FakeProducer()
     publisher = _publisher(Broker(KafkaConnectionError("refused"), producer), clock)
