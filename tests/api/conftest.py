@@ -4,7 +4,7 @@ order of events."""
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,7 +38,7 @@ from serving import bootstrap
 from serving.app import create_app
 from serving.receipts import ReceiptSealer
 from tests.api.contract_client import ContractClient
-from tests.command_line import photofeed
+from tests.command_line import photofeed, set_up, with_own_feature_repo
 from tests.doubles.event_log import InMemoryEventLog
 from tests.doubles.moderator import InMemoryModerator
 
@@ -56,6 +56,16 @@ def settings(stack: "EmbeddedStack") -> Settings:
     done = photofeed("setup", PHOTOFEED_STATE_DIR=stack.state.path)
     assert done.returncode == 0, done.stderr
     return stack.settings()
+
+
+@pytest.fixture(scope="session")
+def settings_with_own_lake(
+    settings_apart: Callable[[int], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings for tests that count what a lake has: that of the session grows with each test, and takes long."""
+    settings = with_own_feature_repo(settings_apart(13), tmp_path_factory.mktemp("counting"), "counting")
+    set_up(settings)
+    return settings
 
 
 @dataclass

@@ -203,7 +203,11 @@ class HalfWritten(MortalSink):
     "how", ["the worker notices", "the idle worker notices", "killed with it", "killed while it writes history"]
 )
 def test_after_redis_is_emptied_counting_waits_until_features_are_restored(
-    stack: "EmbeddedStack", settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    stack: "EmbeddedStack",
+    settings_with_own_lake: "Settings",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
 ) -> None:
     """With events that are counted and not yet in the history: online features equal those of all events."""
     valkey = EmbeddedStack(tmp_path)
@@ -211,7 +215,9 @@ def test_after_redis_is_emptied_counting_waits_until_features_are_restored(
     redis_url = valkey.settings().redis_url
     monkeypatch.setenv("PHOTOFEED_STATE_DIR", str(stack.state.path))
     monkeypatch.setenv("PHOTOFEED_REDIS_URL", redis_url.get_secret_value())
-    settings = settings.model_copy(update={"redis_url": redis_url})
+    settings = settings_with_own_lake.model_copy(update={"redis_url": redis_url})
+    monkeypatch.setenv("PHOTOFEED_BUCKET_LAKE", settings.bucket_lake)
+    monkeypatch.setenv("PHOTOFEED_FEATURE_REPO", str(settings.feature_repo))
     log = event_log(uuid.uuid4().int % 2**40 + 2**52, 6_000, repeated=0)
     store, lake = open_feature_store(settings), open_lake(settings)
     try:

@@ -63,10 +63,10 @@ class Rolled:
 
 
 @pytest.fixture
-def rolled(settings: "Settings", tmp_path: Path) -> Iterator[Rolled]:
+def rolled(settings_with_own_lake: "Settings", tmp_path: Path) -> Iterator[Rolled]:
     valkey = EmbeddedStack(tmp_path / "state")
     valkey.start(servers=("valkey",))
-    lake = settings.model_copy(update={"redis_url": valkey.settings().redis_url})
+    lake = settings_with_own_lake.model_copy(update={"redis_url": valkey.settings().redis_url})
     yield Rolled(valkey, lake, tmp_path / "snapshot")
     valkey.stop()
 

@@ -206,7 +206,7 @@ def test_several_workers_count_as_one_whatever_is_killed_and_wherever_partitions
 
 @pytest.mark.parametrize("notices", ["while counting", "while flushing"])
 def test_after_redis_is_emptied_events_whose_partial_sums_are_sent_do_not_count_again(
-    settings: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notices: str
+    settings_with_own_lake: "Settings", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notices: str
 ) -> None:
     """A worker has counted events in several partitions, and history does not have them yet."""
     log = event_log(uuid.uuid4().int % 2**40 + 2**59, 6_000, repeated=0)
@@ -215,7 +215,8 @@ def test_after_redis_is_emptied_events_whose_partial_sums_are_sent_do_not_count_
         valkey = EmbeddedStack(tmp_path)
         owned.callback(valkey.stop)
         valkey.start(servers=("valkey",))
-        settings = settings.model_copy(update={"redis_url": valkey.settings().redis_url, "features_stages": TWO_STAGES})
+        changes = {"redis_url": valkey.settings().redis_url, "features_stages": TWO_STAGES}
+        settings = settings_with_own_lake.model_copy(update=changes)
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
         client = owned.enter_context(connect_redis(settings))
