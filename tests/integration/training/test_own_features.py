@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
-from prometheus_client import REGISTRY
 from skl2onnx import to_onnx
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
@@ -39,6 +38,10 @@ from photofeed.tokens import mint_token
 from photofeed.topics import FEED_SERVED
 from serving import bootstrap
 from serving.app import create_app
+from serving.feed.candidates import Candidates
+from serving.feed.features import RequestFeatures
+from serving.feed.query import FeedQuery, Viewer
+from serving.feed.source_table import Source
 from tests.api.feed_world import FeedWorld
 from tests.command_line import set_up, with_own_feature_repo
 from tests.doubles.event_log import InMemoryEventLog
@@ -198,6 +201,18 @@ class Server:
         return {slates[page["slateId"]]: page for page in pages if page["slateId"] in slates}
 
 
+    def defaulted(self, world: World, version: str) -> dict[str, int]:
+        """View -> how many values of the world's posts the challenger gets as defaults. Feeds also explore others."""
+        services = self.http.app_state["services"]
+        inputs = services.model_slot.challenger.inputs
+        assert services.model_slot.challenger.version == version
+        posts = Candidates.from_members([post.member() for post in world.posts], Source.FOLLOWING)
+        query = FeedQuery(world.viewers[0], datetime.now(UTC), Viewer(frozenset(), frozenset(), AUTHORS))
+        portal: Any = self.http.portal
+        read: RequestFeatures = portal.call(services.feed.ranker.features.read, query, posts, [inputs])
+        return read.defaulted(inputs)
+
+
 @pytest.fixture
 def server(world: World, tmp_path: Path) -> Iterator[Server]:
     file = tmp_path / "experiments.toml"
@@ -301,12 +316,7 @@ def test_own_features_live_beside_others_and_a_new_field_blinds_no_model(world: 
             assert {page["modelVersion"] for page in arms["control"]} == {first}
             assert {page["modelVersion"] for page in arms["treatment"]} == {newest}
             assert max(_served(page)[:, -1].max() for page in arms["treatment"]) > 0
-            assert (
-                REGISTRY.get_sample_value(
-                    "photofeed_model_defaulted_values", {"version": newest, "view": "post_engagement"}
-                )
-                == 0
-            )
+            assert server.defaulted(world, newest)["post_engagement"] == 0
         _another_library(world, server, point)
 
 
