@@ -47,15 +47,11 @@ notebook: $(INSTALLED) $(CLIENTS) ## open JupyterLab on notebooks/, on the data 
 feast-ui: $(INSTALLED) ## open Feast's pages about the features of a running stack on 127.0.0.1 [PORT=8888, STATE=]
 	@$(BIN)/photofeed feast ui --host 127.0.0.1 --port $(or $(PORT),8888)
 
-# Two halves at once, each with its own servers. Which tests share servers, and in which order, is always the same.
-HALF := tests/api tests/contract tests/deploy
-test: $(INSTALLED) $(CLIENTS) $(WEB) ## run the tests, on real servers [TESTS=tests/unit]
+test: $(INSTALLED) $(CLIENTS) $(WEB) ## run the tests, on real servers [TESTS=tests/unit, AGAIN=failed tests that may run a second time]
 ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
 else
-	@mkdir -p build; $(BIN)/python -m pytest $(HALF) >build/tests.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(HALF)); rest=$$?; \
-	wait $$half; half=$$?; cat build/tests.log; exit $$((rest ? rest : half))
+	@$(BIN)/python -m tools.run_tests --again $(or $(AGAIN),0)
 endif
 
 lint: $(INSTALLED) ## check style and formatting

@@ -200,7 +200,6 @@ class Server:
         pages = (Envelope.decode(message.value).payload for message in self.log.read(FEED_SERVED.name))
         return {slates[page["slateId"]]: page for page in pages if page["slateId"] in slates}
 
-
     def defaulted(self, world: World, version: str) -> dict[str, int]:
         """View -> how many values of the world's posts the challenger gets as defaults. Feeds also explore others."""
         services = self.http.app_state["services"]
