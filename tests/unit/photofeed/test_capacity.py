@@ -24,7 +24,7 @@ def _amounts(demand: Demand) -> dict[str, float]:
 def test_the_sums_are_those_of_the_measured_figures() -> None:
     amounts = _amounts(SMALL)
     assert amounts["API cores"] == pytest.approx(5 * 3 / 240 / 0.6)
-    assert amounts["photo cores"] == pytest.approx(2_000 / 86_400 * 3 * 0.71 / 0.6)
+    assert amounts["photo cores"] == pytest.approx(2_000 / 86_400 * 3 * capacity.PHOTO_CORE_SECONDS.value / 0.6)
     assert amounts["Redis: pairs"] == pytest.approx(10_000 * 100 * capacity.PAIR_ROW.value / 1e9)
 
 
