@@ -2,7 +2,7 @@
 
 import re
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +15,8 @@ from serving.session_cookies import SESSION, read_cookie, remembered_as
 
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 _UPLOADS = re.compile(r"/v1/photos/(initiate|[^/]+/complete)")
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([^:]*):[0-9]*")
+_LONGEST_NAME = 64
 _SEARCH = re.compile(r"/v1/(search|tags|people)")
 
 
@@ -95,18 +97,15 @@ class RateLimits:
 
     def _address(self, scope: Scope, headers: Headers) -> str:
         """The client's address: the last one that no trusted proxy has, of those that proxies forwarded."""
-        peer = (scope.get("client") or ("",))[0]
-        forwarded = [one.strip() for one in headers.get("x-forwarded-for", "").split(",") if one.strip()]
-        address = peer
+        # some proxies add a header of their own after the one that the client sent
+        forwarded = [one for value in headers.getlist("x-forwarded-for") for one in value.split(",") if one.strip()]
+        address = _parsed((scope.get("client") or ("",))[0])
         while forwarded and self._is_trusted(address):
-            address = forwarded.pop()
+            address = _parsed(forwarded.pop())
         return _network_of(address)
 
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            return any(ip_address(address) in network for network in self._proxies)
-        except ValueError:
-            return False
+    def _is_trusted(self, address: IPv4Address | IPv6Address | str) -> bool:
+        return not isinstance(address, str) and any(address in network for network in self._proxies)
 
 
 def _counted(limiter: RateLimiter, kind: RouteClass, caller: str, by: str, factor: int = 1) -> Standing:
@@ -116,10 +115,24 @@ def _counted(limiter: RateLimiter, kind: RouteClass, caller: str, by: str, facto
     return standing
 
 
-def _network_of(address: str) -> str:
-    """What is counted as one address: of IPv6 a /64, which a single customer has."""
+def _parsed(address: str) -> IPv4Address | IPv6Address | str:
+    """An address without the port that some proxies add, and as IPv4 if IPv6 only wraps it; text that is none as it is.
+
+    Each spelling would be counted apart, and a client may choose its port.
+    """
+    host = address.strip()
+    with_port = _WITH_PORT.fullmatch(host)
+    if with_port:
+        host = with_port[1] or with_port[2]
     try:
-        ip = ip_address(address)
+        ip = ip_address(host.partition("%")[0])  # without the zone of a local address
     except ValueError:
-        return address[:64]
-    return str(ip) if ip.version == 4 else str(ip_network((int(ip) >> 64 << 64, 64)))  # noqa: PLR2004  the version
+        return host[:_LONGEST_NAME]
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _network_of(address: IPv4Address | IPv6Address | str) -> str:
+    """What is counted as one address: of IPv6 a /64, which a single customer has."""
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address) >> 64 << 64, 64)))
+    return str(address)

@@ -166,7 +166,7 @@ class Api:
             if message["type"] == "http.response.start":
                 self.statuses.append(message["status"])
 
-        headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+        headers = [(b"x-forwarded-for", line.encode()) for line in forwarded.splitlines()]
         headers += [(b"authorization", f"Bearer {token}".encode())] if token else []
         scope = {"type": "http", "method": "GET", "path": path, "client": (peer, 1), "headers": headers}
         await RateLimits(answer, self.settings)(scope | {"state": {"services": self.services}}, None, note)  # type: ignore[arg-type]
@@ -191,6 +191,30 @@ def test_only_trusted_proxies_name_the_address() -> None:
     proxied = [("10.0.0.1", f"192.0.2.{number}, 198.51.100.7, 10.0.0.2") for number in range(3)]
     assert _statuses(_api(), *proxied) == [200, 200, 429]
     assert _statuses(_api(), *[("10.0.0.1", f"198.51.100.{number}") for number in range(3)]) == [200] * 3
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["198.51.100.7:1001", "198.51.100.7:1002", "198.51.100.7"],
+        ["::ffff:198.51.100.7", "198.51.100.7", "[::ffff:c633:6407]:1003"],
+        ["[2001:db8::1]:1001", "2001:db8::1", "[2001:0DB8::2]"],
+        ["fe80::1%eth0", "fe80::1%eth1", "fe80::1"],
+    ],
+)
+def test_an_address_is_one_however_it_is_written(spellings: list[str]) -> None:
+    assert _statuses(_api(), *[("10.0.0.1", one) for one in spellings]) == [200, 200, 429]
+    wrapped = [("::ffff:10.0.0.1", one) for one in spellings]
+    assert _statuses(_api(), *wrapped) == [200, 200, 429]
+
+
+def test_addresses_that_ipv6_wraps_are_different_ones() -> None:
+    assert _statuses(_api(), *[(f"::ffff:203.0.113.{number}", "") for number in range(3)]) == [200] * 3
+
+
+def test_the_header_that_a_proxy_adds_goes_before_the_one_of_the_client() -> None:
+    lines = [("10.0.0.1", f"192.0.2.{number}\n198.51.100.7") for number in range(3)]
+    assert _statuses(_api(), *lines) == [200, 200, 429]
 
 
 def test_a_network_of_ipv6_is_one_address() -> None:
