@@ -17,6 +17,10 @@ from photofeed.signing_keys import SigningKeys
 JWKS_ALGORITHMS = ("RS256", "ES256")  # that identity providers may sign with
 USER, SERVICE, MODERATOR, ADMIN = "user", "service", "moderator", "admin"
 
+# By which the clock of a provider may be ahead: its new tokens are then valid later, by ours. Expiry has no leeway.
+_LEEWAY_SECONDS = 60
+_LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2
+
 # Checking a signature is too slow to do for every feed. A withdrawn key counts for this long after the keys were
 # fetched again (photofeed/signing_keys.py), less than five minutes in all.
 _REMEMBERED_SECONDS, _MOST_REMEMBERED = 60.0, 10_000
@@ -83,11 +87,13 @@ class VerifiedToken:
 class TokenVerifier:
     """Checks tokens: HS256 with the shared secret in dev, RS256 or ES256 with the provider's JWKS in production."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
         self._settings = settings
-        self._clock = clock
+        self._clock = clock or time.time
+        # what is remembered must not live longer when the time of day is set back
+        self._ticks = clock or time.monotonic
         self._remembered: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
-        self._keys = SigningKeys(settings.jwt_jwks_url, clock) if settings.jwt_jwks_url else None
+        self._keys = SigningKeys(settings.jwt_jwks_url, self._ticks) if settings.jwt_jwks_url else None
 
     @property
     def may_wait(self) -> bool:
@@ -97,11 +103,12 @@ class TokenVerifier:
     def remembered(self, token: str) -> Caller | None:
         """The caller of a token that was checked in the last minute and is still valid; never waits."""
         caller, until = self._remembered.get(token, (None, 0.0))
-        return caller if self._clock() < until else None
+        return caller if self._ticks() < until else None
 
     def remember(self, token: str, verified: VerifiedToken, caller: Caller) -> None:
         """Remember the caller of a checked token for a minute, or until it expires."""
-        self._remembered[token] = caller, min(self._clock() + _REMEMBERED_SECONDS, verified.expires_at)
+        seconds = min(_REMEMBERED_SECONDS, verified.expires_at - self._clock())
+        self._remembered[token] = caller, self._ticks() + seconds
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
 
@@ -134,22 +141,39 @@ class TokenVerifier:
                 algorithms=algorithms,
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,
+                leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", settings.jwt_subject_claim]},
             )
-            subject = str(claims[settings.jwt_subject_claim])
+            expires_at = float(claims["exp"])
+            if expires_at <= self._clock():
+                raise UnauthenticatedError("The token is not valid: it has expired.")
+            subject = subject_of(claims, settings.jwt_subject_claim)
             is_own_id = self._keys is None or settings.jwt_subjects == "ids"
             user_id = decode_id(subject) if is_own_id else None
-        except (jwt.PyJWTError, NotFoundError) as error:
+        except (jwt.PyJWTError, NotFoundError, OverflowError) as error:  # the last one: of an expiry without end
             raise UnauthenticatedError(f"The token is not valid: {error}") from error
         return VerifiedToken(
             issuer=settings.jwt_issuer,
             subject=subject,
             user_id=user_id,
             scopes=scopes_of(claims, settings.jwt_scopes_claim),
-            expires_at=float(claims["exp"]),
+            expires_at=expires_at,
             handle=suggested_handle(claims),
             display_name=str(claims.get("name") or ""),
         )
+
+
+def subject_of(claims: Mapping[str, Any], name: str) -> str:
+    """The person that a claim names, as text. Only values that can be one person's own are taken.
+
+    Raises:
+        UnauthenticatedError: the claim is empty, too long, not text, or not a whole number.
+    """
+    value = claims[name]
+    subject = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not subject.strip() or len(subject) > _LONGEST_SUBJECT or not subject.isprintable():
+        raise UnauthenticatedError(f"The token is not valid: its claim {name!r} names nobody.")
+    return subject
 
 
 def suggested_handle(claims: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from photofeed.tokens import (
     USER,
     VerifiedToken,
     scopes_of,
+    subject_of,
     suggested_handle,
 )
 
@@ -150,7 +151,7 @@ class OidcProvider:
     def _person(self, claims: Mapping[str, Any]) -> VerifiedToken:
         return VerifiedToken(
             issuer=self._settings.oidc_issuer,
-            subject=str(claims["sub"]),
+            subject=subject_of(claims, "sub"),
             user_id=None,
             scopes=frozenset({USER}) | (scopes_of(claims, self._settings.jwt_scopes_claim) & _ROLES),
             expires_at=float(claims["exp"]),

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,13 +20,15 @@ SHARED_SECRET = b"a symmetric key, which is not a secret once it is published"
 class IdentityProvider:
     """Keys by id: an RSA key "rs", an EC key "es" and, by mistake, a symmetric key "hs".
 
-    `published` replaces the document with the keys. `asked` is how often the keys were requested.
+    `published` replaces the document with the keys. `asked` is how often the keys were requested, and `meanwhile` is
+    called before each answer.
     """
 
     url: str
     rsa_name: str = "rs"
     published: bytes | None = None
     asked: int = 0
+    meanwhile: Callable[[], object] = bool
     rsa_key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
     ec_key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
@@ -40,8 +42,8 @@ class IdentityProvider:
         return {"keys": [key | {"kid": kid} for kid, key in keys.items()]}
 
     def token(self, algorithm: str, key: Any, kid: str, **claims: object) -> str:
-        """A token for user `0000000000g` that is valid for a minute, unless `claims` say otherwise."""
-        expires = int(datetime.now(UTC).timestamp()) + 60
+        """A token for user `0000000000g` that is valid for an hour, unless `claims` say otherwise."""
+        expires = int(datetime.now(UTC).timestamp()) + 3_600
         valid = {"iss": "photofeed", "aud": "photofeed", "sub": "0000000000g", "exp": expires}
         return jwt.encode(valid | claims, key, algorithm=algorithm, headers={"kid": kid})
 
@@ -53,6 +55,7 @@ def running_identity_provider() -> Iterator[IdentityProvider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             provider.asked += 1
+            provider.meanwhile()
             body = provider.published or json.dumps(provider.jwks()).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

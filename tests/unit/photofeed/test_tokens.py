@@ -1,4 +1,6 @@
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import jwt
@@ -201,10 +203,99 @@ def test_a_provider_that_is_away_is_no_fault_of_the_caller_and_tells_nothing() -
         assert verifier.verify(token).subject
     clock.now += 2
     assert verifier.verify(token).subject  # the keys are known
-    for seconds in (0, 300, 0):  # an unknown key, keys that are too old, and again at once
+    for seconds in (0, 0, 300, 0):  # an unknown key, again at once, keys that are too old, and again at once
         clock.now += seconds
         with pytest.raises(RetryableError, match=r"^The identity provider does not answer"):
             verifier.verify(provider.token("RS256", provider.rsa_key, "new key"))
+
+
+def test_a_provider_that_answers_late_is_asked_once_for_all_who_wait(provider: IdentityProvider) -> None:
+    verifier, clock = _with_clock(provider)
+    asked, provider.published = provider.asked, b"not JSON"
+
+    def pass_time() -> None:
+        clock.now += 5
+
+    provider.meanwhile = pass_time
+    try:
+        for _ in range(3):
+            with pytest.raises(RetryableError):
+                verifier.verify(provider.token("RS256", provider.rsa_key, "rs"))
+    finally:
+        provider.published, provider.meanwhile = None, bool
+    assert provider.asked == asked + 1
+
+
+def test_known_keys_count_while_the_provider_is_asked_for_another(provider: IdentityProvider) -> None:
+    verifier, clock = _with_clock(provider)
+    token = provider.token("RS256", provider.rsa_key, "rs")
+    verifier.verify(token)
+    clock.now += 1
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        is_asked.set()
+        may_answer.wait()
+
+    provider.meanwhile = hold
+    with ThreadPoolExecutor(1) as other:
+        try:
+            unknown = other.submit(verifier.verify, provider.token("RS256", provider.rsa_key, "no such key"))
+            is_asked.wait()
+            assert verifier.verify(token).subject
+            assert not unknown.done()
+        finally:
+            may_answer.set()
+            provider.meanwhile = bool
+        assert isinstance(unknown.exception(), UnauthenticatedError)
+
+
+def test_a_clock_that_is_set_back_prolongs_nothing(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered, and keys that were withdrawn, are dropped by a clock that nobody sets."""
+    ticks = Clock()
+    monkeypatch.setattr("photofeed.tokens.time.monotonic", ticks)
+    verifier = TokenVerifier(SETTINGS.model_copy(update={"jwt_jwks_url": provider.url, "jwt_subjects": "ids"}))
+    token = provider.token("RS256", provider.rsa_key, "rs")
+    _remembered(verifier, token)
+    monkeypatch.setattr("photofeed.tokens.time.time", lambda: datetime.now(UTC).timestamp() - 3_600)
+    ticks.now += 61
+    assert verifier.remembered(token) is None
+    asked = provider.asked
+    ticks.now += 180
+    assert verifier.verify(token).subject
+    assert provider.asked == asked + 1
+
+
+def test_a_provider_whose_clock_is_ahead_is_accepted(provider: IdentityProvider, verifier: TokenVerifier) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    assert verifier.verify(provider.token("RS256", provider.rsa_key, "rs", iat=now + 30, nbf=now + 30)).subject
+    with pytest.raises(UnauthenticatedError):
+        verifier.verify(provider.token("RS256", provider.rsa_key, "rs", nbf=now + 3_600))
+
+
+@pytest.mark.parametrize("expiry", [0, -1, float("inf"), float("nan"), "soon"])
+def test_a_token_needs_an_expiry_that_has_not_come(
+    provider: IdentityProvider, verifier: TokenVerifier, expiry: object
+) -> None:
+    if isinstance(expiry, int):
+        expiry = int(datetime.now(UTC).timestamp()) + expiry
+    with pytest.raises(UnauthenticatedError):
+        verifier.verify(provider.token("RS256", provider.rsa_key, "rs", exp=expiry))
+
+
+@pytest.mark.parametrize(
+    "value", ["", "  ", None, True, False, 1.5, [], ["a"], {}, "a\0b", "a\nb", "\ud800", "x" * 256]
+)
+def test_a_claim_that_many_could_have_names_nobody(provider: IdentityProvider, value: object) -> None:
+    """Else all whose claim is empty would share an account."""
+    verifier, _ = _with_clock(provider, jwt_subject_claim="employee")
+    with pytest.raises(UnauthenticatedError, match="employee"):
+        verifier.verify(provider.token("RS256", provider.rsa_key, "rs", employee=value))
+
+
+def test_a_number_may_name_the_person(provider: IdentityProvider) -> None:
+    verifier, _ = _with_clock(provider, jwt_subject_claim="employee")
+    assert verifier.verify(provider.token("RS256", provider.rsa_key, "rs", employee=0)).subject == "0"
 
 
 @pytest.mark.parametrize(
