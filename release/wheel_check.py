@@ -16,18 +16,11 @@ from lock import LOCK
 
 # The installed files are found, none of them in the checkout.
 _FILES = """
-import asyncio, re, sys
+import re, sys
 from pathlib import Path
-import httpx
 from photofeed import bundled, database
 from photofeed.settings import Settings
-from serving.app import create_app
 from training.promotion.gate_file import load_gates
-
-async def served(path):
-    transport = httpx.ASGITransport(create_app(Settings()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        return (await client.get(path)).raise_for_status().text
 
 checkout = Path(sys.argv[1])
 for file in (bundled.web_app(), Settings().feature_repo, Path(database.__file__)):
@@ -35,9 +28,9 @@ for file in (bundled.web_app(), Settings().feature_repo, Path(database.__file__)
 assert len(list(Path(database.__file__).with_name("migrations").glob("versions/*.py"))) > 10
 load_gates()
 assert bundled.web_app().is_dir(), "the wheel has no browser app: build it where npm is installed"
-page = asyncio.run(served("/"))
-script = re.search(r'src="(/assets/[^"]+[.]js)"', page).group(1)
-assert len(asyncio.run(served(script))) > 10_000
+page = bundled.web_app().joinpath("index.html").read_text()
+script = re.search(r'src="/(assets/[^"]+[.]js)"', page).group(1)
+assert bundled.web_app().joinpath(script).stat().st_size > 10_000
 print("gates, migrations, feature repo and browser app found")
 """
 
