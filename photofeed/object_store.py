@@ -100,8 +100,8 @@ def bucket_address(settings: Settings, bucket: str) -> str:
 
 def s3_client(settings: Settings) -> Any:
     """A client of the settings' endpoint with signature version 4; close it after use."""
-    import boto3  # noqa: PLC0415  half a second that not every process needs
-    from botocore.config import Config  # noqa: PLC0415
+    import boto3  # half a second that not every process needs
+    from botocore.config import Config
 
     return boto3.client(
         "s3",
@@ -246,8 +246,8 @@ class S3ObjectStore:
 @contextmanager
 def _refusals(operation: str, key: str | None) -> Iterator[None]:
     """Raise the errors of the protocol for those of boto3. A connection can also break while a body is read."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError
+    from urllib3.exceptions import HTTPError
 
     try:
         yield

@@ -192,7 +192,7 @@ def served_features(logs: RawLogs, contract: ModelContract, window: Window) -> O
         EmptyWindowError: nothing was served in the window with exactly these features.
         RetryableError: object storage cannot be reached.
     """
-    import duckdb  # noqa: PLC0415  only the commands that read logs need it
+    import duckdb  # only the commands that read logs need it
 
     names = list(contract.feature_names)
     if parts := logs.parts(FEED_SERVED, window):

@@ -29,8 +29,8 @@ def write_drift_report(
     os.environ["DO_NOT_TRACK"] = "1"  # by default evidently sends usage data
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation warnings among its dependencies
-        from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415  takes seconds
-        from evidently.presets import DataDriftPreset  # noqa: PLC0415
+        from evidently import DataDefinition, Dataset, Report  # takes seconds
+        from evidently.presets import DataDriftPreset
 
         _register_judgement(found)
         columns = DataDefinition(numerical_columns=shown)
@@ -43,8 +43,8 @@ def write_drift_report(
 
 def _register_judgement(found: Drift) -> None:
     """Make evidently show the results of `judge_drift` instead of those of a test of its own."""
-    from evidently.legacy.calculations.stattests import StatTest, register_stattest  # noqa: PLC0415
-    from evidently.legacy.core import ColumnType  # noqa: PLC0415
+    from evidently.legacy.calculations.stattests import StatTest, register_stattest
+    from evidently.legacy.core import ColumnType
 
     results = {one.name: (one.psi, one.drifted) for one in found.features}
 
@@ -56,7 +56,7 @@ def _register_judgement(found: Drift) -> None:
 
 
 def _frame(names: tuple[str, ...], matrix: NDArray[np.float32]) -> Any:
-    from pandas import DataFrame  # noqa: PLC0415
+    from pandas import DataFrame
 
     drawn = np.random.default_rng(0).permutation(len(matrix))[:MAX_ROWS]
     return DataFrame(matrix[drawn], columns=list(names))
