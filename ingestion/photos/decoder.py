@@ -31,7 +31,7 @@ def open_photo(data: bytes, photo_format: PhotoFormat) -> Image.Image:
     """
     if photo_format is PhotoFormat.PNG:
         data = without_unused_chunks(data)
-    elif photo_format is PhotoFormat.HEIF:
+    elif photo_format.is_boxed:
         data = with_shown_primary(data)
     return Image.open(io.BytesIO(data), formats=[photo_format.value])
 

@@ -5,6 +5,8 @@ A file has one primary item and may have others: tiles, thumbnails, depth and ga
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 
 from ingestion.photos.boxes import Box, boxes
 from ingestion.photos.colour import ColourSpace
@@ -21,12 +23,14 @@ _MOST_STEPS = 8
 class Picture:
     """The item that a file shows. `kind` is its type, or that of its tiles; `size` is its coded width and height.
 
-    `size` is None if the file does not state it, and `colour` if it states no colour space by numbers (nclx).
+    `size` is None if the file does not state it, and `colour` if it states no colour space by numbers (nclx). `crop` is
+    what is shown of the coded pixels, before they are turned: left, top, right and bottom. None if all are shown.
     """
 
     kind: bytes
     size: tuple[int, int] | None
     colour: ColourSpace | None
+    crop: tuple[int, int, int, int] | None
 
 
 @dataclass(slots=True)
@@ -49,7 +53,9 @@ def shown_picture(data: bytes) -> Picture | None:
     kind = items.kinds.get(tiles[0] if tiles else item, b"")
     size = next((_size(content) for content in _properties(items, item, b"ispe")), None)
     colours = (_colour(content) for one in (item, *tiles[:1]) for content in _properties(items, one, b"colr"))
-    return Picture(kind, size, next((colour for colour in colours if colour is not None), None))
+    colour = next((colour for colour in colours if colour is not None), None)
+    clean = next(_properties(items, item, b"clap"), None)
+    return Picture(kind, size, colour, _crop(clean, size) if clean and size else None)
 
 
 def with_shown_primary(data: bytes) -> bytes:
@@ -139,6 +145,22 @@ def _properties(items: _Items, item: int, kind: bytes) -> Iterator[bytes]:
 
 def _size(content: bytes) -> tuple[int, int]:
     return _number(content, 4, 4), _number(content, 8, 4)
+
+
+def _crop(content: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The box of a clean aperture (ISO/IEC 14496-12, section 12.1.4), which is around the middle plus an offset.
+
+    None if it is not within the picture: libavif and browsers then show all of it.
+    """
+    numbers = [int.from_bytes(content[at : at + 4], "big", signed=True) for at in range(0, 32, 4)]
+    if 0 in numbers[1::2]:
+        return None
+    width, height, *offsets = (Fraction(*numbers[at : at + 2]) for at in (0, 2, 4, 6))
+    left, top = (
+        floor(offset + (whole - part) / 2) for offset, whole, part in zip(offsets, size, (width, height), strict=True)
+    )
+    right, bottom = left + round(width), top + round(height)
+    return (left, top, right, bottom) if 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1] else None
 
 
 def _colour(content: bytes) -> ColourSpace | None:

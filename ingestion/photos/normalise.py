@@ -54,17 +54,17 @@ def normalise(data: bytes, header: Header, size: tuple[int, int]) -> Image.Image
 
 def _read(data: bytes, photo_format: PhotoFormat, stored: tuple[int, int]) -> Decoded:
     """The picture at the size `stored`. The memory of all pixels is released."""
-    space = None
-    if photo_format is PhotoFormat.PNG:
-        space = colour_space(data)
-    elif photo_format is PhotoFormat.AVIF:
-        shown = shown_picture(data)
-        space = shown.colour if shown else None
+    space = colour_space(data) if photo_format is PhotoFormat.PNG else None
+    shown = shown_picture(data) if photo_format is PhotoFormat.AVIF else None
     with open_photo(data, photo_format) as photo:
         photo.load()
         if photo_format is PhotoFormat.PNG:
             scale_key(data, photo)
-        return Decoded(shrunk(_eight_bit(photo), stored), photo.info.get("icc_profile"), space)
+        profile = photo.info.get("icc_profile")
+        if shown is None:
+            return Decoded(shrunk(_eight_bit(photo), stored), profile, space)
+        picture = photo.crop(shown.crop) if shown.crop else photo  # libavif leaves cropping to its callers
+        return Decoded(shrunk(_eight_bit(picture), stored), profile, shown.colour)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -109,7 +109,7 @@ def validate(data: bytes, limits: PhotoLimits) -> Header:
             (width, height), orientation = _heif_size(data, limits), UPRIGHT
         else:
             with open_photo(data, photo_format) as image:
-                (width, height), orientation = image.size, _orientation(image)
+                (width, height), orientation = _size(data, image, photo_format), _orientation(image)
     check_pixels(width * height, most_pixels)
     if orientation in _QUARTER_TURNS:
         width, height = height, width
@@ -155,6 +155,15 @@ def _check_coding(shown: Picture | None, limits: PhotoLimits) -> None:
     if shown.kind and shown.kind not in _HEIF_CODINGS:
         name = _OTHER_CODINGS.get(shown.kind, "an unknown coding")
         raise _not_taken(f"HEIF files with {name}", "Export the photo as JPEG.", limits.formats)
+
+
+def _size(data: bytes, image: Image.Image, photo_format: PhotoFormat) -> tuple[int, int]:
+    """Width and height before turning. Those of an AVIF's header are from before it is cropped."""
+    shown = shown_picture(data) if photo_format is PhotoFormat.AVIF else None
+    if shown is None or shown.crop is None:
+        return image.size
+    left, top, right, bottom = shown.crop
+    return right - left, bottom - top
 
 
 def _heif_size(data: bytes, limits: PhotoLimits) -> tuple[int, int]:

@@ -62,13 +62,14 @@ def item_of(data: bytes) -> Item:
     meta = next(one for one in boxes(data) if one.kind == b"meta")
     properties = next(one for one in boxes(data, meta.start + 4, meta.end) if one.kind == b"iprp")
     container = next(one for one in boxes(data, properties.start, properties.end) if one.kind == b"ipco")
-    wanted = (b"hvcC", b"ispe", b"pixi")
+    wanted = (b"hvcC", b"av1C", b"ispe", b"pixi")
     kept = [
         box(one.kind, data[one.start : one.end])
         for one in boxes(data, container.start, container.end)
         if one.kind in wanted
     ]
-    return Item(b"hvc1", pixels, tuple(kept))
+    kind = b"av01" if any(one[4:8] == b"av1C" for one in kept) else b"hvc1"
+    return Item(kind, pixels, tuple(kept))
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ class HeifWriter:
         associations = b"".join(
             struct.pack(">HB", number, len(item.properties))
             + bytes(
-                known.index(one) + 1 | (0x80 if one[4:8] in (b"hvcC", b"irot", b"imir", b"clap") else 0)
+                known.index(one) + 1 | (0x80 if one[4:8] in (b"hvcC", b"av1C", b"irot", b"imir", b"clap") else 0)
                 for one in item.properties
             )
             for number, item in enumerate(self.items, 1)

@@ -26,6 +26,7 @@ from tools.photo_cases.manifest import Case, given
 from tools.photo_cases.references import of_image
 
 _TILE = 64
+_AVIF = (b"avif", b"mif1", b"avif", b"miaf")
 _COLUMNS, _ROWS = 8, 6  # 48 tiles, as a phone's
 _GAIN_MAP = full_box(b"auxC", 0, 0, b"urn:com:apple:photo:2020:aux:hdrgainmap\0")
 _PROFILE = box(b"colr", b"prof", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
@@ -42,7 +43,7 @@ def cases() -> Iterator[Case]:
 def _pictures() -> Iterator[Case]:
     image = detailed()
     small = image.resize((160, 120)).point(lambda sample: 255 - sample)
-    main, thumbnail = coded(image), coded(small)
+    main, thumbnail, av1 = coded(image), coded(small), _av1(image)
     tiled, whole = _tiled(image)
     half = image.crop((80, 60, 560, 420))
     for name, data, expected in (
@@ -60,6 +61,14 @@ def _pictures() -> Iterator[Case]:
             _one(main, _clap(480, 360), box(b"irot", b"\1"), box(b"imir", b"\1")),
             half.transpose(Image.Transpose.ROTATE_90).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
         ),
+        ("cropped.avif", _one(av1, _clap(480, 360), brands=_AVIF), half),
+        (
+            "cropped_at_a_corner_and_turned.avif",
+            _one(av1, _clap(201, 101, (-439, 2), (379, 2)), box(b"irot", b"\3"), brands=_AVIF),
+            image.crop((0, 379, 201, 480)).transpose(Image.Transpose.ROTATE_270),
+        ),
+        ("crop_beyond_the_picture.avif", _one(av1, _clap(700, 360), brands=_AVIF), image),
+        ("primary_is_a_thumbnail.avif", _with(av1, _av1(small), b"thmb", primary=2, brands=_AVIF), image),
     ):
         yield Case(
             name,
@@ -117,8 +126,8 @@ def _refusals() -> Iterator[Case]:
         yield Case(name, given(data), statuses=frozenset({"failed"}), code=code, says=says)
 
 
-def _one(item: Item, *properties: bytes) -> bytes:
-    writer = HeifWriter()
+def _one(item: Item, *properties: bytes, brands: tuple[bytes, ...] = HeifWriter().brands) -> bytes:
+    writer = HeifWriter(brands)
     return writer.file(writer.add(Item(item.kind, item.data, (*item.properties, *properties))))
 
 
@@ -169,9 +178,9 @@ def _tiled(image: Image.Image) -> tuple[bytes, Image.Image]:
     return writer.file(grid), page.crop((0, 0, *size))
 
 
-def _clap(width: int, height: int) -> bytes:
-    """A crop to the middle."""
-    return box(b"clap", struct.pack(">8I", width, 1, height, 1, 0, 1, 0, 1))
+def _clap(width: int, height: int, right: tuple[int, int] = (0, 1), down: tuple[int, int] = (0, 1)) -> bytes:
+    """A crop whose middle is so far right of and below that of the picture; these are fractions."""
+    return box(b"clap", struct.pack(">8i", width, 1, height, 1, *right, *down))
 
 
 def _deep(space: Space, *, is_full_range: bool = True) -> Item:
@@ -179,6 +188,12 @@ def _deep(space: Space, *, is_full_range: bool = True) -> Item:
     image = pillow_heif.from_bytes("RGB;16", chart().size, samples.tobytes())
     file = io.BytesIO()
     image.save(file, quality=95, chroma=444, matrix_coefficients=9, full_range_flag=int(is_full_range))
+    return item_of(file.getvalue())
+
+
+def _av1(image: Image.Image) -> Item:
+    file = io.BytesIO()
+    image.save(file, "AVIF", quality=90, speed=8)
     return item_of(file.getvalue())
 
 
