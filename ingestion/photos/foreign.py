@@ -35,6 +35,9 @@ def _picture(name: str) -> Foreign:
 
 
 _TIFF = Foreign("TIFF files")
+# Streams of H.264 and H.265 begin with a start code and a unit of parameters, or with an access unit delimiter.
+_UNIT_STARTS = (b"\x00\x00\x01", b"\x00\x00\x00\x01")
+_FIRST_UNITS = (b"\x67", b"\x27", b"\x09", b"\x40\x01", b"\x46\x01")
 _MAGIC = (
     (b"FUJIFILMCCD-RAW", _raw("Fujifilm RAF")),
     (b"IIRO", _raw("Olympus ORF")),
@@ -45,12 +48,24 @@ _MAGIC = (
     (b"\x00MRM", _raw("Minolta MRW")),
     (b"II\x1a\x00\x00\x00HEAPCCDR", _raw("Canon CRW")),
     (b"ARRI", _raw("ARRIRAW")),
+    (b"IIII", _raw("Phase One IIQ")),
+    (b"MMMM", _raw("Phase One IIQ")),
+    (b"qktk", _raw("Apple QuickTake")),
+    (b"qktn", _raw("Apple QuickTake")),
     (b"\x1aE\xdf\xa3", _video("Matroska or WebM")),
     (b"FLV\x01", _video("FLV")),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _video("Windows Media")),
     (b"\x00\x00\x01\xba", _video("MPEG")),
     (b"\x00\x00\x01\xb3", _video("MPEG")),
     (b"OggS", _video("Ogg")),
+    (b"\x06\x0e\x2b\x34", _video("MXF")),
+    (b".RMF", _video("RealMedia")),
+    (b"YUV4MPEG2", _video("YUV4MPEG2")),
+    (b"DKIF", _video("IVF")),
+    (b"\x1f\x07\x00", _video("DV")),
+    (b"nut/multimedia container", _video("NUT")),
+    (b"\x8aMNG", _video("MNG")),
+    *((start + unit, _video("H.264 or H.265")) for start in _UNIT_STARTS for unit in _FIRST_UNITS),
     (b"II+\x00", _TIFF),
     (b"MM\x00+", _TIFF),
     (b"II\xbc", _picture("JPEG XR")),
@@ -71,12 +86,16 @@ _MAGIC = (
     (b"FLIF", _picture("FLIF")),
     (b"BPG\xfb", _picture("BPG")),
     (b"SIMPLE  =", _picture("FITS")),
+    (b"\x80\x2a\x5f\xd7", _picture("Cineon")),
+    (b"\x8bJNG", _picture("JNG")),
+    (b"/* XPM */", _picture("XPM")),
     (b"icns", _picture("Icon")),
     (b"\x00\x00\x01\x00", _picture("Icon")),
     (b"\x00\x00\x02\x00\x01\x00", _picture("Cursor")),
     (b"\x01\xda", _picture("SGI")),
     (b"\x59\xa6\x6a\x95", _picture("Sun raster")),
     (b"\xd7\xcd\xc6\x9a", _picture("Windows metafile")),
+    (b"\x01\x00\x00\x00\x6c\x00\x00\x00", _picture("Windows metafile")),
     (b"%PDF", Foreign("PDF files", _DOCUMENT)),
     (b"%!PS", Foreign("PostScript files", _DOCUMENT)),
     (b"\xc5\xd0\xd3\xc6", Foreign("PostScript files", _DOCUMENT)),
@@ -94,6 +113,7 @@ _TGA = re.compile(
 )
 _TGA_FOOTER = b"TRUEVISION-XFILE.\x00"
 _MPEG_STREAM_PACKET = 188
+_BLU_RAY_TIME = 4  # bytes before each packet in recordings of camcorders (.m2ts)
 _SVG_START = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^<\[>]*(?:\[.*?\]\s*)?>)*+<(?:\w+:)?svg[\s>/]",
     re.DOTALL | re.IGNORECASE,
@@ -122,6 +142,10 @@ def _tiff(data: bytes) -> Foreign:
 
 def _boxed(data: bytes) -> Foreign | None:
     kind = data[4:8]
+    if kind in (b"RED1", b"RED2"):
+        return _raw("RED R3D")
+    if data[:4] == b"FORM" and data[8:12] in (b"ILBM", b"PBM "):
+        return _picture("ILBM")
     if kind == b"ftyp":
         return _CR3 if data[8:12] == b"crx " else _video("MP4 or QuickTime")
     return _video("QuickTime") if kind in _QUICKTIME_BOXES else None
@@ -142,6 +166,12 @@ def _without_magic(data: bytes) -> Foreign | None:
         return _picture("Netpbm")
     if _PCX.match(data):
         return _picture("PCX")
-    if data[:1] == b"G" and data[_MPEG_STREAM_PACKET : _MPEG_STREAM_PACKET + 1] == b"G":
+    if _is_mpeg_stream(data, 0) or _is_mpeg_stream(data, _BLU_RAY_TIME):
         return _video("MPEG")
     return None
+
+
+def _is_mpeg_stream(data: bytes, extra: int) -> bool:
+    """Whether the first two packets, each after `extra` bytes, begin as they must."""
+    second = extra + _MPEG_STREAM_PACKET + extra
+    return data[extra : extra + 1] == data[second : second + 1] == b"G"

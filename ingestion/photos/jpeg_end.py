@@ -14,6 +14,7 @@ _END = b"\xff\xd9"
 # No marker is among them. Long enough to code several rows of blocks in any picture.
 _OTHER = bytes(random.Random(7).choices(range(255), k=1 << 16))
 _COEFFICIENTS = range(64)
+_SCAN_BYTES = 4  # of a scan's header, and two for each component
 
 
 def with_end_marker(data: bytes) -> bytes | None:
@@ -55,7 +56,9 @@ def _end_of_scans(data: bytes) -> int | None:
         if segment.kind in (*SEQUENTIAL, *PROGRESSIVE):
             components = content[6::3][: content[5]]
         elif segment.kind == SCAN:
-            count = content[0]
+            count = content[0] if content else 0
+            if len(content) < _SCAN_BYTES + 2 * count:
+                return None
             first, last, position = content[1 + 2 * count : 4 + 2 * count]
             for component in content[1 : 1 + 2 * count : 2]:
                 bits.update({(component, place): position & 15 for place in range(first, last + 1)})

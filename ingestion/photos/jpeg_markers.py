@@ -7,6 +7,7 @@ from dataclasses import dataclass
 # Starts of frames that are decoded in one pass, and of those that are decoded in several; starts of scans.
 SEQUENTIAL, PROGRESSIVE, SCAN = (0xC0, 0xC1, 0xC9), (0xC2, 0xCA), 0xDA
 _END_OF_IMAGE = 0xD9
+_LENGTH_BYTES = 2  # of a segment, counted in its length
 # Without stuffed bytes, restarts, and other markers that stand alone.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
@@ -32,7 +33,7 @@ def segments(data: bytes) -> Iterator[Segment]:
     while (start := next_marker(data, at)) < len(data):
         at = start + 2
         length = int.from_bytes(data[at : at + 2], "big")
-        if data[at - 1] == _END_OF_IMAGE or at + length > len(data):
+        if data[at - 1] == _END_OF_IMAGE or length < _LENGTH_BYTES or at + length > len(data):
             return
         yield Segment(data[at - 1], data[at + 2 : at + length], start)
         at += length

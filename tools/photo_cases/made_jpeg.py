@@ -60,6 +60,7 @@ def cases() -> Iterator[Case]:
         ("progressive_cut_100_bytes_before_the_end.jpg", progressive[:-100]),
         ("progressive_without_last_scan.jpg", progressive[: scans[-1]]),
         ("restarts_cut.jpg", restarts[: len(restarts) * 9 // 10]),
+        *((f"progressive_cut_in_its_last_marker_{kept}.jpg", progressive[: scans[-1] + kept]) for kept in (1, 2, 4)),
     ):
         yield Case(name, given(data), statuses=frozenset({"failed"}), code="truncated", says=("incomplete",))
     hdr = jpeg(chart_in("PQ"), icc_profile=hdr_profile(), subsampling=0)
