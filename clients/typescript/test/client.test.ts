@@ -3,9 +3,12 @@ import { test } from 'node:test'
 import {
   ApiClient,
   type ClientOptions,
+  candidates,
   feedItems,
   Problem,
+  putItems,
   Reporter,
+  rank,
   retryAfterMs,
   uploadPhoto,
 } from '../src/index.js'
@@ -216,4 +219,27 @@ test('events keep their ids until the server has them', async () => {
   assert.equal(requests.length, 4)
   const bodies = await Promise.all(requests.map((request) => request.text()))
   assert.equal(new Set(bodies).size, 1)
+})
+
+test('a service describes its items, finds candidates and has them ranked', async () => {
+  const outcome = { created: 1, updated: 0, unchanged: 0, refused: [] }
+  const found = { candidates: [{ externalId: 'sku-1', source: 'popular' }] }
+  const { requests, send } = answers(
+    Response.json(outcome),
+    Response.json(found),
+    Response.json({ items: [{ externalId: 'sku-1', position: 0 }] }),
+  )
+  const api = client(send)
+  const person = { externalId: 'u-17' }
+  const items = [{ externalId: 'sku-1', topics: ['tea'] }]
+  assert.deepEqual(await putItems(api, items), outcome)
+  assert.deepEqual(await candidates(api, { person }), found)
+  const ranked = await rank(api, { person, candidates: [{ externalId: 'sku-1' }], limit: 1 })
+  assert.equal(ranked.items[0]?.externalId, 'sku-1')
+  assert.deepEqual(
+    requests.map(({ method, url }) => `${method} ${new URL(url).pathname}`),
+    ['PUT /v1/items', 'POST /v1/candidates', 'POST /v1/rank'],
+  )
+  assert.deepEqual(await requests[0]?.json(), { items })
+  assert.deepEqual(await requests[1]?.json(), { person })
 })
