@@ -102,6 +102,31 @@ def test_processes_share_a_limit() -> None:
     assert 60 <= admitted <= 60 * 1.2
 
 
+def test_calls_that_no_longer_fit_into_the_shared_count_are_counted() -> None:
+    storage = MemoryStorage()
+    one, other = (_limiter(storage=storage, reads="60/day") for _ in range(2))
+    for limiter in (one, other):
+        assert _admitted(limiter, 40) == 40
+        asyncio.run(limiter.share())
+    assert _admitted(other, 20) == 0
+
+
+def test_counts_that_have_ended_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.rate_limits.MAX_KEYS", 10)
+    clock = Clock()
+    limiter = _limiter(clock)
+    _admitted(limiter, 60, "long ago")
+    clock.now += 3 * 60
+    assert _admitted(limiter, 60, "used up") == 60
+    for number in range(9):
+        _admitted(limiter, 1, f"other {number}")
+    assert len(limiter._counts) <= 10
+    assert _admitted(limiter, 1, "used up") == 0
+    for number in range(50):
+        _admitted(limiter, 1, f"more {number}")
+    assert len(limiter._counts) <= 10
+
+
 def test_without_redis_a_process_limits_alone_and_it_is_counted() -> None:
     limiter, before = _limiter(storage=AwayStorage()), UNSHARED._value.get()
     assert _admitted(limiter, 30) == 30

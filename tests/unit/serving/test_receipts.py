@@ -10,6 +10,7 @@ from photofeed.ids import uuid7
 from photofeed.settings import Settings
 from serving.feed.paging import Progress
 from serving.feed.slate import Cursor, CursorSigner
+from serving.image_addresses import ImageAddresses
 from serving.receipts import RECEIPT_LENGTH, RECEIPT_SECONDS, ReceiptSealer, ServedAt
 
 SETTINGS = Settings(env="dev")
@@ -66,3 +67,8 @@ def test_another_secret_and_a_cursor_seal_no_receipts() -> None:
     (receipt,) = other.seal_page(1, SLATE, 0, [2])
     cursor = CursorSigner(SETTINGS).sign(Cursor(SLATE, 1, Progress()))
     assert _code(receipt) == _code(cursor) == "receipt_invalid"
+
+
+def test_seals_of_receipts_and_images_have_purposes_of_their_own() -> None:
+    addresses = ImageAddresses(SETTINGS)
+    assert SEALER._keyed.digest() != addresses._keyed.digest()
