@@ -132,6 +132,10 @@ simulate-fanout: $(INSTALLED) ## what the celebrity threshold costs among 10 mil
 bench-sizes: $(INSTALLED) ## how many bytes things take in Redis, Kafka, PostgreSQL and object storage; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/sizes.py
 
+.PHONY: bench-migrations
+bench-migrations: $(INSTALLED) ## how long readers wait while a filled database of version 0.1.0 is migrated; a table, a line of JSON
+	@$(BIN)/python -W ignore benchmarks/migrations.py $(BENCH)
+
 .PHONY: edge
 edge: $(INSTALLED) ## replay requests for images through Varnish; a line of JSON with hit rates; exit code 3 without Varnish
 	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/edge.py $(BENCH)

@@ -1,19 +1,24 @@
 """PostgreSQL: connection pools, migrations and the transactional outbox."""
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from photofeed.errors import RetryableError
 from photofeed.events import Envelope
 from photofeed.settings import Settings
 from photofeed.topics import Topic
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 AsyncDatabase: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
 Database: TypeAlias = ConnectionPool[Connection[DictRow]]
@@ -21,6 +26,9 @@ Database: TypeAlias = ConnectionPool[Connection[DictRow]]
 OUTBOX_CHANNEL = "outbox"
 VERSION_TABLE = "schema_version"  # in which Alembic keeps the revision of the schema
 WAIT_SECONDS = 3.0  # how long a request waits for a connection before it reports that PostgreSQL does not answer
+
+# How long a migration waits for a lock on a table, how long it lets others work then, and how often it tries.
+MIGRATION_LOCK_SECONDS, MIGRATION_PAUSE_SECONDS, MIGRATION_ATTEMPTS = 1, 0.5, 200
 
 # All advisory locks, in one place so that no two share a number.
 MIGRATION_LOCK, RELAY_LEADER, FEATURES_LEADER, TIMELINES, REPLAY = 73012, 73013, 73014, 73015, 73016
@@ -162,8 +170,15 @@ def try_leadership_now(connection: Connection[DictRow], role: int, *, shared: bo
     return row is not None and bool(row["won"])
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the schema to the newest version; concurrent processes wait for each other."""
+def migrate(settings: Settings, revision: str = "head") -> None:
+    """Bring the schema to a revision, by default the newest, while others read and write.
+
+    Concurrent processes wait for each other. A statement waits MIGRATION_LOCK_SECONDS for a lock, and then the
+    migration is tried again after a pause: whoever reads or writes the table meanwhile would queue behind it.
+
+    Raises:
+        RetryableError: a table was in use in each of MIGRATION_ATTEMPTS attempts. Finished migrations are kept.
+    """
     from alembic import command  # noqa: PLC0415  slow to import, only needed here
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine, text  # noqa: PLC0415
@@ -174,15 +189,35 @@ def migrate(settings: Settings) -> None:
     engine = create_engine(settings.sqlalchemy_url)
     try:
         with engine.connect() as connection:
-            connection.execute(text(f"select pg_advisory_lock({MIGRATION_LOCK})"))
+            # polled: an index that is built concurrently waits for all transactions, also for one that waits for this
+            while not connection.execute(text(f"select pg_try_advisory_lock({MIGRATION_LOCK})")).scalar():
+                connection.commit()
+                time.sleep(MIGRATION_PAUSE_SECONDS)
+            connection.execute(text(f"set lock_timeout = '{MIGRATION_LOCK_SECONDS}s'"))
             connection.commit()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
+            _retry_locked(lambda: command.upgrade(config, revision), connection)
             connection.execute(text(f"select pg_advisory_unlock({MIGRATION_LOCK})"))
             connection.commit()
     finally:
         engine.dispose()
+
+
+def _retry_locked(upgrade: Callable[[], None], connection: "sqlalchemy.Connection") -> None:
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+    for _ in range(MIGRATION_ATTEMPTS):
+        try:
+            upgrade()
+        except OperationalError as error:
+            connection.rollback()
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+            time.sleep(MIGRATION_PAUSE_SECONDS)
+        else:
+            connection.commit()
+            return
+    raise RetryableError("PostgreSQL: long transactions use a table that is to be changed. End them, and try again.")
 
 
 _INSERT_OUTBOX = "insert into outbox (topic, key, envelope) values (%s, %s, %s)"

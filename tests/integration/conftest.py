@@ -1,7 +1,9 @@
 """Registered models on a real MLflow server: small rankers with their contracts."""
 
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import lightgbm
 import numpy as np
 import pytest
+from psycopg import sql
+from pydantic import SecretStr
 
 from photofeed import database
 from photofeed.features.ranking import FEATURE_NAMES
@@ -78,3 +82,23 @@ def models(mlflow_stack: "EmbeddedStack", tmp_path: Path, request: pytest.Fixtur
     with mlflow_client(settings) as client:
         client.create_registered_model(settings.model_name)
         yield Models(settings, client)
+
+
+@pytest.fixture(scope="session")
+def new_database(stack: "EmbeddedStack") -> Callable[[], Settings]:
+    """Makes settings of the stack with a new database, which is empty."""
+
+    def make() -> Settings:
+        settings, name = stack.settings(), f"new_{uuid.uuid4().hex[:8]}"
+        with closing(database.connect(settings)) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        url = settings.database_url.get_secret_value()
+        return settings.model_copy(update={"database_url": SecretStr(f"{url.rpartition('/')[0]}/{name}")})
+
+    return make
+
+
+@pytest.fixture
+def empty_database(new_database: Callable[[], Settings]) -> Settings:
+    """Settings of the stack with a new database."""
+    return new_database()

@@ -37,7 +37,7 @@ def settings(stack: "EmbeddedStack") -> "Settings":
 
 @pytest.fixture(scope="module")
 def posts(settings: "Settings") -> list[PostRef]:
-    """X."""
+    """Posts of one topic, best first by the weights, but not by any single count."""
     counts = [(0, 400, 0), (10, 0, 390), (700, 0, 0), (0, 300, 40)]
     world = FeedWorld(settings)
     refs = world.posts(world.people(len(counts)))

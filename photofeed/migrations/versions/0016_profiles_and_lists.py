@@ -5,17 +5,18 @@ from alembic import op
 revision = "0016"
 down_revision = "0015"
 
+# Building an index lets others read; the other statements do not, so they come last.
 UPGRADE = """
-alter table users add column bio text not null default '' check (length(bio) <= 300);
-
 create index likes_by_user on likes (user_id, created_at desc, post_id desc);
 create index saves_by_user on saves (user_id, created_at desc, post_id desc);
 -- who liked a post, newest first
 create index likes_of_post on likes (post_id, created_at desc, user_id desc);
-drop index likes_by_post;
 -- people by the beginning of their handle or name
 create index users_by_handle on users (handle text_pattern_ops);
 create index users_by_name on users (lower(display_name) text_pattern_ops);
+
+drop index likes_by_post;
+alter table users add column bio text not null default '' check (length(bio) <= 300);
 """
 
 DOWNGRADE = """

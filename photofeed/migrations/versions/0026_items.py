@@ -5,20 +5,23 @@ from alembic import op
 revision = "0026"
 down_revision = "0025"
 
+# Nothing here reads or rewrites the rows of posts, of which there may be many; 0029 does the rest.
 UPGRADE = """
 alter table posts
-    drop constraint posts_id_fkey,
     drop constraint posts_content_type_check,
-    add constraint posts_content_type_check check (content_type in ('photo', 'reel', 'item')),
+    add constraint posts_content_type_check check (content_type in ('photo', 'reel', 'item')) not valid,
     alter column author_id drop not null,
-    add constraint posts_author_check check (content_type = 'item' or author_id is not null),
-    add constraint posts_item_check check (content_type <> 'item' or not visible),
-    -- the photo of a post; an item has none
-    add column photo bigint unique references photos on delete cascade
-        generated always as (case when content_type <> 'item' then id end) stored;
-create index items_of_creator on posts (author_id) where content_type = 'item';
-create index items_by_age on posts (id desc) where content_type = 'item';
-create index items_by_topic on posts (topic_id, id desc) where content_type = 'item';
+    add constraint posts_author_check check (content_type = 'item' or author_id is not null) not valid,
+    add constraint posts_item_check check (content_type <> 'item' or not visible) not valid,
+    add column photo bigint;  -- the photo of a post; an item has none
+
+create function give_photo() returns trigger language plpgsql as $$
+begin
+    new.photo := case when new.content_type <> 'item' then new.id end;
+    return new;
+end $$;
+create trigger post_has_photo before insert or update of id, content_type on posts
+    for each row execute function give_photo();
 
 -- Checked at the end of a transaction: an id is claimed first, and then gets its person or item.
 create table external_ids (
@@ -37,16 +40,15 @@ create unique index external_ids_by_post on external_ids (post_id) where post_id
 
 DOWNGRADE = """
 drop table external_ids;
-delete from posts where content_type = 'item';
-drop index items_of_creator, items_by_age, items_by_topic;
+drop trigger post_has_photo on posts;
+drop function give_photo;
 alter table posts
     drop column photo,
     drop constraint posts_item_check,
     drop constraint posts_author_check,
     alter column author_id set not null,
     drop constraint posts_content_type_check,
-    add constraint posts_content_type_check check (content_type in ('photo', 'reel')),
-    add constraint posts_id_fkey foreign key (id) references photos on delete cascade;
+    add constraint posts_content_type_check check (content_type in ('photo', 'reel'));
 """
 
 

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
-from pydantic import SecretStr
 
 from ingestion.backup import log, tables
 from ingestion.backup.archive import Archive, NewArchive
@@ -48,15 +47,11 @@ def _user(number: int, handle: str) -> bytes:
 
 
 @pytest.fixture
-def new_database(stack: "EmbeddedStack") -> Callable[[], Settings]:
+def migrated(new_database: Callable[[], Settings]) -> Callable[[], Settings]:
     """Makes settings of the stack with a new database that is migrated."""
 
     def make() -> Settings:
-        settings, name = stack.settings(), f"backup_{uuid.uuid4().hex[:8]}"
-        with closing(database.connect(settings)) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        url = settings.database_url.get_secret_value()
-        settings = settings.model_copy(update={"database_url": SecretStr(f"{url.rpartition('/')[0]}/{name}")})
+        settings = new_database()
         database.migrate(settings)
         return settings
 
@@ -90,10 +85,10 @@ def _all(connection: Connection[DictRow]) -> dict[str, list[str]]:
     }
 
 
-def test_a_database_is_the_same_again_as_of_its_snapshot(new_database: Callable[[], Settings], tmp_path: Path) -> None:
+def test_a_database_is_the_same_again_as_of_its_snapshot(migrated: Callable[[], Settings], tmp_path: Path) -> None:
     new = NewArchive.create(tmp_path / "backup")
-    settings = new_database()
-    with _connections(settings, settings, new_database()) as (source, other, target):
+    settings = migrated()
+    with _connections(settings, settings, migrated()) as (source, other, target):
         source.execute(_ROWS)
         before = _all(source)
         with tables.snapshot(source) as taken:
@@ -113,18 +108,16 @@ def test_a_database_is_the_same_again_as_of_its_snapshot(new_database: Callable[
             target.execute("delete from model_moves")
 
 
-def test_a_database_with_rows_names_the_table(new_database: Callable[[], Settings]) -> None:
-    with _connections(new_database()) as (connection,):
+def test_a_database_with_rows_names_the_table(migrated: Callable[[], Settings]) -> None:
+    with _connections(migrated()) as (connection,):
         assert tables.first_filled(connection, {database.VERSION_TABLE}) is None
         connection.execute(_user(1, "ada"))
         assert tables.first_filled(connection, {database.VERSION_TABLE}) == "users"
 
 
-def test_a_database_of_another_schema_is_refused_and_stays(
-    new_database: Callable[[], Settings], tmp_path: Path
-) -> None:
+def test_a_database_of_another_schema_is_refused_and_stays(migrated: Callable[[], Settings], tmp_path: Path) -> None:
     new = NewArchive.create(tmp_path / "backup")
-    with _connections(new_database(), new_database()) as (source, target):
+    with _connections(migrated(), migrated()) as (source, target):
         with tables.snapshot(source) as taken:
             taken.copy_to(new, "photofeed")
         target.execute(_user(1, "ada"))
@@ -135,11 +128,11 @@ def test_a_database_of_another_schema_is_refused_and_stays(
 
 
 def test_an_account_that_was_deleted_after_the_backup_does_not_return(
-    new_database: Callable[[], Settings], tmp_path: Path
+    migrated: Callable[[], Settings], tmp_path: Path
 ) -> None:
     new = NewArchive.create(tmp_path / "backup")
-    settings = new_database()
-    with _connections(settings, new_database()) as (source, target):
+    settings = migrated()
+    with _connections(settings, migrated()) as (source, target):
         source.execute(_ROWS)
         with tables.snapshot(source) as taken:
             taken.copy_to(new, "photofeed")
@@ -150,8 +143,8 @@ def test_an_account_that_was_deleted_after_the_backup_does_not_return(
         assert [row["user_id"] for row in target.execute("select user_id from erasures")] == [ADA]
 
 
-def test_deleted_accounts_are_listed_for_a_restore(new_database: Callable[[], Settings], tmp_path: Path) -> None:
-    settings = new_database()
+def test_deleted_accounts_are_listed_for_a_restore(migrated: Callable[[], Settings], tmp_path: Path) -> None:
+    settings = migrated()
     with _connections(settings) as (connection,):
         connection.execute("insert into erasures (user_id, requested_at) values (7, '2026-03-01'), (8, now())")
     variables: dict[str, str | Path] = {
@@ -220,12 +213,12 @@ def test_a_group_goes_on_at_the_offsets_that_were_set(stack: "EmbeddedStack") ->
     }
 
 
-def test_a_stack_with_data_is_refused_and_stays_as_it_is(new_database: Callable[[], Settings], tmp_path: Path) -> None:
+def test_a_stack_with_data_is_refused_and_stays_as_it_is(migrated: Callable[[], Settings], tmp_path: Path) -> None:
     new = NewArchive.create(tmp_path / "backup")
     with new.write(INDEX):
         pass
     archive, told = _finished(new), list[str]()
-    settings = new_database()
+    settings = migrated()
     with _connections(settings) as (connection,):
         connection.execute(_user(1, "ada"))
         with pytest.raises(ConflictError, match="the database has rows in users"):

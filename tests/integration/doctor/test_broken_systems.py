@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -55,16 +54,6 @@ def _an_hour_later() -> float:
 def changed(stack: "EmbeddedStack") -> Change:
     """Settings of the stack with other values."""
     return lambda **values: stack.settings().model_copy(update=values)
-
-
-@pytest.fixture
-def empty_database(stack: "EmbeddedStack") -> Settings:
-    """Settings of the stack with a new database."""
-    settings, name = stack.settings(), f"doctor_{uuid.uuid4().hex[:8]}"
-    with closing(database.connect(settings)) as connection:
-        connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name)))
-    url = settings.database_url.get_secret_value()
-    return settings.model_copy(update={"database_url": SecretStr(f"{url.rpartition('/')[0]}/{name}")})
 
 
 @pytest.fixture
