@@ -6,13 +6,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.arrays import FloatArray
 from photofeed.models.scorer.errors import UnsupportedModelError
 from photofeed.models.scorer.scorer import require_matrix
 
 TOLERANCE: Final = 1e-5
 """How far the scores of two machines may be apart, relative and absolute: sums of float32 depend on their order."""
 
-_INPUT, _OUTPUTS = "tensor(float)", ("tensor(float)", "tensor(double)")
+_TYPES: Final[dict[str, type[np.float32] | type[np.float64]]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,  # what converters make of a model that was fitted to the float64 of pandas
+}
 _MATRIX_DIMENSIONS = 2
 
 Outputs = Mapping[str, Sequence[float]]
@@ -22,8 +26,10 @@ class OnnxScorer:
     """One score per row: the weighted sum of the columns of a model's outputs.
 
     Args:
-        model: a serialized ONNX model with one input, float32 (any number of rows, features), and no external data.
-        outputs: name of an output -> a weight for each of its columns. Outputs that are not named are not computed.
+        model: a serialized ONNX model with one input, float32 or float64 (any number of rows, features), and no
+            external data.
+        outputs: name of an output -> a weight for each of its columns. Outputs that are not named are not computed. An
+            output of several columns may be flat, row after row, as skl2onnx converts neural networks.
 
     Raises:
         UnsupportedModelError: the model is of another form; the message says what.
@@ -33,17 +39,17 @@ class OnnxScorer:
 
     def __init__(self, model: bytes, outputs: Outputs) -> None:
         self._session = _session(model)
-        self._input, self.features = _only_input(self._session)
+        self._input, self._type, self.features = _only_input(self._session)
         there = {output.name: output.type for output in self._session.get_outputs()}
         for name in outputs:
             if name not in there:
                 raise UnsupportedModelError(f"no output is named {name!r}; there are {', '.join(there)}")
-            if there[name] not in _OUTPUTS:
+            if there[name] not in _TYPES:
                 raise UnsupportedModelError(f"output {name!r} is a {there[name]}, must be a tensor of floats")
         self._names = list(outputs)
-        self._weights = [np.array(weights, np.float64) for weights in outputs.values()]
-        if not self._names or not all(np.isfinite(weights).all() for weights in self._weights):
-            raise UnsupportedModelError("the weights of at least one output are needed, and must be finite numbers")
+        self._weights = [_weights(name, weights) for name, weights in outputs.items()]
+        if not any(weights.any() for weights in self._weights):
+            raise UnsupportedModelError("the weights of at least one output are needed, and one that is not 0")
         self.warm_up()
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -56,9 +62,10 @@ class OnnxScorer:
         scores = np.zeros(len(matrix), np.float64)
         if not len(matrix):
             return scores
-        values = self._session.run(self._names, {self._input: matrix})
+        values = self._session.run(self._names, {self._input: matrix.astype(self._type, copy=False)})
         for name, weights, value in zip(self._names, self._weights, values, strict=True):
-            if value.size != len(matrix) * len(weights) or len(value) != len(matrix):
+            rows_first = value.ndim and len(value) in (len(matrix), value.size)
+            if value.size != len(matrix) * len(weights) or not rows_first:
                 shape = f"{len(matrix)} rows and {len(weights)} weights"
                 raise UnsupportedModelError(f"output {name!r} has the shape {value.shape} for {shape}")
             scores += value.reshape(len(matrix), len(weights)).astype(np.float64) @ weights
@@ -87,10 +94,20 @@ def output_columns(model: bytes) -> dict[str, int | None]:
     """
     columns: dict[str, int | None] = {}
     for output in _session(model).get_outputs():
-        if output.type in _OUTPUTS:
+        if output.type in _TYPES:
             last = output.shape[-1] if len(output.shape) == _MATRIX_DIMENSIONS else 1
             columns[output.name] = last if isinstance(last, int) else None
     return columns
+
+
+def _weights(output: str, weights: Any) -> FloatArray:
+    try:
+        given = np.array(weights, np.float64)
+    except (TypeError, ValueError):
+        given = np.array(np.nan)
+    if given.ndim != 1 or not np.isfinite(given).all():
+        raise UnsupportedModelError(f"the weights of output {output!r} must be a list of finite numbers")
+    return given
 
 
 def _session(model: bytes) -> Any:
@@ -105,12 +122,12 @@ def _session(model: bytes) -> Any:
         raise UnsupportedModelError(f"ONNX Runtime cannot load the model: {error}") from error
 
 
-def _only_input(session: Any) -> tuple[str, int]:
+def _only_input(session: Any) -> tuple[str, type[np.float32] | type[np.float64], int]:
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise UnsupportedModelError(f"{len(inputs)} inputs, must be one: {', '.join(one.name for one in inputs)}")
     (one,) = inputs
-    if one.type != _INPUT or len(one.shape) != _MATRIX_DIMENSIONS or not isinstance(one.shape[1], int):
+    if one.type not in _TYPES or len(one.shape) != _MATRIX_DIMENSIONS or not isinstance(one.shape[1], int):
         shape = f"{one.type} of the shape {one.shape}"
-        raise UnsupportedModelError(f"input {one.name!r} is a {shape}, must be float32 of (rows, features)")
-    return one.name, one.shape[1]
+        raise UnsupportedModelError(f"input {one.name!r} is a {shape}, must be float32 or float64 of (rows, features)")
+    return one.name, _TYPES[one.type], one.shape[1]

@@ -40,6 +40,8 @@ from training.registry.tracking import (
 UNNAMED = "Column_"  # how LightGBM names the columns of a matrix
 MOST_CHECKED = 20_000
 """Rows of the training frame that are scored before a model is registered."""
+SCORED_ALONE = 50
+"""Rows of these that are scored a second time, each without the others."""
 
 Weights = Mapping[str, Sequence[float]]
 
@@ -100,7 +102,7 @@ def register_model(
 
     Raises:
         UnregistrableModelError: the model is of another kind, does not fit the program, or its scores are not finite
-            numbers or not those `expected`.
+            numbers, depend on chance or on the other rows, or are not those `expected`.
         InvalidError: the frame lacks a feature, or a feature reads what is not stored or has another meaning here.
         RetryableError: MLflow does not answer.
     """
@@ -196,7 +198,9 @@ def _lightgbm(model: Any, weights: Weights | None) -> OwnModel:
         )
     booster = getattr(model, "booster_", model)
     if not hasattr(booster, "model_to_string"):
-        raise UnregistrableModelError(f"a {type(model).__qualname__} of LightGBM is no model")
+        raise UnregistrableModelError(
+            f"a {type(model).__qualname__} of LightGBM is no model, or one that is not fitted"
+        )
     text: str = booster.model_to_string(num_iteration=booster.best_iteration or -1)
     return OwnModel(LIGHTGBM, text.encode(), BoosterScorer(text))
 
@@ -205,8 +209,13 @@ def _onnx(content: bytes, weights: Weights | None) -> OwnModel:
     if weights is None:
         columns = output_columns(content)
         if len(columns) != 1 or set(columns.values()) - {1, None}:
+            if not columns:
+                raise UnregistrableModelError(
+                    "no output of the model is a tensor of floats: convert classifiers of scikit-learn with "
+                    'options={"zipmap": False}'
+                )
             told = ", ".join(f"{name} ({'any' if count is None else count} columns)" for name, count in columns.items())
-            raise UnregistrableModelError(f"the model has the outputs {told or 'none of floats'}: pass their weights")
+            raise UnregistrableModelError(f"the model has the outputs {told}: pass their weights")
         weights = dict.fromkeys(columns, (1.0,))
     try:
         import onnx
@@ -247,6 +256,12 @@ def _checked_scores(
     if not np.isfinite(scores).all():
         wrong = int(np.count_nonzero(~np.isfinite(scores)))
         raise UnregistrableModelError(f"{wrong} of {len(scores)} training rows have a score that is no finite number")
+    some = np.linspace(0, len(checked) - 1, min(SCORED_ALONE, len(checked))).astype(np.int64)
+    alone = np.concatenate([own.scorer.score(checked[row : row + 1]) for row in some])
+    if not np.isclose(alone, scores[some], rtol=TOLERANCE, atol=TOLERANCE).all():
+        raise UnregistrableModelError(
+            "the score of a row depends on chance or on the rows beside it: feeds differ in their number of candidates"
+        )
     if expected is not None:
         told = np.asarray(expected, np.float64).reshape(-1)
         if len(told) != len(matrix):

@@ -8,8 +8,9 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from onnx import TensorProto, helper
 from skl2onnx import to_onnx
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from photofeed.errors import InvalidError
 from photofeed.features.declarations import RankingFeature
@@ -43,6 +44,35 @@ def _linear(width: int = 3) -> bytes:
     original = LinearRegression().fit(ROWS[:, :width], ROWS[:, 0])
     content: bytes = to_onnx(original, ROWS[:1, :width]).SerializeToString()
     return content
+
+
+def _zipped() -> Any:
+    return to_onnx(LogisticRegression().fit(ROWS, ROWS[:, 0] > 0), ROWS[:1])
+
+
+def _network(*nodes: Any) -> bytes:
+    """An ONNX model from x (rows, 3) to y (rows, 1), of which the first node's input may be the sum z of a row."""
+    total = helper.make_node("ReduceSum", ["x", "axis"], ["z"], keepdims=1)
+    shapes = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, width]) for name, width in (("x", 3), ("y", 1))
+    ]
+    axis = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
+    graph = helper.make_graph([total, *nodes], "graph", shapes[:1], shapes[1:], initializer=[axis])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _softmax_over_rows() -> bytes:
+    return _network(helper.make_node("Softmax", ["z"], ["y"], axis=0))
+
+
+def _random() -> bytes:
+    return _network(helper.make_node("RandomNormalLike", ["z"], ["y"]))
+
+
+def _logarithm() -> bytes:
+    return _network(helper.make_node("Log", ["z"], ["y"]))
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +110,11 @@ def test_an_onnx_model_with_one_column_needs_no_weights() -> None:
         (LinearRegression, None, "a sklearn.*LinearRegression cannot be served.*skl2onnx"),
         (object, None, r"a builtins\.object cannot be served"),
         (lambda: lightgbm.Dataset(ROWS), None, "a Dataset of LightGBM is no model"),
+        (lightgbm.LGBMRanker, None, "a LGBMRanker of LightGBM is no model, or one that is not fitted"),
+        (_zipped, None, "no output of the model is a tensor of floats: .*zipmap"),
+        (_softmax_over_rows, None, "depends on chance or on the rows beside it"),
+        (_random, None, "depends on chance or on the rows beside it"),
+        (_logarithm, None, "have a score that is no finite number"),
         (lambda: _booster("multiclass"), None, "multiclass"),
         (_booster, {"y": [1.0]}, "weights are for the outputs of ONNX models"),
         (lambda: b"nothing", None, "not a model|cannot load"),
