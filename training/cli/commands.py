@@ -129,8 +129,9 @@ def evaluate(
 ) -> None:
     """Evaluate a registered version on recent engagement, beside the champion and the baselines.
 
-    Two of the baselines learn, from the slates that the version learned from: `als`, who engaged with what, and
-    `nine_counters`, LightGBM on the counters of a post.
+    Slates that the version learned from are left out if enough later ones are there. Two of the baselines learn, from
+    the slates that the version learned from: `als`, who engaged with what, and `nine_counters`, LightGBM on the
+    counters of a post.
     """
     import orjson
     from rich.markup import escape
@@ -148,12 +149,18 @@ def evaluate(
     if as_json:
         typer.echo(orjson.dumps(found.to_json()))
         return
-    show(evaluation_table(found.evaluation, f"Version {found.version} on {found.dataset.slates} slates, {window}"))
+    show(
+        evaluation_table(
+            found.evaluation, f"Version {found.version} on {found.dataset.slates} slates, {found.dataset.window}"
+        )
+    )
     for baseline, reason in found.left_out.items():
         show(f"{baseline} was left out: {escape(reason)}")
     if found.learned_share:
         trained_on = f"version {found.version} was trained on {found.learned_share:.0%} of these slates"
         show(f"{trained_on}: its metrics are inflated")
+    if found.learned_slates:
+        show(f"{found.learned_slates} slates were left out: version {found.version} was trained on them")
 
 
 @app.command("promote")

@@ -104,22 +104,32 @@ def test_the_champion_is_not_compared_with_itself(registry: Registry, champion: 
     assert set(_compare("5").scores) == {MODEL, *BASELINES}
 
 
-def test_the_learned_share_counts_slates_from_the_start_of_the_training_to_the_first_unseen_one(
-    registry: Registry, bundle: ModelBundle
+def test_slates_that_the_version_learned_from_are_left_out_if_enough_later_ones_are_there(
+    registry: Registry, bundle: ModelBundle, dataset: Dataset
 ) -> None:
-    assert _compare("5").learned_share == pytest.approx(30 / 120)
+    found = _compare("5")
+    assert (found.dataset.slates, found.learned_slates, found.learned_share) == (80, 40, 0.0)
+    assert found.dataset.window.start == bundle.contract.unseen_from
+    assert all(len(scores) == len(found.dataset) for scores in found.scores.values())
+
     registry.bundles["5"] = replace(bundle, contract=replace(bundle.contract, unseen_from=None))
-    assert _compare("5").learned_share == pytest.approx(50 / 120)  # then its whole window counts
+    assert _compare("5").dataset.slates == 60  # its whole window counts as learned
+
+    late = replace(bundle.contract, unseen_from=EPOCH + timedelta(seconds=119))
+    registry.bundles["5"] = replace(bundle, contract=late)
+    found = _compare("5")
+    assert (found.dataset.slates, found.learned_slates) == (dataset.slates, 0)  # one slate would tell nothing
+    assert found.learned_share == pytest.approx(109 / 120)
 
 
 @pytest.mark.usefixtures("registry")
 def test_the_json_names_version_window_and_metrics(dataset: Dataset) -> None:
     plain = _compare("5").to_json()
-    assert (plain["version"], plain["slates"], plain["impressions"]) == ("5", 120, 1440)
-    assert (plain["from"], plain["until"]) == (dataset.window.start, dataset.window.end)
+    assert (plain["version"], plain["slates"], plain["impressions"]) == ("5", 80, 960)
+    assert (plain["from"], plain["until"]) == (EPOCH + timedelta(seconds=40), dataset.window.end)
     metrics: Any = plain["metrics"]
     assert metrics["ndcg_10"] > metrics["random_ndcg_10"]
-    assert plain["slatesWithContrast"] == dataset.contrasts
+    assert plain["slatesWithContrast"] == dataset.between(40, 120).contrasts
 
 
 @pytest.mark.usefixtures("registry")
