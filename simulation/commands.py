@@ -58,6 +58,9 @@ def smoke(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Folder of tutorials whose code runs at the end."),
     ] = None,
+    keep_outputs: Annotated[
+        bool, typer.Option("--keep-outputs", help="Store what the notebooks print and draw in their files.")
+    ] = False,
 ) -> None:
     """Run a small demo in a temporary folder, print its figures as JSON, and fail if any check fails."""
     import orjson
@@ -68,7 +71,9 @@ def smoke(
 
     _end_on_signals()
     with folder_kept_if_broken() as folder:
-        result = run_smoke(folder, ConsoleStages(Console(stderr=True)), notebooks, tutorials=tutorials)
+        result = run_smoke(
+            folder, ConsoleStages(Console(stderr=True)), notebooks, tutorials=tutorials, keep_outputs=keep_outputs
+        )
         typer.echo(orjson.dumps(result.to_json()))
         result.check()
 

@@ -1,19 +1,29 @@
-"""Runs notebooks from top to bottom on a running stack."""
+"""Runs notebooks from top to bottom on a running stack, and stores what they print."""
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from simulation.errors import BrokenPathError
 from simulation.stages import Stages
 
 SLOWEST_CELL_SECONDS = 600
+LARGEST_OUTPUT_BYTES = 120_000
+"""Of one form of one output in a file: forms that are larger are shown by the others, at least as text."""
+
+_DIGEST = "outputs_of"
+_WIDGETS = "application/vnd.jupyter.widget"
 
 
-def run_notebooks(folder: Path, environment: Mapping[str, str], stages: Stages) -> Sequence[str]:
+def run_notebooks(
+    folder: Path, environment: Mapping[str, str], stages: Stages, *, keep_outputs: bool = False
+) -> Sequence[str]:
     """Execute all notebooks of a folder in order of name, each in a new kernel, and return their names.
 
-    The notebook files are not changed.
+    The notebook files are not changed, unless `keep_outputs` stores the outputs in them (see with_outputs).
 
     Raises:
         BrokenPathError: the folder has no notebook, or a cell failed; the message names the notebook and the error.
@@ -23,12 +33,49 @@ def run_notebooks(folder: Path, environment: Mapping[str, str], stages: Stages) 
         raise BrokenPathError(f"there are no notebooks in {folder}")
     with stages.stage("notebooks", len(notebooks)) as advance:
         for notebook in notebooks:
-            _run(notebook, environment)
+            executed = _run(notebook, environment)
+            if keep_outputs:
+                notebook.write_text(json.dumps(with_outputs(executed), indent=1, ensure_ascii=False) + "\n")
             advance(1)
     return [notebook.stem for notebook in notebooks]
 
 
-def _run(notebook: Path, environment: Mapping[str, str]) -> None:
+def code_digest(notebook: Mapping[str, Any]) -> str:
+    """A hash of the code of a notebook (nbformat 4): outputs are those of its code if they were stored beside it."""
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return hashlib.blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
+
+
+def outputs_are_stale(notebook: Mapping[str, Any]) -> bool:
+    """Whether a notebook has outputs, and they are of other code than it has."""
+    there = any(cell.get("outputs") for cell in notebook["cells"])
+    return there and notebook["metadata"].get(_DIGEST) != code_digest(notebook)
+
+
+def with_outputs(executed: Mapping[str, Any]) -> dict[str, Any]:
+    """An executed notebook as it is stored: small, without widgets, times and warnings, with the hash of its code."""
+    cells = [dict(cell) for cell in executed["cells"]]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [kept for output in cell["outputs"] if (kept := _kept(output))]
+            cell["metadata"] = {}
+    metadata = {name: value for name, value in executed["metadata"].items() if name != "widgets"}
+    return {**executed, "cells": cells, "metadata": metadata | {_DIGEST: code_digest(executed)}}
+
+
+def _kept(output: Mapping[str, Any]) -> dict[str, Any] | None:
+    if output.get("name") == "stderr":
+        return None
+    if "data" not in output:
+        return dict(output)
+    data: Mapping[str, Any] = output["data"]
+    if any(form.startswith(_WIDGETS) for form in data):
+        return None
+    small = {form: shown for form, shown in data.items() if len(json.dumps(shown)) <= LARGEST_OUTPUT_BYTES}
+    return {**output, "data": small} if small else None
+
+
+def _run(notebook: Path, environment: Mapping[str, str]) -> Any:
     try:
         import nbformat  # noqa: PLC0415  a second; only smoke tests run notebooks
         from nbclient import NotebookClient  # noqa: PLC0415
@@ -42,7 +89,7 @@ def _run(notebook: Path, environment: Mapping[str, str]) -> None:
         resources={"metadata": {"path": str(notebook.parent)}},
     )
     try:
-        client.execute(env={**os.environ, **environment})
+        return client.execute(env={**os.environ, **environment})
     except CellExecutionError as error:
         raise BrokenPathError(f"{notebook.name}: {error.ename}: {error.evalue}\n{error.traceback}") from error
     except (CellTimeoutError, DeadKernelError) as error:

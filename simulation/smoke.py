@@ -123,6 +123,8 @@ def run_smoke(
     notebooks: Path | None = None,
     programs: Programs = THIS_ENVIRONMENT,
     tutorials: Path | None = None,
+    *,
+    keep_outputs: bool = False,
 ) -> SmokeResult:
     """Run and measure a small demo in an empty folder. Everything is stopped when this returns.
 
@@ -132,6 +134,7 @@ def run_smoke(
         notebooks: folder of notebooks to run at the end.
         programs: run the API and the workers, if not from this environment.
         tutorials: folder of tutorials whose code runs at the end.
+        keep_outputs: store the outputs of the notebooks in them.
 
     Raises:
         SimulationError: a stage did not complete.
@@ -160,7 +163,9 @@ def run_smoke(
                 feeds.append(client.feed(ranked.world.people[reader]))
                 advance(1)
         counted = running.counted_events()
-        names = run_notebooks(notebooks, running.environment, stages) if notebooks else ()
+        names: Sequence[str] = ()
+        if notebooks:
+            names = run_notebooks(notebooks, running.environment, stages, keep_outputs=keep_outputs)
         taught = run_tutorials(tutorials, running.environment, stages) if tutorials else ()
     photos = [] if ranked.seeding is None else list(ranked.seeding.photos.values())
     sources = Counter(item.source for feed in feeds for item in feed.items)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 SPILL = "spill"
 THREAD_MB = 64  # with less per thread DuckDB fails instead of spilling
+NO_PROGRESS = "set enable_progress_bar = false"  # in notebooks it is a widget, which no stored page can show
 
 
 def spilling(cache_dir: Path, memory_mb: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from photofeed.offline_store.parts import ALWAYS, Hours
 from photofeed.offline_store.point_in_time import History, point_in_time_query
 from photofeed.offline_store.quarantine import admit
 from photofeed.offline_store.retrieval import DuckDBRetrievalJob, newest, rows_between
-from photofeed.offline_store.spilling import spilling
+from photofeed.offline_store.spilling import NO_PROGRESS, spilling
 from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from photofeed.settings import DUCKDB_MEMORY_MB, Settings
 
@@ -234,7 +234,7 @@ def _connect(config: RepoConfig) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection for one job; it is closed when the job is garbage-collected."""
     store = config.offline_store
     connection = duckdb.connect(config=spilling(store.cache_dir, store.memory_mb))
-    return connection.execute("set TimeZone = 'UTC'")
+    return connection.execute(f"set TimeZone = 'UTC'; {NO_PROGRESS}")
 
 
 def _rows_of_sql(

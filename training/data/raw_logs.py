@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from photofeed.errors import RetryableError
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import Hours
-from photofeed.offline_store.spilling import spilling
+from photofeed.offline_store.spilling import NO_PROGRESS, spilling
 from photofeed.settings import DUCKDB_MEMORY_MB
 from training.data.matrix_on_disk import matrix_on_disk
 from training.data.window import Window
@@ -53,7 +53,7 @@ class RawLogs:
         """A new connection. It spills to the folder of the local copies."""
         import duckdb  # noqa: PLC0415  only commands that build datasets need it
 
-        return duckdb.connect(config=spilling(self.lake.cache_dir, self.memory_mb))
+        return duckdb.connect(config=spilling(self.lake.cache_dir, self.memory_mb)).execute(NO_PROGRESS)
 
     def matrix(self, rows: int, features: int) -> NDArray[np.float32]:
         """An empty matrix for this many ranking features of impressions, (rows, features), in the same folder.
