@@ -11,7 +11,9 @@ use the other cores. A second server builds the same feeds from stock libraries 
     stockRatio            stockP50Ms over our p50 in the same turns
     feedsPerCoreSecond    feeds per second of the server's processor time, saturated
     ...Ms                 mean of each stage, from the server's histograms, unloaded
+    rank100Ms, rank500Ms  p50 of POST /v1/rank with so many candidates, unloaded
     scoreRatio            processor time of Booster.predict with one thread over that of our scorer, on the same rows
+    onnxMs                processor time of a small neural network by ONNX Runtime with one thread, on the same rows
     rssMb                 memory of the serving process at the end
     fanoutPerCoreSecond   timeline entries per second of the fan-out worker's processor time
 """
@@ -23,6 +25,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -43,6 +46,8 @@ from readiness import wait_until_ready
 from resource_usage import processor_seconds
 from rich.console import Console
 from rich.table import Table
+from skl2onnx import to_onnx
+from sklearn.neural_network import MLPRegressor
 
 from photofeed import database
 from photofeed.embedded import http_probe
@@ -51,8 +56,9 @@ from photofeed.feature_store import load_manifest
 from photofeed.features.ranking import FEATURE_NAMES, ranking_matrix
 from photofeed.features.stored import StoredFeatures
 from photofeed.ids import encode_id
+from photofeed.models.onnx_scorer import OnnxScorer, output_columns
 from photofeed.models.registry import MODEL_FILE, TABLES_FILE
-from photofeed.models.scorer import BitslicedScorer, BoosterScorer, ScoringTables
+from photofeed.models.scorer import BitslicedScorer, BoosterScorer, Scorer, ScoringTables
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store.reader import PackedReader
 from photofeed.posts import POST_DTYPE, decode_members
@@ -69,6 +75,8 @@ MIGRATIONS = Path(database.__file__).parent / "migrations" / "versions"
 STOCK_VIEWERS = 10
 TRAINING_VIEWERS = 30
 LANES = 8
+RANKED = (100, 500)
+HIDDEN_UNITS = (64, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +202,37 @@ def stage_means(before: dict[str, tuple[float, float]], after: dict[str, tuple[f
     return means
 
 
-def score_times(bench: Bench, turns: int) -> tuple[float, float]:
-    """Median processor ms of Booster.predict and of our scorer for one user's rows: one thread each, in turns."""
+def score_times(bench: Bench, turns: int) -> tuple[float, float, float]:
+    """Median processor ms of Booster.predict, of our scorer and of a network in ONNX Runtime for one user's rows.
+
+    One thread each, in turns.
+    """
     with connect_redis(bench.settings) as redis:
         matrix = feature_rows(bench.settings, redis, bench.viewer_ids[0])
     booster = BoosterScorer((bench.folder / MODEL_FILE).read_text())
     ours = BitslicedScorer(ScoringTables.load(bench.folder / TABLES_FILE))
     ours.warm_up()
-    scorers: tuple[BoosterScorer | BitslicedScorer, ...] = (booster, ours)
+    scorers: tuple[Scorer, ...] = (booster, ours, _network(matrix))
     times = np.empty((turns, len(scorers)))
     for turn in range(turns):
         for column, scorer in enumerate(scorers):
             started = time.thread_time()
             scorer.score(matrix)
             times[turn, column] = time.thread_time() - started
-    booster_ms, ours_ms = (np.median(times, axis=0) * 1e3).tolist()
-    return booster_ms, ours_ms
+    booster_ms, ours_ms, network_ms = (np.median(times, axis=0) * 1e3).tolist()
+    return booster_ms, ours_ms, network_ms
+
+
+def _network(matrix: NDArray[np.float32]) -> OnnxScorer:
+    """A network of HIDDEN_UNITS with the inputs of a matrix. It learns nothing: its cost is that of its size."""
+    known = np.nan_to_num(matrix)
+    network = MLPRegressor(hidden_layer_sizes=HIDDEN_UNITS, max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one round does not converge
+        network.fit(known, known[:, 0])
+    content = to_onnx(network, known[:1]).SerializeToString()
+    (output,) = output_columns(content)
+    return OnnxScorer(content, {output: (1.0,)})
 
 
 @contextmanager
@@ -245,6 +268,12 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         cpu = processor_seconds(ours) - cpu_before
         half, late = asyncio.run(at_rate(feeds, replies / took / 2, seconds, 4 * LANES))
         rss = ours.memory_info().rss / 2**20
+        newest = bench.world.posts[-max(RANKED) :].tolist()
+        ranked = [
+            Requests.to_rank(settings, settings.public_url, bench.viewer_ids, newest[-count:]) for count in RANKED
+        ]
+        asyncio.run(in_turns(ranked, 3))
+        ranks = np.median(asyncio.run(in_turns(ranked, turns)), axis=0)
         with server(stock, environment, f"{stock_url}/openapi.json", core):
             same = [
                 Requests.of(settings, url, bench.viewer_ids[:STOCK_VIEWERS]) for url in (settings.public_url, stock_url)
@@ -261,6 +290,7 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         "feedsPerCoreSecond": replies / cpu,
         "feedsPerSecond": replies / took,
         "rssMb": rss,
+        **{f"rank{count}Ms": float(took) for count, took in zip(RANKED, ranks, strict=True)},
     }
     return figures, means
 
@@ -274,7 +304,7 @@ def _wait_for_model(feeds: Requests) -> None:
 
 
 def print_tables(
-    figures: dict[str, float], means: dict[str, float], scores: tuple[float, float], fanout: FanoutCost
+    figures: dict[str, float], means: dict[str, float], scores: tuple[float, float, float], fanout: FanoutCost
 ) -> None:
     """Print the figures as tables."""
     table = Table("request over HTTP", "")
@@ -285,6 +315,8 @@ def print_tables(
     table.add_row(
         "stock server, unloaded, p50", f"{figures['stockP50Ms']:.1f} ms, {figures['stockRatio']:.1f} times ours"
     )
+    for count in RANKED:
+        table.add_row(f"ranking of {count} given candidates, unloaded, p50", f"{figures[f'rank{count}Ms']:.2f} ms")
     table.add_row("feeds per core second, saturated", f"{figures['feedsPerCoreSecond']:.0f}")
     table.add_row("feeds per second, saturated", f"{figures['feedsPerSecond']:.0f}")
     table.add_row("memory of the serving process", f"{figures['rssMb']:.0f} MB")
@@ -295,6 +327,7 @@ def print_tables(
     table.add_row("all stages", f"{sum(means.values()):.2f}")
     table.add_row("Booster.predict, one thread, processor time", f"{scores[0]:.2f}")
     table.add_row("our scorer, the same rows", f"{scores[1]:.2f}")
+    table.add_row(f"ONNX Runtime, a network of {HIDDEN_UNITS} units, the same rows", f"{scores[2]:.2f}")
     Console().print(table)
     table = Table(f"fan-out to {fanout.followers:,} followers", "deliveries")
     table.add_row("per core second of the worker", f"{fanout.per_core_second:,.0f}")
@@ -326,7 +359,8 @@ def main(
         scores = score_times(bench, turns)
     print_tables(figures, means, scores, fanout)
     stage_figures = {f"{stage}Ms": means.get(stage, 0.0) for stage in STAGES}
-    figures |= stage_figures | {"scoreRatio": scores[0] / scores[1], "fanoutPerCoreSecond": fanout.per_core_second}
+    figures |= stage_figures | {"scoreRatio": scores[0] / scores[1], "onnxMs": scores[2]}
+    figures |= {"fanoutPerCoreSecond": fanout.per_core_second}
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
+from photofeed.ids import encode_id
 from photofeed.settings import Settings
-from photofeed.tokens import mint_token
+from photofeed.tokens import SERVICE, mint_token
 
 Times = NDArray[np.float64]
 
@@ -36,6 +38,22 @@ class Requests:
             for user_id in user_ids
         ]
         return Requests(base_url, [head.encode() for head in heads])
+
+    @staticmethod
+    def to_rank(settings: Settings, base_url: str, user_ids: Sequence[int], posts: Sequence[int]) -> "Requests":
+        """One request of a service per user, to rank these posts."""
+        host, token = urlsplit(base_url).netloc, mint_token(settings, 1, frozenset({SERVICE}))
+        candidates = [{"id": encode_id(post)} for post in posts]
+        bodies = [
+            orjson.dumps({"person": {"id": encode_id(user_id)}, "candidates": candidates, "ranker": "champion"})
+            for user_id in user_ids
+        ]
+        heads = [
+            f"POST /v1/rank HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            for body in bodies
+        ]
+        return Requests(base_url, [head.encode() + body for head, body in zip(heads, bodies, strict=True)])
 
 
 class Lane:
