@@ -139,6 +139,11 @@ def test_what_looks_like_a_hidden_post_loses(look: int, alike: bool) -> None:
     assert (slate.scores[0] < ranking.scores[0]) == alike
 
 
+def test_a_look_that_is_not_known_is_like_no_other() -> None:
+    ranking = _ranking(50, by_hidden=0)  # all looks are 0
+    assert np.array_equal(_after(ranking, _dislikes(1, look=0b111)).scores, ranking.scores)
+
+
 def test_equal_scores_still_let_a_hide_be_felt() -> None:
     ranking = _ranking(50, by_hidden=2)
     ranking = replace(ranking, scores=np.zeros(50))
