@@ -34,6 +34,7 @@ _OTHER_CODINGS = {
     b"unci": "uncompressed pictures",
 }
 _USUAL_BITS = 8
+_RIFF_HEADER = 8  # bytes that the size of a WebP file does not count
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))
 
 
@@ -102,6 +103,8 @@ def validate(data: bytes, limits: PhotoLimits) -> Header:
     limits.check_size(len(data))
     photo_format = _recognise(data, limits.formats)
     most_pixels = limits.most_pixels if _is_sequential(data, photo_format) else limits.max_pixels
+    if _is_truncated(data, photo_format):
+        raise PhotoRejected("truncated", "This photo is incomplete: part of the file is missing.")
     with rejecting_damage(most_pixels):
         if photo_format.is_boxed:
             _check_boxes(data, photo_format, limits)
@@ -134,10 +137,15 @@ def _not_taken(name: str, advice: str, formats: frozenset[PhotoFormat]) -> Photo
     return PhotoRejected("unsupported_format", " ".join(filter(None, sentences)))
 
 
+def _is_truncated(data: bytes, photo_format: PhotoFormat) -> bool:
+    """Whether a file ends before it states. Decoders of these formats call that damage, or do not notice."""
+    if photo_format is PhotoFormat.WEBP:
+        return _RIFF_HEADER + int.from_bytes(data[4:8], "little") > len(data)
+    return photo_format.is_boxed and is_truncated(data)
+
+
 def _check_boxes(data: bytes, photo_format: PhotoFormat, limits: PhotoLimits) -> None:
     """Refuse what decoders read without an error, or refuse without a reason."""
-    if is_truncated(data):
-        raise PhotoRejected("truncated", "This photo is incomplete: part of the file is missing.")
     shown = shown_picture(data)
     if photo_format is PhotoFormat.HEIF:
         _check_coding(shown, limits)

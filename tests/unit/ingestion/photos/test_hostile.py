@@ -57,7 +57,8 @@ def code_of(data: bytes, limits: PhotoLimits) -> str:
         (b"\xff\xd8\xff\xe0" + bytes(100), "damaged"),
         (b"\x89PNG\r\n\x1a\n", "damaged"),
         (b"GIF89a", "damaged"),
-        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "damaged"),
+        (b"RIFF\x08\x00\x00\x00WEBPVP8 ", "damaged"),
+        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "truncated"),
         (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "truncated"),
         (b"\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif", "truncated"),
     ],
@@ -84,6 +85,13 @@ def test_a_truncated_photo_is_never_published_half_grey(
     data = encode(picture.resize((320, 240)), photo_format)
     cut = data[: len(data) * kept // 100]
     assert code_of(cut, limits) in ("empty", "not_an_image", "truncated", "damaged")
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"save_all": True}])
+def test_a_webp_that_lacks_its_last_byte_is_incomplete(
+    options: dict[str, bool], picture: Image.Image, encode: Encode, limits: PhotoLimits
+) -> None:
+    assert code_of(encode(picture, "WEBP", **options)[:-1], limits) == "truncated"
 
 
 @pytest.mark.parametrize("kept", range(5, 100, 10))
