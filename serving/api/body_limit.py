@@ -1,16 +1,17 @@
-"""Limits on request bodies. Photos go directly to object storage, so all bodies here are small and arrive soon."""
+"""Which request bodies are read. Photos go directly to object storage, so all bodies here are small and arrive soon."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api.problems import BodyTooLargeError, BodyTooSlowError, body_refused
+from serving.api.problems import BodyEncodedError, BodyTooLargeError, BodyTooSlowError, body_refused
 
 _MOST_DIGITS = 18  # of a length; one with more is over every limit
 
 
 class BodyLimit:
-    """Answers 413 to a body whose length, as announced or as read, is over `max_bytes`, and 408 to one that is slow."""
+    """Answers 413 to a body of more than `max_bytes`, announced or read; 408 to a slow and 415 to a compressed one."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self._app = app
@@ -22,9 +23,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and (len(announced) > _MOST_DIGITS or int(announced) > self._max_bytes):
-            await body_refused(BodyTooLargeError(self._max_bytes))(scope, receive, send)
+        refused = self._refused(dict(scope["headers"]))
+        if refused is not None:
+            await body_refused(refused)(scope, receive, send)
             return
         received_bytes, started, is_whole = 0, False, False
         until = asyncio.get_running_loop().time() + self._seconds
@@ -54,3 +55,11 @@ class BodyLimit:
         except (BodyTooLargeError, BodyTooSlowError) as error:
             if not started:
                 await body_refused(error)(scope, receive, send)
+
+    def _refused(self, headers: Mapping[bytes, bytes]) -> BodyTooLargeError | BodyEncodedError | None:
+        """Why a body is not read, as far as its headers tell."""
+        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+            return BodyEncodedError()
+        announced = headers.get(b"content-length", b"0")
+        is_large = announced.isdigit() and (len(announced) > _MOST_DIGITS or int(announced) > self._max_bytes)
+        return BodyTooLargeError(self._max_bytes) if is_large else None

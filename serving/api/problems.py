@@ -69,10 +69,23 @@ class BodyTooSlowError(HTTPException):
         super().__init__(HTTPStatus.REQUEST_TIMEOUT.value, "The body did not arrive in time.")
 
 
-def body_refused(error: BodyTooLargeError | BodyTooSlowError) -> Response:
-    """The reply to a body over a limit. The connection is closed, because the rest of the body is not read."""
-    code = "body_too_large" if isinstance(error, BodyTooLargeError) else "request_timeout"
-    reply = problem(HTTPStatus(error.status_code), code, error.detail)
+class BodyEncodedError(HTTPException):
+    """The body is compressed, which the API does not read."""
+
+    def __init__(self) -> None:
+        detail = "The body must not be compressed: send it without the header Content-Encoding."
+        super().__init__(HTTPStatus.UNSUPPORTED_MEDIA_TYPE.value, detail, {"Accept-Encoding": "identity"})
+
+
+def body_refused(error: BodyTooLargeError | BodyTooSlowError | BodyEncodedError) -> Response:
+    """The reply to a body that is not read. The connection is closed, because the rest of the body may still arrive."""
+    codes: dict[type[HTTPException], str] = {
+        BodyTooLargeError: "body_too_large",
+        BodyTooSlowError: "request_timeout",
+        BodyEncodedError: "unsupported_media_type",
+    }
+    reply = problem(HTTPStatus(error.status_code), codes[type(error)], error.detail)
+    reply.headers.update(error.headers or {})
     reply.headers["Connection"] = "close"
     return reply
 

@@ -49,6 +49,18 @@ def test_a_body_that_grows_over_the_limit_is_refused(http: TestClient) -> None:
     assert reply.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate", "gzip, br", "GZIP"])
+def test_a_compressed_body_is_refused_in_words(http: TestClient, encoding: str) -> None:
+    reply = http.post("/", content=b"\x1f\x8b\x08", headers={"Content-Encoding": encoding})
+    assert (reply.status_code, reply.json()["code"]) == (415, "unsupported_media_type")
+    assert "Content-Encoding" in reply.json()["detail"]
+    assert reply.headers["accept-encoding"] == "identity"
+
+
+def test_a_body_that_says_it_is_not_compressed_is_read(http: TestClient) -> None:
+    assert http.post("/", content=b"xyz", headers={"Content-Encoding": "identity"}).json() == 3
+
+
 def test_an_announced_length_may_have_any_number_of_digits(http: TestClient) -> None:
     reply = http.post("/", content=_in_chunks(10), headers={"Content-Length": "9" * 5000})
     assert (reply.status_code, reply.json()["code"]) == (413, "body_too_large")
