@@ -54,7 +54,7 @@ def train(matrix: NDArray[np.float32], folder: Path, manifest: FeatureManifest, 
 @contextmanager
 def registry(folder: Path) -> Iterator[str]:
     """Run a registry with one version, the champion. It implements the calls of MLflow's REST API that servers use."""
-    run_id = ModelContract.from_json((folder / CONTRACT_FILE).read_bytes()).run_id
+    contract = ModelContract.from_json((folder / CONTRACT_FILE).read_bytes())
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -62,8 +62,9 @@ def registry(folder: Path) -> Iterator[str]:
             if url.path.endswith("/get-artifact"):
                 body = (folder / parse_qs(url.query)["path"][0]).read_bytes()
             else:
-                version = {"version": VERSION, "run_id": run_id, "aliases": [CHAMPION]}
-                model = {"aliases": [{"alias": CHAMPION, "version": VERSION}]}
+                named = {"name": contract.model_name}
+                version = named | {"version": VERSION, "run_id": contract.run_id, "aliases": [CHAMPION]}
+                model = named | {"aliases": [{"alias": CHAMPION, "version": VERSION}]}
                 body = orjson.dumps({"registered_model": model, "model_version": version})
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
