@@ -36,8 +36,13 @@ order by r.created_at desc, r.post_id desc limit %(limit)s
 """  # noqa: S608  constants
 _OLDER = "and p.id < %(before)s order by p.id desc limit %(limit)s"
 _SELECTED = f"{_VIEW} and p.id = any(%(posts)s)"
-_NOT_MUTED = "not exists (select 1 from mutes m where m.muter_id = %(viewer)s and m.muted_id = u.id)"
-_BY_IDS, _FOR_FEED = Statement.of(_SELECTED), Statement.of(f"{_SELECTED} and {_NOT_MUTED}")
+# Redis knows the posts that the viewer hid or reported when the features worker has counted the event.
+_WANTED = """
+not exists (select 1 from mutes m where m.muter_id = %(viewer)s and m.muted_id = u.id)
+and not exists (select 1 from hides h where h.user_id = %(viewer)s and h.post_id = p.id)
+and not exists (select 1 from reports r where r.user_id = %(viewer)s and r.post_id = p.id)
+"""
+_BY_IDS, _FOR_FEED = Statement.of(_SELECTED), Statement.of(f"{_SELECTED} and {_WANTED}")
 _BY_AUTHOR = Statement.of(f"{_VIEW} and p.author_id = %(author)s {_OLDER}")
 _BY_WORDS = Statement.of(f"{_VIEW} and p.words @@ post_query(%(words)s) {_OLDER}")
 _BY_TAG = Statement.of(f"{_VIEW} and p.tags @> array[%(tag)s::text] {_OLDER}")
@@ -62,7 +67,10 @@ class Posts:
         return {row[0]: self._json(viewer, row) for row in rows}
 
     async def for_feed(self, viewer: int, post_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Visible posts that a feed may show: not of people muted since the feed was ranked."""
+        """Visible posts that a feed may show: none that the viewer hid or reported, nor of people that they muted.
+
+        They may have done so since the feed was ranked.
+        """
         rows = await self._reads.rows(_FOR_FEED, viewer=viewer, posts=post_ids)
         return {row[0]: self._json(viewer, row) for row in rows}
 

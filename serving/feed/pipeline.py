@@ -179,15 +179,14 @@ class FeedPipeline:
         if slate.user_id != user_id:
             return False
         request = self._request(user_id)
-        viewer, history, new, turn = await asyncio.gather(
+        viewer, new, turn = await asyncio.gather(
             request.viewer,
-            self._history(request),
             self.arrivals.since(slate.id, request),
             self._turn(slate, Progress(), version.limit),
         )
         shown = slate.items.take(turn.order)
         same = PageVersion.of(slate.id, version.limit, shown.post_ids.tolist(), viewer.relations) == version
-        return new == 0 and same and not among(shown.post_ids, history.hidden).any()
+        return new == 0 and same
 
     async def next_page(self, user_id: int, cursor_text: str, limit: int) -> Page:
         """The next page of a slate or, if its pages have used it up, the first page of the slate that follows.

@@ -9,7 +9,6 @@ import pytest
 from photofeed import database
 from photofeed.ids import decode_id, encode_id
 from photofeed.redis_client import connect_redis
-from photofeed.timelines import hidden_key
 from photofeed.tokens import mint_token
 from tests.api.conftest import Person
 from tests.api.feed_world import FeedWorld
@@ -112,13 +111,36 @@ def test_a_304_never_stands_for_a_post_that_is_gone(reader: Reader, app: "App") 
     muted = reader.first(fresh.headers["ETag"])
     assert muted.status_code == 200
     assert author not in shown(muted).values()
-    hidden = next(iter(shown(muted)))
-    with connect_redis(app.settings) as client:
-        client.sadd(hidden_key(reader.id), decode_id(hidden))
-    last = reader.first(muted.headers["ETag"])
-    assert last.status_code == 200
-    assert hidden not in shown(last)
-    assert reader.first(last.headers["ETag"]).status_code == 304
+    assert reader.first(muted.headers["ETag"]).status_code == 304
+
+
+def _by_event(kind: str, post: str) -> tuple[str, str, Any]:
+    return "POST", "/v1/events", {"events": [{"id": uuid.uuid4().hex, "type": kind, "postId": post}]}
+
+
+@pytest.mark.parametrize(
+    "turn_away",
+    [
+        lambda post: ("PUT", f"/v1/posts/{post}/hide", None),
+        lambda post: ("POST", f"/v1/posts/{post}/report", {"reason": "spam"}),
+        lambda post: _by_event("hide", post),
+        lambda post: _by_event("report", post),
+    ],
+)
+def test_a_post_that_was_hidden_or_reported_is_shown_no_more(reader: Reader, turn_away: Any) -> None:
+    """Also before the features worker has counted it, and on pages of a slate that was ranked before."""
+    loaded, whole = reader.first(), reader.first(limit=9)
+    first, beyond = ([item["post"]["id"] for item in reply.json()["items"]] for reply in (loaded, whole))
+    assert reader.first(loaded.headers["ETag"]).status_code == 304
+    for post in (first[0], next(post for post in beyond if post not in first)):
+        method, path, body = turn_away(post)
+        assert reader.person.call(method, path, json=body).is_success
+        rest = reader.person.get("/v1/feed", params={"limit": 100, "cursor": loaded.json()["nextCursor"]})
+        again = reader.first(loaded.headers["ETag"], limit=5)
+        assert again.status_code == 200
+        for items in (again.json()["items"], reader.first(limit=100).json()["items"], rest["items"]):
+            assert items
+            assert post not in {item["post"]["id"] for item in items}
 
 
 @pytest.mark.parametrize(
