@@ -25,7 +25,7 @@ _IN_MEMORY_BYTES, _CHUNK_BYTES, _BATCH = 8 * 2**20, 2**16, 1_000
 OWN_COLUMNS = frozenset(
     {"id", "user_id", "owner_id", "author_id", "follower_id", "followee_id", "blocker_id", "muter_id"}
 )
-_NOT_SHOWN = frozenset({"secret", "words"})
+_NOT_SHOWN = frozenset({"secret", "refresh_token", "words"})
 _REFERENCES = """
 select c.conrelid::regclass::text as table_name, a.attname as column_name
 from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]

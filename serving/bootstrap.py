@@ -169,6 +169,7 @@ async def services(
             arrivals=Arrivals(pipelined, graph),
             experiments=experiments,
         )
+        verifier = TokenVerifier(settings)
         yield Services(
             settings=settings,
             ids=ids,
@@ -176,9 +177,9 @@ async def services(
             redis=client,
             objects=objects,
             publisher=publisher,
-            verifier=TokenVerifier(settings),
+            verifier=verifier,
             identities=Identities(pool, ids, settings.jwt_provision),
-            sessions=Sessions(settings, pool, provider),
+            sessions=Sessions(settings, pool, provider, verifier),
             rate_limiter=rate_limiter,
             streams=Streams(settings),
             engagement=EngagementRecorder(pool, LogWriter(publisher), ids, receipts, signals, LeftAuthors(pipelined)),

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import Depends, Header, Request
 
 from photofeed.database import AsyncDatabase
-from photofeed.errors import ForbiddenError, UnauthenticatedError
+from photofeed.errors import ForbiddenError, PhotofeedError, UnauthenticatedError
 from photofeed.event_log import EventPublisher
 from photofeed.ids import IdGenerator, decode_id
 from photofeed.object_store import ObjectStore
 from photofeed.settings import Settings
-from photofeed.tokens import USER, Caller, TokenVerifier, VerifiedToken
+from photofeed.tokens import USER, Caller, TokenVerifier
 from serving.engagement.recorder import EngagementRecorder
 from serving.external_ids import ExternalIds
 from serving.feed.given import GivenRanker
@@ -30,6 +29,7 @@ from serving.session_cookies import SESSION, read_cookie, remembered_as, require
 from serving.sessions import Sessions
 from serving.stop_signal import StopSignal
 from serving.streams import Streams
+from serving.token_checks import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ async def resolve_caller(request: Request) -> Caller:
     known = verifier.remembered(token)
     if known is not None:
         return known
-    verified = await _verify(verifier, token)
+    verified = await verify(verifier, token)
     caller = await services.identities.caller(verified)
     verifier.remember(token, verified, caller)
     return caller
@@ -137,10 +137,6 @@ def _bearer_token(request: Request) -> str | None:
 
 
 _UNSIGNED = "This endpoint needs a bearer token or a session cookie."
-
-
-async def _verify(verifier: TokenVerifier, token: str) -> VerifiedToken:
-    return await anyio.to_thread.run_sync(verifier.verify, token) if verifier.may_wait else verifier.verify(token)
 
 
 CallerDep = Annotated[Caller, Depends(resolve_caller)]
@@ -190,7 +186,7 @@ async def resolve_leaver(request: Request) -> Leaver:
     if token is None:
         verified = await services.sessions.read(_session_cookie(request))
     else:
-        verified = await _verify(services.verifier, token)
+        verified = await verify(services.verifier, token)
     erased = await services.identities.erased(verified)
     if erased is not None:
         return Leaver(erased, has_left=True)
@@ -203,20 +199,28 @@ async def resolve_leaver(request: Request) -> Leaver:
 LeaverDep = Annotated[Leaver, Depends(resolve_leaver)]
 
 
-async def resolve_token(request: Request) -> tuple[Caller, float]:
-    """The person that a bearer token names, and when the token ends, in seconds since 1970. Cookies do not count."""
+async def resolve_token(request: Request) -> tuple[Caller, str]:
+    """The person that a bearer token names, and the token. Cookies do not count."""
     services: Services = request.state.services
     token = _bearer_token(request)
     if token is None:
         raise UnauthenticatedError("This endpoint needs a bearer token.")
-    verified = await _verify(services.verifier, token)
+    verified = await verify(services.verifier, token)
     caller = require_user(await services.identities.caller(verified))
     if caller.is_service:
         raise ForbiddenError("Only a person can have a session.")
-    return caller, verified.expires_at
+    return caller, token
 
 
-TokenCallerDep = Annotated[tuple[Caller, float], Depends(resolve_token)]
+TokenCallerDep = Annotated[tuple[Caller, str], Depends(resolve_token)]
+
+
+async def may_go_on(request: Request, actor: int) -> bool:
+    """Whether a reply that lasts may go on: what the request proved who calls with still holds for the actor."""
+    try:
+        return await resolve_actor(request, request.headers.get("act-as")) == actor
+    except PhotofeedError:  # the next request says what is wrong
+        return False
 
 
 async def resolve_viewer(request: Request, act_as: Annotated[str | None, Header()] = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -103,7 +103,9 @@ async def mark_notifications_read(services: ServicesDep, actor: ActorDep, body: 
     | TOO_MANY_STREAMS
     | BAD_CURSOR,
 )
-async def watch_notifications(services: ServicesDep, actor: ActorDep, last_event_id: LastEventId = None) -> Response:
+async def watch_notifications(
+    request: Request, services: ServicesDep, actor: ActorDep, last_event_id: LastEventId = None
+) -> Response:
     """Watch your notifications: one server-sent event for each new one, and for each change of the unread count.
 
     The stream begins with the unread count. With `Last-Event-ID` it first sends what came since that event. It ends
@@ -113,7 +115,7 @@ async def watch_notifications(services: ServicesDep, actor: ActorDep, last_event
         after = cursor_id(last_event_id)
     else:
         after = await services.notifications.last_number(actor)
-    return event_stream(services.streams, actor, notification_events(services, actor, after))
+    return event_stream(request, actor, notification_events(services, actor, after))
 
 
 async def notification_events(services: Services, person: int, after: int) -> AsyncGenerator[bytes]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -361,7 +361,7 @@ async def _visible_photo(services: Services, actor: int, photo: int) -> DictRow:
     | NO_PHOTO,
 )
 async def watch_photo(
-    photo_id: IdPath, services: ServicesDep, actor: ActorDep, last_event_id: LastEventId = None
+    request: Request, photo_id: IdPath, services: ServicesDep, actor: ActorDep, last_event_id: LastEventId = None
 ) -> Response:
     """Watch a photo: one server-sent event `status` per change, until its processing ends.
 
@@ -373,7 +373,7 @@ async def watch_photo(
     if row["status"] in FINAL and row["status"] == last_event_id:
         return no_content()
     services.stop.listen()
-    return event_stream(services.streams, actor, _status_events(services, actor, row, last_event_id or ""))
+    return event_stream(request, actor, _status_events(services, actor, row, last_event_id or ""))
 
 
 async def _status_events(services: Services, actor: int, row: DictRow, known: str) -> AsyncIterator[bytes]:

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import orjson
-from fastapi import Header
+from fastapi import Header, Request
 from fastapi.responses import StreamingResponse
 
-from serving.streams import CountedStream, Streams
+from serving.services import Services, may_go_on
+from serving.streams import CountedStream
 
 MEDIA_TYPE = "text/event-stream"
 RETRY_MS = 2_000
@@ -28,18 +29,24 @@ def event(name: str, data: object, event_id: str) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), orjson.dumps(data))
 
 
-def event_stream(streams: Streams, person: int, events: AsyncIterator[bytes]) -> StreamingResponse:
+def event_stream(request: Request, person: int, events: AsyncIterator[bytes]) -> StreamingResponse:
     """The reply that sends events to a person as they come. It begins with the time after which clients connect again.
+
+    It ends when the token or session of the request no longer counts, for which `events` must not pause long.
 
     Raises:
         QuotaError: the person has too many open streams.
         RetryableError: the process has.
     """
+    services: Services = request.state.services
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would buffer the events
-    return CountedStream(streams, person, _with_retry(events), media_type=MEDIA_TYPE, headers=headers)
+    allowed = _while_allowed(request, person, events)
+    return CountedStream(services.streams, person, allowed, media_type=MEDIA_TYPE, headers=headers)
 
 
-async def _with_retry(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _while_allowed(request: Request, person: int, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     async for one in events:
+        if not await may_go_on(request, person):
+            return
         yield one

@@ -74,9 +74,9 @@ async def get_session(request: Request, services: ServicesDep) -> Response:
 )
 async def create_session(services: ServicesDep, signed: TokenCallerDep) -> Response:
     """Exchange a bearer token for a session cookie, which ends with the token at the latest."""
-    caller, expires_at = signed
+    caller, token = signed
     body = await _session_json(services, caller)  # refuses people without an account
-    secret, ends_at = await services.sessions.start(caller, until=expires_at)
+    secret, ends_at = await services.sessions.start_from_token(caller, token)
     answer = reply(body, HTTPStatus.CREATED)
     _start(services, answer, secret, ends_at)
     return answer
@@ -165,7 +165,7 @@ async def _finish(services: Services, code: str, iss: str | None, attempt: Attem
         return _failed("failed", to)
     person, signed_in = await provider.exchange(code, attempt, f"{settings.public_url.rstrip('/')}{_CALLBACK}")
     caller = await services.identities.caller(person)
-    secret, ends_at = await sessions.start(caller, sign_in=signed_in)
+    secret, ends_at = await sessions.start_from_sign_in(caller, signed_in)
     answer = RedirectResponse(to, HTTPStatus.SEE_OTHER)
     _start(services, answer, secret, ends_at)
     return answer

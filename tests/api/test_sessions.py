@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
@@ -15,10 +16,10 @@ from pydantic import SecretStr
 
 from photofeed import database
 from photofeed.ids import decode_id
-from photofeed.tokens import mint_token
+from photofeed.tokens import TokenVerifier, mint_token
 from serving.identities import Identities
 from serving.oidc import OidcProvider
-from serving.session_cookies import APP_HEADER, SESSION, SIGN_IN
+from serving.session_cookies import APP_HEADER, SESSION, SIGN_IN, remembered_as
 from serving.sessions import Sessions
 from tests.oidc_provider import CLIENT, IS_INSTALLED, MISSING, SECRET, Provider, free_port, signing_key
 
@@ -159,14 +160,50 @@ def test_a_session_ends_with_its_token_and_after_the_longest_time(app: "App") ->
             services.verifier.forget_token(f"session\n{whose.cookies[SESSION]}")
 
 
-def test_the_database_holds_no_cookie(app: "App") -> None:
+@contextmanager
+def _a_minute_later(app: "App", browser: Browser, **settings: object) -> Iterator[None]:
+    """The session has to be renewed, by a verifier with these settings."""
+    state = app.http.app_state
+    services = state["services"]
+    verifier = TokenVerifier(app.settings.model_copy(update=settings))
+    later = replace(services.sessions, verifier=verifier, clock=lambda: time.time() + 61)
+    services.verifier.forget_token(remembered_as(browser.cookies[SESSION]))
+    state["services"] = replace(services, sessions=later)
+    yield
+    state["services"] = services
+    services.verifier.forget_token(remembered_as(browser.cookies[SESSION]))
+
+
+def test_a_session_ends_when_the_key_of_its_token_is_withdrawn(app: "App") -> None:
     person = app.person()
-    (secret,) = _signed_in(app, person).cookies.values()
+    browser = _signed_in(app, person)
+    with _a_minute_later(app, browser):
+        assert browser.call("GET", "/v1/me").status_code == 200
+    nobody = f"http://127.0.0.1:{free_port()}/"
+    with _a_minute_later(app, browser, jwt_jwks_url=nobody):  # the provider is away: nobody is signed out
+        assert browser.call("GET", "/v1/me").status_code == 200  # checked a moment before
+        with database.connect(app.settings) as connection:
+            connection.execute("update sessions set fresh_until = now() where user_id = %s", (decode_id(person.id),))
+        app.http.app_state["services"].verifier.forget_token(remembered_as(browser.cookies[SESSION]))
+        assert browser.call("GET", "/v1/me").status_code == 503
+    with _a_minute_later(app, browser, jwt_secret=SecretStr("another secret of 32 characters.")):
+        reply = browser.call("GET", "/v1/me")
+        assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
+    assert browser.call("GET", "/v1/me").status_code == 401  # also by a server that has the key still
+
+
+def test_the_database_holds_no_cookie_and_no_token(app: "App") -> None:
+    person = app.person()
+    token = _token(app, person)["Authorization"].partition(" ")[2]
+    browser = Browser(app, {})
+    browser.call("POST", "/v1/session", {"Authorization": f"Bearer {token}"})
+    (secret,) = browser.cookies.values()
     with database.connect(app.settings) as connection:
         rows = connection.execute("select * from sessions where user_id = %s", (decode_id(person.id),)).fetchall()
     assert len(rows) == 1
     assert secret not in str(rows)
     assert secret.encode() not in rows[0]["digest"]
+    assert token.encode() not in rows[0]["refresh_token"]
 
 
 def test_a_deleted_account_has_no_sessions(app: "App") -> None:
@@ -205,7 +242,7 @@ def provider(app: "App", tmp_path: Path) -> Iterator[Provider]:
     )
     identities = Identities(services.database, services.ids, provision=True)
     client = OidcProvider(settings)
-    sessions = Sessions(settings, services.database, client)
+    sessions = Sessions(settings, services.database, client, services.verifier)
     state["services"] = replace(services, settings=settings, identities=identities, sessions=sessions)
     yield provider
     state["services"] = services
