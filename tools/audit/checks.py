@@ -20,6 +20,8 @@ _GENERATED = re.compile(
     r"package-lock\.json|requirements.*\.lock|\.ipynb$|docs/openapi\.json|clients/.*/generated|\.secrets\.baseline"
 )
 _UNREACHABLE = "advisory service unreachable"
+# What the tools write to stderr if the service did not answer: exceptions of requests and pip-audit; npm's own words.
+_NO_ANSWER = re.compile(r"requests\.exceptions\.|ConnectionError|ServiceError|Tried to connect|audit endpoint returned")
 
 
 def _run(*command: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
@@ -30,27 +32,30 @@ def python_packages() -> Audit:
     """Advisories about the packages of requirements.lock, by pip-audit.
 
     Raises:
-        UnreachableError: no package could be looked up.
+        UnreachableError: the service did not answer.
     """
     lock = "requirements.lock"
-    done = _run(
-        *(str(_BIN / "pip-audit"), "-r", lock, "--require-hashes", "--disable-pip"),
-        *("--format", "json", "--progress-spinner", "off"),
-    )
     total = sum(" \\" in line and "==" in line for line in (ROOT / lock).read_text().splitlines())
-    return of_python(done.stdout, total)
+    try:
+        done = _run(
+            *(str(_BIN / "pip-audit"), "-r", lock, "--require-hashes", "--disable-pip"),
+            *("--format", "json", "--progress-spinner", "off"),
+        )
+    except FileNotFoundError:
+        return Audit("Python packages", total, 0, ("pip-audit is missing",))
+    return of_python(done.stdout, total, done.stderr)
 
 
-def of_python(report: str, total: int) -> Audit:
-    """The outcome in a report of pip-audit, about a lock with `total` packages.
+def of_python(report: str, total: int, errors: str = "") -> Audit:
+    """The outcome in a report of pip-audit, about a lock with `total` packages; `errors` is what it wrote to stderr.
 
     Raises:
-        UnreachableError: there is no report, or no package could be looked up.
+        UnreachableError: the service did not answer, or no package could be looked up.
     """
     try:
         packages: Sequence[dict[str, Any]] = json.loads(report)["dependencies"]
-    except (ValueError, KeyError) as error:
-        raise UnreachableError(f"Python packages: {_UNREACHABLE}") from error
+    except (ValueError, KeyError, TypeError):
+        return _without_report("Python packages", total, errors)
     audited = [one for one in packages if "skip_reason" not in one]
     if packages and not audited:
         raise UnreachableError(f"Python packages: {_UNREACHABLE}")
@@ -64,30 +69,41 @@ def node_packages() -> Audit:
     """Advisories about the packages of web/package-lock.json, by npm audit.
 
     Raises:
-        UnreachableError: npm has no answer.
+        UnreachableError: the service did not answer.
     """
     web = ROOT / "web"
     lock = json.loads((web / "package-lock.json").read_text())["packages"]
     try:
         done = _run("npm", "audit", "--json", folder=web)
     except FileNotFoundError:
-        return Audit("npm packages (npm is missing)", len(lock) - 1, 0)
-    return of_node(done.stdout, len(lock) - 1)
+        return Audit("npm packages", len(lock) - 1, 0, ("npm is missing",))
+    return of_node(done.stdout, len(lock) - 1, done.stderr)
 
 
-def of_node(report: str, total: int) -> Audit:
-    """The outcome in a report of npm audit, about a lock with `total` packages.
+def of_node(report: str, total: int, errors: str = "") -> Audit:
+    """The outcome in a report of npm audit, about a lock with `total` packages; `errors` is what it wrote to stderr.
 
     Raises:
-        UnreachableError: there is no report.
+        UnreachableError: the service did not answer.
     """
     try:
         document = json.loads(report)
         audited = document["metadata"]["dependencies"]["total"]
-    except (ValueError, KeyError) as error:
-        raise UnreachableError(f"npm packages: {_UNREACHABLE}") from error
+    except (ValueError, KeyError, TypeError):
+        return _without_report("npm packages", total, errors)
     found = tuple(f"{name}: {one['severity']}" for name, one in document["vulnerabilities"].items())
     return Audit("npm packages", total, audited, found)
+
+
+def _without_report(name: str, total: int, errors: str) -> Audit:
+    """The outcome of a tool that reported nothing: a failure, unless the service is why.
+
+    Raises:
+        UnreachableError: the service did not answer.
+    """
+    if _NO_ANSWER.search(errors):
+        raise UnreachableError(f"{name}: {_UNREACHABLE}")
+    return Audit(name, total, 0, tuple(errors.strip().splitlines()[-1:]))
 
 
 def files() -> Audit:

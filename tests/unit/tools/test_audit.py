@@ -23,17 +23,31 @@ def test_a_skipped_package_fails_the_audit() -> None:
     assert checks.of_python(_python({"name": "safe"}), 1).is_clean
 
 
-@pytest.mark.parametrize("report", ["", "no JSON", "{}", _python({"name": "a", "skip_reason": "not found"})])
-def test_without_any_answer_the_service_is_unreachable(report: str) -> None:
+_PYPI = "requests.exceptions.ProxyError: HTTPSConnectionPool(host='pypi.org', port=443): Max retries exceeded"
+_NPM = "npm warn audit 405 Method Not Allowed\nnpm error audit endpoint returned an error"
+
+
+@pytest.mark.parametrize("report", ["", "no JSON", "{}", "[]"])
+def test_a_service_that_does_not_answer_is_unreachable(report: str) -> None:
+    for outcome, errors in ((checks.of_python, _PYPI), (checks.of_node, _NPM)):
+        with pytest.raises(UnreachableError, match="advisory service unreachable"):
+            outcome(report, 1, errors)
     with pytest.raises(UnreachableError, match="advisory service unreachable"):
-        checks.of_python(report, 1)
+        checks.of_python(_python({"name": "a", "skip_reason": "not found"}), 1)
+
+
+@pytest.mark.parametrize("errors", ["", "ERROR:pip_audit: requirements.lock: No such file", "npm error code EUSAGE"])
+def test_a_tool_that_fails_by_itself_fails_the_audit(errors: str) -> None:
+    """Exit code 3 would say that only the service is missing."""
+    for outcome in (checks.of_python, checks.of_node):
+        audit = outcome("", 5, errors)
+        assert (audit.audited, audit.total, audit.is_clean) == (0, 5, False)
+        assert errors in "".join(audit.found)
 
 
 def test_npm_counts_its_packages_and_names_vulnerable_ones() -> None:
     report = {"metadata": {"dependencies": {"total": 3}}, "vulnerabilities": {"bad": {"severity": "high"}}}
     assert checks.of_node(json.dumps(report), 3) == Audit("npm packages", 3, 3, ("bad: high",))
-    with pytest.raises(UnreachableError):
-        checks.of_node(json.dumps({"message": "405 Method Not Allowed"}), 3)
 
 
 @pytest.mark.parametrize(
