@@ -2,7 +2,11 @@
 
 import socket
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+_PATIENCE_SECONDS = 20
 
 
 def free_port() -> int:
@@ -13,7 +17,24 @@ def free_port() -> int:
     return port
 
 
-def wait_until_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+@contextmanager
+def running_server(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
+    """The address of a server that a command starts on a port; it is stopped when the context is left.
+
+    Raises:
+        RuntimeError: it does not start; the message is its log.
+    """
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603  our own commands
+        try:
+            _wait_until_listening(port, process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE_SECONDS)
+
+
+def _wait_until_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Return when a process listens, for which it has a minute.
 
     Raises:

@@ -1,12 +1,11 @@
 """nginx with the configuration of deploy/edge, in front of an origin on this machine."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.listening import free_port, wait_until_listening
+from tools.listening import free_port, running_server
 from tools.varnish import EDGE
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -50,16 +49,6 @@ def running_nginx(folder: Path, origin_port: int, kept_seconds: int = KEPT_SECON
         (folder / name).write_text(text.replace(deployed, here))
     (folder / "nginx-backends.conf").write_text(f"upstream photofeed_api {{ server 127.0.0.1:{origin_port}; }}")
     (folder / "main.conf").write_text(_MAIN)
-    log = (folder / "nginx.log").open("w")
-    process = subprocess.Popen(  # noqa: S603
-        [NGINX, "-p", str(folder), "-c", str(folder / "main.conf"), "-e", "stderr"],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        wait_until_listening(port, process, folder / "nginx.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+    command = (NGINX, "-p", str(folder), "-c", str(folder / "main.conf"), "-e", "stderr")
+    with running_server(command, port, folder / "nginx.log") as url:
+        yield url

@@ -1,12 +1,11 @@
 """Varnish with the configuration of deploy/edge, in front of an origin on this machine."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.listening import free_port, wait_until_listening
+from tools.listening import free_port, running_server
 
 EDGE = Path(__file__).parents[1] / "deploy" / "edge"
 
@@ -34,21 +33,11 @@ def running_varnish(
     port = free_port()
     kilobytes = megabytes * 1024
     zoom = round(kilobytes * ZOOM_SHARE)
-    log = (folder / "varnish.log").open("w")
-    process = subprocess.Popen(  # noqa: S603
-        [
-            *(VARNISHD, "-F", "-j", "none", "-n", str(folder / "varnish"), "-a", f"127.0.0.1:{port}"),
-            *("-s", f"feed=malloc,{kilobytes - zoom}k", "-s", f"zoom=malloc,{zoom}k", "-T", "none"),
-            *("-f", str(EDGE / "varnish.vcl")),
-            *("-p", f"vcl_path={folder}", "-p", "auto_restart=off"),
-        ],
-        stdout=log,
-        stderr=subprocess.STDOUT,
+    command = (
+        *(VARNISHD, "-F", "-j", "none", "-n", str(folder / "varnish"), "-a", f"127.0.0.1:{port}"),
+        *("-s", f"feed=malloc,{kilobytes - zoom}k", "-s", f"zoom=malloc,{zoom}k", "-T", "none"),
+        *("-f", str(EDGE / "varnish.vcl")),
+        *("-p", f"vcl_path={folder}", "-p", "auto_restart=off"),
     )
-    try:
-        wait_until_listening(port, process, folder / "varnish.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+    with running_server(command, port, folder / "varnish.log") as url:
+        yield url

@@ -42,9 +42,13 @@ update users set following_count = following_count + (select count(*) from added
 
 
 class FeedWorld:
-    """Adds to the databases that the settings name."""
+    """Adds to the databases that the settings name.
 
-    def __init__(self, settings: Settings, seed: int = 0) -> None:
+    Worlds of several tests are in the same databases, so without a `seed` each has pictures of its own: those of two
+    worlds with one seed are near duplicates.
+    """
+
+    def __init__(self, settings: Settings, seed: int | None = None) -> None:
         self._settings = settings
         self._ids = IdGenerator()
         self._rng = np.random.default_rng(seed)

@@ -2,19 +2,28 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx
 import httpx2
 import pytest
 
+from ingestion.cdn import HttpPurgeCdn, NoCdn, PurgeCdn
 from ingestion.consumer.worker import Worker
 from ingestion.purge import Purge
 from photofeed import topics
 from photofeed.ids import decode_id
 from serving.image_addresses import SIGNATURE_LENGTH, VALID_SECONDS, ImageAddresses
 from tests.api.pictures import picture
+from tests.doubles.listening_app import listening
+from tests.edges import NEEDS_NGINX, NEEDS_VARNISH, until
+from tools.nginx import running_nginx
+from tools.varnish import running_varnish
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
@@ -142,6 +151,37 @@ def _ago(seconds: float) -> float:
     return time.time() - seconds
 
 
+@pytest.fixture(params=[pytest.param("varnish", marks=NEEDS_VARNISH), pytest.param("nginx", marks=NEEDS_NGINX)])
+def edge(request: pytest.FixtureRequest, app: "App", tmp_path: Path) -> Iterator[tuple[httpx.Client, PurgeCdn]]:
+    """An edge of deploy/edge in front of the API, and how its copies are purged.
+
+    Varnish keeps a copy for a minute unless it is purged. This nginx asks again after a second, the deployed one after
+    a minute.
+    """
+    running: Callable[[Path, int], AbstractContextManager[str]]
+    running = running_varnish if request.param == "varnish" else partial(running_nginx, kept_seconds=1)
+    with listening(app.http) as port, running(tmp_path, port) as url, httpx.Client(base_url=url) as client:
+        yield client, HttpPurgeCdn(client) if request.param == "varnish" else NoCdn()
+
+
+def test_a_removed_follower_is_refused_at_the_edge_where_public_images_stay(
+    app: "App", account: _Account, edge: tuple[httpx.Client, PurgeCdn]
+) -> None:
+    client, cdn = edge
+    public = f"/photos/{app.person().upload(picture(93))}/640"
+    app.work()
+    private, purge = account.address(account.follower), _purging(app, cdn)
+    for address in (private, public):
+        first, second = client.get(address), client.get(address)
+        assert (first.status_code, first.headers["X-Cache"], second.headers["X-Cache"]) == (200, "miss", "hit")
+    assert account.owner.call("DELETE", f"/v1/me/followers/{account.follower.id}").status_code == 204
+    purge()
+    assert until(client, private, 403).json()["code"] == "image_forbidden"
+    assert client.get(private).status_code == 403
+    assert client.get(account.address(account.owner)).status_code == 200
+    assert client.get(public).headers["X-Cache"] == "hit"
+
+
 def _purges(app: "App") -> Any:
     """Run the workers and tell which tags were purged."""
     tags: list[str] = []
@@ -159,20 +199,30 @@ def _purges(app: "App") -> Any:
         def close(self) -> None:
             """Nothing is open."""
 
+    purge = _purging(app, Cdn())
+
+    def run() -> list[str]:
+        purge()
+        return tags
+
+    return run
+
+
+def _purging(app: "App", cdn: PurgeCdn) -> Callable[[], None]:
+    """Run the workers from now on, with this CDN."""
     app.work()
-    group = f"{topics.PURGE_GROUP}-{id(tags)}"
+    group = f"{topics.PURGE_GROUP}-{id(cdn)}"
     worker = Worker(
         group,
         app.log.consumer(group, topics.SUBSCRIPTIONS[topics.PURGE_GROUP]),
         app.log,
-        Purge(Cdn()).handle,
+        Purge(cdn).handle,
         threading.Event(),
     )
 
-    def run() -> list[str]:
+    def run() -> None:
         app.work()
         while worker.step():
             pass
-        return tags
 
     return run

@@ -16,7 +16,7 @@ from photofeed.photo_sizes import IMAGE_NAMES
 from serving.api.delivery import PRIVATE
 from serving.image_addresses import SIGNATURE_LENGTH
 from tests.doubles.image_origin import ImageOrigin, running_image_origin
-from tools import nginx, varnish
+from tests.edges import NEEDS_NGINX, NEEDS_VARNISH, until
 from tools.nginx import KEPT_SECONDS, running_nginx
 from tools.varnish import EDGE, running_varnish
 
@@ -24,8 +24,6 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 FIREFOX = "image/avif,image/webp,*/*"
 SAFARI = "image/webp,image/avif,image/jxl,image/heic,video/*;q=0.8"
 
-NEEDS_VARNISH = pytest.mark.skipif(not varnish.IS_INSTALLED, reason="install varnishd: apt-get install varnish")
-NEEDS_NGINX = pytest.mark.skipif(not nginx.IS_INSTALLED, reason="install nginx: apt-get install nginx")
 WITH_PURGE = pytest.mark.parametrize("edge", [pytest.param("varnish", marks=NEEDS_VARNISH)], indirect=True)
 
 
@@ -243,15 +241,6 @@ def hurried_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Im
         yield origin, url
 
 
-def _until(client: httpx.Client, path: str, status: int) -> httpx.Response:
-    """The first reply with a status, which comes within seconds."""
-    for _ in range(100_000):
-        reply = client.get(path)
-        if reply.status_code == status:
-            return reply
-    raise AssertionError(f"{path} never answered {status}")
-
-
 @NEEDS_NGINX
 def test_nginx_asks_again_whether_an_image_is_still_there(
     hurried_nginx: tuple[ImageOrigin, str], path: str, photo: int
@@ -262,7 +251,7 @@ def test_nginx_asks_again_whether_an_image_is_still_there(
         assert client.get(f"{path}/640").status_code == 200
         origin.photos.clear()
         assert client.get(f"{path}/640").headers["X-Cache"] == "hit"
-        assert _until(client, f"{path}/640", 404).headers["X-Cache"] == "miss"
+        assert until(client, f"{path}/640", 404).headers["X-Cache"] == "miss"
 
 
 @NEEDS_NGINX
@@ -274,7 +263,7 @@ def test_nginx_serves_what_it_has_while_no_api_answers_except_what_was_signed(
     with httpx.Client(base_url=url) as client:
         assert [client.get(each).status_code for each in (signed, f"{path}/640")] == [200, 200]
         origin.status = 503
-        _until(client, signed, 503)
+        until(client, signed, 503)
         origin.asked.clear()
         while not origin.asked:  # until the other image is a second old, too
             assert client.get(f"{path}/640").status_code == 200
