@@ -349,13 +349,4 @@ async def mute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> 
 )
 async def unmute_user(user_id: IdPath, services: ServicesDep, actor: ActorDep) -> Response:
     """Unmute a user, also one who has blocked you since."""
-    them = decode_id(user_id)
-    if them == actor:
-        raise InvalidError("You cannot do this to yourself.", code="self")
-    unmute = ClientAction(uuid7(), Action.UNMUTE, actor, datetime.now(UTC), person_id=them)
-    outcome = await services.engagement.record([unmute], as_service=False, past_blocks=True)
-    outcome.raise_if_refused()
-    if outcome.unchanged:
-        async with services.database.connection() as connection:
-            await find_user_for(connection, actor, them)
-    return no_content()
+    return await _act(services, actor, user_id, Action.UNMUTE)

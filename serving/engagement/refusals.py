@@ -33,7 +33,7 @@ class CallFacts:
     Attributes:
         posts: visible to the actor, by id.
         reacted: posts that the actor has liked, saved or hidden, by id; looked up for actions that take that back.
-        hidden: (actor, target) pairs whose target has blocked the actor.
+        hidden: (actor, target) pairs whose target has blocked the actor; without mutes that the actor takes back.
         people: ids of actors and targets that exist.
         blocked: (follower, followee) pairs with a block in either direction.
         private: (follower, followee) pairs whose followee must first accept a request.
@@ -137,11 +137,12 @@ async def _existing_people(connection: AsyncConnection[DictRow], actions: Sequen
 
 
 async def _hidden_pairs(connection: AsyncConnection[DictRow], actions: Sequence[ClientAction]) -> Pairs:
-    pairs = [action.pair for action in actions if action.is_on_person]
-    if not pairs:
+    asked = [(*action.pair, action.action is Action.UNMUTE) for action in actions if action.is_on_person]
+    if not asked:
         return set()
-    actors, targets = zip(*pairs, strict=True)
-    rows = await connection.execute(HIDDEN_FROM_ACTOR, {"actors": list(actors), "targets": list(targets)})
+    actors, targets, unmutes = zip(*asked, strict=True)
+    pairs = {"actors": list(actors), "targets": list(targets), "unmutes": list(unmutes)}
+    rows = await connection.execute(HIDDEN_FROM_ACTOR, pairs)
     return {(row["actor"], row["target"]) async for row in rows}
 
 

@@ -42,10 +42,13 @@ PAIRS_WITHOUT_REQUEST = """
 select follower, followee from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee)
 where not exists (select 1 from follow_requests where follower_id = follower and followee_id = followee)
 """
-# Of the pairs (actor, target): those whose target has blocked the actor, who must not notice that the target exists.
+# Of the pairs (actor, target): those whose target has blocked the actor, who must not notice that the target exists,
+# except where the actor takes back a mute of before.
 HIDDEN_FROM_ACTOR = """
-select actor, target from unnest(%(actors)s::bigint[], %(targets)s::bigint[]) as w(actor, target)
+select actor, target
+from unnest(%(actors)s::bigint[], %(targets)s::bigint[], %(unmutes)s::boolean[]) as w(actor, target, unmutes)
 where exists (select 1 from blocks where blocker_id = target and blocked_id = actor)
+    and not (unmutes and exists (select 1 from mutes where muter_id = actor and muted_id = target))
 """
 BLOCKED_PAIRS = """
 select follower, followee from unnest(%(followers)s::bigint[], %(followees)s::bigint[]) as w(follower, followee)

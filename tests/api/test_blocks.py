@@ -60,12 +60,29 @@ def test_events_about_a_blocker_are_refused_like_those_about_nobody(app: "App") 
     _block(blocker, blocked)
     events = [
         {"id": uuid.uuid4().hex, "type": kind, "personId": person}
-        for kind in ("profile_visit", "follow", "unfollow")
+        for kind in ("profile_visit", "follow", "unfollow", "mute", "unmute")
         for person in (blocker.id, NOBODY)
     ]
     reply = blocked.call("POST", "/v1/events", json={"events": events}).json()
     assert reply["accepted"] == reply["unchanged"] == 0
     assert {one["code"] for one in reply["refused"]} == {"user_not_found"}
+
+
+@pytest.mark.parametrize("by_event", [False, True])
+def test_a_mute_of_somebody_who_has_blocked_since_can_be_taken_back_once(app: "App", *, by_event: bool) -> None:
+    blocker, blocked = app.person(), app.person()
+    assert blocked.call("PUT", f"/v1/users/{blocker.id}/mute").status_code == 204
+    _block(blocker, blocked)
+
+    def unmute() -> bool:
+        if not by_event:
+            return blocked.call("DELETE", f"/v1/users/{blocker.id}/mute").status_code == 204
+        event = {"id": uuid.uuid4().hex, "type": "unmute", "personId": blocker.id}
+        return bool(blocked.call("POST", "/v1/events", json={"events": [event]}).json()["accepted"])
+
+    assert unmute()
+    assert blocked.get("/v1/me/mutes")["items"] == []
+    assert not unmute()
 
 
 def test_a_block_ends_follows_in_both_directions_and_can_be_undone_by_its_owner(app: "App") -> None:
