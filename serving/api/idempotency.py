@@ -4,7 +4,6 @@ A key belongs to its caller. The first reply is kept in Redis for KEPT_SECONDS a
 nothing, so their keys stay free. Without Redis, a call with a key is answered 503; calls without a key need none.
 """
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,7 +16,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
 from photofeed.errors import ConflictError, InvalidError
-from photofeed.ids import uuid7
+from photofeed.ids import decode_id, encode_id, uuid7
 from serving.services import Services, resolve_caller
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
@@ -71,7 +70,9 @@ class _Claim:
             call.update(orjson.dumps(part))
         call.update(body)
         digest = call.hexdigest().encode()
-        name = f"idempotency:{blake2b(owner, digest_size=16).hexdigest()}"
+        person = decode_id(act_as) if act_as and caller.is_service else caller.user_id
+        # named, so that what a person who deleted their account was answered is found
+        name = f"idempotency:{encode_id(person)}:{blake2b(owner, digest_size=16).hexdigest()}"
         return _Claim(name, digest, b"\n".join((digest, _RUNNING, uuid7().encode())))
 
 
@@ -106,10 +107,10 @@ def _replay(claim: _Claim, earlier: bytes) -> Response:
 
 
 def _encode(reply: Response) -> bytes:
-    body = b64encode(bytes(reply.body)).decode()
-    return orjson.dumps([reply.status_code, reply.media_type, body])
+    """The reply with its body as it is: whom it names must be found in it, too."""
+    return b"\n".join((str(reply.status_code).encode(), (reply.media_type or "").encode(), bytes(reply.body)))
 
 
 def _decode(answer: bytes) -> Response:
-    status, media_type, body = orjson.loads(answer)
-    return Response(b64decode(body), status, headers={REPLAYED: "true"}, media_type=media_type)
+    status, media_type, body = answer.split(b"\n", 2)
+    return Response(body, int(status), headers={REPLAYED: "true"}, media_type=media_type.decode() or None)

@@ -4,8 +4,10 @@ import io
 import json
 import struct
 import threading
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from photofeed.ids import decode_id
 from photofeed.offline_store.lake import open_lake
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import timeline_key
+from photofeed.tokens import mint_token
 from photofeed.webhooks import QUEUE, photo_event
 from tests.api.pictures import picture
 from tests.command_line import photofeed
@@ -121,6 +124,26 @@ def test_a_deleted_account_is_erased_everywhere(app: "App", eraser: Eraser, hist
     me = friend.get("/v1/me")
     assert (me["followerCount"], me["followingCount"]) == (0, 0)
     assert friend.get("/v1/feed")["items"] is not None
+
+
+def test_replies_that_are_kept_for_repeated_calls_are_erased(app: "App", eraser: Eraser) -> None:
+    """Those to the person, which may have words of theirs and not their id, and those to others that name them."""
+    author, handle = app.person(), f"k{uuid.uuid4().hex[:12]}"
+    post = author.upload(picture())
+    app.work()
+    added = app.service.call(
+        "POST", "/v1/users", json={"handle": handle, "displayName": "K"}, headers={"Idempotency-Key": handle}
+    ).json()
+    token = mint_token(app.settings, decode_id(added["id"]))
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": handle}
+    for path in (f"/v1/posts/{post}/report", f"/v1/users/{author.id}/report"):
+        headers["Idempotency-Key"] += "x"
+        assert app.http.post(path, json={"text": "my words"}, headers=headers).status_code == 201
+    leaver = replace(author, id=added["id"], handle=handle, headers={"Authorization": headers["Authorization"]})
+    assert _delete(leaver).status_code == 202
+    assert [one for one in _left(eraser, leaver) if "idempotency" in one] == ["Redis: idempotency\t3"]
+    assert eraser.pass_over(datetime.now(UTC)) >= 1
+    assert not [one for one in _left(eraser, leaver) if "idempotency" in one]
 
 
 def test_the_rows_of_others_stay(app: "App", eraser: Eraser, history: Callable[[], None]) -> None:
