@@ -31,7 +31,7 @@ from serving.api.declared import NO_PHOTO, NO_USER, TOO_MANY_STREAMS, refuses, r
 from serving.api.fields import SHA256, WHOLE, AltText, Caption, IdPath, Moment, Tags, check_creation
 from serving.api.idempotency import IdempotentRoute
 from serving.api.replies import no_content, reply
-from serving.api.schemas import Photo, UploadTicket
+from serving.api.schemas import ContentType, Photo, UploadTicket
 from serving.api.server_sent_events import MEDIA_TYPE, STILL_HERE, LastEventId, event, event_stream
 from serving.services import ActorDep, CallerDep, Services, ServicesDep
 from serving.times import timestamp
@@ -72,7 +72,7 @@ class Complete(BaseModel):
     caption: Caption = ""
     alt_text: AltText = ""
     tags: Tags = []
-    content_type: Literal["photo", "reel"] = "photo"
+    content_type: ContentType = "photo"
 
 
 PHOTO_ROWS = """

@@ -22,7 +22,9 @@ NextCursor = Annotated[
     str | None, Field(description="Pass it as `cursor` to read the next page; null on the last page")
 ]
 PhotoStatus = Literal["awaiting_upload", "processing", "ready", "review", "rejected", "failed"]
-ContentType = Literal["photo", "reel"]
+ContentType = Annotated[
+    Literal["photo", "reel"], Field(description="A reel is shown by its poster picture: no video is stored or played")
+]
 AltText = Annotated[
     str, Field(description="What the photo shows, for people who do not see it; empty if its author did not say")
 ]
