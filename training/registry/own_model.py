@@ -26,6 +26,7 @@ from training.data.dataset import Dataset
 from training.data.sources import Sources
 from training.evaluation.evaluate import MODEL, Evaluation, evaluate
 from training.evaluation.own_model_card import own_model_card
+from training.ranker.leaks import check_features
 from training.registry.feature_service import keep_feature_service
 from training.registry.register import SAMPLE_ROWS, register, signature_of
 from training.registry.tracking import (
@@ -103,12 +104,15 @@ def register_model(
     Raises:
         UnregistrableModelError: the model is of another kind, does not fit the program, or its scores are not finite
             numbers, depend on chance or on the other rows, or are not those `expected`.
-        InvalidError: the frame lacks a feature, or a feature reads what is not stored or has another meaning here.
+        InvalidError: the frame lacks a feature, or is a Dataset with one that reveals the label or is infinite; a
+            feature reads what is not stored, or has another meaning here.
         RetryableError: MLflow does not answer.
     """
     PROGRAM.followed_by(program)  # refuses another meaning of a name
     program.require_stored(sources.manifest)
     matrix = training_matrix(frame, program)
+    if isinstance(frame, Dataset):  # only these have labels that a feature could reveal
+        check_features(frame.only(program.names))
     own = own_model(model, weights)
     _check_columns(model, program)
     scores = _checked_scores(own, matrix, program, expected)

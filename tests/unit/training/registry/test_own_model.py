@@ -1,6 +1,7 @@
 """What may be registered, and what is refused before anything is in MLflow."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -163,3 +164,10 @@ def test_the_training_frame_may_have_any_order_and_any_numbers(dataset: Dataset)
     np.testing.assert_array_equal(training_matrix(shuffled, SMALL), ROWS)
     assert training_matrix(FRAME.round().astype(np.int64), SMALL).dtype == np.float32
     np.testing.assert_array_equal(training_matrix(dataset, SMALL), dataset.columns(SMALL.names))
+
+
+def test_a_dataset_with_a_feature_that_reveals_the_label_is_refused_by_name(dataset: Dataset) -> None:
+    leaking = dataset.only(SMALL.names)
+    leaking = replace(leaking, matrix=np.column_stack([dataset.labels, leaking.matrix[:, 1:]]).astype(np.float32))
+    with pytest.raises(InvalidError, match=r"reveal the label: aspect \(AUC 1\.000\)"):
+        register_model(SETTINGS, SOURCES, _booster(), program=SMALL, frame=leaking)
