@@ -177,6 +177,7 @@ export const german: Words = {
   post: {
     by: (name) => `Foto von ${name}`,
     untitled: 'ohne Titel',
+    reel: 'Reel',
     alt: (text, name) => `${text}, Foto von ${name}`,
     gone: 'Dieses Foto gibt es nicht mehr, oder du darfst es nicht sehen.',
     lost: 'Dieses Foto konnte nicht geladen werden.',

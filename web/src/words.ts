@@ -173,6 +173,7 @@ const english = {
   post: {
     by: (name: string) => `Photo by ${name}`,
     untitled: 'untitled',
+    reel: 'Reel',
     alt: (text: string, name: string) => `${text}, photo by ${name}`,
     gone: 'This photo is no longer available, or you may not see it.',
     lost: 'This photo could not be loaded.',

@@ -4,6 +4,7 @@ import { FollowButton } from '../people/follow-button'
 import { Monogram } from '../people/monogram'
 import { paths } from '../router'
 import { TimeAgo } from '../shell/relative-time'
+import { ReelBadge } from './reel-badge'
 
 /** Who posted it and when. */
 export function Byline({ post, children }: { post: Post; children?: ComponentChildren }) {
@@ -16,6 +17,7 @@ export function Byline({ post, children }: { post: Post; children?: ComponentChi
       <span class="muted byline-time">
         <TimeAgo at={post.postedAt} />
       </span>
+      <ReelBadge post={post} />
       <FollowButton person={post.author} />
       {children}
     </header>

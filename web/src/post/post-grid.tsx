@@ -11,6 +11,7 @@ import { walk } from '../viewer/walk'
 import { words } from '../words'
 import { describe } from './describe'
 import { isGone } from './gone'
+import { ReelBadge } from './reel-badge'
 
 /** The number of tiles that may be visible before scrolling. */
 const EAGER = 6
@@ -82,6 +83,7 @@ function Tile({ post, placement, eager, onOpen }: TileProps) {
         ratio={1}
         eager={eager}
       />
+      <ReelBadge post={post} />
     </a>
   )
 }
