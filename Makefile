@@ -40,6 +40,10 @@ up: $(INSTALLED) $(CLIENTS) $(WEB) ## start everything without any data, and ser
 smoke: $(INSTALLED) $(CLIENTS) ## the demo, smaller, with the notebooks and tutorials on it; ends by itself, non-zero if anything is broken
 	@$(BIN)/photofeed smoke --notebooks notebooks --tutorials docs/tutorials
 
+.PHONY: notebook-outputs
+notebook-outputs: $(INSTALLED) $(CLIENTS) ## run the notebooks on a small demo, and store in them what they print
+	@$(BIN)/photofeed smoke --notebooks notebooks --keep-outputs
+
 notebook: $(INSTALLED) $(CLIENTS) ## open JupyterLab on notebooks/, on the data of a demo that runs [STATE=]
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 

@@ -47,9 +47,8 @@ def code_digest(notebook: Mapping[str, Any]) -> str:
 
 
 def outputs_are_stale(notebook: Mapping[str, Any]) -> bool:
-    """Whether a notebook has outputs, and they are of other code than it has."""
-    there = any(cell.get("outputs") for cell in notebook["cells"])
-    return there and notebook["metadata"].get(_DIGEST) != code_digest(notebook)
+    """Whether the outputs of a notebook are missing, or of other code than it has."""
+    return bool(notebook["metadata"].get(_DIGEST) != code_digest(notebook))
 
 
 def with_outputs(executed: Mapping[str, Any]) -> dict[str, Any]:

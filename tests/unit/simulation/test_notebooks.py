@@ -64,5 +64,5 @@ def test_outputs_are_stored_small_and_without_widgets_and_are_stale_once_the_cod
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_stored_outputs_of_a_notebook_are_those_of_its_code(path: Path) -> None:
     stale = outputs_are_stale(json.loads(path.read_text()))
-    assert not stale, "run `photofeed smoke --notebooks notebooks --keep-outputs`"
+    assert not stale, "run `make notebook-outputs`"
     assert path.stat().st_size <= LARGEST_NOTEBOOK_BYTES
