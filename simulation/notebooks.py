@@ -35,7 +35,7 @@ def run_notebooks(
         for notebook in notebooks:
             executed = _run(notebook, environment)
             if keep_outputs:
-                notebook.write_text(json.dumps(with_outputs(executed), indent=1, ensure_ascii=False) + "\n")
+                _write(notebook, with_outputs(executed))
             advance(1)
     return [notebook.stem for notebook in notebooks]
 
@@ -72,6 +72,12 @@ def _kept(output: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     small = {form: shown for form, shown in data.items() if len(json.dumps(shown)) <= LARGEST_OUTPUT_BYTES}
     return {**output, "data": small} if small else None
+
+
+def _write(notebook: Path, stored: Mapping[str, Any]) -> None:
+    import nbformat  # noqa: PLC0415
+
+    nbformat.write(nbformat.from_dict(stored), notebook)
 
 
 def _run(notebook: Path, environment: Mapping[str, str]) -> Any:

@@ -14,6 +14,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Origin",
+    "PolicyValue",
     "Split",
     "TrainedRanker",
     "TrainingParameters",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from training.registry.own_model import register_model
     from training.registry.versions import list_versions
     from training.statistics.metrics import auc
+    from training.statistics.off_policy import PolicyValue
 else:
     # Hidden from type checkers: they then report a name that is not exported.
     _NAMES = {
@@ -80,6 +82,7 @@ else:
         "training.registry.own_model": ("register_model",),
         "training.registry.versions": ("list_versions",),
         "training.statistics.metrics": ("auc",),
+        "training.statistics.off_policy": ("PolicyValue",),
     }
     _MODULES = {
         "baselines": "training.evaluation.baselines",
