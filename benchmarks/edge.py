@@ -15,11 +15,10 @@ import http.client
 import json
 import sys
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ import numpy as np
 from photofeed.cache_control import IMMUTABLE
 from photofeed.ids import encode_id
 from photofeed.photo_sizes import IMAGE_NAMES
+from tools.listening import running_handler
 from tools.varnish import IS_INSTALLED, running_varnish
 
 NOT_INSTALLED = 3
@@ -62,15 +62,8 @@ def _origin(asked: Counter[str]) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             """Counted instead."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_handler(Handler) as port:
+        yield port
 
 
 def _requests(photos: int, count: int) -> Iterator[tuple[int, str, str]]:

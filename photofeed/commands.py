@@ -75,6 +75,7 @@ def size(
 ) -> None:
     """Print what so many people need: cores, memory, storage and traffic, from measured figures. Needs no system."""
     import json
+    import textwrap
     from dataclasses import asdict
 
     from photofeed.capacity import FIGURES, Demand, first_to_break, habits_with, needs
@@ -91,8 +92,9 @@ def size(
         return
     for need in found:
         typer.echo(need)
-    typer.echo(f"breaks first: {', '.join(breaks) or 'nothing'} (see docs/scale.md)")
-    typer.echo("assumed: " + ", ".join(f"{name}={value:g}" for name, value in asdict(habits).items()))
+    assumed = ", ".join(f"{name}={value:g}" for name, value in asdict(habits).items())
+    for line in (f"breaks first: {', '.join(breaks) or 'nothing'} (see docs/scale.md)", f"assumed: {assumed}"):
+        typer.echo(textwrap.fill(line, 98, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 @app.command(

@@ -173,8 +173,8 @@ def try_leadership_now(connection: Connection[DictRow], role: int, *, shared: bo
 def migrate(settings: Settings, revision: str = "head") -> None:
     """Bring the schema to a revision, by default the newest, while others read and write.
 
-    Concurrent processes wait for each other. A statement waits MIGRATION_LOCK_SECONDS for a lock, and then the
-    migration is tried again after a pause: whoever reads or writes the table meanwhile would queue behind it.
+    Concurrent processes wait for each other. A statement waits MIGRATION_LOCK_SECONDS for a lock. Then the
+    migration pauses and tries again, because readers and writers of the table queue behind a waiting statement.
 
     Raises:
         RetryableError: a table was in use in each of MIGRATION_ATTEMPTS attempts. Finished migrations are kept.

@@ -5,7 +5,6 @@ import hashlib
 import json
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,13 +31,6 @@ def signing_key(name: str) -> dict[str, Any]:
     """A key that the provider can sign with."""
     key = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True)
     return key | {"kid": name, "use": "sig", "alg": "RS256"}
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @dataclass

@@ -1,9 +1,11 @@
-"""Servers of other makers that are started on a free port of this machine."""
+"""Servers that are started on a free port of this machine: those of other makers, and small ones of our own."""
 
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 _PATIENCE_SECONDS = 20
@@ -32,6 +34,20 @@ def running_server(command: Sequence[str], port: int, log: Path) -> Iterator[str
         finally:
             process.terminate()
             process.wait(_PATIENCE_SECONDS)
+
+
+@contextmanager
+def running_handler(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port on which a handler answers in threads of this process while the context is open."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _wait_until_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

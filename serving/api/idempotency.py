@@ -107,7 +107,7 @@ def _replay(claim: _Claim, earlier: bytes) -> Response:
 
 
 def _encode(reply: Response) -> bytes:
-    """The reply with its body as it is: whom it names must be found in it, too."""
+    """The reply with its body as it is, in which an erasure finds the people that it names."""
     return b"\n".join((str(reply.status_code).encode(), (reply.media_type or "").encode(), bytes(reply.body)))
 
 

@@ -13,7 +13,8 @@ from photofeed.signing_keys import KEPT_SECONDS
 from photofeed.tokens import TokenVerifier
 from serving.identities import Identities
 from tests.doubles.clock import Clock
-from tests.oidc_provider import IS_INSTALLED, MISSING, Provider, free_port, signing_key
+from tests.oidc_provider import IS_INSTALLED, MISSING, Provider, signing_key
+from tools.listening import free_port
 
 if TYPE_CHECKING:
     from tests.api.conftest import App

@@ -21,7 +21,8 @@ from serving.identities import Identities
 from serving.oidc import OidcProvider
 from serving.session_cookies import APP_HEADER, SESSION, SIGN_IN, remembered_as
 from serving.sessions import Sessions
-from tests.oidc_provider import CLIENT, IS_INSTALLED, MISSING, SECRET, Provider, free_port, signing_key
+from tests.oidc_provider import CLIENT, IS_INSTALLED, MISSING, SECRET, Provider, signing_key
+from tools.listening import free_port
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person

@@ -1,13 +1,13 @@
 """An image origin for caches: answers as serving/api/delivery.py does, and remembers what it was asked."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from photofeed.cache_control import IMMUTABLE
 from photofeed.photo_sizes import IMAGE_NAMES
+from tools.listening import running_handler
 
 
 @dataclass
@@ -77,13 +77,6 @@ def running_image_origin() -> Iterator[ImageOrigin]:
         def log_message(self, *_: object) -> None:
             """Tests print nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        origin = ImageOrigin(server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield origin
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_handler(Handler) as port:
+        origin = ImageOrigin(port)
+        yield origin

@@ -1,11 +1,12 @@
 """The API of a test on a port of 127.0.0.1, for servers that are put in front of it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from fastapi.testclient import TestClient
+
+from tools.listening import running_handler
 
 _OF_ONE_CONNECTION = frozenset({"connection", "transfer-encoding", "host"})
 
@@ -34,12 +35,5 @@ def listening(http: TestClient) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             """Tests print nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_handler(Handler) as port:
+        yield port

@@ -2,15 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -20,6 +18,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from tools.attack import BrokenError, expect
 from tools.attack.world import World, wait_for
+from tools.listening import free_port, running_handler
 
 _MOST_SECONDS = 400.0
 _SOON_SECONDS = 3.0  # keys are fetched at most once per second
@@ -59,22 +58,14 @@ def _serving(provider: _Provider) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/jwks"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running_handler(Handler) as port:
+        yield f"http://127.0.0.1:{port}/jwks"
 
 
 @contextmanager
 def _production(world: World, jwks_url: str) -> Iterator[httpx.Client]:
     """A production server on the stack, with an identity provider."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "PHOTOFEED_STATE_DIR": str(world.settings.state_dir),

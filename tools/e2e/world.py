@@ -24,7 +24,8 @@ from photofeed.settings import Settings
 from photofeed.tokens import MODERATOR, SERVICE, USER, mint_token
 from simulation.pictures import camera  # noqa: F401  lets Pillow write HEIC
 from simulation.pictures.photographs import PHOTOGRAPHS, Photograph, take
-from tests.oidc_provider import Provider, free_port, signing_key
+from tests.oidc_provider import Provider, signing_key
+from tools.listening import free_port
 
 SIZES = ("phone", "desktop")
 AUTHORS = {"ada": "Ada Okafor", "ben": "Ben Castellanos", "cleo": "Cleo Marchetti"}

@@ -8,7 +8,7 @@ import type {
   RankRequest,
 } from './types.js'
 
-/** Describes items of a service's own catalogue, or describes them anew; the token needs the scope `service`. */
+/** Describes items of a service's own catalogue, or replaces what was said of them; the token needs the scope `service`. */
 export function putItems(api: Pick<ApiClient, 'put'>, items: readonly ItemContent[]): Promise<ItemsOutcome> {
   return api.put<ItemsOutcome>('/items', { items })
 }
