@@ -15,8 +15,9 @@ from photofeed.features.manifest import FeatureManifest
 from photofeed.features.profile import FeatureProfile
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import program_named
+from photofeed.models import version_scores
 
-LIGHTGBM, ONNX = "lightgbm", "onnx"
+LIGHTGBM, ONNX = "lightgbm", version_scores.ONNX
 
 
 class DamagedModelError(PermanentError):

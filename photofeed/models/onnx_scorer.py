@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from photofeed.arrays import FloatArray
 from photofeed.models.scorer.errors import UnsupportedModelError
 from photofeed.models.scorer.scorer import require_matrix
+from photofeed.models.version_scores import blend
 
 TOLERANCE: Final = 1e-5
 """How far the scores of two machines may be apart, relative and absolute: sums of float32 depend on their order."""
@@ -46,9 +47,8 @@ class OnnxScorer:
                 raise UnsupportedModelError(f"no output is named {name!r}; there are {', '.join(there)}")
             if there[name] not in _TYPES:
                 raise UnsupportedModelError(f"output {name!r} is a {there[name]}, must be a tensor of floats")
-        self._names = list(outputs)
-        self._weights = [_weights(name, weights) for name, weights in outputs.items()]
-        if not any(weights.any() for weights in self._weights):
+        self._weights = {name: _weights(name, weights) for name, weights in outputs.items()}
+        if not any(weights.any() for weights in self._weights.values()):
             raise UnsupportedModelError("the weights of at least one output are needed, and one that is not 0")
         self.warm_up()
 
@@ -59,17 +59,13 @@ class OnnxScorer:
             UnsupportedModelError: an output has another shape than (rows, columns with a weight).
         """
         require_matrix(matrix, self.features)
-        scores = np.zeros(len(matrix), np.float64)
         if not len(matrix):
-            return scores
-        values = self._session.run(self._names, {self._input: matrix.astype(self._type, copy=False)})
-        for name, weights, value in zip(self._names, self._weights, values, strict=True):
-            rows_first = value.ndim and len(value) in (len(matrix), value.size)
-            if value.size != len(matrix) * len(weights) or not rows_first:
-                shape = f"{len(matrix)} rows and {len(weights)} weights"
-                raise UnsupportedModelError(f"output {name!r} has the shape {value.shape} for {shape}")
-            scores += value.reshape(len(matrix), len(weights)).astype(np.float64) @ weights
-        return scores
+            return np.empty(0, np.float64)
+        values = self._session.run(list(self._weights), {self._input: matrix.astype(self._type, copy=False)})
+        try:
+            return blend(self._weights, values, len(matrix))
+        except ValueError as error:
+            raise UnsupportedModelError(str(error)) from error
 
     def warm_up(self) -> None:
         """Score one row, and several: a model may take a fixed number only.

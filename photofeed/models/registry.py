@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from photofeed.errors import NotFoundError, PermanentError, RetryableError
-from photofeed.models import mlflow_api
+from photofeed.models import mlflow_api, version_scores
 from photofeed.models.contract import LIGHTGBM, ONNX, DamagedModelError, ModelContract
 from photofeed.models.mlflow_api import MlflowApi
 from photofeed.settings import Settings
@@ -25,7 +25,7 @@ CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 MODEL_FILE = "model.lgb"
 MODEL_FILES = {LIGHTGBM: MODEL_FILE, ONNX: "model.onnx"}
 """Engine -> the file of its models, in the layout of MLflow's flavours."""
-CONTRACT_FILE = "extra_files/contract.json"
+CONTRACT_FILE = version_scores.CONTRACT_FILE
 TABLES_FILE = "extra_files/scoring_tables.npz"
 
 # The begin of the source of a version that is a logged model of MLflow 3, or a copy of another version.

@@ -21,6 +21,7 @@ from photofeed.models.contract import LIGHTGBM, ONNX, ModelContract, ScoredSampl
 from photofeed.models.onnx_scorer import TOLERANCE, OnnxScorer, output_columns
 from photofeed.models.registry import CONTRACT_FILE, TABLES_FILE, sha256_of_file
 from photofeed.models.scorer import BoosterScorer, Scorer, ScorerError, UnsupportedModelError, build_tables
+from photofeed.models.version_scores import matrix_of
 from photofeed.settings import Settings
 from training.data.dataset import Dataset
 from training.data.sources import Sources
@@ -28,7 +29,8 @@ from training.evaluation.evaluate import MODEL, Evaluation, evaluate
 from training.evaluation.own_model_card import own_model_card
 from training.ranker.leaks import check_features
 from training.registry.feature_service import keep_feature_service
-from training.registry.register import SAMPLE_ROWS, register, signature_of
+from training.registry.register import SAMPLE_ROWS, log_lightgbm, register, signature_of
+from training.registry.scored_flavour import log_scored
 from training.registry.tracking import (
     git_commit,
     lineage,
@@ -138,7 +140,7 @@ def register_model(
             engine=own.engine,
             outputs=own.outputs,
         )
-        contract, info = _log(own, contract)
+        contract, info = log_own_model(own, contract)
         log_model_card(own_model_card(contract, evaluation, description))
         if evaluation is not None and test is not None:
             log_evaluation(evaluation, info.model_id, lineage(sources, test))
@@ -153,19 +155,16 @@ def training_matrix(frame: Any, program: FeatureProgram) -> NDArray[np.float32]:
     Raises:
         InvalidError: a column is missing or holds no numbers, or there are no rows.
     """
-    names = frame.feature_names if isinstance(frame, Dataset) else list(frame.columns)
-    lacking = [name for name in program.names if name not in names]
-    if lacking:
-        raise InvalidError(f"the training frame lacks the columns {', '.join(lacking)}")
     if isinstance(frame, Dataset):
+        lacking = [name for name in program.names if name not in frame.feature_names]
+        if lacking:
+            raise InvalidError(f"the dataset lacks the columns {', '.join(lacking)}")
         matrix = frame.columns(program.names)
     else:
-        matrix = np.empty((len(frame), len(program)), np.float32)
-        for at, name in enumerate(program.names):
-            column = np.asarray(frame[name])
-            if column.dtype.kind not in "fiub":
-                raise InvalidError(f"column {name} holds {column.dtype}, must be numbers")
-            matrix[:, at] = column
+        try:
+            matrix = matrix_of(frame, program.names)
+        except ValueError as error:
+            raise InvalidError(str(error)) from error
     if not len(matrix):
         raise InvalidError("the training frame has no rows")
     return matrix
@@ -291,8 +290,8 @@ def _unseen_from(frame: Any, test: Dataset | None, now: datetime) -> datetime:
     return window.end if window else now
 
 
-def _log(own: OwnModel, contract: ModelContract) -> tuple[ModelContract, Any]:
-    """Log the model to the active run by MLflow's own flavour, with its contract."""
+def log_own_model(own: OwnModel, contract: ModelContract) -> tuple[ModelContract, Any]:
+    """Log the model to the active run. Returns the contract that was logged with it, and MLflow's ModelInfo."""
     with tempfile.TemporaryDirectory() as folder:
         tables = Path(folder) / Path(TABLES_FILE).name
         if own.engine == LIGHTGBM and _has_tables(own, tables):
@@ -312,27 +311,20 @@ def _has_tables(own: OwnModel, path: Path) -> bool:
 
 def _log_lightgbm(own: OwnModel, contract: ModelContract, files: Sequence[Path]) -> Any:
     import lightgbm
-    import mlflow.lightgbm
 
-    return mlflow.lightgbm.log_model(
-        lightgbm.Booster(model_str=own.content.decode()),
-        name="model",
-        signature=signature_of(contract.feature_names),
-        pip_requirements=[f"lightgbm=={lightgbm.__version__}"],
-        extra_files=[str(path) for path in files],
-    )
+    booster = lightgbm.Booster(model_str=own.content.decode())
+    return log_lightgbm(booster, signature_of(contract.feature_names), files)
 
 
 def _log_onnx(own: OwnModel, contract: ModelContract, files: Sequence[Path]) -> Any:
     import mlflow.onnx
     import onnx
-    import onnxruntime
 
-    return mlflow.onnx.log_model(
-        onnx.load_model_from_string(own.content),
-        name="model",
+    return log_scored(
+        mlflow.onnx,
+        "onnxruntime",
+        onnx_model=onnx.load_model_from_string(own.content),
         signature=signature_of(contract.feature_names),
-        pip_requirements=[f"onnxruntime=={onnxruntime.__version__}"],
         save_as_external_data=False,
         extra_files=[str(path) for path in files],
     )

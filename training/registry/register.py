@@ -22,6 +22,7 @@ from training.data.sources import Sources
 from training.evaluation.evaluate import Evaluation
 from training.ranker.train import TrainedRanker
 from training.registry.description import OF_MODEL, describe_version
+from training.registry.scored_flavour import log_scored
 from training.registry.tracking import git_commit, name_run
 
 EXAMPLE_ROWS = 5
@@ -37,8 +38,6 @@ def log_model(
 
     Returns the contract and MLflow's ModelInfo.
     """
-    import lightgbm
-    import mlflow.lightgbm
     import pandas as pd
 
     example = pd.DataFrame(dataset.matrix[:EXAMPLE_ROWS], columns=list(dataset.feature_names))
@@ -60,16 +59,17 @@ def log_model(
             features=sources.program.select(ranker.feature_names).features,
         )
         contract_path.write_bytes(contract.to_json())
-        info = mlflow.lightgbm.log_model(
-            ranker.booster(),
-            name="model",
-            signature=signature_of(dataset.feature_names),
-            input_example=example,
-            # without it MLflow loads the model in another process to infer the requirements
-            pip_requirements=[f"lightgbm=={lightgbm.__version__}"],
-            extra_files=[str(path) for path in (contract_path, tables_path) if path.exists()],
-        )
+        files = [path for path in (contract_path, tables_path) if path.exists()]
+        info = log_lightgbm(ranker.booster(), signature_of(dataset.feature_names), files, input_example=example)
     return contract, info
+
+
+def log_lightgbm(booster: Any, signature: Any, files: Sequence[Path], **more: Any) -> Any:
+    """Log a lightgbm.Booster to the active run, with files, the contract among them. Returns MLflow's ModelInfo."""
+    import mlflow.lightgbm
+
+    extra = [str(path) for path in files]
+    return log_scored(mlflow.lightgbm, "lightgbm", lgb_model=booster, signature=signature, extra_files=extra, **more)
 
 
 def register(

@@ -321,6 +321,8 @@ def test_own_features_live_beside_others_and_a_new_field_blinds_no_model(world: 
 
 def _another_library(world: World, server: Server, point: Callable[[str, str], Any]) -> None:
     """A model of scikit-learn is the challenger, and its inputs are a frame; `setup` keeps its FeatureService."""
+    from mlflow import pyfunc  # warns about its own classes
+
     with Sources.open(world.settings) as sources:
         dataset = build_dataset(sources.with_program(OWN), world.window)
         original = LinearRegression().fit(np.nan_to_num(dataset.matrix), dataset.labels)
@@ -340,6 +342,7 @@ def _another_library(world: World, server: Server, point: Callable[[str, str], A
         pages = server.feeds(world.viewers)
         arms = _by_arm(pages)
         assert {page["modelVersion"] for page in arms["treatment"]} == {linear.version}
+        loaded = pyfunc.load_model(f"models:/{world.settings.model_name}/{linear.version}")
         store: Any = sources.features
         service = store.get_feature_service(f"{world.settings.model_name}_{OWN.hash}")
         assert {each.name for each in service.feature_view_projections} == set(OWN.views)
@@ -352,6 +355,7 @@ def _another_library(world: World, server: Server, point: Callable[[str, str], A
             np.testing.assert_allclose(_served(page), offline.to_numpy(), rtol=1e-6, atol=1e-6)
             np.testing.assert_allclose(online["own_open_share"], offline["own_open_share"], rtol=1e-3)
             scores = filled.predict(offline.to_numpy()).reshape(-1)
+            np.testing.assert_allclose(loaded.predict(offline.astype(np.float64)), scores, rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose([item["score"] for item in page["items"]], scores, rtol=1e-4, atol=1e-5)
     set_up(world.settings)  # keeps the service, which the repo does not declare
     with Sources.open(world.settings) as sources:

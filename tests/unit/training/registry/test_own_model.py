@@ -132,7 +132,7 @@ def test_models_of_other_kinds_are_refused_by_name(model: Callable[[], Any], wei
     ("change", "said"),
     [
         ({"frame": FRAME.drop(columns="follows")}, "lacks the columns follows"),
-        ({"frame": FRAME.assign(aspect="wide")}, "column aspect holds object, must be numbers"),
+        ({"frame": FRAME.assign(aspect="wide")}, "column aspect holds string, must be numbers"),
         ({"frame": FRAME[:0]}, "no rows"),
         ({"model": _booster(width=2)}, "takes 2 features, the program has 3"),
         ({"model": _linear(2)}, "takes 2 features, the program has 3"),

@@ -9,7 +9,6 @@ from typing import Any
 import mlflow.exceptions
 import mlflow.lightgbm
 import numpy as np
-import pandas as pd
 import pytest
 
 from photofeed.features.manifest import FeatureManifest
@@ -48,7 +47,8 @@ class Logged:
     files: dict[str, bytes] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
-    def log_model(self, _: Any, **options: Any) -> str:
+    def log_model(self, flavour: Any, library: str, **options: Any) -> str:
+        assert (flavour, library) == (mlflow.lightgbm, "lightgbm")
         self.options = options
         self.files = {Path(path).name: Path(path).read_bytes() for path in options["extra_files"]}
         return "model info"
@@ -57,7 +57,7 @@ class Logged:
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> Logged:
     made = Logged()
-    monkeypatch.setattr(mlflow.lightgbm, "log_model", made.log_model)
+    monkeypatch.setattr(module, "log_scored", made.log_model)
     return made
 
 
@@ -79,11 +79,8 @@ def test_the_contract_is_logged_beside_the_model(logged: Logged, ranker: Trained
     assert contract.git_commit == git_commit()
 
 
-def test_slates_are_unseen_from_the_first_one_of_the_test_part(
-    logged: Logged, ranker: TrainedRanker, dataset: Dataset
-) -> None:
+def test_slates_are_unseen_from_the_first_one_of_the_test_part(ranker: TrainedRanker, dataset: Dataset) -> None:
     assert _log(ranker, dataset).unseen_from == EPOCH + timedelta(seconds=102)  # 85 % of 120 slates, one a second
-    assert logged.options["name"] == "model"
 
 
 def test_the_profile_is_of_the_rows_that_were_learned_from(
@@ -236,27 +233,3 @@ def test_versions_are_listed_newest_first_with_their_aliases(monkeypatch: pytest
     assert [one.ndcg_10 for one in found] == [None, 0.7, None]
     assert [one.gates for one in found] == ["", "passed", ""]
     assert found[0].registered_at == EPOCH + timedelta(days=1)
-
-
-@pytest.mark.parametrize("kind", ["float64", "float32", "integers", "other order", "more columns"])
-def test_a_registered_model_accepts_the_frames_that_people_have(
-    ranker: TrainedRanker, dataset: Dataset, logged: Logged, kind: str
-) -> None:
-    from mlflow.exceptions import MlflowException
-    from mlflow.models.utils import _enforce_schema
-
-    log_model(SETTINGS, SOURCES, ranker, dataset, temporal_split(dataset).test, "run")
-    schema = logged.options["signature"].inputs
-    frame = pd.DataFrame(dataset.matrix[:7].astype(np.float64), columns=list(FEATURE_NAMES))
-    changed = {
-        "float64": frame,
-        "float32": frame.astype(np.float32),
-        "integers": frame.assign(tag_count=np.arange(7), hour_of_day=np.arange(7, dtype=np.int32)),
-        "other order": frame[list(FEATURE_NAMES[::-1])],
-        "more columns": frame.assign(handle="ana"),
-    }[kind]
-    accepted = _enforce_schema(changed, schema)
-    assert list(accepted.columns) == list(FEATURE_NAMES)
-    assert ranker.booster().predict(accepted).shape == (7,)
-    with pytest.raises(MlflowException, match="missing inputs"):
-        _enforce_schema(changed.drop(columns=FEATURE_NAMES[0]), schema)
