@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ingestion.consumer.dead_letters import DeadLetters
+    from photofeed.dead_letters import DeadLetters
 
 app = typer.Typer(help="Dead letters: messages that workers failed to handle, and why.", no_args_is_help=True)
 
@@ -36,24 +36,17 @@ def replay(
     letter_id: Annotated[str | None, typer.Option("--id", help="Only the letter with this id.")] = None,
 ) -> None:
     """Publish the messages of dead letters again, each once; without options, of all letters."""
-    from photofeed import database
-    from photofeed.errors import NotFoundError
+    from photofeed.process_actor import actor
     from photofeed.settings import load_settings
 
-    with _dead_letters(group) as letters, database.connect(load_settings()) as connection:
-        # Held until the connection closes: a second replay waits, and then finds the markers of the first.
-        connection.execute("select pg_advisory_lock(%s)", (database.REPLAY,))
-        chosen = [letter for letter in letters.waiting(group) if letter_id in (None, letter.id)]
-        if letter_id is not None and not chosen:
-            raise NotFoundError(f"no dead letter {letter_id!r} to replay")
-        for letter in chosen:
-            letters.replay(letter)
-    typer.echo(f"replayed: {len(chosen)}")
+    with _dead_letters(group) as letters:
+        replayed = letters.replay_waiting(load_settings(), actor(), group=group, letter_id=letter_id)
+    typer.echo(f"replayed: {replayed}")
 
 
 @contextmanager
 def _dead_letters(group: str | None) -> Iterator["DeadLetters"]:
-    from ingestion.consumer.dead_letters import DeadLetters
+    from photofeed.dead_letters import DeadLetters
     from photofeed.errors import NotFoundError
     from photofeed.event_log import KafkaReader
     from photofeed.kafka_access import open_publisher

@@ -11,8 +11,8 @@ from typing import TypeVar
 import structlog
 from prometheus_client import Counter
 
-from ingestion.consumer.dead_letters import DeadLetter
 from ingestion.progress import Progress
+from photofeed.dead_letters import DeadLetter
 from photofeed.errors import PermanentError, PoisonError, RetryableError, UnavailableError
 from photofeed.event_log import EventConsumer, EventPublisher, Message
 from photofeed.events import Envelope

@@ -12,10 +12,10 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ingestion.consumer.dead_letters import count_waiting
 from ingestion.consumer.lag import GroupOffsets
 from ingestion.engagement.counted_events import EventIds
 from ingestion.verify import Disagreement, Patience
+from photofeed.dead_letters import count_waiting
 from photofeed.erasures import ErasedAmong
 from photofeed.errors import PoisonError
 from photofeed.event_log import EventReader, Offsets

@@ -6,11 +6,11 @@ Each file ends as a photo or with a reason, nothing takes the worker with it, an
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ingestion.consumer.dead_letters import DeadLetters
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox
 from ingestion.photos.validate import PhotoLimits
 from photofeed import topics
+from photofeed.dead_letters import DeadLetters
 from tests.api.hostile_files import doubtful_files, encoded, refused_files, sample_files
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from ingestion.archive import Archive
 from ingestion.bootstrap.engagement import engagement_pipeline
 from ingestion.bootstrap.removal import open_leftovers
 from ingestion.cdn import HttpPurgeCdn
-from ingestion.consumer.dead_letters import DeadLetter, count_waiting
 from ingestion.engagement.counted_events import RedisCountedEvents
 from ingestion.leftovers import Leftovers
 from ingestion.verify import Check, Disagreement, Patience
@@ -26,6 +25,7 @@ from ingestion.verify.timelines import Pools, Timelines
 from photofeed import database
 from photofeed.counted_ids import counted_key
 from photofeed.database import Database
+from photofeed.dead_letters import DeadLetter, count_waiting
 from photofeed.erasures import nobody
 from photofeed.event_log import Message
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope

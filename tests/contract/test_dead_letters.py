@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingestion.consumer.dead_letters import DeadLetters
 from ingestion.consumer.worker import Worker
+from photofeed.dead_letters import DeadLetters
 from photofeed.errors import PermanentError
 from photofeed.event_log import EventConsumer, EventPublisher, EventReader, KafkaGroupConsumer, KafkaReader
 from photofeed.events import Envelope
@@ -92,10 +92,12 @@ def test_a_replayed_letter_is_handled_once_and_is_done(desk: Desk) -> None:
     assert (letter.code, letter.reason, letter.message.key) == ("refused", "cannot do bad", "bad")
 
     handler.refused.clear()
-    desk.letters.replay(letter)
+    desk.letters.replay(letter, "me@here")
     assert desk.letters.waiting() == []
     desk.work(handler, 1)
     assert handler.done == ["good", "bad"]
+    marker = Envelope.decode(list(desk.reader.read(dead_letters(desk.topic.name, desk.group)))[-1].value)
+    assert marker.payload == {"letterId": letter.id, "by": "me@here"}
     assert desk.unread() == 0
 
 
@@ -104,7 +106,7 @@ def test_a_replayed_message_that_fails_again_is_a_new_letter(desk: Desk) -> None
     desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
     desk.work(handler, 1)
     (first,) = desk.letters.waiting()
-    desk.letters.replay(first)
+    desk.letters.replay(first, "me@here")
     desk.work(handler, 1)
     (second,) = desk.letters.waiting()
     assert second.id != first.id
@@ -115,8 +117,8 @@ def test_a_replayed_message_reaches_only_the_group_that_put_it_aside(desk: Desk)
     desk.publisher.publish(desk.topic.name, [Envelope("thing", "bad", {})])
     desk.work(Refusing({"bad"}), 1)
     (letter,) = desk.letters.waiting()
-    desk.letters.replay(replace(letter, group=ANOTHER))
-    desk.letters.replay(letter)
+    desk.letters.replay(replace(letter, group=ANOTHER), "me@here")
+    desk.letters.replay(letter, "me@here")
     handler = Refusing(set())
     desk.work(handler, 2)
     assert handler.done == ["bad"]
@@ -129,7 +131,7 @@ def test_bytes_that_are_not_text_are_replayed_unchanged(desk: Desk) -> None:
     desk.work(Refusing(set()), 1)
     (letter,) = desk.letters.waiting()
     assert letter.code == "poison"
-    desk.letters.replay(letter)
+    desk.letters.replay(letter, "me@here")
     assert [message.value for message in desk.reader.read(desk.topic.name)] == [poison, poison]
 
 

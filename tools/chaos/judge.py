@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 import orjson
 
-from ingestion.consumer.dead_letters import DeadLetters
 from ingestion.verify import Patience
 from ingestion.verify.features import Features
 from photofeed import database
+from photofeed.dead_letters import DeadLetters
 from photofeed.errors import PoisonError, UnavailableError
 from photofeed.event_log import KafkaGroupOffsets, KafkaReader
 from photofeed.events import Envelope, engagement_payloads

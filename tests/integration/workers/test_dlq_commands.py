@@ -4,8 +4,8 @@ import subprocess
 import uuid
 from typing import TYPE_CHECKING
 
-from ingestion.consumer.dead_letters import DeadLetter
 from photofeed import database, topics
+from photofeed.dead_letters import DeadLetter
 from photofeed.errors import PermanentError
 from photofeed.event_log import KafkaReader, Message
 from photofeed.events import Envelope

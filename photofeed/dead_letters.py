@@ -13,10 +13,12 @@ from typing import Any
 
 import structlog
 
-from photofeed.errors import PhotofeedError, PoisonError
+from photofeed import database
+from photofeed.errors import NotFoundError, PhotofeedError, PoisonError
 from photofeed.event_log import EventPublisher, EventReader, Message
 from photofeed.events import Envelope
 from photofeed.ids import uuid7
+from photofeed.settings import Settings
 from photofeed.topics import SUBSCRIPTIONS, Topic, dead_letters
 
 log = structlog.get_logger(__name__)
@@ -88,7 +90,7 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class DeadLetters:
-    """The letters of all groups. Only one caller may replay at a time: two might both publish the same letter."""
+    """The letters of all groups. Use `replay_waiting`: two callers of `replay` might both publish the same letter."""
 
     reader: EventReader
     publisher: EventPublisher
@@ -105,17 +107,37 @@ class DeadLetters:
         ]
         return sorted(letters, key=lambda letter: (letter.occurred_at, letter.id))
 
-    def replay(self, letter: DeadLetter) -> None:
-        """Publish the original message again, byte for byte, and mark the letter as replayed.
+    def replay_waiting(
+        self, settings: Settings, by: str, *, group: str | None = None, letter_id: str | None = None
+    ) -> int:
+        """Replay the letters of a group or of all, or the one with this id; returns how many. `by` is who does it.
+
+        One process replays at a time: a second one waits, and then finds the markers of the first.
+
+        Raises:
+            NotFoundError: there is no such letter that waits.
+            UnavailableError: the event log does not answer.
+        """
+        with database.connect(settings) as connection:
+            connection.execute("select pg_advisory_lock(%s)", (database.REPLAY,))  # until the connection closes
+            chosen = [letter for letter in self.waiting(group) if letter_id in (None, letter.id)]
+            if letter_id is not None and not chosen:
+                raise NotFoundError(f"no dead letter {letter_id!r} to replay", code="dead_letter_not_found")
+            for letter in chosen:
+                self.replay(letter, by)
+        return len(chosen)
+
+    def replay(self, letter: DeadLetter, by: str) -> None:
+        """Publish the original message again, byte for byte, and mark the letter as replayed by somebody.
 
         Only the group that put it aside handles it: each group has letters of its own. The marker is written second, so
         a crash in between delivers the message once more, which handlers tolerate, and never loses it.
         """
         message = letter.message
         self.publisher.publish_encoded(message.topic, [(message.key, message.value)], group=letter.group)
-        marker = Envelope(_MARKER, message.key, {"letterId": letter.id})
+        marker = Envelope(_MARKER, message.key, {"letterId": letter.id, "by": by})
         self.publisher.publish(dead_letters(message.topic, letter.group), [marker])
-        log.info("dead letter replayed", id=letter.id, group=letter.group, topic=message.topic)
+        log.info("dead letter replayed", id=letter.id, by=by, group=letter.group, topic=message.topic)
 
     def _of(self, topic: str) -> list[DeadLetter]:
         waiting: dict[str, DeadLetter] = {}
