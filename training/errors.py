@@ -9,8 +9,6 @@ PhotofeedError
 │   └── LeakError          a feature reveals the label
 └── ConflictError
     ├── RefusedError       a version failed its gates
-    ├── ChampionMovedError the champion changed during a promotion
-    ├── NoPreviousError    there is no version to roll back to
     └── DriftError         served features have drifted from the champion's training set
 """
 
@@ -51,18 +49,6 @@ class RefusedError(ConflictError):
     """A version failed its gates."""
 
     code = "refused_by_gates"
-
-
-class ChampionMovedError(ConflictError):
-    """The champion changed while a version was compared with it."""
-
-    code = "champion_moved"
-
-
-class NoPreviousError(ConflictError):
-    """There is no version to roll back to."""
-
-    code = "no_previous"
 
 
 class DriftError(ConflictError):

@@ -7,6 +7,7 @@ from enum import Enum
 from photofeed import database
 from photofeed.errors import InvalidError, PhotofeedError, RetryableError
 from photofeed.features.ranking import PROGRAM
+from photofeed.models.alias_moves import RETRAINED, set_challenger
 from photofeed.models.history import BusyError, only_one
 from photofeed.models.registry import ModelRegistry
 from photofeed.settings import Settings
@@ -17,7 +18,7 @@ from training.evaluation.champion import champion_program
 from training.evaluation.evaluate import MODEL
 from training.pipeline import NULL_OBSERVER, Observer, train_and_register
 from training.promotion.gate_file import load_gates
-from training.promotion.promote import RETRAINED, promote, set_challenger
+from training.promotion.promote import promote
 from training.ranker.parameters import DEFAULTS, TrainingParameters
 
 

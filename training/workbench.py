@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from photofeed.models.alias_moves import roll_back, set_challenger
     from training.cli import preview_page
     from training.cli.preview import preview
     from training.data.dataset import Dataset, Origin, build_dataset
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from training.evaluation.explore_log import explore_value, read_explore_log
     from training.pipeline import train_and_register
     from training.promotion import gate_report
-    from training.promotion.promote import promote, roll_back, set_challenger
+    from training.promotion.promote import promote
     from training.ranker.parameters import TrainingParameters
     from training.ranker.train import TrainedRanker, train
     from training.registry.own_model import register_model
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 else:
     # Hidden from type checkers: they then report a name that is not exported.
     _NAMES = {
+        "photofeed.models.alias_moves": ("roll_back", "set_challenger"),
         "training.cli.preview": ("preview",),
         "training.data.dataset": ("Dataset", "Origin", "build_dataset"),
         "training.data.labels": ("ACTION_VALUES",),
@@ -76,7 +78,7 @@ else:
         "training.evaluation.evaluate": ("OVERALL", "MODEL", "Evaluation", "evaluate"),
         "training.evaluation.explore_log": ("explore_value", "read_explore_log"),
         "training.pipeline": ("train_and_register",),
-        "training.promotion.promote": ("promote", "roll_back", "set_challenger"),
+        "training.promotion.promote": ("promote",),
         "training.ranker.parameters": ("TrainingParameters",),
         "training.ranker.train": ("TrainedRanker", "train"),
         "training.registry.own_model": ("register_model",),

@@ -72,18 +72,25 @@ class MlflowApi:
         except (ValueError, KeyError, TypeError) as error:  # perhaps the page of a proxy, which may go away
             raise RetryableError(f"the answer of {self._address} is not MLflow's: {reply[:80]!r}") from error
 
+    def tell(self, method: str, call: str, **body: str) -> None:
+        """Make a change. Raises as `ask`."""
+        self._request(method, f"/api/2.0/mlflow/{call}", body, json=body)
+
     def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """The content of a successful reply. Raises as `ask`."""
+        return self._request("GET", path, query, params=query)
+
+    def _request(self, method: str, path: str, wanted: Mapping[str, str], **arguments: Mapping[str, str]) -> bytes:
         import httpx  # noqa: PLC0415
 
         try:
-            reply = self._client.get(path, params=query)
+            reply = self._client.request(method, path, params=arguments.get("params"), json=arguments.get("json"))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RetryableError(f"MLflow does not answer at {self._address}: {error}") from error
         if reply.is_success:
             return reply.content
         if _error_code(reply.content) in UNKNOWN_CODES:
-            raise NotFoundError(f"MLflow has no {' '.join(query.values())}")
+            raise NotFoundError(f"MLflow has no {' '.join(wanted.values())}")
         if reply.status_code in UNAUTHORIZED:
             raise RefusedCallerError(
                 f"MLflow at {self._address} answered {reply.status_code}: set MLFLOW_TRACKING_TOKEN, or "

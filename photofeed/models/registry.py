@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import orjson
+import structlog
+
 from photofeed.errors import NotFoundError, PermanentError, RetryableError
 from photofeed.models import mlflow_api, version_scores
 from photofeed.models.contract import LIGHTGBM, ONNX, DamagedModelError, ModelContract
@@ -18,6 +21,8 @@ from photofeed.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
+
+log = structlog.get_logger(__name__)
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 
@@ -30,6 +35,44 @@ TABLES_FILE = "extra_files/scoring_tables.npz"
 
 # The begin of the source of a version that is a logged model of MLflow 3, or a copy of another version.
 LOGGED_MODEL, COPY_OF = "models:/m-", "models:/"
+
+
+# Tags of a version whose gates were checked, and the report of its run.
+GATES, GATES_AT, GATES_BESIDE, FORCED = "gates", "gates_at", "gates_beside", "forced"
+_FINDING = ("gate", "passed", "detail")
+
+
+def report_path(at: str, kind: str = "json") -> str:
+    """The file of a run that has the report of the gates of that moment, as JSON or as Markdown (`md`)."""
+    return f"promotions/{at}.{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateFinding:
+    """What one gate found."""
+
+    gate: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """What the gates said about a version.
+
+    Attributes:
+        run_id: the run that trained it; None for a version without one.
+        verdict: `passed`, or the gates that failed; None if they never checked it.
+        at: when they checked it, ISO 8601.
+        forced: who promoted it in spite of failed gates, and why.
+        findings: of each gate; empty if the report is gone.
+    """
+
+    run_id: str | None
+    verdict: str | None = None
+    at: str | None = None
+    forced: str | None = None
+    findings: tuple[GateFinding, ...] = ()
 
 
 class NoContractError(NotFoundError):
@@ -106,6 +149,44 @@ class ModelRegistry:
         if registered.get("name") != self._name:
             raise RetryableError(f"MLflow answered about {registered.get('name')!r}, not about {self._name}")
         return {one["alias"]: one["version"] for one in registered.get("aliases", ())}
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """Point an alias to a version.
+
+        Raises:
+            NotFoundError: there is no such version.
+            RetryableError: MLflow does not answer.
+        """
+        self._api.tell("POST", "registered-models/alias", name=self._name, alias=alias, version=version)
+
+    def delete_alias(self, alias: str) -> None:
+        """Take an alias away.
+
+        Raises:
+            RetryableError: MLflow does not answer.
+        """
+        self._api.tell("DELETE", "registered-models/alias", name=self._name, alias=alias)
+
+    def gates(self, version: str) -> GateReport:
+        """What the gates said about a version when they last checked it.
+
+        Raises:
+            NotFoundError: there is no such version.
+            RetryableError: MLflow does not answer.
+        """
+        registered = self._api.ask("model-versions/get", "model_version", name=self._name, version=version)
+        tags = {tag["key"]: tag["value"] for tag in registered.get("tags", ())}
+        run_id, at = str(registered.get("run_id", "")), tags.get(GATES_AT)
+        if not run_id or at is None:
+            return GateReport(run_id or None)
+        try:
+            path = {"path": report_path(at), "run_uuid": run_id}
+            plain = orjson.loads(self._api.get("/get-artifact", path))
+            findings = tuple(GateFinding(**{key: one[key] for key in _FINDING}) for one in plain["findings"])
+        except (NotFoundError, RetryableError, ValueError, KeyError, TypeError) as error:
+            log.warning("no report of the gates", version=version, error=str(error))
+            findings = ()
+        return GateReport(run_id, tags.get(GATES), at, tags.get(FORCED), findings)
 
     def fetch(self, alias_or_version: str, folder: Path) -> ModelBundle:
         """Download a version into its own folder inside `folder`, unless it is already there, and check it.

@@ -196,9 +196,9 @@ def preview(
 @app.command("rollback")
 def rollback(*, reason: Annotated[str, typer.Option(help="Why, for the history.")] = "") -> None:
     """Make the champion before this one the champion again. Versions that servers refuse are skipped."""
+    from photofeed.models.alias_moves import ROLLED_BACK, roll_back
     from photofeed.settings import load_settings
     from training.cli.terminal import show
-    from training.promotion.promote import ROLLED_BACK, roll_back
 
     settings = load_settings()
     former, version = roll_back(settings, why=reason or ROLLED_BACK)

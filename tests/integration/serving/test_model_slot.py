@@ -16,12 +16,12 @@ from structlog.testing import capture_logs
 from photofeed.features.declarations import Function, RankingFeature
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import PROGRAM
+from photofeed.models.alias_moves import roll_back
 from photofeed.models.contract import ModelContract, ScoredSamples
 from photofeed.models.history import OUTSIDE, moves
 from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
 from serving.model_slot import ModelSlot
 from tests.unit.serving.fake_features import READER
-from training.promotion.promote import roll_back
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Models

@@ -9,12 +9,23 @@ import psycopg
 import pytest
 
 from photofeed import database
-from photofeed.errors import RetryableError
+from photofeed.errors import NotFoundError
+from photofeed.models.alias_moves import ChampionMovedError, locked_aliases, roll_back, set_challenger
 from photofeed.models.history import OUTSIDE, BusyError, moves, note_outside_moves, only_one
-from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry, NoContractError
-from training.errors import ChampionMovedError
-from training.promotion import promote
-from training.promotion.promote import actor, roll_back, set_challenger
+from photofeed.models.registry import (
+    CHALLENGER,
+    CHAMPION,
+    FORCED,
+    GATES,
+    GATES_AT,
+    PREVIOUS,
+    GateFinding,
+    GateReport,
+    ModelRegistry,
+    NoContractError,
+    report_path,
+)
+from photofeed.process_actor import actor
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Models
@@ -36,7 +47,7 @@ def _history(models: "Models") -> list[tuple[str, str | None, str | None, str]]:
 
 
 def _move_champion(models: "Models", former: str | None, version: str) -> None:
-    with promote._locked_aliases(models.settings) as aliases:
+    with locked_aliases(models.settings) as aliases:
         aliases.move_champion(former, version, "because")
 
 
@@ -46,6 +57,7 @@ def test_every_move_is_written_down_with_who_and_why(models: "Models") -> None:
     _move_champion(models, first, second)
     assert roll_back(models.settings) == (second, first)
     set_challenger(models.settings, second)
+    assert roll_back(models.settings, by="an admin") == (first, second)
     me = actor()
     assert _history(models) == [
         (CHAMPION, None, first, me),
@@ -54,9 +66,11 @@ def test_every_move_is_written_down_with_who_and_why(models: "Models") -> None:
         (PREVIOUS, first, second, me),
         (CHAMPION, second, first, me),
         (CHALLENGER, None, second, me),
+        (PREVIOUS, second, first, "an admin"),
+        (CHAMPION, first, second, "an admin"),
     ]
     why = [move.reason for move in moves(models.settings, models.settings.model_name, CHAMPION)]
-    assert why == ["rolled back", "because", "because"]
+    assert why == ["rolled back", "rolled back", "because", "because"]
 
 
 def test_what_was_moved_or_taken_away_in_mlflow_is_noted_once(models: "Models") -> None:
@@ -120,7 +134,7 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(models: "Model
 def test_a_champion_that_moved_meanwhile_stops_the_promotion(models: "Models") -> None:
     first, second, third = (models.register(seed=seed) for seed in range(3))
     _move_champion(models, None, first)
-    with promote._locked_aliases(models.settings) as aliases:
+    with locked_aliases(models.settings) as aliases:
         models.point(CHAMPION, third)
         with pytest.raises(ChampionMovedError, match="changed from version 1 to version 3"):
             aliases.move_champion(first, second, "judged beside the first")
@@ -129,9 +143,25 @@ def test_a_champion_that_moved_meanwhile_stops_the_promotion(models: "Models") -
 
 
 def test_nothing_is_written_down_of_a_move_that_mlflow_did_not_make(models: "Models") -> None:
-    with pytest.raises(RetryableError, match="MLflow at"):
+    with pytest.raises(NotFoundError, match=r"MLflow has no .* 99"):
         _move_champion(models, None, "99")
     assert _history(models) == []
+
+
+def test_the_registry_says_what_the_gates_found(models: "Models") -> None:
+    version, name = models.register(), models.settings.model_name
+    run_id = models.client.get_model_version(name, version).run_id
+    with ModelRegistry.connect(models.settings) as registry:
+        assert registry.gates(version) == GateReport(run_id)
+        at = "2026-03-20T00:00:00+00:00"
+        for key, value in ((GATES, "failed: drift"), (GATES_AT, at), (FORCED, "me: a rehearsal")):
+            models.client.set_model_version_tag(name, version, key, value)
+        assert registry.gates(version) == GateReport(run_id, "failed: drift", at, "me: a rehearsal")
+        report = {"findings": [{"gate": "drift", "passed": False, "detail": "62%"}]}
+        models.client.log_dict(run_id, report, report_path(at))
+        assert registry.gates(version).findings == (GateFinding("drift", False, "62%"),)
+        with pytest.raises(NotFoundError, match="99"):
+            registry.gates("99")
 
 
 def test_a_version_that_was_copied_from_another_model_is_served(models: "Models") -> None:

@@ -29,6 +29,7 @@ from photofeed.features.ranking import FEATURE_NAMES, PROGRAM
 from photofeed.features.ratios import Ratio
 from photofeed.features.stored import StoredFeatures
 from photofeed.ids import encode_id
+from photofeed.models.alias_moves import roll_back
 from photofeed.models.registry import CHALLENGER, CHAMPION
 from photofeed.offline_store.lake import open_lake
 from photofeed.posts import PostRef, PublishedPost
@@ -53,7 +54,7 @@ from training.data.split import temporal_split
 from training.data.window import Window
 from training.evaluation.compared import compared_program
 from training.pipeline import train_and_register
-from training.promotion.promote import promote, roll_back
+from training.promotion.promote import promote
 from training.ranker.parameters import TrainingParameters
 from training.registry.own_model import register_model
 from training.registry.tracking import mlflow_client

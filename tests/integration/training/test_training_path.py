@@ -28,6 +28,7 @@ from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES, ranking_matrix
 from photofeed.features.stored import StoredFeatures
 from photofeed.ids import topic_id
+from photofeed.models.alias_moves import NoPreviousError, roll_back
 from photofeed.models.history import only_one
 from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
 from photofeed.models.scorer import ScoringTables, make_scorer
@@ -44,10 +45,10 @@ from training.data.dataset import build_dataset
 from training.data.point_in_time import EntityRows, features_known_at
 from training.data.sources import Sources
 from training.data.window import Window
-from training.errors import EmptyWindowError, NoPreviousError
+from training.errors import EmptyWindowError
 from training.evaluation.baselines import NAMES
 from training.pipeline import TrainedVersion, train_and_register
-from training.promotion.promote import promote, roll_back
+from training.promotion.promote import promote
 from training.ranker.distributed_training import dask_trainer
 from training.ranker.parameters import TrainingParameters
 from training.registry.tracking import mlflow_client

@@ -14,6 +14,7 @@ from photofeed import database
 from photofeed.errors import InvalidError, RetryableError
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
+from photofeed.models.alias_moves import RETRAINED
 from photofeed.models.history import BusyError
 from photofeed.models.registry import ModelRegistry
 from training import retrain as module
@@ -22,7 +23,6 @@ from training.data.window import Window
 from training.errors import EmptyWindowError, LeakError, OneClassError, TooFewSlatesError
 from training.evaluation.evaluate import MODEL
 from training.promotion.gates import Finding
-from training.promotion.promote import RETRAINED
 from training.promotion.result import Promotion
 from training.ranker.parameters import TrainingParameters
 from training.retrain import Outcome, Retraining, retrain

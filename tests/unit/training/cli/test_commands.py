@@ -249,7 +249,7 @@ def test_a_forced_promotion_says_so(calls: Calls) -> None:
 
 
 def test_rollback_names_both_versions(calls: Calls) -> None:
-    calls.give("training.promotion.promote.roll_back", ("7", "6"))
+    calls.give("photofeed.models.alias_moves.roll_back", ("7", "6"))
     assert "ranker: champion is version 6 again, instead of 7" in _run("rollback").output
 
 

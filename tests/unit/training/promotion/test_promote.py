@@ -10,14 +10,22 @@ from typing import Any
 
 import pytest
 
-from photofeed.models import history
+from photofeed.models import alias_moves, history
+from photofeed.models.alias_moves import (
+    ROLLED_BACK,
+    Aliases,
+    ChampionMovedError,
+    NoPreviousError,
+    roll_back,
+    set_challenger,
+)
 from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, NoContractError
+from photofeed.process_actor import actor
 from training.data.sources import Sources
-from training.errors import ChampionMovedError, NoPreviousError
 from training.promotion import promote as module
 from training.promotion.evidence import Evidence
 from training.promotion.gates import Finding
-from training.promotion.promote import PASSED, ROLLED_BACK, actor, promote, roll_back, set_challenger
+from training.promotion.promote import PASSED, promote
 from training.promotion.result import Promotion
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
@@ -47,17 +55,15 @@ class World:
         if version in self.unfit:
             raise NoContractError(f"ranker version {version} has no contract")
 
-    # MLflow's client
-    def delete_registered_model_alias(self, name: str, alias: str) -> None:
-        assert name == "ranker"
+    def delete_alias(self, alias: str) -> None:
         self.calls.append(("delete", alias))
         del self.aliases[alias]
 
-    def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
-        assert name == "ranker"
+    def set_alias(self, alias: str, version: str) -> None:
         self.calls.append(("move", alias, version))
         self.aliases[alias] = version
 
+    # MLflow's client
     def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
         assert (name, version) == ("ranker", "2")
         self.tags[key] = value
@@ -88,10 +94,10 @@ class World:
 
     # what promote asks for
     @contextmanager
-    def locked(self, _: object) -> Iterator[Any]:
-        client: Any = self
+    def locked(self, _: object, by: str | None = None) -> Iterator[Any]:
+        registry: Any = self
         connection: Any = SimpleNamespace(transaction=nullcontext)
-        yield module._Aliases("ranker", client, client, connection, Path("models"))
+        yield Aliases("ranker", registry, connection, Path("models"), by or actor())
 
     def gather(
         self, _settings: object, _sources: object, _registry: object, version: str, now: datetime, **more: Any
@@ -107,13 +113,15 @@ class World:
 @pytest.fixture
 def world(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(replace(evidence, bundle=replace(evidence.bundle, version="2")))
-    monkeypatch.setattr(module, "_locked_aliases", made.locked)
+    for moves in (module, alias_moves):
+        monkeypatch.setattr(moves, "locked_aliases", made.locked)
+    monkeypatch.setattr(module, "mlflow_client", lambda _: nullcontext(made))
     monkeypatch.setattr(module, "gather_evidence", made.gather)
     monkeypatch.setattr(module, "load_gates", made.load_gates)
     monkeypatch.setattr(Sources, "open", lambda _: nullcontext())
     monkeypatch.setattr(history, "record", made.record)
     monkeypatch.setattr(history, "versions_of", lambda *_: made.champions)
-    monkeypatch.setattr(module, "servable_scorer", lambda *_: None)
+    monkeypatch.setattr(alias_moves, "servable_scorer", lambda *_: None)
     return made
 
 
