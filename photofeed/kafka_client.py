@@ -8,6 +8,9 @@ from photofeed.settings import Settings
 GROUP_HEADER = "photofeed-group"
 """The header of a message that is for one consumer group only."""
 
+BOOTSTRAP_MS = 10_000
+"""How long a client for people waits for the brokers."""
+
 # kafka-python waits up to 30 s before it connects again: far longer than a broker takes to restart.
 _LONGEST_RECONNECT_MS = 1_000
 # A host that vanished closes no connection. Kernels notice it only by probes.

@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Replicas of new topics; else the broker's default"
     )
     mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", description="Address of MLflow")
+    mlflow_public_url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Address of MLflow in the browsers of those who run photofeed: /admin links to it",
+    )
     # credentials of MLflow, under MLflow's own names too; a token is used rather than a password
     mlflow_tracking_token: SecretStr | None = _mlflow_credential("TOKEN")
     mlflow_tracking_username: str | None = _mlflow_credential("USERNAME")
@@ -391,6 +396,12 @@ class Settings(BaseSettings):
         if hours is None:
             hours = 0.0 if self.env == "dev" else _NEW_ACCOUNT_HOURS
         return round(hours * 3600 * MICROSECONDS)
+
+    @property
+    def mlflow_pages(self) -> str | None:
+        """Where a browser finds MLflow, without a slash at the end; None if it is not known."""
+        address = self.mlflow_public_url or (self.mlflow_tracking_uri if self.is_development else None)
+        return address.rstrip("/") if address else None
 
     @property
     def serves_docs(self) -> bool:

@@ -40,7 +40,7 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller may see the explanation of other people's feeds."""
+        """Whether the caller runs photofeed: sees its health and the explanation of feeds, rolls back, replays."""
         return ADMIN in self.scopes
 
 

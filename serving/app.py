@@ -16,6 +16,7 @@ from photofeed.settings import Settings
 from serving import bootstrap
 from serving.api import (
     account,
+    admin,
     avatars,
     candidates,
     comments,
@@ -131,6 +132,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
         items,
         candidates,
         rank,
+        admin,
     ]
     if settings.is_development:
         modules.append(dev)

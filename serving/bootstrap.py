@@ -8,8 +8,9 @@ import numpy as np
 import structlog
 
 from photofeed import database
+from photofeed.dead_letters import DeadLetters
 from photofeed.errors import InvalidError
-from photofeed.event_log import EventPublisher
+from photofeed.event_log import EventPublisher, EventReader, KafkaReader
 from photofeed.experiments import load_experiments
 from photofeed.feature_store import load_manifest
 from photofeed.features.ranking import require_stored
@@ -66,6 +67,7 @@ from serving.model_slot import ModelSlot
 from serving.notification_signals import NotificationSignals
 from serving.notifications import Notifications
 from serving.oidc import OidcProvider
+from serving.operations import Operations
 from serving.pipelined_cluster import PipelinedCluster
 from serving.pipelined_redis import PipelinedRedis, RedisCommands
 from serving.posts import Posts
@@ -96,6 +98,7 @@ def connect_log(settings: Settings) -> EventPublisher:
 async def services(
     settings: Settings,
     connect_publisher: Callable[[Settings], EventPublisher] = connect_log,
+    connect_reader: Callable[[Settings], EventReader] = KafkaReader,
     redis_seconds: float = REDIS_SECONDS,
 ) -> AsyncIterator[Services]:
     """The API's services, running while the context is open."""
@@ -188,6 +191,7 @@ async def services(
             given=given_ranker(feed, rng),
             items=Items(pool, ids),
             model_slot=model_slot,
+            operations=Operations(settings, registry, DeadLetters(connect_reader(settings), publisher)),
             feed=feed,
             posts=posts,
             images=images,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Literal
 
 import anyio.to_thread
 import psycopg
@@ -89,6 +90,13 @@ class ModelSlot:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    @property
+    def step(self) -> Literal["model", "previous", "popularity"]:
+        """Which ranker of the fallback chain requests begin with."""
+        if self._live is not None:
+            return "model"
+        return "previous" if self.previous is not None else "popularity"
 
     @property
     def reason(self) -> str | None:

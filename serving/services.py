@@ -23,6 +23,7 @@ from serving.items import Items
 from serving.model_slot import ModelSlot
 from serving.notification_signals import NotificationSignals
 from serving.notifications import Notifications
+from serving.operations import Operations
 from serving.posts import Posts
 from serving.rate_limits import RateLimiter
 from serving.session_cookies import SESSION, read_cookie, remembered_as, require_own_origin
@@ -52,6 +53,7 @@ class Services:
     items: Items
     item_reader: ItemReader
     model_slot: ModelSlot
+    operations: Operations
     feed: FeedPipeline
     given: GivenRanker
     posts: Posts
@@ -231,6 +233,16 @@ async def resolve_viewer(request: Request, act_as: Annotated[str | None, Header(
 
 
 ViewerDep = Annotated[int, Depends(resolve_viewer)]
+
+
+async def require_admin(caller: CallerDep) -> Caller:
+    """The caller, if it is an admin."""
+    if not caller.is_admin:
+        raise ForbiddenError("This endpoint is for admins only.")
+    return caller
+
+
+AdminDep = Annotated[Caller, Depends(require_admin)]
 
 
 async def require_service(caller: CallerDep) -> Caller:

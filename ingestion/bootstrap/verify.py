@@ -19,6 +19,7 @@ from photofeed.database import Database
 from photofeed.erasures import erased_among
 from photofeed.event_log import KafkaGroupOffsets, KafkaReader
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
+from photofeed.kafka_groups import groups_without_workers
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import open_lake
 from photofeed.offline_store.spilling import spilling
@@ -26,7 +27,7 @@ from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import PackedReader
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
-from photofeed.topics import PURGE_GROUP, SUBSCRIPTIONS
+from photofeed.topics import SUBSCRIPTIONS
 
 _EVENTS_PER_MB = 2_000  # of entities in memory: 500 bytes an event, if each is of an entity of its own
 
@@ -58,7 +59,7 @@ def open_checks(settings: Settings, patience: Patience, memory_mb: int) -> Itera
                 lambda group: KafkaGroupOffsets(settings, group, SUBSCRIPTIONS[group]),
                 reader,
                 patience,
-                frozenset() if settings.cdn_purge_url else frozenset({PURGE_GROUP}),
+                groups_without_workers(settings),
             ),
             LogInLake(reader, lake, settings.bucket_lake, erased, duckdb_config),
             LogCounted(reader, CountedInParts(parts), erased),

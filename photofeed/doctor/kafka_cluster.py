@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from photofeed.doctor.finding import Finding, first_line, ok, wrong
 from photofeed.errors import InvalidError
 from photofeed.kafka_access import check_access
-from photofeed.kafka_client import connection_options
+from photofeed.kafka_client import BOOTSTRAP_MS, connection_options
 from photofeed.settings import Settings
 from photofeed.topics import Topic, all_topics
 
@@ -46,7 +46,7 @@ def cluster_with(settings: Settings, topics: Sequence[Topic]) -> Iterator[Findin
     """Check that Kafka answers and has these topics as they are declared."""
     try:
         check_access(settings)
-        with closing(KafkaAdminClient(**connection_options(settings))) as admin:
+        with closing(KafkaAdminClient(**connection_options(settings), bootstrap_timeout_ms=BOOTSTRAP_MS)) as admin:
             facts = _facts(admin, [topic.name for topic in topics])
     except InvalidError as error:
         yield wrong("kafka.access", first_line(error), "")

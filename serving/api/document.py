@@ -23,6 +23,7 @@ from serving.api.schemas import Problem
 from serving.api.status_names import status_name
 from serving.rate_limits import RATE_LIMIT_HEADERS
 from serving.services import (
+    require_admin,
     require_service,
     resolve_actor,
     resolve_caller,
@@ -202,7 +203,7 @@ def _general_problems(operation: Mapping[str, Any], needs: set[Any], method: str
         found |= _ACTING
         if method != "get":
             found |= _WRITING
-    if needs & {require_service, require_moderator, resolve_reporter}:
+    if needs & {require_service, require_moderator, require_admin, resolve_reporter}:
         found |= {"forbidden": HTTPStatus.FORBIDDEN}
     if any(one["in"] == "path" and one["name"].endswith("_id") for one in operation.get("parameters", [])):
         found |= {"not_found": HTTPStatus.NOT_FOUND}
@@ -247,6 +248,8 @@ def _problem_reply(status: HTTPStatus, codes: Mapping[str, str]) -> dict[str, An
 def _roles(needs: set[Any]) -> Iterator[str]:
     if require_moderator in needs:
         yield "moderator"
+    elif require_admin in needs:
+        yield "admin"
     elif require_service in needs:
         yield "service"
     else:

@@ -61,7 +61,7 @@ async def get_readiness(services: ServicesDep, operator: IsOperator) -> Response
     details = {
         "failing": failing,
         "model": slot.live.version if slot.live else None,
-        "ranking": "model" if slot.live else "previous" if slot.previous else "popularity",
+        "ranking": slot.step,
         "reason": slot.reason,
     }
     status = "unavailable" if not serves else "degraded" if failing else "ready"

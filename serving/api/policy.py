@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 
 from serving.api.moderation import require_moderator
 from serving.services import (
+    require_admin,
     require_service,
     resolve_actor,
     resolve_leaver,
@@ -118,6 +119,7 @@ class Access(Enum):
         _only_for(Relation.SELF, Relation.OWNER, Relation.MODERATOR, others=Answer.HIDDEN),
     )
     MODERATOR = "moderators", _only_for(Relation.MODERATOR, others=Answer.REFUSED)
+    ADMIN = "admins", _only_for(Relation.ADMIN, others=Answer.REFUSED)
     SERVICE = "services", _only_for(others=Answer.REFUSED) | {Relation.SERVICE: Answer.YES}
 
     def __init__(self, meaning: str, answers: Mapping[Relation, Answer]) -> None:
@@ -227,6 +229,12 @@ RULES: tuple[Rule, ...] = (
     Rule("POST /v1/moderation/{photo_id}/decisions", Access.MODERATOR, _DECISION),
     Rule("POST /v1/moderation/comments/{comment_id}/decisions", Access.MODERATOR, _DECISION),
     Rule("POST /v1/moderation/people/{user_id}/decisions", Access.MODERATOR, _DECISION),
+    # operations
+    Rule("GET /v1/admin/health", Access.ADMIN),
+    Rule("GET /v1/admin/model", Access.ADMIN),
+    Rule("POST /v1/admin/model/rollback", Access.ADMIN, {"reason": "worse"}),
+    Rule("GET /v1/admin/dead-letters", Access.ADMIN),
+    Rule("POST /v1/admin/dead-letters/{letter_id}/replay", Access.ADMIN),
     # webhooks
     Rule("POST /v1/webhooks", Access.SERVICE, {"url": "https://app.example/hook", "types": ["photo.ready"]}),
     Rule("GET /v1/webhooks", Access.SERVICE),
@@ -259,6 +267,7 @@ _GUARDS: Mapping[Access, frozenset[Any]] = {
     Access.SIGNED: frozenset(),
     Access.REPORTER: frozenset({resolve_reporter}),
     Access.MODERATOR: frozenset({require_moderator}),
+    Access.ADMIN: frozenset({require_admin}),
     Access.SERVICE: frozenset({require_service}),
 }
 _PERSON = frozenset({resolve_actor, resolve_viewer, resolve_leaver, resolve_token})

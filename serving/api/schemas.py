@@ -827,6 +827,176 @@ class Decider(Shape):
     id: str
 
 
+class SystemFinding(Shape):
+    """What a check of a system found."""
+
+    level: Literal["ok", "warning", "wrong"]
+    name: str
+    text: str
+    mend: Annotated[str | None, Field(description="What to do about it")]
+
+
+class TopicLag(Shape):
+    """How many messages of a topic wait for a group."""
+
+    topic: str
+    lag: Count
+
+
+class WorkerGroup(Shape):
+    """The workers of a consumer group."""
+
+    group: str
+    members: Annotated[Count, Field(description="Workers that are there; 0 if all are away")]
+    topics: list[TopicLag]
+
+
+class Outbox(Shape):
+    """Messages that wait in PostgreSQL to be published."""
+
+    waiting: Count
+    has_relay: bool
+
+
+class AdminHealth(Shape):
+    """The systems, the workers and the outbox."""
+
+    EXAMPLE: ClassVar = {
+        "systems": [{"level": "ok", "name": "postgres.version", "text": "version 18", "mend": None}],
+        "workers": [{"group": "photos", "members": 2, "topics": [{"topic": "photo.uploaded", "lag": 0}]}],
+        "outbox": {"waiting": 0, "hasRelay": True},
+    }
+
+    systems: list[SystemFinding]
+    workers: list[WorkerGroup] | None
+    outbox: Outbox | None
+
+
+class GateFinding(Shape):
+    """What a gate found."""
+
+    gate: str
+    passed: bool
+    detail: str
+
+
+class Gates(Shape):
+    """What the gates said about a version when they last checked it."""
+
+    verdict: Annotated[str | None, Field(description="`passed`, or the gates that failed; null if never checked")]
+    at: datetime | None
+    forced: Annotated[str | None, Field(description="Who promoted it in spite of failed gates, and why")]
+    findings: list[GateFinding]
+
+
+class ModelMove(Shape):
+    """A move of an alias of the model."""
+
+    at: datetime
+    alias: str
+    version: str | None
+    former: str | None
+    actor: str
+    reason: str
+
+
+class ModelLinks(Shape):
+    """Pages of MLflow."""
+
+    model: AnyUrl
+    version: AnyUrl | None
+    run: AnyUrl | None
+
+
+class AdminModel(Shape):
+    """The model that ranks."""
+
+    EXAMPLE: ClassVar = {
+        "name": "feed-ranker",
+        "ranking": "model",
+        "live": "2",
+        "previous": "1",
+        "challenger": None,
+        "reason": None,
+        "gates": {
+            "verdict": "passed",
+            "at": _CREATED,
+            "forced": None,
+            "findings": [{"gate": "floor", "passed": True, "detail": "NDCG@10 0.71 is above 0.6"}],
+        },
+        "moves": [
+            {
+                "at": _CREATED,
+                "alias": "champion",
+                "version": "2",
+                "former": "1",
+                "actor": "ops@trainer",
+                "reason": "passed the gates",
+            }
+        ],
+        "links": {
+            "model": "https://mlflow.example/#/models/feed-ranker",
+            "version": "https://mlflow.example/#/models/feed-ranker/versions/2",
+            "run": "https://mlflow.example/#/runs/4f1c",
+        },
+    }
+
+    name: str
+    ranking: Annotated[
+        Literal["model", "previous", "popularity"], Field(description="The ranker that requests begin with")
+    ]
+    live: str | None
+    previous: str | None
+    challenger: str | None
+    reason: Annotated[str | None, Field(description="Why the registered champion does not rank; null if it does")]
+    gates: Gates | None
+    moves: list[ModelMove]
+    links: ModelLinks | None
+
+
+class Rollback(Shape):
+    """The champion before and after a rollback."""
+
+    EXAMPLE: ClassVar = {"former": "2", "version": "1"}
+
+    former: str | None
+    version: str
+
+
+class DeadLetter(Shape):
+    """A message that a worker gave up."""
+
+    id: str
+    at: datetime
+    group: str
+    topic: str
+    key: str
+    code: str
+    reason: str
+
+
+class DeadLetterList(Shape):
+    """Messages that workers gave up and nobody has replayed."""
+
+    EXAMPLE: ClassVar = {
+        "items": [
+            {
+                "id": "01a202b8-f464-7c24-b38c-d6adfc502311",
+                "at": _CREATED,
+                "group": "photos",
+                "topic": "photo.uploaded",
+                "key": "1234",
+                "code": "permanent",
+                "reason": "the original is gone",
+            }
+        ],
+        "total": 1,
+    }
+
+    items: list[DeadLetter]
+    total: Count
+
+
 class PastDecision(Shape):
     """A decision about a photo, a comment or a person."""
 

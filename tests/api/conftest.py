@@ -33,7 +33,7 @@ from photofeed.object_store import S3ObjectStore
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
 from photofeed.timelines import TimelineWriter
-from photofeed.tokens import MODERATOR, SERVICE, USER, mint_token
+from photofeed.tokens import ADMIN, MODERATOR, SERVICE, USER, mint_token
 from serving import bootstrap
 from serving.app import create_app
 from serving.receipts import ReceiptSealer
@@ -126,6 +126,12 @@ class App:
         token = mint_token(self.settings, decode_id(person.id), frozenset({USER, MODERATOR}))
         return replace(person, headers={"Authorization": f"Bearer {token}"})
 
+    def admin(self) -> Person:
+        """A new admin."""
+        person = self.person()
+        token = mint_token(self.settings, decode_id(person.id), frozenset({USER, ADMIN}))
+        return replace(person, headers={"Authorization": f"Bearer {token}"})
+
     def receipt(self, person: Person, post_id: str, *, slate: str | None = None, position: int = 0) -> str:
         """The receipt of a post, as if it had been served to the person."""
         sealer = ReceiptSealer(self.settings)
@@ -189,7 +195,12 @@ def app(settings: Settings) -> Iterator[App]:
         def worker(group: str, handler: Handler) -> Worker:
             return Worker(group, log.consumer(group, topics.SUBSCRIPTIONS[group]), log, handler, stop, batch_size=50)
 
-        make_services = partial(bootstrap.services, connect_publisher=lambda _: log, redis_seconds=PATIENCE_SECONDS)
+        make_services = partial(
+            bootstrap.services,
+            connect_publisher=lambda _: log,
+            connect_reader=lambda _: log,
+            redis_seconds=PATIENCE_SECONDS,
+        )
         live = settings.model_copy(update={"explore_pools_seconds": 0.0})
         http = owned.enter_context(ContractClient(create_app(live, make_services)))
         feed = http.app_state["services"].feed

@@ -73,6 +73,7 @@ def test_every_operation_but_the_open_ones_needs_a_token_with_a_role(operations:
             ["user"],
             ["service"],
             ["moderator"],
+            ["admin"],
         )
         assert ("401" in operation["responses"]) == (operation["operationId"] not in OPEN)
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,16 @@ from typing import Any
 import httpx
 import numpy as np
 
+from photofeed.dead_letters import DeadLetter
 from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
+from photofeed.errors import PermanentError
+from photofeed.event_log import Message
+from photofeed.events import Envelope
 from photofeed.ids import decode_id
+from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.settings import Settings
-from photofeed.tokens import MODERATOR, SERVICE, USER, mint_token
+from photofeed.tokens import ADMIN, MODERATOR, SERVICE, USER, mint_token
+from photofeed.topics import PHOTO_PROCESSED, REMOVAL_GROUP, dead_letters
 from simulation.pictures import camera  # noqa: F401  lets Pillow write HEIC
 from simulation.pictures.photographs import PHOTOGRAPHS, Photograph, take
 from tests.oidc_provider import Provider, signing_key
@@ -41,7 +47,9 @@ PEOPLE = {
     "editor": "Edda Lund",
     "leaver": "Leo Marino",
     "moderator": "Mona Petit",
+    "operator": "Otis Grant",
 }
+ROLES = {"moderator": frozenset({MODERATOR}), "operator": frozenset({MODERATOR, ADMIN})}
 FOLLOWS = {"reader": ("ada", "ben", "cleo"), "hider": ("ada", "ben", "cleo"), "friend": ("uploader",)}
 OWNERS = ("private", "editor", "troll")  # have a photo of their own
 WORKERS = ("relay", "photos", "photos", "fanout", "features", "pools", "removal")
@@ -77,6 +85,7 @@ def running_world(folder: Path) -> Iterator[dict[str, Any]]:
             owned.enter_context(_process(folder / f"{name}-{number}.log", name, environment))
         http = owned.enter_context(httpx.Client(base_url=settings.public_url, timeout=60))
         _wait_for(lambda: _answers(http))
+        _add_dead_letters(settings)
         yield _Population(settings, http).describe() | {
             "url": settings.public_url,
             "provider": provider.url,
@@ -111,6 +120,19 @@ def _wait_for(ready: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+def _add_dead_letters(settings: Settings) -> None:
+    """A message for each size that the workers of removals gave up; replayed, they do nothing."""
+    value = Envelope("photo.none", "0", {}).encode()
+    error = PermanentError("the original is gone")
+    letters = [
+        DeadLetter.about(Message(PHOTO_PROCESSED.name, 0, number, f"letter-{size}", value), REMOVAL_GROUP, error)
+        for number, size in enumerate(SIZES)
+    ]
+    with closing(KafkaPublisher(settings)) as publisher:
+        topic = dead_letters(PHOTO_PROCESSED.name, REMOVAL_GROUP)
+        publisher.publish(topic, [letter.to_envelope() for letter in letters])
+
+
 class _Population:
     """Adds people and photos through the API."""
 
@@ -143,7 +165,7 @@ class _Population:
         service = mint_token(self._settings, 0, frozenset({SERVICE}))
         body = {"handle": handle, "displayName": display_name}
         user_id = self._request(service, "POST", "/v1/users", json=body)["id"]
-        scopes = frozenset({USER, MODERATOR} if handle.startswith("moderator") else {USER})
+        scopes = frozenset({USER}) | ROLES.get(handle.partition("_")[0], frozenset())
         token = mint_token(self._settings, decode_id(user_id), scopes, _TOKEN_HOURS)
         return {"id": user_id, "handle": handle, "displayName": display_name, "token": token}
 

@@ -4,6 +4,7 @@ import { chromium } from 'playwright-core'
 import { account } from './flows/account'
 import { feed } from './flows/feed'
 import { moderation } from './flows/moderation'
+import { operations } from './flows/operations'
 import { people } from './flows/people'
 import { photos } from './flows/photos'
 import { reading } from './flows/reading'
@@ -17,6 +18,7 @@ const FLOWS: readonly Flow[] = [
   ...feed,
   ...people,
   ...moderation,
+  ...operations,
   ...reading,
   ...account,
 ]

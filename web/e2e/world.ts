@@ -35,3 +35,4 @@ export type Role =
   | 'editor'
   | 'leaver'
   | 'moderator'
+  | 'operator'

@@ -132,6 +132,8 @@ function LoadedPage({ route: current }: { route: LaterRoute }) {
       return <pages.OwnListPage list={current.page} />
     case 'admin':
       return <pages.AdminPage />
+    case 'health':
+      return <pages.HealthPage />
     case 'activity':
       return <pages.ActivityPage />
     case 'requests':

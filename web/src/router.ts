@@ -12,6 +12,7 @@ export type Route =
   | { page: 'requests' }
   | { page: 'activity' }
   | { page: 'admin' }
+  | { page: 'health' }
   | { page: 'connections'; handle: string; list: 'followers' | 'following' }
   | { page: 'likes'; postId: string }
   | { page: 'settings' }
@@ -28,6 +29,7 @@ export const paths = {
   requests: '/requests',
   activity: '/activity',
   admin: '/admin',
+  health: '/admin/health',
   settings: '/settings',
   signIn: '/sign-in',
   search: (query: string) => `/explore?q=${encodeURIComponent(query)}`,
@@ -53,6 +55,7 @@ export function parseRoute(address: string): Route {
   const handle = first.length > 1 && first.startsWith('@') ? first.slice(1) : null
   if (second !== '') {
     if (first === 'p') return { page: 'post', postId: second }
+    if (first === 'admin' && second === 'health') return { page: second }
     if (first === 'tags') return { page: 'tag', tag: second }
     if (handle !== null && (second === 'followers' || second === 'following'))
       return { page: 'connections', handle, list: second }

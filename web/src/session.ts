@@ -96,6 +96,11 @@ export function isModerator(): boolean {
   return session.value?.roles.includes('moderator') ?? false
 }
 
+/** Whether the signed-in user runs photofeed; the server checks it by itself. */
+export function isAdmin(): boolean {
+  return session.value?.roles.includes('admin') ?? false
+}
+
 /** Ends the session. @returns the page of the identity provider that ends the session there, if it has one */
 export async function signOut(): Promise<string | null> {
   const { providerUrl } = await anonymous.delete<{ providerUrl: string | null }>('/session')

@@ -35,6 +35,8 @@ test('every address that the app writes leads back to its page', () => {
   assert.deepEqual(parseRoute(paths.likes('p1')), { page: 'likes', postId: 'p1' })
   assert.deepEqual(parseRoute(paths.upload), { page: 'upload' })
   assert.deepEqual(parseRoute(paths.settings), { page: 'settings' })
+  assert.deepEqual(parseRoute(paths.admin), { page: 'admin' })
+  assert.deepEqual(parseRoute(paths.health), { page: 'health' })
   assert.deepEqual(parseRoute(paths.signIn), { page: 'sign-in' })
 })
 
@@ -47,6 +49,7 @@ test('any other address is a page that does not exist', () => {
     '/tags',
     '/p/a/b',
     '/explore/x',
+    '/admin/x',
     '/tags/%E0%A4%A',
   ])
     assert.equal(parseRoute(address).page === 'not-found' || address.startsWith('/tags/'), true, address)

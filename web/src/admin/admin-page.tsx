@@ -7,6 +7,7 @@ import { TimeAgo } from '../shell/relative-time'
 import { showError, showToast } from '../shell/toasts'
 import { useTitle } from '../title'
 import { words } from '../words'
+import { AdminTabs } from './admin-tabs'
 import {
   type Command,
   commandOf,
@@ -26,6 +27,7 @@ export function AdminPage() {
   return (
     <main class="column wide admin">
       <h1>{text.title}</h1>
+      <AdminTabs />
       <div class="tabs">
         {(['queue', 'history'] as const).map((one) => (
           <button key={one} type="button" aria-pressed={list === one} onClick={() => setList(one)}>

@@ -1,6 +1,6 @@
 import { Monogram } from '../people/monogram'
 import { paths } from '../router'
-import { isModerator, session, signInWays } from '../session'
+import { isAdmin, isModerator, session, signInWays } from '../session'
 import { leave } from '../sign-out'
 import { useTitle } from '../title'
 import { words } from '../words'
@@ -42,6 +42,11 @@ export function SettingsPage() {
           {isModerator() && (
             <a class="button quiet" href={paths.admin}>
               {words.admin.title}
+            </a>
+          )}
+          {isAdmin() && (
+            <a class="button quiet" href={paths.health}>
+              {words.admin.health.title}
             </a>
           )}
           <button type="button" class="quiet" onClick={() => void leave()}>
