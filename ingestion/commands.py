@@ -54,12 +54,17 @@ def work(name: Annotated[WorkerName, typer.Argument(help="The worker.")]) -> Non
     from ingestion.watchdog import watch
     from photofeed.logs import set_up_logs
     from photofeed.settings import load_settings
+    from photofeed.tracing import tracing
 
     settings = load_settings()
     set_up_logs(settings)
     stop, progress = stop_on_signals(), Progress()
     log = structlog.get_logger(__name__)
-    with management_port(settings, progress), open_worker(name.value, settings, stop, progress) as run:
+    with (
+        tracing(settings, f"photofeed-{name.value}"),
+        management_port(settings, progress),
+        open_worker(name.value, settings, stop, progress) as run,
+    ):
         threading.Thread(target=watch, args=(progress, stop), name="watchdog", daemon=True).start()
         log.info("worker ready", worker=name.value)
         run()

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 RELAYED = Counter("photofeed_outbox_messages", "Messages published from the outbox", ["topic"])
 
 _BATCH = 500
-_TAKE = "select id, topic, envelope from outbox order by id limit %s"
+_TAKE = "select id, topic, envelope, traceparent from outbox order by id limit %s"
 _DROP = "delete from outbox where id = any(%s)"
 
 
@@ -85,5 +85,5 @@ def _runs(rows: list[DictRow]) -> list[tuple[str, list[Envelope]]]:
     """Rows grouped by topic, in order within each topic. Kafka has no order between topics."""
     by_topic: dict[str, list[Envelope]] = {}
     for row in rows:
-        by_topic.setdefault(row["topic"], []).append(Envelope.decode(row["envelope"]))
+        by_topic.setdefault(row["topic"], []).append(Envelope.decode(row["envelope"], traceparent=row["traceparent"]))
     return list(by_topic.items())

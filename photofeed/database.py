@@ -16,6 +16,7 @@ from photofeed.errors import RetryableError
 from photofeed.events import Envelope
 from photofeed.settings import Settings
 from photofeed.topics import Topic
+from photofeed.tracing import traceparent
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -220,11 +221,12 @@ def _retry_locked(upgrade: Callable[[], None], connection: "sqlalchemy.Connectio
     raise RetryableError("PostgreSQL: long transactions use a table that is to be changed. End them, and try again.")
 
 
-_INSERT_OUTBOX = "insert into outbox (topic, key, envelope) values (%s, %s, %s)"
+_INSERT_OUTBOX = "insert into outbox (topic, key, envelope, traceparent) values (%s, %s, %s, %s)"
 
 
 def _outbox_rows(messages: Iterable[tuple[Topic, Envelope]]) -> list[tuple[Any, ...]]:
-    return [(topic.name, envelope.key, envelope.encode()) for topic, envelope in messages]
+    context = traceparent()
+    return [(topic.name, envelope.key, envelope.encode(), context) for topic, envelope in messages]
 
 
 async def write_outbox(connection: AsyncConnection[DictRow], messages: Iterable[tuple[Topic, Envelope]]) -> None:

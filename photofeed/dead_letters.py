@@ -61,7 +61,14 @@ class DeadLetter:
             "trace": self.trace,
             **_text_or_base64(self.message.value),
         }
-        return Envelope(_LETTER, self.message.key, payload, id=self.id, occurred_at=self.occurred_at)
+        return Envelope(
+            _LETTER,
+            self.message.key,
+            payload,
+            id=self.id,
+            occurred_at=self.occurred_at,
+            traceparent=self.message.traceparent,
+        )
 
     @staticmethod
     def from_envelope(envelope: Envelope) -> "DeadLetter":

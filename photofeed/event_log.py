@@ -17,6 +17,7 @@ from photofeed.events import Envelope
 from photofeed.kafka_client import GROUP_HEADER, connection_options
 from photofeed.settings import Settings
 from photofeed.topics import Topic
+from photofeed.tracing import TRACEPARENT_HEADER
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ Offsets: TypeAlias = Mapping[tuple[str, int], int]
 class Message:
     """One record of the log; `value` is whatever a producer wrote, `group` the only group that it is for, if any.
 
-    `milliseconds` is when it was written, since 1970.
+    `milliseconds` is when it was written, since 1970; `traceparent` the context of its trace, if it has one.
     """
 
     topic: str
@@ -46,6 +47,7 @@ class Message:
     value: bytes
     group: str | None = None
     milliseconds: int = 0
+    traceparent: str | None = None
 
 
 class EventPublisher(Protocol):
@@ -192,16 +194,17 @@ def _messages(batches: Any) -> list[Message]:
             r.offset,
             (r.key or b"").decode(errors="replace"),
             r.value or b"",
-            _group(r),
+            _header(r, GROUP_HEADER),
             r.timestamp,
+            _header(r, TRACEPARENT_HEADER),
         )
         for records in batches.values()
         for r in records
     ]
 
 
-def _group(record: Any) -> str | None:
-    value = dict(record.headers or ()).get(GROUP_HEADER)
+def _header(record: Any, name: str) -> str | None:
+    value = dict(record.headers).get(name) if record.headers else None
     return None if value is None else value.decode(errors="replace")
 
 

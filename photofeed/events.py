@@ -28,6 +28,7 @@ class Envelope:
     id: str = field(default_factory=uuid7)
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     partition: int = field(default=0, compare=False)  # of the log that it was read from; not in the message
+    traceparent: str | None = field(default=None, compare=False)  # in a header of the message (tracing.py)
 
     def encode(self) -> bytes:
         """The bytes of the message."""
@@ -44,8 +45,8 @@ class Envelope:
         )
 
     @staticmethod
-    def decode(data: bytes, partition: int = 0) -> "Envelope":
-        """The envelope in a message, read from this partition.
+    def decode(data: bytes, partition: int = 0, traceparent: str | None = None) -> "Envelope":
+        """The envelope in a message, read from this partition, and the context of its trace.
 
         Raises:
             PoisonError: the bytes are not an envelope.
@@ -65,6 +66,7 @@ class Envelope:
                 id=document["id"],
                 occurred_at=occurred_at.astimezone(UTC),
                 partition=partition,
+                traceparent=traceparent,
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise PoisonError(f"not an event envelope: {error}") from error

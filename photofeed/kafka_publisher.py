@@ -8,7 +8,7 @@ log twice counts once.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from prometheus_client import Counter
@@ -17,6 +17,7 @@ from photofeed.errors import UnavailableError
 from photofeed.events import Envelope
 from photofeed.kafka_client import GROUP_HEADER, connection_options
 from photofeed.settings import Settings
+from photofeed.tracing import TRACEPARENT_HEADER, sending
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,9 @@ _REQUEST_MS, _DELIVERY_MS = 15_000, 30_000  # longer than some callers wait: a s
 _SILENT_SECONDS = 5.0
 _BETWEEN_CONNECTS_SECONDS = 0.5
 _CLOSE_SECONDS = 5.0
+
+_Header: TypeAlias = tuple[str, bytes]
+_Record: TypeAlias = tuple[str, bytes, list[_Header]]  # key, value and headers
 
 
 class KafkaPublisher:
@@ -74,16 +78,22 @@ class KafkaPublisher:
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Write envelopes; returns when the broker has acknowledged all."""
-        self.publish_encoded(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
+        with sending(topic, envelopes) as sent:
+            self._publish(
+                topic, [(one.key, one.encode(), _headers(TRACEPARENT_HEADER, one.traceparent)) for one in sent]
+            )
 
     def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]], *, group: str | None = None) -> None:
         """Write keys and values as they are; returns when the broker has acknowledged all."""
-        headers = [] if group is None else [(GROUP_HEADER, group.encode())]
+        headers = _headers(GROUP_HEADER, group)
+        self._publish(topic, [(key, value, headers) for key, value in records])
+
+    def _publish(self, topic: str, records: Sequence[_Record]) -> None:
         began = self._clock()
         until, replaced = began + self._seconds, False
         while True:
             producer = self._current(until)
-            records, error = self._send(producer, topic, headers, records, until)
+            records, error = self._send(producer, topic, records, until)
             if error is None:
                 self._silent_since = None
                 return
@@ -102,21 +112,16 @@ class KafkaPublisher:
             _close(producer)
 
     def _send(
-        self,
-        producer: Any,
-        topic: str,
-        headers: list[tuple[str, bytes]],
-        records: Sequence[tuple[str, bytes]],
-        until: float,
-    ) -> tuple[list[tuple[str, bytes]], Exception | None]:
+        self, producer: Any, topic: str, records: Sequence[_Record], until: float
+    ) -> tuple[list[_Record], Exception | None]:
         """Send records; returns those that were not acknowledged until the moment, in order, and an error of them."""
         from kafka.errors import KafkaError, LeaderNotAvailableError
 
-        failed: list[tuple[str, bytes]] = []
+        failed: list[_Record] = []
         reason: Exception | None = None
         sent = []
         try:
-            for key, value in records:
+            for key, value, headers in records:
                 sent.append(producer.send(topic, key=key.encode(), value=value, headers=headers))
         except KafkaError as error:
             reason = error
@@ -177,6 +182,10 @@ class KafkaPublisher:
         log.error("producer is made again", error=repr(error))
         # in another thread: a broken producer may take seconds to close, and a request is waiting
         threading.Thread(target=_close, args=(producer,), name="close-producer", daemon=True).start()
+
+
+def _headers(name: str, value: str | None) -> list[_Header]:
+    return [] if value is None else [(name, value.encode())]
 
 
 def _connect(settings: Settings, seconds: float) -> Any:

@@ -7,6 +7,7 @@ import warnings
 import structlog
 
 from photofeed.settings import Settings
+from photofeed.tracing import add_trace_ids
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -15,6 +16,7 @@ def set_up_logs(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *([add_trace_ids] if settings.traces_endpoint else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([structlog.processors.dict_tracebacks] if production else []),

@@ -73,6 +73,14 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", description="Least severe level that is logged")
 
+    # traces: OpenTelemetry's protocol over HTTP
+    traces_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$",
+        description="Collector of traces (OTLP over HTTP), as http://collector:4318; without it, nothing is traced",
+    )
+    traces_ratio: float = Field(default=0.01, ge=0, le=1, description="Share of requests that are traced")
+
     # HTTP
     host: str = Field(default="127.0.0.1", description="Address that the API listens on")
     port: int = Field(default=8000, ge=1, le=65535, description="Port of the API")

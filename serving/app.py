@@ -13,6 +13,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 
 from photofeed import bundled
 from photofeed.settings import Settings
+from photofeed.tracing import tracing
 from serving import bootstrap
 from serving.api import (
     account,
@@ -100,9 +101,10 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with make_services(settings) as services:
-            with _requests_first():
-                yield {"services": services}
+        with tracing(settings, "photofeed-api"):
+            async with make_services(settings) as services:
+                with _requests_first():
+                    yield {"services": services}
 
     app = FastAPI(
         title="photofeed",
@@ -160,5 +162,9 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     app.add_middleware(SecurityHeaders, settings=settings)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings.cors_origins))
+    if settings.traces_endpoint:
+        from serving.api.request_traces import RequestTraces  # noqa: PLC0415  imports OpenTelemetry
+
+        app.add_middleware(RequestTraces, settings=settings)
     app.add_middleware(RequestIds)
     return app

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import structlog
 
-from photofeed import database
+from photofeed import database, tracing
 from photofeed.dead_letters import DeadLetters
 from photofeed.errors import InvalidError
 from photofeed.event_log import EventPublisher, EventReader, KafkaReader
@@ -58,6 +58,7 @@ from serving.feed.sources.items import ItemSource
 from serving.feed.sources.pools import PoolSource
 from serving.feed.sources.postgres import PostgresSource
 from serving.feed.sources.taste import TasteSource
+from serving.feed.stage_times import trace_stages
 from serving.identities import Identities
 from serving.image_addresses import ImageAddresses
 from serving.item_facts import ItemReader
@@ -133,7 +134,8 @@ async def services(
         model_slot = ModelSlot(settings, registry, features)
         model_slot.start()
         owned.push_async_callback(model_slot.stop)
-        served_log = ServedLog(publisher, ShadowScorer(model_slot) if experiments.shadow else None)
+        shadow = ShadowScorer(model_slot) if experiments.shadow else None
+        served_log = _traced_log(publisher, shadow, pipelined) if tracing.is_on() else ServedLog(publisher, shadow)
         served_log.start()
         owned.push_async_callback(served_log.stop)
 
@@ -199,6 +201,15 @@ async def services(
             signals=signals,
             stop=stop,
         )
+
+
+def _traced_log(publisher: EventPublisher, shadow: ShadowScorer | None, redis: RedisCommands) -> ServedLog:
+    """The served log of a server that traces; its stages become spans too."""
+    from serving.feed.shown_traces import TracedServedLog  # noqa: PLC0415  imports OpenTelemetry
+    from serving.feed.stage_spans import TracedStage  # noqa: PLC0415
+
+    trace_stages(TracedStage)
+    return TracedServedLog(publisher, shadow, redis)
 
 
 def given_ranker(feed: FeedPipeline, rng: np.random.Generator) -> GivenRanker:

@@ -34,6 +34,7 @@ from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import Lake, open_lake
 from photofeed.redis_client import RedisClient, connect_redis, is_cluster
 from photofeed.settings import TWO_STAGES, Settings
+from photofeed.tracing import linked
 from photofeed.write_marks import WriteMarks
 
 if TYPE_CHECKING:
@@ -194,11 +195,12 @@ def _counting_run(
     progress: Progress,
 ) -> Run:
     """The loop that reads the topics of features into a pipeline; it ends when another worker is the leader."""
+    handle = linked(pipeline.handle, topics.FEATURES_GROUP)
     return group_worker(
         owned,
         settings,
         topics.FEATURES_GROUP,
-        lambda envelopes: _stopping_if_fenced(lambda: pipeline.handle(envelopes), stop),
+        lambda envelopes: _stopping_if_fenced(lambda: handle(envelopes), stop),
         stop,
         progress,
         batch_size=_FEATURES_MESSAGES,

@@ -14,6 +14,7 @@ from ingestion.pools.new_creators import NewCreators
 from ingestion.pools.topics import Topics
 from ingestion.pools.trending import Trending
 from ingestion.pools.worker import PoolsWorker
+from ingestion.post_traces import keeping_traces
 from ingestion.progress import Progress
 from ingestion.timeline_rebuild import TimelineRebuild
 from photofeed import database, topics
@@ -21,6 +22,7 @@ from photofeed.events import Envelope
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
 from photofeed.timelines import TimelineWriter
+from photofeed.tracing import continued
 
 
 @contextmanager
@@ -32,11 +34,12 @@ def fanout(settings: Settings, stop: threading.Event, progress: Progress) -> Ite
         owned.callback(client.close)
         timelines = TimelineWriter(client, settings.timeline_length)
         handler = Fanout(pool, timelines, Celebrities(pool, timelines, settings.celebrity_followers))
+        deliver = continued(keeping_traces(handler.handle, client), topics.FANOUT_GROUP)
         rebuild = TimelineRebuild(pool, client, settings.timeline_length, KeptMarks(pool, client, topics.FANOUT_GROUP))
 
         def handle(envelopes: Sequence[Envelope]) -> None:
             rebuild.ensure()
-            handler.handle(envelopes)
+            deliver(envelopes)
             rebuild.finish()
 
         yield group_worker(owned, settings, topics.FANOUT_GROUP, handle, stop, progress, idle=rebuild.ensure).run

@@ -13,6 +13,7 @@ from photofeed.erasures import erased_among
 from photofeed.offline_store.compaction import Compaction
 from photofeed.offline_store.lake import open_lake
 from photofeed.settings import Settings
+from photofeed.tracing import linked
 
 
 @contextmanager
@@ -23,7 +24,14 @@ def archive(settings: Settings, stop: threading.Event, progress: Progress) -> It
         pool = owned.enter_context(database.pool(settings))
         handler = Archive(lake, settings.bucket_lake, erased_among(pool))
         worker = group_worker(
-            owned, settings, topics.ARCHIVE_GROUP, handler.handle, stop, progress, batch_size=500, linger_seconds=2.0
+            owned,
+            settings,
+            topics.ARCHIVE_GROUP,
+            linked(handler.handle, topics.ARCHIVE_GROUP),
+            stop,
+            progress,
+            batch_size=500,
+            linger_seconds=2.0,
         )
 
         def run() -> None:

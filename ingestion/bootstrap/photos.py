@@ -21,6 +21,7 @@ from photofeed import database, topics
 from photofeed.allocator import release_on_free
 from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
+from photofeed.tracing import continued
 
 _ZOOM_NICENESS = 10
 _MOST_ATTEMPTS = 6
@@ -42,7 +43,7 @@ def photos(settings: Settings, stop: threading.Event, progress: Progress) -> Ite
             owned,
             settings,
             topics.PHOTOS_GROUP,
-            pipeline.handle,
+            continued(pipeline.handle, topics.PHOTOS_GROUP),
             stop,
             progress,
             batch_size=1,
@@ -63,7 +64,7 @@ def zoom(settings: Settings, stop: threading.Event, progress: Progress) -> Itera
             owned,
             settings,
             topics.ZOOM_GROUP,
-            pipeline.handle,
+            continued(pipeline.handle, topics.ZOOM_GROUP),
             stop,
             progress,
             batch_size=1,

@@ -18,6 +18,7 @@ from photofeed import database, topics
 from photofeed.object_store import S3ObjectStore
 from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
+from photofeed.tracing import continued
 
 
 @contextmanager
@@ -26,7 +27,9 @@ def purge(settings: Settings, stop: threading.Event, progress: Progress) -> Iter
     with ExitStack() as owned:
         cdn = connect_cdn(settings)
         owned.callback(cdn.close)
-        yield group_worker(owned, settings, topics.PURGE_GROUP, Purge(cdn).handle, stop, progress).run
+        yield group_worker(
+            owned, settings, topics.PURGE_GROUP, continued(Purge(cdn).handle, topics.PURGE_GROUP), stop, progress
+        ).run
 
 
 @contextmanager
@@ -35,7 +38,9 @@ def removal(settings: Settings, stop: threading.Event, progress: Progress) -> It
     with ExitStack() as owned:
         pool = owned.enter_context(database.pool(settings))
         handler = Removal(settings, pool, S3ObjectStore.connect(settings))
-        worker = group_worker(owned, settings, topics.REMOVAL_GROUP, handler.handle, stop, progress)
+        worker = group_worker(
+            owned, settings, topics.REMOVAL_GROUP, continued(handler.handle, topics.REMOVAL_GROUP), stop, progress
+        )
         eraser = owned.enter_context(open_eraser(settings))
 
         def run() -> None:

@@ -137,7 +137,7 @@ class Worker:
             if message.group not in (None, self.group):  # a dead letter of another group
                 continue
             try:
-                readable.append((message, Envelope.decode(message.value, message.partition)))
+                readable.append((message, Envelope.decode(message.value, message.partition, message.traceparent)))
             except PoisonError as error:
                 if not self._dead_letter(message, error):
                     return False

@@ -63,7 +63,7 @@ def decode(message: bytes, clock: StepClock | None = None) -> ProcessedPhoto:
     facts: dict[str, Any] = orjson.loads(message[4:start])
     steps = tuple(StepOutcome(**step) for step in facts["steps"])
     if clock is not None:
-        clock.outcomes.extend(steps)
+        clock.add(steps)
     if "rejected" in facts:
         raise PhotoRejected(facts["rejected"], facts["message"])
     header = dict(facts["header"])

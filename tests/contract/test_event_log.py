@@ -77,6 +77,15 @@ def _read(consumer: EventConsumer, wanted: int) -> list[Message]:
     return messages
 
 
+def test_a_message_keeps_the_context_of_its_trace(event_log: EventLog) -> None:
+    context = f"00-{'0a' * 16}-{'0b' * 8}-01"
+    traced, other = Envelope("thing", "traced", {}, traceparent=context), Envelope("thing", "other", {})
+    event_log.publisher.publish(event_log.topic.name, [traced, other])
+    with closing(event_log.join("tracing")) as consumer:
+        read = _read(consumer, 2)
+    assert {one.key: one.traceparent for one in read} == {"traced": context, "other": None}
+
+
 def test_messages_are_read_in_order_per_key(event_log: EventLog) -> None:
     sent = _envelopes("a", "b", "a", "c", "a")
     event_log.publisher.publish(event_log.topic.name, sent)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 OUR_IMAGES = {"photofeed-api": "api", "photofeed-worker": "worker", "photofeed-trainer": "trainer"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\?[^}]*)?\}")
+_OPTIONAL = re.compile(r"\$\{(\w+):-([^}]*)\}")  # with what it is if it is not set
 # Longer than any minimum, and none of them a default of the settings.
 SECRET = "0123456789abcdef" * 4
 
@@ -38,13 +39,14 @@ def our_services() -> dict[str, dict[str, Any]]:
 
 
 def environment(service: Mapping[str, Any]) -> dict[str, str]:
-    """A service's variables; all secrets have the same value."""
-    return {name: _VARIABLE.sub(SECRET, str(value)) for name, value in service.get("environment", {}).items()}
+    """A service's variables; all secrets have the same value, and what may be left out is left out."""
+    given = service.get("environment", {})
+    return {name: _VARIABLE.sub(SECRET, _OPTIONAL.sub(r"\2", str(value))) for name, value in given.items()}
 
 
 def asked_for(text: str) -> set[str]:
-    """The variables that a text asks its user for."""
-    return {found[1] for found in _VARIABLE.finditer(text)}
+    """The variables that a text asks its user for, or takes from them."""
+    return {found[1] for pattern in (_VARIABLE, _OPTIONAL) for found in pattern.finditer(text)}
 
 
 def dockerfile() -> dict[str, list[tuple[str, str]]]:

@@ -10,6 +10,7 @@ from photofeed.event_log import Message, Offsets
 from photofeed.events import Envelope
 from photofeed.partitioning import partition_of
 from photofeed.topics import Topic
+from photofeed.tracing import sending
 
 
 @dataclass(slots=True)
@@ -28,7 +29,9 @@ class InMemoryEventLog:
 
     def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
         """Write envelopes. They exist as long as this object."""
-        self.publish_encoded(topic, [(envelope.key, envelope.encode()) for envelope in envelopes])
+        with sending(topic, envelopes) as sent:
+            for one in sent:
+                self._append(topic, [(one.key, one.encode())], None, one.traceparent)
 
     def publish_encoded(self, topic: str, records: Sequence[tuple[str, bytes]], *, group: str | None = None) -> None:
         """Write keys and values as they are."""
@@ -47,12 +50,16 @@ class InMemoryEventLog:
                 (t, number): offset for (g, t, number), offset in self._committed.items() if (g, t) == (group, topic)
             }
 
-    def _append(self, topic: str, records: Sequence[tuple[str, bytes]], group: str | None) -> None:
+    def _append(
+        self, topic: str, records: Sequence[tuple[str, bytes]], group: str | None, traceparent: str | None = None
+    ) -> None:
         with self._lock:
             lanes = self._topics.setdefault(topic, [[] for _ in range(self.partitions)])
             for key, value in records:
                 partition = partition_of(key, self.partitions)
-                lanes[partition].append(Message(topic, partition, len(lanes[partition]), key, value, group))
+                lanes[partition].append(
+                    Message(topic, partition, len(lanes[partition]), key, value, group, traceparent=traceparent)
+                )
 
     def consumer(self, group: str, topics: Sequence[Topic]) -> "InMemoryConsumer":
         """A consumer that continues at the committed offsets of `group`. A group can have one member."""

@@ -28,6 +28,7 @@ class FakeProducer:
     errors: list[KafkaError | None] = field(default_factory=list)
     refusal: Exception | None = None  # raised by `send` itself
     taken: list[bytes] = field(default_factory=list)
+    headers: list[list[tuple[str, bytes]]] = field(default_factory=list)  # of what was taken
     closed: bool = False
     fatal: KafkaError | None = None
 
@@ -40,6 +41,7 @@ class FakeProducer:
         error = self.fatal or (self.errors.pop(0) if self.errors else None)
         if error is None:
             self.taken.append(value)
+            self.headers.append(headers)
         elif not error.retriable:
             self.fatal = error
         return FutureRecord(error)

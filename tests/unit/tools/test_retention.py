@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ingestion.engagement.counted_events import CREDITED_FOR, REMEMBERED_FOR
-from photofeed import notifications, turned_away, webhooks
+from photofeed import notifications, post_traces, turned_away, webhooks
 from photofeed.erasures import TOMBSTONE_FOR
 from photofeed.topics import DEAD_LETTER_RETENTION, all_topics
 
@@ -28,4 +28,6 @@ def test_the_stated_ages_are_those_of_the_code() -> None:
         for what, days in re.findall(r"^\| (.+?) \| (\d+) days \|", section, re.MULTILINE)
     }
     (live,) = {topic.retention for topic in all_topics() if not topic.name.endswith(".dlq")}
+    assert "| traces of posts, in Redis | an hour |" in section
+    assert timedelta(seconds=post_traces.KEPT_SECONDS) == timedelta(hours=1)
     assert stated == KEPT | {"messages of Kafka": live}
