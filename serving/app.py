@@ -18,6 +18,7 @@ from serving import bootstrap
 from serving.api import (
     account,
     admin,
+    admin_explanation,
     avatars,
     candidates,
     comments,
@@ -135,6 +136,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
         candidates,
         rank,
         admin,
+        admin_explanation,
     ]
     if settings.is_development:
         modules.append(dev)

@@ -233,6 +233,7 @@ RULES: tuple[Rule, ...] = (
     Rule("GET /v1/admin/health", Access.ADMIN),
     Rule("GET /v1/admin/model", Access.ADMIN),
     Rule("POST /v1/admin/model/rollback", Access.ADMIN, {"reason": "worse"}),
+    Rule("GET /v1/admin/explanation", Access.ADMIN, query="handle={handle}&postId={post_id}"),
     Rule("GET /v1/admin/dead-letters", Access.ADMIN),
     Rule("POST /v1/admin/dead-letters/{letter_id}/replay", Access.ADMIN),
     # webhooks

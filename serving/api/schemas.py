@@ -997,6 +997,91 @@ class DeadLetterList(Shape):
     total: Count
 
 
+class ExplainedFeature(Shape):
+    """An input of a model."""
+
+    name: str
+    value: float | None
+
+
+class RankedCandidate(Shape):
+    """A candidate of a slate."""
+
+    post_id: Id
+    source: str
+    pool: str | None
+    position: Annotated[int | None, Field(description="In the slate; null where it is not in it")]
+    rank: Annotated[int | None, Field(description="By score alone; null if a filter removed it")]
+    score: float | None
+    outcome: Annotated[str, Field(description="`in the slate`, or why it is not")]
+
+
+class RankedPost(RankedCandidate):
+    """A candidate with all that decided about it."""
+
+    moves: list[RuleMove]
+    features: list[ExplainedFeature]
+
+
+class ExplainedRanking(Shape):
+    """What one ranker makes of the candidates."""
+
+    ranker: str
+    ranking: str
+    instead_of: Annotated[str | None, Field(description="The ranker that was asked for, if it could not rank")]
+    version: str | None
+    candidates: list[RankedCandidate]
+    post: Annotated[RankedPost | None, Field(description="The post of `postId`; null if it is no candidate")]
+    outcome: Annotated[str | None, Field(description="Of that post: `in the slate`, or why it is not")]
+
+
+NotShownReason = Literal["own", "blocked", "muted", "hidden", "reported", "private", "moderation", "not_visible"]
+
+
+class ExplainedPost(Shape):
+    """What is known about a post and a viewer, whatever ranks."""
+
+    id: Id
+    author: str
+    photo_status: PhotoStatus | None
+    posted_at: datetime
+    follows_author: bool
+    reasons: Annotated[list[NotShownReason], Field(description="Why no feed of this viewer shows it")]
+
+
+class PostExplanation(Shape):
+    """Why a viewer sees a post or does not, by one ranker or two."""
+
+    EXAMPLE: ClassVar = {
+        "handle": "ada",
+        "post": {
+            "id": "15OGRpnNiJv",
+            "author": "marta.k",
+            "photoStatus": "ready",
+            "postedAt": _CREATED,
+            "followsAuthor": True,
+            "reasons": [],
+        },
+        "rankings": [
+            {
+                "ranker": "champion",
+                "ranking": "model",
+                "insteadOf": None,
+                "version": "2",
+                "candidates": [],
+                "post": None,
+                "outcome": "no source found it",
+            }
+        ],
+        "skippedSources": [],
+    }
+
+    handle: str
+    post: ExplainedPost | None
+    rankings: list[ExplainedRanking]
+    skipped_sources: list[str]
+
+
 class PastDecision(Shape):
     """A decision about a photo, a comment or a person."""
 

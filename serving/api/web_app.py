@@ -26,7 +26,7 @@ _REVALIDATE = "no-cache"
 _ENCODINGS = {"br": ".br", "gzip": ".gz"}  # the better first; the build writes them beside each asset
 # Pages of the app besides those in pages.py; web/src/router.ts shows them.
 _PAGES = re.compile(
-    r"/(explore|new|saved|liked|requests|activity|admin(/health)?|settings|sign-in|tags/[^/]+|@[^/]+/(followers|following)|p/[^/]+/likes)/?"
+    r"/(explore|new|saved|liked|requests|activity|admin(/health|/explain)?|settings|sign-in|tags/[^/]+|@[^/]+/(followers|following)|p/[^/]+/likes)/?"
 )
 _DOCS = "/docs"  # its file has an ending
 _DOCS_PATHS = frozenset({_DOCS, f"{_DOCS}.html"})

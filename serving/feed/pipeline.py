@@ -77,10 +77,22 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """The slates of some rankers with their explanations, and what the sources found before it was cut to size."""
+
+    ranked: Sequence[tuple[Slate, Explanation]]
+    found: Candidates
+
+
+@dataclass(frozen=True, slots=True)
 class _CandidateSet:
-    """The candidates for a query, those that earlier slates have used, and the names of the skipped sources."""
+    """The candidates for a query, those that earlier slates have used, and the names of the skipped sources.
+
+    `merged` is all that the sources found, of which `candidates` are those that are ranked.
+    """
 
     query: FeedQuery
+    merged: Candidates
     candidates: Candidates
     shown: Candidates
     skipped: tuple[str, ...]
@@ -152,6 +164,24 @@ class FeedPipeline:
         """
         found = await self._find_candidates(self._request(user_id), Surface.FEED, no_ids())
         return (await self._filter(found.query, found, Explanation())).candidates
+
+    async def explain(self, user_id: int, rankers: Sequence[str]) -> Explained:
+        """How each ranker would rank the viewer's next slate. Nothing is stored or logged: nobody sees these slates.
+
+        The rankers get the same candidates.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        found = await self._find_candidates(self._request(user_id), Surface.FEED, no_ids())
+        ranked = []
+        for ranker in rankers:
+            explanation = Explanation()
+            slate = await self._rank(found, Surface.FEED, explanation, ranker)
+            post_ids = slate.items.post_ids.tolist()
+            explanation.withheld = frozenset(post_ids) - (await self.posts.for_feed(user_id, post_ids)).keys()
+            ranked.append((slate, explanation))
+        return Explained(ranked, found.merged)
 
     async def new_posts(self, user_id: int, slate_id: str) -> int | None:
         """The number of posts of followed accounts that are new since the viewer's slate; None if the slate expired.
@@ -255,7 +285,8 @@ class FeedPipeline:
                 is_shown = among(merged.post_ids, shown)
                 merged, before = merged.take(~is_shown), merged.take(is_shown)
             candidates = await self._complete(query, merged, surface)
-        return _CandidateSet(query, candidates, before, tuple(name for name, part in parts.items() if part is None))
+        skipped = tuple(name for name, part in parts.items() if part is None)
+        return _CandidateSet(query, merged, candidates, before, skipped)
 
     async def _rank(self, found: _CandidateSet, surface: Surface, explanation: Explanation, ranker: str) -> Slate:
         with timed("filters"):

@@ -134,6 +134,8 @@ function LoadedPage({ route: current }: { route: LaterRoute }) {
       return <pages.AdminPage />
     case 'health':
       return <pages.HealthPage />
+    case 'explain':
+      return <pages.ExplainPage />
     case 'activity':
       return <pages.ActivityPage />
     case 'requests':

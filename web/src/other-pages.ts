@@ -1,6 +1,7 @@
 /** What the first view of the feed does not need; one file of code, loaded after it (code-loading.ts). */
 export { ActivityPage } from './activity/activity-page'
 export { AdminPage } from './admin/admin-page'
+export { ExplainPage } from './admin/explain-page'
 export { HealthPage } from './admin/health-page'
 export { ExplorePage } from './explore/explore-page'
 export { TagPage } from './explore/tag-page'

@@ -13,6 +13,7 @@ export type Route =
   | { page: 'activity' }
   | { page: 'admin' }
   | { page: 'health' }
+  | { page: 'explain' }
   | { page: 'connections'; handle: string; list: 'followers' | 'following' }
   | { page: 'likes'; postId: string }
   | { page: 'settings' }
@@ -30,6 +31,7 @@ export const paths = {
   activity: '/activity',
   admin: '/admin',
   health: '/admin/health',
+  explain: '/admin/explain',
   settings: '/settings',
   signIn: '/sign-in',
   search: (query: string) => `/explore?q=${encodeURIComponent(query)}`,
@@ -55,7 +57,7 @@ export function parseRoute(address: string): Route {
   const handle = first.length > 1 && first.startsWith('@') ? first.slice(1) : null
   if (second !== '') {
     if (first === 'p') return { page: 'post', postId: second }
-    if (first === 'admin' && second === 'health') return { page: second }
+    if (first === 'admin' && (second === 'health' || second === 'explain')) return { page: second }
     if (first === 'tags') return { page: 'tag', tag: second }
     if (handle !== null && (second === 'followers' || second === 'following'))
       return { page: 'connections', handle, list: second }

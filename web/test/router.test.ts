@@ -37,6 +37,7 @@ test('every address that the app writes leads back to its page', () => {
   assert.deepEqual(parseRoute(paths.settings), { page: 'settings' })
   assert.deepEqual(parseRoute(paths.admin), { page: 'admin' })
   assert.deepEqual(parseRoute(paths.health), { page: 'health' })
+  assert.deepEqual(parseRoute(paths.explain), { page: 'explain' })
   assert.deepEqual(parseRoute(paths.signIn), { page: 'sign-in' })
 })
 

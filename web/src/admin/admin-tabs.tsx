@@ -7,7 +7,12 @@ export function AdminTabs() {
   const text = words.admin
   const pages = [
     ...(isModerator() ? [{ page: 'admin', href: paths.admin, name: text.title }] : []),
-    ...(isAdmin() ? [{ page: 'health', href: paths.health, name: text.health.title }] : []),
+    ...(isAdmin()
+      ? [
+          { page: 'health', href: paths.health, name: text.health.title },
+          { page: 'explain', href: paths.explain, name: text.explain.title },
+        ]
+      : []),
   ]
   if (pages.length < 2) return null
   return (
