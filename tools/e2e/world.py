@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from PIL import ExifTags, Image, ImageOps
 
 from photofeed.dead_letters import DeadLetter
 from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
@@ -59,6 +60,7 @@ _SEED = 7
 _PATIENCE_SECONDS = 120.0
 _TOKEN_HOURS = 2.0
 _QUALITY = 88
+_TURN_CLOCKWISE = 6  # the EXIF orientation of a phone that was held upright
 
 
 @contextmanager
@@ -201,4 +203,15 @@ def _files(folder: Path, size: str) -> dict[str, Sequence[str]]:
         path = folder / f"{size}-{number}.{'heic' if kind == 'HEIF' else 'jpg'}"
         take(rng, photograph).save(path, kind, quality=_QUALITY)
         saved.append(str(path))
-    return {"heic": saved[:1], "jpegs": saved[1:4], "drafts": saved[4:]}
+    return {"heic": saved[:1], "jpegs": saved[1:4], "drafts": saved[4:], "sideways": [_sideways(rng, folder, size)]}
+
+
+def _sideways(rng: np.random.Generator, folder: Path, size: str) -> str:
+    """A photo whose pixels lie on their side: its EXIF data says how to turn it upright."""
+    photograph = take(rng, PHOTOGRAPHS[-1])
+    upright = ImageOps.fit(photograph, (600, 900))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = _TURN_CLOCKWISE
+    path = folder / f"{size}-sideways.jpg"
+    upright.transpose(Image.Transpose.ROTATE_90).save(path, "JPEG", quality=_QUALITY, exif=exif)
+    return str(path)

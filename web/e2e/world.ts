@@ -16,7 +16,7 @@ export interface World {
   /** The folder of the screenshots. */
   pictures: string
   /** To upload; each size has its own, since a feed shows near duplicates once. */
-  files: Record<Size, { heic: string[]; jpegs: string[]; drafts: [string] }>
+  files: Record<Size, { heic: string[]; jpegs: string[]; drafts: [string]; sideways: [string] }>
   authors: Record<'ada' | 'ben' | 'cleo', Person>
   people: Record<Size, Record<Role, Person>>
   /** Posts of the authors. */

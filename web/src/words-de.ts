@@ -395,6 +395,23 @@ export const german: Words = {
     tags: 'Schlagwörter',
     tagsExample: 'berge, morgen',
     remove: 'Entfernen',
+    edit: 'Drehen und zuschneiden',
+    editHint:
+      'Den Rahmen oder seine Ecken ziehen oder mit den Pfeiltasten bewegen. Mit der Umschalttaste geht es schneller.',
+    noEdit:
+      'Der Browser kann diese Datei nicht lesen. Sie kann hier nicht gedreht oder zugeschnitten werden.',
+    cannotEdit: 'Der Browser kann dieses Foto nicht bearbeiten. Es kann hochgeladen werden, wie es ist.',
+    turnLeft: 'Nach links drehen',
+    turnRight: 'Nach rechts drehen',
+    apply: 'Übernehmen',
+    cropArea: 'Ausschnitt',
+    cropSize: (width, height) => `${width} % mal ${height} %`,
+    corners: {
+      topLeft: 'Ecke oben links',
+      topRight: 'Ecke oben rechts',
+      bottomLeft: 'Ecke unten links',
+      bottomRight: 'Ecke unten rechts',
+    },
     share: (count) => (count === 1 ? 'Veröffentlichen' : `${count} Fotos veröffentlichen`),
     waiting: 'Wartet auf die anderen Fotos',
     sending: 'Wird hochgeladen',

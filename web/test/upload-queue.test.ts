@@ -12,6 +12,7 @@ import {
   hasUnsaved,
   outcomeOf,
   remove,
+  replaceFile,
   retry,
   shareAll,
 } from '../src/upload/queue'
@@ -119,6 +120,17 @@ test('an upload that failed says why, and can be retried', async () => {
   retry(draft?.id ?? 0)
   await settled()
   assert.deepEqual(stages(), ['sending'])
+})
+
+test('an edited file is uploaded in place of the chosen one, with the same words', async () => {
+  addFiles([photo('1.jpg')])
+  const id = drafts.value[0]?.id ?? 0
+  edit(id, { caption: 'kept' })
+  replaceFile(id, new File(['smaller'], '1-edited.jpg', { type: 'image/jpeg' }))
+  assert.deepEqual(
+    drafts.value.map(({ file, caption }) => [file.name, caption]),
+    [['1-edited.jpg', 'kept']],
+  )
 })
 
 test('a broken file is not offered again', () => {

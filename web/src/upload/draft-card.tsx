@@ -2,22 +2,29 @@ import { useEffect, useState } from 'preact/hooks'
 import { paths } from '../router'
 import { PhotoIcon } from '../shell/icons'
 import { words } from '../words'
-import { cancel, type Draft, edit, outcomeOf, remove, retry } from './queue'
+import { EditDialog } from './edit-dialog'
+import { cancel, type Draft, edit, outcomeOf, remove, replaceFile, retry } from './queue'
 import { MAX_ALT_TEXT_LENGTH, MAX_CAPTION_LENGTH, parseTags } from './tags'
 
 /** One chosen photo: its words or, once it is shared, its progress and outcome. */
 export function DraftCard({ draft }: { draft: Draft }) {
+  const [unseen, setUnseen] = useState<File | null>(null)
   return (
     <article class="draft" aria-label={draft.file.name}>
-      <LocalPreview file={draft.file} />
+      <LocalPreview file={draft.file} cannotShow={unseen === draft.file} onUnseen={setUnseen} />
       <div class="draft-side">
-        {draft.state.stage === 'draft' ? <Words draft={draft} /> : <Progress draft={draft} />}
+        {draft.state.stage === 'draft' ? (
+          <Words draft={draft} canEdit={unseen !== draft.file} />
+        ) : (
+          <Progress draft={draft} />
+        )}
       </div>
     </article>
   )
 }
 
-function Words({ draft: { id, caption, altText, tags, file } }: { draft: Draft }) {
+function Words({ draft: { id, caption, altText, tags, file }, canEdit }: { draft: Draft; canEdit: boolean }) {
+  const [isEditing, setEditing] = useState(false)
   const text = words.upload
   return (
     <>
@@ -53,12 +60,34 @@ function Words({ draft: { id, caption, altText, tags, file } }: { draft: Draft }
           .map((tag) => `#${tag}`)
           .join(' ')}
       </p>
+      {!canEdit && (
+        <p id={`no-edit-${id}`} class="muted">
+          {text.noEdit}
+        </p>
+      )}
       <div class="form-actions">
+        <button
+          type="button"
+          class="quiet"
+          disabled={!canEdit}
+          aria-describedby={canEdit ? undefined : `no-edit-${id}`}
+          onClick={() => setEditing(true)}
+        >
+          {text.edit}
+          <span class="visually-hidden"> {file.name}</span>
+        </button>
         <button type="button" class="quiet" onClick={() => remove(id)}>
           {text.remove}
           <span class="visually-hidden"> {file.name}</span>
         </button>
       </div>
+      {isEditing && (
+        <EditDialog
+          file={file}
+          onEdited={(edited) => replaceFile(id, edited)}
+          onClose={() => setEditing(false)}
+        />
+      )}
     </>
   )
 }
@@ -123,26 +152,25 @@ function describe({ state }: Draft): { title: string; detail: string; canRetry: 
   }
 }
 
+interface LocalPreviewProps {
+  file: File
+  cannotShow: boolean
+  onUnseen: (file: File) => void
+}
+
 /** A preview of the chosen file. Most browsers cannot show HEIC; then its name is shown instead. */
-function LocalPreview({ file }: { file: File }) {
+function LocalPreview({ file, cannotShow, onUnseen }: LocalPreviewProps) {
   const [url, setUrl] = useState<string>()
-  const [cannotShow, setCannotShow] = useState(false)
 
   useEffect(() => {
     const objectUrl = URL.createObjectURL(file)
     setUrl(objectUrl)
-    setCannotShow(false)
     return () => URL.revokeObjectURL(objectUrl)
   }, [file])
 
   if (!cannotShow) {
     return (
-      <img
-        class="preview"
-        src={url}
-        alt={words.upload.preview(file.name)}
-        onError={() => setCannotShow(true)}
-      />
+      <img class="preview" src={url} alt={words.upload.preview(file.name)} onError={() => onUnseen(file)} />
     )
   }
   return (

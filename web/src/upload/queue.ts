@@ -58,6 +58,12 @@ export function edit(id: number, change: Partial<Pick<Draft, 'caption' | 'altTex
   if (edited) keepWords(id, edited)
 }
 
+/** Replaces the file of a draft by an edited one. */
+export function replaceFile(id: number, file: File): void {
+  update(id, { file })
+  keepFile(id, file)
+}
+
 /** Adds the drafts that a person had when the page was closed. */
 export async function restoreDrafts(personId: string): Promise<void> {
   const known = new Set(drafts.value.map(({ id }) => id))
