@@ -19,7 +19,7 @@ from photofeed.features.stored import StoredFeatures
 
 RANKING_FEATURES: tuple[RankingFeature, ...] = (
     # age and time
-    RankingFeature("post_age_hours", "recency", Age("post_content", "posted_at", unit_seconds=3600.0)),
+    RankingFeature("post_age_hours", "recency", Age("post_content", "posted_at", unit_seconds=3600.0), monotone=-1),
     RankingFeature("hour_of_day", "context", Function("hour_of_day", version=1)),
     # the post
     RankingFeature("post_likes_5m", "velocity", Ratio("post_engagement", "likes_5m")),

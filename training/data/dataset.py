@@ -76,6 +76,14 @@ class Dataset:
         return int(has_contrast(self.labels, slates, self.slates).sum())
 
     @property
+    def events(self) -> int:
+        """The number of posts that stand out in slates with a contrast: rows without the most common label of these."""
+        slates = np.repeat(np.arange(self.slates), self.group_sizes)
+        telling = has_contrast(self.labels, slates, self.slates)[slates]
+        counts = np.unique(self.labels[telling], return_counts=True)[1]
+        return int(counts.sum() - counts.max(initial=0))
+
+    @property
     def relevance(self) -> NDArray[np.int32]:
         """The labels, (rows,), with those below 0 as 0: for libraries that take no negative grades."""
         return np.maximum(self.labels, 0)

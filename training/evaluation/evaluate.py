@@ -1,7 +1,7 @@
 """Metrics of rankers on the slates of a dataset, beside the baselines, with confidence intervals."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from training.statistics.metrics import (
     distinct_of_top,
     exposure,
     gini,
+    has_contrast,
     mean_of_top,
     ndcg,
     rank_slates,
@@ -55,10 +56,12 @@ class Evaluation:
     Attributes:
         measurements: every metric of every ranker, overall (segment `all`) and by segment.
         differences: the model minus each other ranker, paired: both are measured on the same users.
+        slates: segment -> the number of slates with a contrast within it: what its NDCG is the mean of.
     """
 
     measurements: tuple[Measurement, ...]
     differences: tuple[Measurement, ...]
+    slates: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rankers(self) -> dict[str, Metrics]:
@@ -136,7 +139,7 @@ def evaluate(dataset: Dataset, rankers: Mapping[str, FloatArray], *, seed: int =
         if rival != MODEL and MODEL in found
         for key, estimate in by_key.items()
     ]
-    return Evaluation(tuple(measurements), tuple(differences))
+    return Evaluation(tuple(measurements), tuple(differences), _telling_slates(dataset))
 
 
 def estimates(dataset: Dataset, scores: FloatArray) -> Estimates:
@@ -184,6 +187,14 @@ def _by_segment(dataset: Dataset, scores: FloatArray) -> dict[tuple[str, str], E
         found[segment.name, "ndcg_10"] = Estimate.of_mean(ndcg(ranked, 10))
         found[segment.name, "auc"] = auc_estimate(labels, its_scores, slates[rows], dataset.slates)
     return found
+
+
+def _telling_slates(dataset: Dataset) -> dict[str, int]:
+    slates = np.repeat(np.arange(dataset.slates), dataset.group_sizes)
+    rows = {OVERALL: np.ones(len(dataset), np.bool_)} | {one.name: one.rows(dataset) for one in SEGMENTS}
+    return {
+        name: int(has_contrast(dataset.labels[its], slates[its], dataset.slates).sum()) for name, its in rows.items()
+    }
 
 
 def _random_ranker(dataset: Dataset) -> dict[tuple[str, str], Estimate]:

@@ -77,10 +77,15 @@ def bounds(interval: Interval) -> str:
 
 
 def _directions(ranker: TrainedRanker) -> str:
-    if not ranker.parameters.monotone:
-        return "No feature directions were enforced."
-    held = [f"`{f.name}`" for f in RANKING_FEATURES if f.monotone and f.name in ranker.feature_names]
-    return f"A higher value of these features never lowers the score: {', '.join(held) or 'none'}."
+    parameters = ranker.parameters
+    known = [f for f in RANKING_FEATURES if f.name in ranker.feature_names]
+    directed = [f"`{f.name}` ({'more' if f.monotone > 0 else 'less'})" for f in known if f.monotone]
+    told = [f"The model uses no other features than {', '.join(directed)}."] if parameters.directed_only else []
+    if parameters.monotone:
+        told += [f"Better values of these features never lower the score: {', '.join(directed) or 'none'}."]
+    else:
+        told += ["No feature directions were enforced."]
+    return " ".join(told)
 
 
 def _explore(values: Mapping[str, PolicyValue] | None) -> list[str]:

@@ -60,7 +60,7 @@ def importance(ranker: TrainedRanker) -> "Figure":
 def shap_summary(ranker: TrainedRanker, dataset: Dataset) -> "Figure":
     """SHAP values of the most important features, from LightGBM's pred_contrib.
 
-    A dot is an impression. Its colour is the value of the feature, light for high values.
+    A dot is an impression. Its colour is the rank of the feature's value among the impressions.
     Source: Lundberg et al., Nature MI 2020.
     """
     rows = np.linspace(0, len(dataset) - 1, min(SHAP_ROWS, len(dataset))).astype(int)
@@ -71,10 +71,13 @@ def shap_summary(ranker: TrainedRanker, dataset: Dataset) -> "Figure":
     spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(rows))
     for row, column in enumerate(most):
         ranks = np.argsort(np.argsort(matrix[:, column]))
-        axes.scatter(moved[:, column], row + spread, c=ranks, cmap="viridis", s=4, linewidths=0)
+        dots = axes.scatter(moved[:, column], row + spread, c=ranks, cmap="viridis", s=4, linewidths=0)
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set_yticks(range(len(most)), [ranker.feature_names[i] for i in most])
-    return _figure_of(axes)
+    figure = _figure_of(axes)
+    key = figure.colorbar(dots, ax=axes, ticks=[0, len(rows) - 1], label="value of the feature", aspect=40)
+    key.ax.set_yticklabels(["lowest", "highest"])
+    return figure
 
 
 def calibration(dataset: Dataset, rankers: Mapping[str, FloatArray]) -> "Figure":
@@ -91,7 +94,7 @@ def calibration(dataset: Dataset, rankers: Mapping[str, FloatArray]) -> "Figure"
 
 
 def by_segment(evaluation: Evaluation, metric: str = "ndcg_10") -> "Figure":
-    """A metric of every ranker in every segment, with intervals."""
+    """A metric of every ranker in every segment, with intervals, and the number of slates that tell an order."""
     chosen = [m for m in evaluation.measurements if m.metric == metric]
     segments, rankers = (list(dict.fromkeys(getattr(m, name) for m in chosen)) for name in ("segment", "ranker"))
     axes = _axes(f"{metric} by segment", "", metric, width=11)
@@ -101,7 +104,7 @@ def by_segment(evaluation: Evaluation, metric: str = "ndcg_10") -> "Figure":
         bounds = np.array([(m.interval.value - m.interval.low, m.interval.high - m.interval.value) for m in its]).T
         offsets = np.array([segments.index(m.segment) for m in its]) + (number - len(rankers) / 2) * 0.8 / len(rankers)
         axes.bar(offsets, values, 0.8 / len(rankers), yerr=np.maximum(bounds, 0), label=ranker, error_kw={"lw": 0.8})
-    axes.set_xticks(range(len(segments)), segments)
+    axes.set_xticks(range(len(segments)), [f"{name}\n{evaluation.slates.get(name, 0)} slates" for name in segments])
     return _finished(axes)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from photofeed.errors import InvalidError, RetryableError
 from training.data.dataset import Dataset
-from training.ranker.lightgbm_params import lightgbm_labels, lightgbm_params
+from training.ranker.lightgbm_params import decided, lightgbm_labels, lightgbm_params
 from training.ranker.parameters import DEFAULTS, VALIDATION_CUTOFF, TrainingParameters
 from training.ranker.train import VALIDATION_NDCG, OnIteration, TrainedRanker, Trainer, best_iteration
 from training.statistics.metrics import ndcg, rank_slates
@@ -65,7 +65,7 @@ def _trainer_on(client: Any) -> Trainer:
     ) -> TrainedRanker:
         if parameters.debias_position:
             raise InvalidError("LightGBM learns the position bias in one process only: train without Dask")
-        parameters = parameters.resolved()
+        parameters = decided(parameters, part)
         booster = _fit(client, part, parameters, parameters.rounds)
         quality = _quality_by_iteration(booster, validation, on_iteration)
         iterations = best_iteration(quality)

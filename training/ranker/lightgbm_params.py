@@ -1,14 +1,17 @@
 """TrainingParameters as the `params` of LightGBM."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photofeed.errors import InvalidError
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
+from training.data.dataset import Dataset
 from training.data.labels import GRADE_GAINS, UNWELCOME
-from training.ranker.parameters import VALIDATION_CUTOFF, TrainingParameters
+from training.ranker.parameters import EVENTS_PER_FEATURE, VALIDATION_CUTOFF, TrainingParameters
 
 
 def lightgbm_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -20,6 +23,20 @@ def lightgbm_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return labels - np.int32(UNWELCOME)
 
 
+def decided(parameters: TrainingParameters, part: Dataset) -> TrainingParameters:
+    """The parameters of a training on `part`: with its learning rate, and whether it learns from all features.
+
+    Raises:
+        InvalidError: `directed_only`, and no feature has a direction.
+    """
+    directed = any(_directions(part.feature_names, part.program))
+    if parameters.directed_only and not directed:
+        raise InvalidError("directed_only: no feature of the program has a declared direction")
+    few = directed and part.events < EVENTS_PER_FEATURE * len(part.feature_names)
+    only = few if parameters.directed_only is None else parameters.directed_only
+    return replace(parameters.resolved(), directed_only=only)
+
+
 def lightgbm_params(
     parameters: TrainingParameters, feature_names: tuple[str, ...], program: FeatureProgram = PROGRAM
 ) -> dict[str, Any]:
@@ -27,7 +44,10 @@ def lightgbm_params(
 
     Features that the program does not declare, such as a column added in a notebook, have no direction.
     """
-    directions = {feature.name: feature.monotone for feature in program.features} if parameters.monotone else {}
+    directions = _directions(feature_names, program)
+    # LightGBM never splits by a feature that is in no group
+    directed = [at for at, direction in enumerate(directions) if direction]
+    few = {"interaction_constraints": [directed], "feature_fraction": 1.0}
     return {
         "objective": "lambdarank",
         "metric": "ndcg",
@@ -41,10 +61,16 @@ def lightgbm_params(
         "bagging_fraction": parameters.bagging_fraction,
         "bagging_freq": 1,
         "lambda_l2": parameters.lambda_l2,
-        "monotone_constraints": [directions.get(name, 0) for name in feature_names],
+        "monotone_constraints": directions if parameters.monotone else [0] * len(directions),
         "seed": parameters.seed,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": parameters.threads,
         "verbosity": -1,
+        **(few if parameters.directed_only else {}),
     }
+
+
+def _directions(feature_names: tuple[str, ...], program: FeatureProgram) -> list[int]:
+    declared = {feature.name: feature.monotone for feature in program.features}
+    return [declared.get(name, 0) for name in feature_names]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from photofeed.arrays import FloatArray
 from training.data.dataset import Dataset
 from training.data.matrix_on_disk import keep_releasing_pages
-from training.ranker.lightgbm_params import lightgbm_labels, lightgbm_params
+from training.ranker.lightgbm_params import decided, lightgbm_labels, lightgbm_params
 from training.ranker.parameters import DEFAULTS, VALIDATION_CUTOFF, TrainingParameters
 
 # The number of trees is where NDCG@10 on the validation part, smoothed over iterations, is highest. With a few dozen
@@ -74,7 +74,7 @@ def train(
 
     `on_iteration` is called with the number of the iteration, from 1, and the validation metrics after it.
     """
-    parameters = parameters.resolved()
+    parameters = decided(parameters, part)
     prepare_threads()
     import lightgbm  # noqa: PLC0415  takes seconds; commands that only list do not need it
 

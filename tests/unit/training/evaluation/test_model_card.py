@@ -40,3 +40,23 @@ def test_a_training_is_told_in_words_and_pictures(dataset: Dataset, tmp_path: Pa
         figure.savefig(tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
     assert [label.get_text() for label in figures["shap"].axes[0].get_yticklabels()][-1] == "topic_engagement_rate"
+    key = figures["shap"].axes[1]
+    assert (key.get_ylabel(), [label.get_text() for label in key.get_yticklabels()]) == (
+        "value of the feature",
+        ["lowest", "highest"],
+    )
+    told = [label.get_text() for label in figures["by_segment"].axes[0].get_xticklabels()]
+    assert told[0] == f"all\n{parts.test.contrasts} slates"
+    assert len(told) == 1 + len(SEGMENTS)
+
+
+def test_what_the_model_was_held_to_is_told(dataset: Dataset) -> None:
+    parts = temporal_split(dataset)
+    cards = {}
+    for only in (False, True):
+        ranker = train(parts.train, parts.validation, TrainingParameters(rounds=3, threads=1, directed_only=only))
+        evaluation = evaluate(parts.test, {"model": ranker.score(parts.test.matrix)})
+        cards[only] = model_card(ranker, parts, evaluation, FeatureManifest("feed_ranker_v1", ()))
+    assert "uses no other features than `post_age_hours` (less), `post_engagement_rate` (more)," in cards[True]
+    assert "uses no other features" not in cards[False]
+    assert "`post_age_hours` (less)" in cards[False]

@@ -1,16 +1,25 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from photofeed.errors import InvalidError
 from photofeed.features.ranking import FEATURE_NAMES, RANKING_FEATURES
 from training.data.dataset import Dataset
 from training.data.labels import HEAD_WEIGHTS
 from training.data.split import temporal_split
 from training.ranker.heads import train_heads
 from training.ranker.lightgbm_params import lightgbm_params
-from training.ranker.parameters import DEBIASED_LEARNING_RATE, DEFAULTS, LEARNING_RATE, TrainingParameters
+from training.ranker.parameters import (
+    DEBIASED_LEARNING_RATE,
+    DEFAULTS,
+    EVENTS_PER_FEATURE,
+    LEARNING_RATE,
+    TrainingParameters,
+)
 from training.ranker.train import train
+from training.statistics.metrics import ndcg, rank_slates
 
 
 @pytest.mark.parametrize(
@@ -51,6 +60,7 @@ def test_the_seed_and_every_other_parameter_reach_lightgbm(make_dataset: Callabl
         bagging_fraction=0.71,
         lambda_l2=1.5,
         truncation_level=17,
+        directed_only=False,
         seed=12,
         threads=1,
     )
@@ -86,3 +96,51 @@ def test_heads_train_at_the_same_rate(dataset: Dataset) -> None:
     heads = train_heads(parts.train, parts.validation, TrainingParameters(rounds=3, threads=1, learning_rate=0.07))
     assert all("[learning_rate: 0.07]" in text for text in heads.texts.values())
     assert heads.texts
+
+
+def _with_events(dataset: Dataset, events: int) -> Dataset:
+    """The slates of a dataset, of which so many have one post that people engaged with."""
+    labels = np.zeros((dataset.slates, len(dataset) // dataset.slates), np.int32)
+    best = dataset.matrix[:, FEATURE_NAMES.index("topic_engagement_rate")].reshape(labels.shape).argmax(axis=1)
+    chosen = np.linspace(0, dataset.slates - 1, events).astype(int)
+    labels[chosen, best[chosen]] = 1
+    return replace(dataset, labels=labels.reshape(-1))
+
+
+def test_with_few_events_only_features_with_a_direction_are_learned_from(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset(slates=600, size=5)
+    enough = EVENTS_PER_FEATURE * len(FEATURE_NAMES)
+    directed = {feature.name for feature in RANKING_FEATURES if feature.monotone}
+    for share, few in ((1.0, False), (0.5, True)):
+        part = _with_events(dataset, round(enough * share))
+        assert part.events == round(enough * share)
+        ranker = train(part, part, TrainingParameters(rounds=60, threads=1))
+        split = dict(zip(FEATURE_NAMES, ranker.booster().feature_importance(), strict=True))
+        assert ranker.parameters.directed_only is few
+        assert ({name for name, count in split.items() if count} <= directed) is few
+        assert split["topic_engagement_rate"] > 0
+
+
+def test_chance_in_few_events_does_not_outweigh_the_rates(make_dataset: Callable[..., Dataset]) -> None:
+    """45 features of chance beside the rates: with few events they cost more than they tell."""
+    quality: dict[bool | None, list[float]] = {None: [], False: []}
+    for seed in range(2):
+        dataset = _with_events(make_dataset(slates=600, size=5, seed=seed), 150)
+        flipped = np.random.default_rng(seed).random(dataset.slates) < 0.5
+        labels = dataset.labels.reshape(dataset.slates, 5)
+        labels[flipped] = labels[flipped][:, ::-1]
+        parts = temporal_split(replace(dataset, labels=labels.reshape(-1)))
+        for only, found in quality.items():
+            parameters = TrainingParameters(rounds=80, directed_only=only, threads=1)
+            scores = train(parts.train, parts.validation, parameters).score(parts.test.matrix)
+            ranked = rank_slates(parts.test.labels, scores, parts.test.group_sizes)
+            found.append(float(np.nanmean(ndcg(ranked, 10))))
+    assert np.mean(quality[None]) > np.mean(quality[False]) + 0.02
+
+
+def test_whoever_wants_directed_features_only_needs_some(dataset: Dataset) -> None:
+    names = ("post_likes_24h", "post_likes_1h")
+    parts = temporal_split(dataset.only(names))
+    assert train(parts.train, parts.validation, TrainingParameters(rounds=5)).parameters.directed_only is False
+    with pytest.raises(InvalidError, match="no feature of the program has a declared direction"):
+        train(parts.train, parts.validation, TrainingParameters(directed_only=True))
