@@ -92,6 +92,9 @@ def simulate(
         bool, typer.Option("--compare", help="Show each user the feed of every ranker. Sends no events.")
     ] = False,
     rounds: Annotated[int, typer.Option(min=1, help="With --compare: sessions per user and ranker.")] = 3,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when the lake has the events of these sessions.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --compare: end with one line of JSON.")] = False,
 ) -> None:
     """Simulate feed sessions of the demo's users on a running stack, and print a summary.
@@ -104,7 +107,7 @@ def simulate(
     from simulation.simulate import run_comparison, run_sessions
 
     if not compare:
-        run_sessions(state, sessions or DEFAULT_SESSIONS, seed, Console())
+        run_sessions(state, sessions or DEFAULT_SESSIONS, seed, Console(), wait=wait)
         return
     console = Console(stderr=as_json)
     comparison = run_comparison(state, sessions, rounds, seed, console)

@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
+from simulation import simulate
 from simulation.api_client import ApiClient
 from simulation.demo import JOURNAL_FILE
-from simulation.errors import SimulationError
+from simulation.errors import BrokenPathError, SimulationError
 from simulation.journal import Journal
 from simulation.people import populate
 from simulation.pictures.catalogue import topics
 from simulation.scale import SMOKE
-from simulation.simulate import run_comparison, run_sessions
+from simulation.simulate import run_comparison, run_sessions, wait_until_archived
+from simulation.waiting import Polling
 from simulation.world import SEEDED, World
 
 SCALE = replace(SMOKE, readers=17, creators=3)
@@ -69,6 +72,34 @@ def test_the_same_seed_draws_the_same_people(api: Any, state: Path) -> None:
 
     people = [batch[0]["actorId"] for batch in api.batches]
     assert people[:5] == people[5:10] != people[10:]
+
+
+def test_who_waits_gets_back_when_the_lake_has_what_was_done(
+    api: Any, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def rows() -> dict[str, int]:
+        asked.append(len(api.batches))
+        return {ENGAGEMENT: 7 + sum(map(len, api.batches)), FEED_SERVED: 3 + len(api.batches)}
+
+    monkeypatch.setattr(simulate, "archived_rows", lambda _settings: rows)
+    run_sessions(state, 5, 1, _console()[0], wait=True)
+    assert (asked[0], asked[-1]) == (0, 5)
+
+
+def test_each_table_of_the_lake_is_waited_for_and_an_archive_that_stands_still_is_told() -> None:
+    clock = iter(range(0, 10_000, 10))
+    polling = Polling(clock=lambda: next(clock), sleep=lambda _: None)
+    written = iter([(0, 0), (90, 2), (95, 2), (95, 4)])
+
+    def rows() -> dict[str, int]:
+        return dict(zip((ENGAGEMENT, FEED_SERVED), next(written), strict=True))
+
+    wait_until_archived(rows, {ENGAGEMENT: 50, FEED_SERVED: 4}, polling)
+    assert next(written, None) is None
+    with pytest.raises(BrokenPathError, match=r"rows archived: 52 of 54, no progress for 90 s"):
+        wait_until_archived(lambda: {ENGAGEMENT: 95, FEED_SERVED: 2}, {ENGAGEMENT: 50, FEED_SERVED: 4}, polling)
 
 
 @pytest.mark.parametrize(("people", "compared"), [(4, 4), (None, 20)])
