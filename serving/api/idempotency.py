@@ -14,10 +14,13 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from prometheus_client import Counter
 
 from photofeed.errors import ConflictError, InvalidError
 from photofeed.ids import decode_id, encode_id, uuid7
 from serving.services import Services, resolve_caller
+
+REPLAYS = Counter("photofeed_idempotent_replays", "Calls that got the reply of an earlier call with the same key")
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 MOST_CHARACTERS = 255
@@ -113,4 +116,5 @@ def _encode(reply: Response) -> bytes:
 
 def _decode(answer: bytes) -> Response:
     status, media_type, body = answer.split(b"\n", 2)
+    REPLAYS.inc()
     return Response(body, int(status), headers={REPLAYED: "true"}, media_type=media_type.decode() or None)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from photofeed.ids import decode_id
 from photofeed.redis_client import connect_redis
@@ -38,11 +39,16 @@ def _same(first: Any, again: Any) -> bool:
     return (first.status_code, first.content) == (again.status_code, again.content)
 
 
+def _replays() -> float:
+    return REGISTRY.get_sample_value("photofeed_idempotent_replays_total") or 0.0
+
+
 def test_a_comment_sent_twice_is_written_once(app: "App", post: str, key: str) -> None:
-    viewer, path = app.person(), f"/v1/posts/{post}/comments"
+    viewer, path, replays = app.person(), f"/v1/posts/{post}/comments", _replays()
     first, again = (_send(viewer, path, key, {"text": "Once"}) for _ in range(2))
     assert first.status_code == 201
     assert _same(first, again)
+    assert _replays() == replays + 1
     mine = [one for one in viewer.get(path)["items"] if one["author"]["id"] == viewer.id]
     assert mine == [first.json()]
 

@@ -10,9 +10,14 @@ import promql_parser
 import yaml
 
 from tests.deploy.deployment import DEPLOY, ROOT
+from tools.dashboards.feed import FEED
+from tools.dashboards.models import MODELS
+from tools.dashboards.workers import WORKERS
+
+DASHBOARDS = (FEED, WORKERS, MODELS)
 
 _PACKAGES = ("photofeed", "serving", "ingestion", "training")
-_SERIES = {
+SERIES = {
     "Counter": ("_total",),
     "Gauge": ("",),
     "Histogram": ("_bucket", "_sum", "_count"),
@@ -36,9 +41,9 @@ def declared() -> dict[str, frozenset[str]]:
     for package in _PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Call) and (kind := _kind(node.func)) in _SERIES and _is_ours(node):
+                if isinstance(node, ast.Call) and (kind := _kind(node.func)) in SERIES and _is_ours(node):
                     name, labels = ast.literal_eval(node.args[0]), _labels(node)
-                    for ending in _SERIES[kind]:
+                    for ending in SERIES[kind]:
                         bucket = {"le"} if ending == "_bucket" else set()
                         found[name + ending] = frozenset(labels) | bucket | _OF_EVERY_TARGET
     return found
@@ -67,6 +72,18 @@ def rules(name: str) -> list[dict[str, Any]]:
     """The rules of a file in deploy/prometheus/rules."""
     document = yaml.safe_load((DEPLOY / "prometheus" / "rules" / f"{name}.yml").read_text())
     return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def expressions() -> dict[str, str]:
+    """Where it is -> every expression of dashboards, alerts and recording rules."""
+    shown = {
+        f"{dashboard.name}: {panel.title}: {expression}": expression
+        for dashboard in DASHBOARDS
+        for panel in dashboard.panels
+        for expression in panel.queries
+    }
+    written = {rule.get("alert") or rule["record"]: rule["expr"] for rule in rules("alerts") + rules("recording")}
+    return shown | written
 
 
 def selectors(expression: str) -> Iterator[Selector]:

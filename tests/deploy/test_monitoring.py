@@ -10,13 +10,9 @@ import pytest
 import yaml
 
 from tests.deploy.deployment import DEPLOY, ROOT, image_variables, services
-from tests.deploy.metrics import declared, grouped_by, rules, selectors
-from tools.dashboards.feed import FEED
-from tools.dashboards.models import MODELS
+from tests.deploy.metrics import DASHBOARDS, declared, expressions, grouped_by, rules, selectors
 from tools.dashboards.panels import Dashboard
-from tools.dashboards.workers import WORKERS
 
-DASHBOARDS = (FEED, WORKERS, MODELS)
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PROMETHEUS = DEPLOY / "prometheus"
 PROMTOOL = shutil.which("promtool")
@@ -28,20 +24,9 @@ def _recorded() -> dict[str, set[str]]:
     return {rule["record"]: grouped_by(rule["expr"]) for rule in rules("recording")}
 
 
-def _expressions() -> dict[str, str]:
-    shown = {
-        f"{dashboard.name}: {panel.title}: {expression}": expression
-        for dashboard in DASHBOARDS
-        for panel in dashboard.panels
-        for expression in panel.queries
-    }
-    written = {rule.get("alert") or rule["record"]: rule["expr"] for rule in rules("alerts") + rules("recording")}
-    return shown | written
-
-
-@pytest.mark.parametrize("where", _expressions())
+@pytest.mark.parametrize("where", expressions())
 def test_an_expression_reads_series_and_labels_that_there_are(where: str) -> None:
-    expression = _expressions()[where]
+    expression = expressions()[where]
     known = declared() | {name: frozenset(labels) for name, labels in _recorded().items()}
     read = list(selectors(expression))
     assert read
@@ -98,6 +83,18 @@ def test_every_alert_is_tested_where_it_fires_and_where_it_does_not() -> None:
         (case["alertname"], bool(case["exp_alerts"])) for test in document["tests"] for case in test["alert_rule_test"]
     ]
     assert sorted(tested) == sorted((rule["alert"], fires) for rule in rules("alerts") for fires in (False, True))
+
+
+def test_every_promise_is_watched_by_a_metric() -> None:
+    lines = (ROOT / "docs" / "promises.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    (_, *promises) = [row for row in rows if not set("".join(row)) <= set("- |")]
+    watched = {row[0]: row[3] for row in promises}
+    assert len(promises) > 10
+    commands = {promise for promise, metric in watched.items() if metric == "exit code"}
+    assert [promise.partition(" has")[0] for promise in commands] == ["A restored backup"]
+    metrics = {metric.strip("`") for promise, metric in watched.items() if promise not in commands}
+    assert metrics - declared().keys() == set()
 
 
 @needs_promtool
