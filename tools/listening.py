@@ -2,13 +2,24 @@
 
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 _PATIENCE_SECONDS = 20
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print errors of handlers, except that a client went away before its reply, as probes do."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def free_port() -> int:
@@ -39,8 +50,7 @@ def running_server(command: Sequence[str], port: int, log: Path) -> Iterator[str
 @contextmanager
 def running_handler(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     """The port on which a handler answers in threads of this process while the context is open."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
