@@ -15,12 +15,12 @@ from photofeed.ids import encode_id
 from photofeed.photo_sizes import IMAGE_NAMES
 from serving.api.delivery import PRIVATE
 from serving.image_addresses import SIGNATURE_LENGTH
+from tests.deploy.spellings import ACCEPTS, CHROME, WRONG_NAMES
 from tests.doubles.image_origin import ImageOrigin, running_image_origin
 from tests.edges import NEEDS_NGINX, NEEDS_VARNISH, until
 from tools.nginx import KEPT_SECONDS, running_nginx
 from tools.varnish import EDGE, running_varnish
 
-CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 FIREFOX = "image/avif,image/webp,*/*"
 SAFARI = "image/webp,image/avif,image/jxl,image/heic,video/*;q=0.8"
 
@@ -94,19 +94,7 @@ def test_browsers_that_show_the_same_formats_share_an_object(
     assert len(origin.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("accept", "asked"),
-    [
-        (CHROME, "image/avif,image/webp,image/jpeg"),
-        ("IMAGE/WEBP", "image/webp,image/jpeg"),
-        ("image/avif;q=0.5, image/png", "image/avif,image/jpeg"),
-        ("image/webp;q=0,image/avif;q=0.0", "image/jpeg"),
-        ("image/webp; q=0.001", "image/webp,image/jpeg"),
-        ("image/webpx,ximage/avif", "image/jpeg"),
-        ("*/*", "image/jpeg"),
-        ("", "image/jpeg"),
-    ],
-)
+@pytest.mark.parametrize(("accept", "asked"), ACCEPTS)
 def test_the_origin_sees_which_of_its_formats_a_client_shows(
     client: httpx.Client, origin: ImageOrigin, accept: str, asked: str, path: str
 ) -> None:
@@ -120,7 +108,7 @@ def test_each_set_of_formats_is_an_object_of_its_own(client: httpx.Client, origi
     assert len(origin.asked) == 4
 
 
-@pytest.mark.parametrize("name", ["0640", "640.", "640.gif", "640?x=1", "640.jpg?", "%36%34%30", "641", "640/", ""])
+@pytest.mark.parametrize("name", WRONG_NAMES)
 def test_another_spelling_is_not_found_and_asks_no_origin(
     client: httpx.Client, origin: ImageOrigin, name: str, path: str
 ) -> None:
