@@ -46,6 +46,7 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
         console.print(summary(_live_sessions(running, ranked.world, stages)), highlight=False)
         show_feed(running, ranked.world, console)
         show_addresses(running, console)
+        console.print_json(data={"seconds": stages.seconds}, indent=None, highlight=False)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
         console.print("stopping …")

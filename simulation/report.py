@@ -2,37 +2,43 @@
 
 from datetime import datetime, timedelta
 
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from simulation.replies import Feed, FeedItem
 
-_CAPTION_CHARACTERS = 46
+_AUTHOR_COLUMNS = 14
 
 
 def feed_table(name: str, feed: Feed, now: datetime) -> Table:
-    """One row per post: author, caption, age, source, score, and the reason for its position."""
+    """One line per post: author, caption, age, source, score, and the reason for its position, as far as they fit."""
     ranked_by = f"model {feed.model_version}" if feed.model_version else feed.ranking
-    table = Table(title=escape(f"The feed of {name}, ranked by {ranked_by}"), title_justify="left")
-    table.add_column("#", justify="right")
-    table.add_column("author", no_wrap=True)
-    table.add_column("caption")
+    title = escape(f"The feed of {name}, ranked by {ranked_by}")
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), expand=True)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("author", no_wrap=True, max_width=_AUTHOR_COLUMNS)
+    table.add_column("caption", no_wrap=True, ratio=1)
     table.add_column("age", justify="right", no_wrap=True)
     table.add_column("source", no_wrap=True)
-    table.add_column("score", justify="right")
-    table.add_column("why")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("why", no_wrap=True, ratio=1)
     for number, item in enumerate(feed.items, start=1):
         table.add_row(str(number), *map(Text, _cells(item, now)))  # Text, because captions may contain rich markup
     return table
 
 
 def _cells(item: FeedItem, now: datetime) -> tuple[str, ...]:
-    caption = (
-        item.caption if len(item.caption) <= _CAPTION_CHARACTERS else f"{item.caption[: _CAPTION_CHARACTERS - 1]}…"
-    )
     score = "" if item.score is None else f"{item.score:.3f}"
-    return f"@{item.author_handle}", caption, _age(now - item.posted_at), item.source, score, item.reason
+    return (
+        f"@{item.author_handle}",
+        " ".join(item.caption.split()),
+        _age(now - item.posted_at),
+        item.source,
+        score,
+        item.reason,
+    )
 
 
 def _age(age: timedelta) -> str:

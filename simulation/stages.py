@@ -23,6 +23,8 @@ class ConsoleStages:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.seconds: dict[str, float] = {}
+        """Title of each stage that has ended -> its duration."""
 
     @contextmanager
     def stage(self, title: str, total: int | None = None) -> Iterator[Advance]:
@@ -30,7 +32,8 @@ class ConsoleStages:
         began = time.monotonic()
         if not self._console.is_terminal:
             yield lambda _: None
-            self._console.print(f"{title}: {time.monotonic() - began:.1f} s", highlight=False)
+            self._end(title, began)
+            self._console.print(f"{title}: {self.seconds[title]:.1f} s", highlight=False)
             return
         columns = (TextColumn(f"{title:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(SpinnerColumn(finished_text="✓"), *columns, console=self._console) as progress:
@@ -38,3 +41,7 @@ class ConsoleStages:
             yield lambda steps: progress.advance(task, steps)
             done = total if total is not None else 1
             progress.update(task, total=done, completed=done)
+        self._end(title, began)
+
+    def _end(self, title: str, began: float) -> None:
+        self.seconds[title] = round(time.monotonic() - began, 1)

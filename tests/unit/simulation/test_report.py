@@ -38,9 +38,9 @@ def _feed(*items: FeedItem, version: str = "3") -> Feed:
     return Feed("slate", "model" if version else "recency", version, items)
 
 
-def _printed(feed: Feed) -> str:
+def _printed(feed: Feed, width: int = 140) -> str:
     out = StringIO()
-    Console(file=out, width=140).print(feed_table("Mei Lund", feed, NOW))
+    Console(file=out, width=width).print(feed_table("Mei Lund", feed, NOW))
     return out.getvalue()
 
 
@@ -50,6 +50,15 @@ def test_the_table_shows_author_caption_age_source_score_and_reason() -> None:
     assert "The feed of Mei Lund, ranked by model 3" in printed
     for expected in ("@mei", "A caption that goes on", "…", "3 h", "5 min", "explore", "1.250", "You like the sea"):
         assert expected in printed
+
+
+def test_a_post_is_one_line_of_a_terminal_with_80_columns() -> None:
+    long = replace(_item("a.person.with.a.long.name"), reason="Because you often like @a.person.with.a.long.name")
+    lines = [line.rstrip() for line in _printed(_feed(*[long] * 9), width=80).splitlines() if line.strip()]
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if "@a.person" in line]) == 9
+    assert len(lines) == 9 + 3  # title, names of the columns and a rule
+    assert all("A caption" in line and "Because" in line for line in lines[3:])
 
 
 def test_posts_are_numbered_from_one() -> None:
