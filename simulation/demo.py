@@ -1,6 +1,7 @@
 """`make demo`: from an empty folder to a ranked feed, then serving until Ctrl-C.
 
-servers, set-up, API and workers (running.py) → path to a ranked feed (path.py) → live sessions → one feed printed
+servers, set-up, API and workers (running.py) → path to a ranked feed (path.py) → live sessions → one feed printed →
+life goes on (life.py)
 """
 
 import threading
@@ -12,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from simulation.journal import Journal
+from simulation.life import live_on
 from simulation.live import Session, live_sessions, summary
 from simulation.painting import check_folder
 from simulation.path import build_ranked_world
@@ -48,7 +50,7 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
         show_addresses(running, console)
         console.print_json(data={"seconds": stages.seconds}, indent=None, highlight=False)
         with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+            live_on(running.client, ranked.world, np.random.default_rng(), threading.Event(), console.print)
         console.print("stopping …")
 
 
