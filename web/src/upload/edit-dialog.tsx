@@ -91,7 +91,7 @@ export function EditDialog({ file, onEdited, onClose }: EditDialogProps) {
           {text.turnRight}
         </button>
       </div>
-      <div class="form-actions">
+      <div class="form-actions edit-end">
         <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
           {words.cancel}
         </button>
