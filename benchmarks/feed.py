@@ -11,6 +11,8 @@ use the other cores. A second server builds the same feeds from stock libraries 
     stockRatio            stockP50Ms over our p50 in the same turns
     feedsPerCoreSecond    feeds per second of the server's processor time, saturated
     ...Ms                 mean of each stage, from the server's histograms, unloaded
+    abRatio               p50 of a server with half of the people on a challenger of other features, abP50Ms, over that
+                          of one with the champion alone, in the same turns
     rank100Ms, rank500Ms  p50 of POST /v1/rank with so many candidates, unloaded
     scoreRatio            processor time of Booster.predict with one thread over that of our scorer, on the same rows
     onnxMs                processor time of a small neural network by ONNX Runtime with one thread, on the same rows
@@ -28,7 +30,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +41,7 @@ import typer
 from feed_client import Requests, at_rate, in_turns, one, saturate
 from feed_fanout import FanoutCost, fanout_cost
 from feed_load import load_database, load_redis
-from feed_model import MODEL_FOLDER, registry, train
+from feed_model import MODEL_FOLDER, PROGRAMS, folder_of, registry, train
 from feed_world import World, draw_world
 from numpy.typing import NDArray
 from readiness import wait_until_ready
@@ -53,11 +55,12 @@ from photofeed import database
 from photofeed.embedded import http_probe
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.feature_store import load_manifest
-from photofeed.features.ranking import FEATURE_NAMES, ranking_matrix
+from photofeed.features.program import FeatureProgram
+from photofeed.features.ranking import FEATURE_NAMES, PROGRAM
 from photofeed.features.stored import StoredFeatures
 from photofeed.ids import encode_id
 from photofeed.models.onnx_scorer import OnnxScorer, output_columns
-from photofeed.models.registry import MODEL_FILE, TABLES_FILE
+from photofeed.models.registry import CHALLENGER, CHAMPION, MODEL_FILE, TABLES_FILE
 from photofeed.models.scorer import BitslicedScorer, BoosterScorer, Scorer, ScoringTables
 from photofeed.object_store import S3ObjectStore
 from photofeed.online_store.reader import PackedReader
@@ -70,13 +73,22 @@ from simulation.running import PHOTOFEED
 STAGES = ("query", "candidates", "filters", "features", "score", "rerank", "slate", "page", "serialize")
 STOCK = Path(__file__).with_name("feed_stock.py")
 STATE = Path(".photofeed-bench")
-WORLD_FILES = [Path(__file__).with_name(name) for name in ("feed_world.py", "feed_load.py")]
+WORLD_FILES = [Path(__file__).with_name(name) for name in ("feed_world.py", "feed_load.py", "feed_model.py")]
 MIGRATIONS = Path(database.__file__).parent / "migrations" / "versions"
 STOCK_VIEWERS = 10
 TRAINING_VIEWERS = 30
 LANES = 8
 RANKED = (100, 500)
 HIDDEN_UNITS = (64, 32)
+HALVES = """
+[[experiments]]
+name = "halves"
+salt = "halves"
+arms = [
+    { name = "control", ranker = "champion", share = 0.5 },
+    { name = "treatment", ranker = "challenger", share = 0.5 },
+]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +138,20 @@ def _build(bench: Bench) -> None:
     manifest = load_manifest(settings, S3ObjectStore.connect(settings))
     with connect_redis(settings) as redis:
         load_redis(bench.world, redis, manifest, settings.celebrity_followers, settings.timeline_length)
-        _progress("train the model")
-        rows = [feature_rows(settings, redis, viewer) for viewer in bench.viewer_ids[:TRAINING_VIEWERS]]
-    train(np.concatenate(rows), bench.folder, manifest, settings.model_name)
+        _progress("train the models")
+        for alias, program in PROGRAMS.items():
+            viewers = bench.viewer_ids[:TRAINING_VIEWERS]
+            rows = [feature_rows(settings, redis, viewer, program) for viewer in viewers]
+            train(np.concatenate(rows), folder_of(alias, bench.folder), manifest, settings.model_name, program)
     _progress("write features to Feast's Redis store")
-    viewers = [encode_id(viewer) for viewer in bench.viewer_ids[:STOCK_VIEWERS]]
-    _run([sys.executable, "-W", "ignore", STOCK, *viewers], _environment(settings, bench.folder))
+    stock_viewers = [encode_id(viewer) for viewer in bench.viewer_ids[:STOCK_VIEWERS]]
+    _run([sys.executable, "-W", "ignore", STOCK, *stock_viewers], _environment(settings, bench.folder))
 
 
-def feature_rows(settings: Settings, redis: Any, user_id: int) -> NDArray[np.float32]:
-    """The model's input for one user's current candidates, float32 (candidates, features)."""
+def feature_rows(
+    settings: Settings, redis: Any, user_id: int, program: FeatureProgram = PROGRAM
+) -> NDArray[np.float32]:
+    """The input of a model of `program` for one user's current candidates, float32 (candidates, features)."""
     manifest = load_manifest(settings, S3ObjectStore.connect(settings))
     keys = (timeline_key(user_id), FRESH_POOL)
     members = [member for key in keys for member in redis.zrange(key, 0, settings.candidates - 1, desc=True)]
@@ -147,7 +163,7 @@ def feature_rows(settings: Settings, redis: Any, user_id: int) -> NDArray[np.flo
     columns = {
         f"{view}__{field}": read.values[field] for view, read in rows.items() for field in read.values.dtype.names or ()
     }
-    return ranking_matrix(StoredFeatures(columns, manifest, time.time()), len(posts))
+    return program.matrix(StoredFeatures(columns, manifest, time.time()), len(posts))
 
 
 def _environment(settings: Settings, folder: Path | None = None, registry_url: str = "") -> dict[str, str]:
@@ -245,8 +261,22 @@ def our_server(
         environment = _environment(settings, bench.folder, registry_url)
         environment |= {"PHOTOFEED_CANDIDATES": str(candidates)} if candidates else {}
         with server([PHOTOFEED, "serve"], environment, f"{settings.public_url}/readyz", core) as process:
-            _wait_for_model(Requests.of(settings, settings.public_url, bench.viewer_ids[:1]))
+            _wait_for(Requests.of(settings, settings.public_url, bench.viewer_ids), {"model"})
             yield process, environment
+
+
+@contextmanager
+def halves_server(bench: Bench, core: int) -> Iterator[str]:
+    """Run a server that ranks for half of the people by a challenger of other features. Yields its address."""
+    settings, port = bench.settings, bench.settings.port + 2
+    file, url = bench.folder / "experiments.toml", f"http://127.0.0.1:{port}"
+    file.write_text(HALVES)
+    with registry(bench.folder, (CHAMPION, CHALLENGER)) as registry_url:
+        environment = _environment(settings, bench.folder, registry_url)
+        environment |= {"PHOTOFEED_EXPERIMENTS_FILE": str(file), "PHOTOFEED_PORT": str(port)}
+        with server([PHOTOFEED, "serve"], environment, f"{url}/readyz", core):
+            _wait_for(Requests.of(settings, url, bench.viewer_ids), {"model", "challenger"})
+            yield url
 
 
 def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[str, float], dict[str, float]]:
@@ -274,6 +304,10 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         ]
         asyncio.run(in_turns(ranked, 3))
         ranks = np.median(asyncio.run(in_turns(ranked, turns)), axis=0)
+        with halves_server(bench, core) as halves_url:
+            beside = [feeds, Requests.of(settings, halves_url, bench.viewer_ids)]
+            asyncio.run(in_turns(beside, turns))  # warm up
+            champion_ms, halves_ms = np.median(asyncio.run(in_turns(beside, 10 * turns)), axis=0)
         with server(stock, environment, f"{stock_url}/openapi.json", core):
             same = [
                 Requests.of(settings, url, bench.viewer_ids[:STOCK_VIEWERS]) for url in (settings.public_url, stock_url)
@@ -287,6 +321,8 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         "clientLateMs": float(late.max()),
         "stockP50Ms": float(both[1]),
         "stockRatio": float(both[1] / both[0]),
+        "abP50Ms": float(halves_ms),
+        "abRatio": float(halves_ms / champion_ms),
         "feedsPerCoreSecond": replies / cpu,
         "feedsPerSecond": replies / took,
         "rssMb": rss,
@@ -295,12 +331,15 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
     return figures, means
 
 
-def _wait_for_model(feeds: Requests) -> None:
+def _wait_for(feeds: Requests, rankings: set[str]) -> None:
+    """Wait until people get feeds of these rankings, and of no others."""
+    found: set[str] = set()
     for _ in range(100):
-        if json.loads(asyncio.run(one(feeds)))["ranking"] == "model":
+        found = {json.loads(asyncio.run(one(replace(feeds, heads=[head]))))["ranking"] for head in feeds.heads}
+        if found == rankings:
             return
         time.sleep(0.2)
-    raise SystemExit("the server did not load the model")
+    raise SystemExit(f"the server ranks by {found}, not by {rankings}")
 
 
 def print_tables(
@@ -315,6 +354,8 @@ def print_tables(
     table.add_row(
         "stock server, unloaded, p50", f"{figures['stockP50Ms']:.1f} ms, {figures['stockRatio']:.1f} times ours"
     )
+    told = f"{figures['abP50Ms']:.2f} ms, {figures['abRatio']:.3f} times the champion alone"
+    table.add_row("half of the people on a challenger of other features, p50", told)
     for count in RANKED:
         table.add_row(f"ranking of {count} given candidates, unloaded, p50", f"{figures[f'rank{count}Ms']:.2f} ms")
     table.add_row("feeds per core second, saturated", f"{figures['feedsPerCoreSecond']:.0f}")
