@@ -1,5 +1,6 @@
 """Fractal noise as cached tiles that repeat without seams."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ Indices = NDArray[np.int64]
 
 TILE = 1024
 _LOWEST = 2  # waves per tile: lower frequencies would look like uneven exposure
+_BLURS = 2  # passes of a blur: after one, its grid shows
 
 
 def _frequencies() -> tuple[Pixels, Pixels, Pixels]:
@@ -111,10 +113,16 @@ def shrink(values: Pixels, height: int, width: int) -> Pixels:
 
 
 def blur(values: Pixels, radius: float) -> Pixels:
-    """Planes (h, w) or (3, h, w) blurred by about `radius` pixels."""
+    """Planes (h, w) or (3, h, w) blurred by about `radius` pixels.
+
+    Each pass only averages: no result is outside the range of the values. A sharper filter overshoots
+    at edges, which shows as halos where a colour times its coverage is blurred.
+    """
     height, width = values.shape[-2:]
-    small = shrink(values, max(1, round(height / radius)), max(1, round(width / radius)))
-    return _resize(small, (height, width), Image.Resampling.BICUBIC)
+    step = radius / math.sqrt(_BLURS)
+    for _ in range(_BLURS):
+        values = enlarge(shrink(values, max(1, round(height / step)), max(1, round(width / step))), height, width)
+    return values
 
 
 def grain_of(rng: np.random.Generator, tile: Pixels, height: int, width: int) -> Pixels:
