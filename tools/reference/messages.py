@@ -5,8 +5,8 @@ from photofeed.events import Action
 from tools.reference.markdown import code, generated, table
 
 _ABOUT = """Each message is JSON: `id`, `type`, `version`, `occurredAt`, `key` and `payload`, with
-names in camelCase. Consumers ignore fields that they do not know. `photofeed setup` creates the
-topics."""
+names in camelCase. Consumers ignore fields that they do not know. The header `traceparent` is the
+message's W3C trace context, if it has one. `photofeed setup` creates the topics."""
 
 
 def page() -> str:
