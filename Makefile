@@ -144,7 +144,7 @@ bench-migrations: $(INSTALLED) ## how long readers wait while a filled database 
 edge: $(INSTALLED) ## replay requests for images through Varnish; a line of JSON with hit rates; exit code 3 without Varnish
 	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/edge.py $(BENCH)
 
-.PHONY: deploy-check image-check dashboards chart
+.PHONY: deploy-check image-check dashboards dashboard-pictures chart
 deploy-check: $(INSTALLED) ## lint the files of deploy/ and compare them with the code; says what it could not check
 	@$(BIN)/python -m pytest -q -rs tests/deploy
 
@@ -153,6 +153,9 @@ chart: $(INSTALLED) ## render the Helm chart with its value sets into tests/depl
 
 dashboards: $(INSTALLED) ## write the Grafana dashboards of deploy/grafana from tools/dashboards
 	@$(BIN)/python -m tools.dashboards
+
+dashboard-pictures: $(INSTALLED) $(CLIENTS) ## draw the dashboards from a demo under load into docs/images; exit code 3 without Prometheus
+	@$(BIN)/python -W ignore -m tools.dashboards.pictures $(PICTURES)
 
 image-check: $(INSTALLED) ## carry out the steps of deploy/Dockerfile without Docker, and start the API [IMAGES=api]
 	@$(BIN)/python release/image_check.py $(IMAGES)

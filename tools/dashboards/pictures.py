@@ -1,0 +1,63 @@
+"""`make dashboard-pictures`: draws the dashboards from a demo under load, into docs/images.
+
+A stack of its own starts, is filled, trains and is read from for some minutes, while Prometheus reads its metrics. The
+exit code is 3 without Prometheus.
+"""
+
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simulation.demo import JOURNAL_FILE, SEED
+from simulation.journal import Journal
+from simulation.path import build_ranked_world
+from simulation.running import running_photofeed
+from simulation.scale import SMOKE
+from simulation.stages import ConsoleStages
+from simulation.waiting import Polling
+from tools.dashboards.drawing import draw
+from tools.dashboards.feed import FEED
+from tools.dashboards.models import MODELS
+from tools.dashboards.workers import WORKERS
+from tools.demo_load import send_broken_message, under_load
+from tools.prometheus import PROMETHEUS, running_prometheus
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+NOT_POSSIBLE = 3
+
+
+def main(
+    minutes: Annotated[float, typer.Option(min=1, help="How long the demo is under load.")] = 6.0,
+    folder: Annotated[Path, typer.Option(help="Where the pictures go.")] = IMAGES,
+) -> None:
+    """Draw the three dashboards."""
+    if PROMETHEUS is None:
+        sys.stderr.write("prometheus is missing: apt-get install prometheus\n")
+        raise typer.Exit(NOT_POSSIBLE)
+    stages = ConsoleStages(Console(stderr=True))
+    with (
+        tempfile.TemporaryDirectory(prefix="pictures-") as name,
+        running_photofeed(Path(name) / "state", SMOKE, stages) as running,
+        running_prometheus(Path(name) / "prometheus", running) as prometheus,
+    ):
+        began = time.time()
+        journal = Journal(Path(name) / "state" / JOURNAL_FILE, seed=SEED, scale=SMOKE, now=datetime.now(UTC))
+        world = build_ranked_world(running, journal, None, stages, Polling()).world
+        with stages.stage("read and post"):
+            send_broken_message(running)
+            with under_load(running, world):
+                time.sleep(minutes * 60)
+        for dashboard in (FEED, WORKERS, MODELS):
+            file = folder / f"dashboard-{dashboard.name}.png"
+            empty = draw(dashboard, prometheus, began, time.time(), file)
+            typer.echo(f"{file.name}: {len(dashboard.panels)} graphs, without data: {', '.join(empty) or 'none'}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
