@@ -149,7 +149,7 @@ class Testbed:
 
     def mget(self, entities: Entities) -> tuple[bytes, int]:
         """The commands that the reader sends, and the length of the reply."""
-        request = self.reader._request(entities, None)  # noqa: SLF001  sends exactly the same bytes
+        request = self.reader._request(entities, self.reader._views.values())  # noqa: SLF001  sends the same bytes
         return request.commands, len(RowReplies(request.row_counts, array_rows=MGET_KEYS).space())
 
 

@@ -69,6 +69,30 @@ def connect_redis_async(settings: Settings, seconds: float) -> Any:
     )
 
 
+@asynccontextmanager
+async def server_of_key(client: Any, key: str, seconds: float) -> AsyncIterator[Any]:
+    """A client of the server that holds a key, on a connection of its own: of a cluster, the primary of its slot.
+
+    A lost connection is an error, and nothing is sent again.
+
+    Args:
+        client: of the server or of the cluster.
+        key: the key.
+        seconds: time limit of a reply.
+    """
+    if isinstance(client, AsyncRedisCluster):
+        await client.initialize()
+        node: Any = client.get_node_from_key(key)
+        kind, options = node.connection_class, node.connection_kwargs
+    else:
+        kind, options = client.connection_pool.connection_class, client.connection_pool.connection_kwargs
+    # a caller that follows something must know that the connection was lost
+    options = {**options, "socket_timeout": seconds, "retry": AsyncRetry(NoBackoff(), 0)}
+    pool = redis.asyncio.ConnectionPool(connection_class=kind, **options)
+    async with redis.asyncio.Redis.from_pool(pool) as server:
+        yield server
+
+
 async def publish(client: Any, channel: str, message: str) -> None:
     """Publish a message; in a cluster, the subscribers of every node get it."""
     target = {"target_nodes": "random"} if isinstance(client, AsyncRedisCluster) else {}

@@ -329,6 +329,13 @@ class Settings(BaseSettings):
         ge=0,
         description="Hours for which what a new account does changes no feed but its own; 24, or 0 in development",
     )
+    hot_rows: int = Field(
+        default=250_000,
+        ge=0,
+        le=50_000_000,
+        description="Rows of each view of posts and authors that a server process keeps, about 300 bytes a post; "
+        "0 reads all from Redis",
+    )
     timeline_length: int = Field(default=800, ge=1, description="Posts kept in a timeline")
     celebrity_followers: int = Field(
         default=10_000,

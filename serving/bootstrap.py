@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import structlog
@@ -13,6 +14,7 @@ from photofeed.errors import InvalidError
 from photofeed.event_log import EventPublisher, EventReader, KafkaReader
 from photofeed.experiments import load_experiments
 from photofeed.feature_store import load_manifest
+from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import require_stored
 from photofeed.ids import IdGenerator
 from photofeed.kafka_access import check_access
@@ -28,7 +30,7 @@ from serving.engagement.recorder import EngagementRecorder
 from serving.external_ids import ExternalIds
 from serving.feed.arrivals import Arrivals
 from serving.feed.chain import ShownPosts
-from serving.feed.features import FeatureReader
+from serving.feed.features import FeatureReader, is_shared
 from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
@@ -59,6 +61,7 @@ from serving.feed.sources.pools import PoolSource
 from serving.feed.sources.postgres import PostgresSource
 from serving.feed.sources.taste import TasteSource
 from serving.feed.stage_times import trace_stages
+from serving.hot_rows import following
 from serving.identities import Identities
 from serving.image_addresses import ImageAddresses
 from serving.item_facts import ItemReader
@@ -123,9 +126,7 @@ async def services(
         objects = S3ObjectStore.connect(settings)
         manifest = load_manifest(settings, objects)
         require_stored(manifest)
-        packed = PackedReader([], async_client=connect_redis_async(settings, FEATURE_SECONDS))
-        owned.push_async_callback(packed.aclose)
-        features = FeatureReader(manifest, packed)
+        features = await owned.enter_async_context(feature_reader(settings, client, manifest))
         rng = np.random.default_rng()
         rules = reranking_rules(settings.explore_share, rng)
         warm(rules)
@@ -210,6 +211,19 @@ def _traced_log(publisher: EventPublisher, shadow: ShadowScorer | None, redis: R
 
     trace_stages(TracedStage)
     return TracedServedLog(publisher, shadow, redis)
+
+
+@asynccontextmanager
+async def feature_reader(settings: Settings, redis: Any, manifest: FeatureManifest) -> AsyncIterator[FeatureReader]:
+    """Reads features, and keeps the rows of posts and their authors in the process."""
+    reader = PackedReader([], async_client=connect_redis_async(settings, FEATURE_SECONDS))
+    shared = [view.schema for view in manifest.views if is_shared(view.schema)]
+    kept = reader.keep(shared if settings.hot_rows else [], settings.hot_rows)
+    try:
+        async with following(redis, kept):
+            yield FeatureReader(manifest, reader)
+    finally:
+        await reader.aclose()
 
 
 def given_ranker(feed: FeedPipeline, rng: np.random.Generator) -> GivenRanker:

@@ -135,10 +135,10 @@ class KeyEncoder:
 
     def _ids(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> NDArray[np.int64]:
         """(n, join keys) little-endian; (1, 0) for a view without join keys."""
-        integers = [_integers(key.name, columns[key.name]) for key in self._schema.join_keys]
-        count = next((len(column) for column in integers if len(column) != 1), 1)
-        ids = np.empty((count, len(integers)), "<i8")
-        for key, column in enumerate(integers):
+        ordered = [integers(key.name, columns[key.name]) for key in self._schema.join_keys]
+        count = next((len(column) for column in ordered if len(column) != 1), 1)
+        ids = np.empty((count, len(ordered)), "<i8")
+        for key, column in enumerate(ordered):
             ids[:, key] = column
         return ids
 
@@ -147,7 +147,12 @@ def _arguments(keys: Iterable[bytes]) -> bytes:
     return b"".join([bulk_string(key) for key in keys])
 
 
-def _integers(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+def integers(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+    """The values of an integer join key as an array.
+
+    Raises:
+        TypeError: they are not integers.
+    """
     column = np.asarray(values)
     if column.dtype.kind not in "iu" and len(column):
         raise TypeError(f"join key {name!r} needs integers, not {column.dtype}")

@@ -19,9 +19,11 @@ from redis.retry import Retry
 from photofeed.online_store.cluster import ClusterRead, read_cluster, read_cluster_async
 from photofeed.online_store.codec import RowCodec, StoredRows
 from photofeed.online_store.exchange import MGET_KEYS, exchange, exchange_async
+from photofeed.online_store.hot_rows import HotRows, HotTable, TakenRows
 from photofeed.online_store.kernel import warm
-from photofeed.online_store.keys import DistinctKeys, KeyEncoder
+from photofeed.online_store.keys import DistinctKeys, KeyEncoder, integers, view_tag
 from photofeed.online_store.layouts import LayoutTable, layouts_key, registered_layouts
+from photofeed.online_store.published_rows import is_published
 from photofeed.online_store.replies import RowShape
 from photofeed.online_store.schema import JoinKey, RowSchema, SchemaMismatchError
 
@@ -56,6 +58,7 @@ class StoredView:
     def __init__(self, schema: RowSchema) -> None:
         self.layouts_key = layouts_key(schema)
         self.shape = RowShape(LayoutTable([schema]))
+        self.hot: HotTable | None = None
         self._schema = schema
         self._asked = -math.inf
 
@@ -116,6 +119,7 @@ class PackedReader:
         self._views = {schema.view: self.view(schema) for schema in schemas}
         self._client = client
         self._async_client = async_client
+        self._hot = HotRows({})
 
     @classmethod
     def from_url(
@@ -181,6 +185,24 @@ class PackedReader:
         stored.learn([schema])
         return self._made.setdefault(schema, PackedView(schema, stored))
 
+    def keep(self, schemas: Iterable[RowSchema], capacity: int) -> HotRows:
+        """Keep up to `capacity` rows of each of these views for `fetch_async`, as hot_rows.py describes.
+
+        The caller passes on what writers publish, and confirms that it has. One event loop may read.
+
+        Raises:
+            ValueError: rows of a view are not published.
+        """
+        tables = {}
+        for schema in schemas:
+            if not is_published(schema):
+                raise ValueError(f"rows of feature view {schema.view!r} are not published: they cannot be kept")
+            stored = self.view(schema).stored
+            stored.hot = HotTable(capacity, stored.shape.table)
+            tables[view_tag(schema.project, schema.view)] = stored.hot
+        self._hot = HotRows(tables)
+        return self._hot
+
     def fetch(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView]) -> "FetchedRows":
         """The rows that several views read, in one round trip; views of the same rows transfer them once.
 
@@ -201,17 +223,17 @@ class PackedReader:
         return request.fetched(strict=self._strict)
 
     async def fetch_async(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView]) -> "FetchedRows":
-        """`fetch`, without blocking the event loop."""
+        """`fetch`, without blocking the event loop. Rows that are kept are not transferred."""
         client: Any = self._async_client
         if client is None:
             raise RuntimeError("this PackedReader has no async_client: pass one, or use read")
-        request = self._request(entities, views)
+        request = self._request(entities, views, use_hot=self._hot.is_current)
         if request.keys:
             request.rows = await self._exchange_async(client, request)
             if unknown := self._unknown(request):
                 for view in unknown:
                     view.note(await client.hgetall(view.layouts_key))
-                request = self._request(entities, views)
+                request = self._request(entities, views, use_hot=False)
                 request.rows = await self._exchange_async(client, request)
         return request.fetched(strict=self._strict)
 
@@ -232,10 +254,21 @@ class PackedReader:
     def _wanted(self, views: Iterable[str] | None) -> list[PackedView]:
         return [self._views[name] for name in (self._views if views is None else views)]
 
-    def _request(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView] | None) -> "_Request":
-        wanted = self._views.values() if views is None else views
-        by_rows = {view.stored: view for view in wanted}
-        return _Request([(stored, view.keys.distinct(entities)) for stored, view in by_rows.items()])
+    @staticmethod
+    def _request(
+        entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView], *, use_hot: bool = False
+    ) -> "_Request":
+        by_rows, now = {view.stored: view for view in views}, time.monotonic()
+        parts: list[tuple[StoredView, DistinctKeys, TakenRows | None]] = []
+        for stored, view in by_rows.items():
+            if stored.hot is None or not use_hot:
+                parts.append((stored, view.keys.distinct(entities), None))
+                continue
+            (key,) = view.schema.join_keys
+            ids = np.ascontiguousarray(integers(key.name, entities[key.name]), np.int64)
+            taken = stored.hot.take(ids, stored.shape.table, now)
+            parts.append((stored, view.keys.distinct({key.name: taken.ids[taken.missing]}), taken))
+        return _Request(parts)
 
     @staticmethod
     def _exchange(client: redis.Redis | RedisCluster, request: "_Request") -> list[StoredRows]:
@@ -270,11 +303,12 @@ class FetchedRows:
 
 
 class _Request:
-    """The commands for the distinct entities of all views, and later their rows."""
+    """The commands for the distinct entities of all views whose rows are not kept, and later their rows."""
 
-    def __init__(self, parts: Sequence[tuple[StoredView, DistinctKeys]]) -> None:
-        self.views = [view for view, _ in parts]
-        self._distinct = [keys for _, keys in parts]
+    def __init__(self, parts: Sequence[tuple[StoredView, DistinctKeys, TakenRows | None]]) -> None:
+        self.views = [view for view, _, _ in parts]
+        self._distinct = [keys for _, keys, _ in parts]
+        self._taken = [taken for _, _, taken in parts]
         # the same shapes for the whole request, whatever other threads learn meanwhile
         self._shapes = [view.shape for view in self.views]
         self.row_counts = [(shape, keys.count) for shape, keys in zip(self._shapes, self._distinct, strict=True)]
@@ -301,5 +335,15 @@ class _Request:
         for rows in stored if strict else ():
             if rows.stale:
                 raise SchemaMismatchError(rows.table.layouts[0].schema.view, rows.stale)
-        parts = zip(self.views, stored, self._distinct, strict=True)
-        return FetchedRows({view: (rows, keys.index) for view, rows, keys in parts})
+        parts = zip(self.views, stored, self._distinct, self._taken, strict=True)
+        return FetchedRows({view: _with_kept(view, rows, keys, taken) for view, rows, keys, taken in parts})
+
+
+def _with_kept(
+    view: StoredView, rows: StoredRows, keys: DistinctKeys, taken: TakenRows | None
+) -> tuple[StoredRows, NDArray[np.int64]]:
+    """The rows of all entities of a request, and the index of each one's row."""
+    if taken is None or view.hot is None:
+        return rows, keys.index
+    everything = view.hot.complete(taken, rows, keys.index) if keys.count else taken.rows
+    return everything, np.arange(len(taken.ids))

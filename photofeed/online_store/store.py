@@ -34,6 +34,7 @@ from photofeed.online_store.layouts import (
 )
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.protos import FeastFeatures, FeastRow, decode_rows, encode_rows, entity_key
+from photofeed.online_store.published_rows import append_published, append_rewritten
 from photofeed.online_store.response import add_feature_vectors
 from photofeed.online_store.schema import RowSchema
 
@@ -86,8 +87,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
     ) -> None:
         """Write the rows that are newer than the stored ones."""
         pipeline = self._connect(config).pipeline(**_without_multi(config))
-        append_layout(pipeline, _schema(config, table))
-        append_newest(pipeline, *_stored(config, table, data), config.online_store.key_ttl_seconds)
+        _append_rows(pipeline, config, table, data)
         pipeline.execute()
         if progress:
             progress(len(data))
@@ -101,8 +101,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
     ) -> None:
         """`online_write_batch`, without blocking the event loop."""
         pipeline = self._connect_async(config).pipeline(**_without_multi(config))
-        append_layout(pipeline, _schema(config, table))
-        append_newest(pipeline, *_stored(config, table, data), config.online_store.key_ttl_seconds)
+        _append_rows(pipeline, config, table, data)
         await pipeline.execute()
         if progress:
             progress(len(data))
@@ -226,7 +225,9 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
             found = client.scan_iter(scan_pattern(config.project, _name(config, table)), count=_DELETE_BATCH)
             while keys := list(itertools.islice(found, _DELETE_BATCH)):
                 client.unlink(*keys)
-            client.unlink(layouts_key(_schema(config, table)))
+            schema = _schema(config, table)
+            client.unlink(layouts_key(schema))
+            append_rewritten(client, schema)
 
     def _connect(self, config: RepoConfig) -> redis.Redis | RedisCluster:
         if self._client is None:
@@ -318,9 +319,12 @@ def _parts(reads: Sequence[_Read]) -> Iterator[tuple[_Read, slice]]:
         start += len(read.keys)
 
 
-def _stored(config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> tuple[list[bytes], list[bytes]]:
-    prefix = view_tag(config.project, _name(config, table))
-    return [entity_key(prefix, row[0]) for row in data], encode_rows(_codec(config, table), data)
+def _append_rows(pipeline: Any, config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> None:
+    schema, prefix = _schema(config, table), view_tag(config.project, _name(config, table))
+    keys, values = [entity_key(prefix, row[0]) for row in data], encode_rows(_codec(config, table), data)
+    append_layout(pipeline, schema)
+    append_newest(pipeline, keys, values, config.online_store.key_ttl_seconds)
+    append_published(pipeline, schema, keys, values)
 
 
 def _codec(config: RepoConfig, table: FeatureView) -> RowCodec:

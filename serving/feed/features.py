@@ -14,6 +14,7 @@ from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
 from photofeed.features.stored import StoredFeatures
 from photofeed.online_store.reader import FetchedRows, PackedReader, PackedView, ViewRows
+from photofeed.online_store.schema import RowSchema
 from serving.feed.candidates import Candidates
 from serving.feed.query import FeedQuery
 
@@ -28,6 +29,7 @@ DEFAULTED = Gauge(
     multiprocess_mode="livemax",
 )
 OBSERVED_SECONDS = 1.0
+_SHARED_KEYS = ("post_id", "creator_id")
 
 Given = Mapping[str, NDArray[np.float32]]
 """Values of features that a request states."""
@@ -182,6 +184,11 @@ class DefaultedValues:
         self._observed[version] = now
         for view, values in features.defaulted(inputs).items():
             DEFAULTED.labels(version, view).set(values)
+
+
+def is_shared(schema: RowSchema) -> bool:
+    """Whether requests of different people read the same rows of a view: those of posts and of their authors."""
+    return [key.name for key in schema.join_keys] in [[name] for name in _SHARED_KEYS]
 
 
 def stored_columns(rows: dict[str, ViewRows]) -> dict[str, NDArray[np.generic]]:

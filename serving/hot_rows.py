@@ -1,0 +1,138 @@
+"""Keeps the rows of posts and their authors in the process, by following what writers publish in Redis.
+
+The table of rows and its rules are in photofeed/online_store/hot_rows.py. A lost connection, a stream that was cut
+before it was read and an entry that cannot be read forget the rows; a silent Redis only lets requests read Redis.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from redis.exceptions import RedisError
+
+from photofeed.online_store.hot_rows import HotRows
+from photofeed.online_store.published_rows import STREAM, PublishedRows, published_rows
+from photofeed.redis_client import server_of_key
+
+log = structlog.get_logger(__name__)
+
+READS = Counter(
+    "photofeed_hot_row_reads", "Rows of posts and authors that feeds took, by where they were found", ["found"]
+)
+ROWS = Gauge("photofeed_hot_rows", "Rows that servers keep", multiprocess_mode="livesum")
+FORGOTTEN = Counter("photofeed_hot_rows_forgotten", "Times that kept rows were forgotten, by reason", ["reason"])
+LAG = Histogram(
+    "photofeed_hot_rows_lag_seconds",
+    "Time from the publication of rows until a server had applied them, by the clocks of Redis and the server",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10),
+)
+
+_BLOCK_MS = 200
+_MOST_ENTRIES = 200
+_AGAIN_SECONDS = 0.2
+_REPLY_SECONDS = 2.0
+_START = b"0-0"
+_GAP, _CONNECTION, _DAMAGED = "gap", "connection", "damaged"
+
+
+@asynccontextmanager
+async def following(redis: Any, rows: HotRows) -> AsyncIterator[None]:
+    """Follow the stream while the context is open, if any rows are kept."""
+    follower = _Follower(redis, rows)
+    task = asyncio.create_task(follower.follow()) if rows.tables else None
+    try:
+        yield
+    finally:
+        follower.is_stopped = True
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+class _Follower:
+    """Reads the stream until `is_stopped`: redis-py may answer a cancellation with an error of the connection."""
+
+    def __init__(self, redis: Any, rows: HotRows) -> None:
+        self._redis, self._rows = redis, rows
+        self._seen = {"hit": 0, "miss": 0}
+        self._forgotten: dict[str, int] = {}
+        self.is_stopped = False
+
+    async def follow(self) -> None:
+        while not self.is_stopped:
+            try:
+                async with server_of_key(self._redis, STREAM, _REPLY_SECONDS) as server:
+                    await self._read(server)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("hot rows are read from Redis: the stream cannot be followed", error=repr(error))
+                self._rows.forget(_CONNECTION)
+            except ValueError as error:
+                log.error("hot rows are forgotten", error=str(error))
+                self._rows.forget(_DAMAGED)
+            self._observe()
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _read(self, server: Any) -> None:
+        """Apply what is published from now on."""
+        newest = await server.xrevrange(STREAM, count=1)
+        at = newest[0][0] if newest else _START
+        self._rows.confirm()
+        while not self.is_stopped:
+            pipeline = server.pipeline(transaction=False)
+            pipeline.xread({STREAM: at}, count=_MOST_ENTRIES, block=_BLOCK_MS)
+            pipeline.xrange(STREAM, count=1)
+            replies, oldest = await pipeline.execute()
+            entries: list[tuple[bytes, dict[bytes, bytes]]] = replies[0][1] if replies else []
+            if entries and _is_cut(at, entries[0][0], oldest):
+                log.warning("hot rows are forgotten: the stream was cut before it was read")
+                self._rows.forget(_GAP)
+            if entries:
+                self._apply(entries)
+                at = entries[-1][0]
+            if len(entries) < _MOST_ENTRIES:
+                self._rows.confirm()
+            self._observe()
+
+    def _apply(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        written: list[PublishedRows] = [published_rows(fields) for _, fields in entries]
+        self._rows.apply(written)
+        now_ms = time.time() * 1000
+        for name, _ in entries:
+            LAG.observe(max(now_ms - _milliseconds(name), 0.0) / 1000)
+
+    def _observe(self) -> None:
+        """Add to the metrics what has happened since the last time."""
+        tables = list(self._rows.tables.values())
+        found = {"hit": sum(table.reads.hits for table in tables), "miss": sum(table.reads.misses for table in tables)}
+        for name, count in found.items():
+            READS.labels(name).inc(count - self._seen[name])
+        for reason, count in self._rows.forgotten.items():
+            FORGOTTEN.labels(reason).inc(count - self._forgotten.get(reason, 0))
+        self._seen, self._forgotten = found, dict(self._rows.forgotten)
+        ROWS.set(sum(map(len, tables)))
+
+
+def _is_cut(at: bytes, first: bytes, oldest: list[tuple[bytes, Any]]) -> bool:
+    """Whether entries between `at`, which was read, and `first`, which follows it, may have been removed.
+
+    `oldest` is the stream's oldest entry after the read: as long as it is not after `at`, nothing behind `at` is gone.
+    """
+    if not oldest:
+        return True
+    begin = _order(oldest[0][0])
+    return begin > _order(at) and not (at == _START and begin == _order(first))
+
+
+def _order(name: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = name.partition(b"-")
+    return int(milliseconds), int(sequence)
+
+
+def _milliseconds(name: bytes) -> int:
+    return _order(name)[0]

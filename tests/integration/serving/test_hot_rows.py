@@ -1,0 +1,204 @@
+"""Rows that a server keeps are those in Redis, while writers change them, on one server and on a cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from photofeed.online_store.hot_rows import HotRows
+from photofeed.online_store.published_rows import STREAM
+from photofeed.online_store.reader import PackedReader, PackedView
+from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+from photofeed.online_store.writer import PackedWriter
+from photofeed.redis_client import connect_redis, connect_redis_async
+from photofeed.settings import Settings
+from serving import hot_rows
+from serving.hot_rows import following
+from tests.valkey_cluster import ValkeyCluster
+
+if TYPE_CHECKING:
+    from photofeed.embedded.stack import EmbeddedStack
+
+SECONDS = 60.0
+POSTS = np.arange(1, 41)
+
+
+@pytest.fixture(params=["server", "cluster"])
+def settings(request: pytest.FixtureRequest, stack: "EmbeddedStack") -> Settings:
+    own: Settings = stack.settings()
+    if request.param == "server":
+        return own
+    cluster: ValkeyCluster = request.getfixturevalue("valkey_cluster")
+    return own.model_copy(update={"redis_url": type(own.redis_url)(cluster.url)})
+
+
+@pytest.fixture
+def schema(request: pytest.FixtureRequest) -> RowSchema:
+    """A view of this test alone."""
+    fields = (FieldSpec("likes", "INT64"), FieldSpec("shares", "INT64"))
+    return RowSchema("tests", request.node.name.replace(":", "-"), (JoinKey("post_id", "INT64"),), fields)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110  what the condition looks at has no event
+        await asyncio.sleep(0.01)
+
+
+class Writer:
+    """Writes rows as workers do."""
+
+    def __init__(self, settings: Settings, schema: RowSchema) -> None:
+        self.redis, self._writer = connect_redis(settings), PackedWriter(schema)
+
+    def write(self, posts: Any, likes: int, event_us: int, *, keep_newest: bool = True) -> None:
+        posts = np.atleast_1d(posts)
+        values = {"likes": np.full(len(posts), likes), "shares": np.full(len(posts), likes)}
+        pipeline = self.redis.pipeline(transaction=False)
+        moments = np.full(len(posts), event_us)
+        self._writer.write(pipeline, {"post_id": posts}, values, moments, moments, keep_newest=keep_newest)
+        pipeline.execute()
+
+
+class Server:
+    """The reads of one server."""
+
+    def __init__(self, reader: PackedReader, view: PackedView, rows: HotRows) -> None:
+        self.reader, self.view, self.rows = reader, view, rows
+
+    async def likes(self, posts: Any) -> list[int]:
+        fetched = await self.reader.fetch_async({"post_id": np.atleast_1d(posts)}, [self.view])
+        likes: list[int] = fetched.rows(self.view).values["likes"].tolist()
+        return likes
+
+    async def until(self, posts: Any, expected: list[int]) -> None:
+        """Read until the rows are the expected ones."""
+        while await self.likes(posts) != expected:
+            pass
+
+    async def until_current(self, *, current: bool = True) -> None:
+        await eventually(lambda: self.rows.is_current is current)
+
+    async def until_forgotten(self, reason: str) -> None:
+        await eventually(lambda: reason in self.rows.forgotten)
+
+    @property
+    def hits(self) -> int:
+        return sum(table.reads.hits for table in self.rows.tables.values())
+
+
+@asynccontextmanager
+async def serving(settings: Settings, schema: RowSchema, capacity: int = 1_000) -> AsyncIterator[Server]:
+    client, own = connect_redis_async(settings, 5.0), connect_redis_async(settings, 5.0)
+    reader = PackedReader([], async_client=own)
+    rows = reader.keep([schema], capacity)
+    async with asyncio.timeout(SECONDS), following(client, rows):
+        server = Server(reader, reader.view(schema), rows)
+        await server.until_current()
+        yield server
+    await client.aclose()
+    await reader.aclose()
+
+
+def test_rows_are_kept_and_follow_their_writers(settings: Settings, schema: RowSchema) -> None:
+    async def check() -> None:
+        writer = Writer(settings, schema)
+        writer.write(POSTS, 1, event_us=1)
+        async with serving(settings, schema) as server:
+            assert await server.likes([*POSTS, 99]) == [1] * len(POSTS) + [0]
+            hits = server.hits
+            assert await server.likes([*POSTS, 99]) == [1] * len(POSTS) + [0]
+            assert server.hits == hits + len(POSTS) + 1
+            writer.write([3, 99], 7, event_us=2)
+            await server.until([2, 3, 99], [1, 7, 7])
+            writer.write([3], 5, event_us=1)  # older: the store keeps what it has
+            writer.write([4], 8, event_us=3)
+            await server.until([3, 4], [7, 8])
+            writer.write([3], 5, event_us=1, keep_newest=False)  # replaced, as a backfill does
+            await server.until([3, 4], [5, 8])
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("capacity", [7, 1_000])
+def test_rows_equal_a_direct_read_after_concurrent_writes(settings: Settings, schema: RowSchema, capacity: int) -> None:
+    async def check() -> None:
+        async with serving(settings, schema, capacity) as server:
+            done = asyncio.Event()
+
+            async def read(seed: int) -> None:
+                rng = np.random.default_rng(seed)
+                while not done.is_set():
+                    await server.likes(rng.choice(POSTS, 5))
+
+            def write(seed: int) -> None:
+                rng, writer = np.random.default_rng(seed), Writer(settings, schema)
+                for moment in range(1, 200):
+                    writer.write(np.unique(rng.choice(POSTS, 4)), 10 * moment + seed, event_us=2 * moment + seed)
+
+            async with asyncio.TaskGroup() as group:
+                for seed in range(3):
+                    group.create_task(read(seed))
+                await asyncio.gather(*(asyncio.to_thread(write, seed) for seed in range(2)))
+                done.set()
+            direct = PackedReader([schema], client=connect_redis(settings)).read({"post_id": POSTS})[schema.view]
+            await server.until(POSTS, direct.values["likes"].tolist())
+
+    asyncio.run(check())
+
+
+def test_a_stream_that_was_cut_forgets_the_rows(settings: Settings, schema: RowSchema) -> None:
+    async def check() -> None:
+        writer = Writer(settings, schema)
+        writer.write(POSTS, 1, event_us=1)
+        async with serving(settings, schema) as server:
+            await server.likes(POSTS)
+            pipeline = writer.redis.pipeline(transaction=False)
+            pipeline.delete(STREAM)
+            pipeline.execute()
+            writer.write([1], 2, event_us=2)
+            await server.until_forgotten("gap")
+            await server.until([1, 2], [2, 1])
+
+    asyncio.run(check())
+
+
+def test_an_entry_that_cannot_be_read_forgets_the_rows(settings: Settings, schema: RowSchema) -> None:
+    async def check() -> None:
+        writer = Writer(settings, schema)
+        writer.write(POSTS, 1, event_us=1)
+        async with serving(settings, schema) as server:
+            await server.likes(POSTS)
+            writer.redis.execute_command("XADD", STREAM, "*", "view", "only", "ids", "odd")
+            await server.until_forgotten("damaged")
+            assert await server.likes([1]) == [1]
+            await server.until_current()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("settings", ["server"], indirect=True)
+def test_rows_come_from_redis_while_the_stream_is_away(
+    settings: Settings, schema: RowSchema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise ConnectionError("no route to the server")
+
+    async def check() -> None:
+        writer = Writer(settings, schema)
+        writer.write(POSTS, 1, event_us=1)
+        async with serving(settings, schema) as server:
+            await server.likes(POSTS)
+            monkeypatch.setattr(hot_rows, "server_of_key", away)
+            writer.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            await server.until_forgotten("connection")
+            hits = server.hits
+            assert await server.likes(POSTS) == [1] * len(POSTS)
+            assert await server.likes(POSTS) == [1] * len(POSTS)
+            assert server.hits == hits
+            monkeypatch.undo()
+            await server.until_current()
+
+    asyncio.run(check())

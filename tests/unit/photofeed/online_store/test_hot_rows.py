@@ -1,0 +1,341 @@
+"""Kept rows end as the store has them, whatever the order of writes, publications, reads and evictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from photofeed.online_store.codec import RowCodec, StoredRows
+from photofeed.online_store.hot_rows import OLDEST, HotRows, HotTable, TakenRows
+from photofeed.online_store.keys import KeyEncoder, view_tag
+from photofeed.online_store.layouts import LayoutTable
+from photofeed.online_store.published_rows import (
+    MOST_ROWS,
+    ROWS_PER_ENTRY,
+    STREAM,
+    PublishedRows,
+    append_published,
+    append_rewritten,
+    is_published,
+    published_rows,
+)
+from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+
+LIKES, SHARES = FieldSpec("likes", "DOUBLE", 0.0), FieldSpec("shares", "DOUBLE", 0.0)
+POST = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (LIKES,))
+GROWN = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (LIKES, SHARES))
+PAIR = RowSchema("shop", "pair", (JoinKey("post_id", "INT64"), JoinKey("user_id", "INT64")), (LIKES,))
+NAMED = RowSchema("shop", "people", (JoinKey("handle", "STRING"),), (LIKES,))
+TAG = view_tag("shop", "post")
+CODEC = RowCodec(POST)
+NOTHING = np.empty(0, np.int64)
+
+
+def row(schema: RowSchema, likes: float, event_us: int, created_us: int = 0) -> bytes:
+    values = np.zeros(1, schema.values_dtype)
+    values["likes"] = likes
+    (encoded,) = RowCodec(schema).encode(values, np.array([event_us]), np.array([created_us]))
+    return encoded
+
+
+def moment(stored: bytes) -> bytes:
+    return stored[5:21]
+
+
+@dataclass
+class Store:
+    """The rows of a store that keeps the newest, and what its writers publish."""
+
+    rows: dict[int, bytes] = field(default_factory=dict)
+    published: list[PublishedRows] = field(default_factory=list)
+
+    def write(self, post: int, stored: bytes) -> None:
+        before = self.rows.get(post)
+        relaid = before is not None and moment(before) == moment(stored) and before[:5] != stored[:5]
+        if before is None or moment(before) < moment(stored) or relaid:
+            self.rows[post] = stored
+        self.published.append(PublishedRows(TAG, np.array([post]), stored))
+
+    def read(self, posts: Sequence[int], layouts: LayoutTable) -> StoredRows:
+        return StoredRows.of_values([self.rows.get(post) for post in posts], layouts)
+
+
+def likes(rows: StoredRows, index: np.ndarray) -> list[float]:
+    values, *_ = CODEC.gather(rows, index)
+    return list(values["likes"].tolist())
+
+
+def expected(store: Store, posts: Sequence[int], layouts: LayoutTable) -> list[float]:
+    return likes(store.read(posts, layouts), np.arange(len(posts)))
+
+
+@dataclass
+class Read:
+    """A request between its look into the table and the reply of the store."""
+
+    taken: TakenRows
+    posts: list[int]
+    reply: StoredRows | None = None
+
+
+class Server:
+    """A table, and the requests that use it."""
+
+    def __init__(self, store: Store, capacity: int) -> None:
+        self.store, self.layouts = store, LayoutTable([POST])
+        self.table = HotTable(capacity, self.layouts)
+        self.reads: list[Read] = []
+
+    def begin(self, posts: list[int], now: float) -> None:
+        taken = self.table.take(np.array(posts), self.layouts, now)
+        self.reads.append(Read(taken, posts))
+
+    def ask(self, which: int) -> None:
+        read = self.reads[which]
+        missing = sorted({read.posts[at] for at in read.taken.missing.tolist()})
+        read.reply = self.store.read(missing, self.layouts)
+
+    def end(self, which: int) -> None:
+        read = self.reads.pop(which)
+        wanted = [read.posts[at] for at in read.taken.missing.tolist()]
+        missing = sorted(set(wanted))
+        assert read.reply is not None
+        index = np.array([missing.index(post) for post in wanted], np.int64)
+        self.table.complete(read.taken, read.reply, index)
+
+    def values(self, posts: list[int], now: float) -> list[float]:
+        """What a request gets of these posts if nothing else happens meanwhile."""
+        self.begin(posts, now)
+        read = self.reads.pop()
+        wanted = [read.posts[at] for at in read.taken.missing.tolist()]
+        if not wanted:
+            return likes(read.taken.rows, np.arange(len(posts)))
+        missing = sorted(set(wanted))
+        index = np.array([missing.index(post) for post in wanted], np.int64)
+        rows = self.table.complete(read.taken, self.store.read(missing, self.layouts), index)
+        return likes(rows, np.arange(len(posts)))
+
+
+POSTS = st.integers(0, 3)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), POSTS, st.integers(1, 6)),
+        st.tuples(st.just("publish"), st.integers(0, 5), st.just(0)),
+        st.tuples(st.just("repeat"), st.integers(0, 200), st.just(0)),
+        st.tuples(st.just("begin"), POSTS, POSTS),
+        st.tuples(st.just("ask"), st.integers(0, 5), st.just(0)),
+        st.tuples(st.just("end"), st.integers(0, 5), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+class Run:
+    """Takes the steps of an example, in which everything may overtake everything else."""
+
+    def __init__(self, capacity: int) -> None:
+        self.store = Store()
+        self.server = Server(self.store, capacity)
+        self.applied: list[PublishedRows] = []
+        self.number = 0
+
+    def write(self, post: int, event: int) -> None:
+        self.number += 1
+        self.store.write(post, row(POST, self.number, event, created_us=self.number))
+
+    def publish(self, which: int, _: int) -> None:
+        if waiting := self.store.published:
+            self.applied.append(waiting.pop(which % len(waiting)))
+            assert self.server.table.apply(self.applied[-1])
+
+    def repeat(self, which: int, _: int) -> None:
+        if self.applied:
+            assert self.server.table.apply(self.applied[which % len(self.applied)])
+
+    def begin(self, post: int, other: int) -> None:
+        self.server.begin([post, other, post], now=0.0)
+
+    def ask(self, which: int, _: int) -> None:
+        if self.server.reads:
+            self.server.ask(which % len(self.server.reads))
+
+    def end(self, which: int, _: int) -> None:
+        answered = [at for at, read in enumerate(self.server.reads) if read.reply is not None]
+        if answered:
+            self.server.end(answered[which % len(answered)])
+
+    def settle(self) -> None:
+        while self.store.published:
+            self.publish(0, 0)
+        for which, read in enumerate(self.server.reads):
+            if read.reply is None:
+                self.server.ask(which)
+        while self.server.reads:
+            self.server.end(0)
+
+
+# two requests read a row, one of them is late, and the row changes before its reply is there
+LATE = [("begin", 0, 0), ("ask", 0, 0), ("begin", 0, 0), ("ask", 1, 0), ("end", 0, 0), ("write", 0, 1)]
+
+
+@settings(max_examples=400)
+@example(LATE, 5)
+@given(STEPS, st.integers(1, 5))
+def test_rows_end_as_the_store_has_them(steps: list[tuple[str, int, int]], capacity: int) -> None:
+    run = Run(capacity)
+    for step, one, other in steps:
+        getattr(run, step)(one, other)
+    run.settle()
+    everything = list(range(4))
+    assert run.server.values(everything, now=0.0) == expected(run.store, everything, run.server.layouts)
+    assert len(run.server.table) <= capacity
+
+
+def test_rows_are_read_once_and_absent_ones_too() -> None:
+    store = Store({1: row(POST, 5, 1)})
+    server = Server(store, 8)
+    assert server.values([1, 2, 1], now=0.0) == [5, 0, 5]
+    assert (server.table.reads.hits, server.table.reads.misses) == (0, 3)
+    assert server.values([2, 1], now=0.0) == [0, 5]
+    assert (server.table.reads.hits, server.table.reads.misses) == (2, 3)
+
+
+def test_a_full_table_keeps_the_rows_that_are_used() -> None:
+    server = Server(Store({post: row(POST, post, 1) for post in range(100)}), 10)
+    for post in range(100):
+        server.values([0, post], now=0.0)
+    hits = server.table.reads.hits
+    assert server.values([0], now=0.0) == [0.0]
+    assert server.table.reads.hits == hits + 1
+    assert len(server.table) == 10
+
+
+def test_old_rows_are_read_again_and_replaced_even_by_older_ones() -> None:
+    store = Store({1: row(POST, 5, event_us=9)})
+    server = Server(store, 4)
+    assert server.values([1], now=0.0) == [5]
+    store.rows[1] = row(POST, 3, event_us=2)  # by a writer that published nothing
+    assert server.values([1], now=OLDEST) == [5]
+    assert server.values([1], now=OLDEST + 1) == [3]
+    del store.rows[1]
+    assert server.values([1], now=2 * OLDEST + 2) == [0]
+
+
+def test_a_rewritten_view_is_forgotten_with_the_reads_under_way() -> None:
+    store = Store({1: row(POST, 5, event_us=9), 2: row(POST, 6, event_us=9)})
+    server = Server(store, 4)
+    server.values([1], now=0.0)
+    server.begin([2], now=0.0)
+    server.ask(0)
+    store.rows = {1: row(POST, 3, event_us=2), 2: row(POST, 4, event_us=2)}
+    assert not server.table.apply(PublishedRows(TAG, NOTHING, b""))
+    server.end(0)
+    assert server.values([1, 2], now=0.0) == [3, 4]
+
+
+@pytest.mark.parametrize("damage", [row(GROWN, 7, 9), row(POST, 7, 9) + b"\0", b"\2" + row(POST, 7, 9)[1:]])
+def test_rows_that_cannot_be_read_forget_the_table(damage: bytes) -> None:
+    store = Store({1: row(POST, 5, event_us=9)})
+    server = Server(store, 4)
+    server.values([1], now=0.0)
+    assert not server.table.apply(PublishedRows(TAG, np.array([1]), damage))
+    assert len(server.table) == 0
+
+
+def test_rows_of_a_layout_that_the_reader_learned_are_kept() -> None:
+    store = Store({1: row(POST, 5, event_us=9)})
+    server = Server(store, 4)
+    server.values([1], now=0.0)
+    server.layouts = server.layouts.with_schemas([GROWN])
+    assert server.values([1], now=0.0) == [5]
+    assert server.table.apply(PublishedRows(TAG, np.array([1]), row(GROWN, 8, event_us=9)))
+    store.rows[1] = row(GROWN, 8, event_us=9)  # equally new, in the layout of now
+    assert server.values([1], now=0.0) == [8]
+    assert server.table.reads.misses == 2
+
+
+def test_rows_are_current_while_somebody_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("photofeed.online_store.hot_rows.time.monotonic", lambda: now)
+    rows = HotRows({TAG: HotTable(4, LayoutTable([POST]))})
+    states = [rows.is_current]
+    rows.confirm()
+    states.append(rows.is_current)
+    now += 1.5
+    states.append(rows.is_current)
+    rows.confirm()
+    rows.forget("gap")
+    states.append(rows.is_current)
+    assert states == [False, True, False, False]
+    assert rows.forgotten == {"gap": 1}
+
+
+def test_rows_of_other_views_are_ignored() -> None:
+    rows = HotRows({TAG: HotTable(4, LayoutTable([POST]))})
+    rows.apply([PublishedRows(b"others", np.array([1]), b"?"), PublishedRows(TAG, NOTHING, b"")])
+    assert rows.forgotten == {"rewritten": 1}
+
+
+class Pipeline:
+    """Takes commands."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[object, ...]] = []
+
+    def execute_command(self, *arguments: object) -> None:
+        self.commands.append(arguments)
+
+    @property
+    def entries(self) -> list[PublishedRows]:
+        """What a reader of the stream gets."""
+        assert {command[:2] for command in self.commands} <= {("XADD", STREAM)}
+        fields = [command[command.index("*") + 1 :] for command in self.commands]
+        return [published_rows(dict(zip(each[::2], each[1::2], strict=True))) for each in fields]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [1, ROWS_PER_ENTRY, ROWS_PER_ENTRY + 1, MOST_ROWS])
+def test_published_rows_are_read_back(count: int) -> None:
+    pipeline, posts = Pipeline(), np.arange(count)
+    rows = [row(POST, post, 1) for post in range(count)]
+    append_published(pipeline, POST, KeyEncoder(POST).encode({"post_id": posts}), rows)
+    assert np.concatenate([entry.ids for entry in pipeline.entries]).tolist() == posts.tolist()
+    assert b"".join(entry.rows for entry in pipeline.entries) == b"".join(rows)
+    assert {(entry.view, entry.size) for entry in pipeline.entries} == {(TAG, len(rows[0]))}
+
+
+def test_a_large_write_is_published_as_a_rewritten_view() -> None:
+    many, rewritten = Pipeline(), Pipeline()
+    keys = KeyEncoder(POST).encode({"post_id": np.arange(MOST_ROWS + 1)})
+    append_published(many, POST, keys, [row(POST, 0, 1)] * len(keys))
+    append_rewritten(rewritten, POST)
+    assert many.commands == rewritten.commands
+    assert len(many.entries) == 1
+    assert not len(many.entries[0].ids)
+
+
+@pytest.mark.parametrize("schema", [PAIR, NAMED])
+def test_rows_of_pairs_and_of_text_keys_are_not_published(schema: RowSchema) -> None:
+    pipeline = Pipeline()
+    append_published(pipeline, schema, [b"key"], [b"row"])
+    append_rewritten(pipeline, schema)
+    assert pipeline.commands == []
+    assert not is_published(schema)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {b"ids": b"\0" * 8, b"rows": b"r"},
+        {b"view": TAG, b"ids": b"\0" * 7, b"rows": b"r"},
+        {b"view": TAG, b"ids": b"\0" * 16, b"rows": b"odd"},
+        {b"view": TAG, b"ids": b"\0" * 8},
+        {b"view": TAG, b"rows": b"r"},
+    ],
+)
+def test_a_damaged_entry_is_named(fields: dict[bytes, bytes]) -> None:
+    with pytest.raises(ValueError, match="rows:published"):
+        published_rows(fields)
