@@ -53,6 +53,7 @@ from serving.api.head import HeadRequests
 from serving.api.host_check import HostCheck
 from serving.api.management_access import get_document
 from serving.api.pages import pages
+from serving.api.plain_feed import PlainFeed
 from serving.api.policy import enforce
 from serving.api.problems import install_problem_handlers
 from serving.api.rate_limit import RateLimits
@@ -152,6 +153,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     install_document(app, routers)
     install_problem_handlers(app, AllowedMethods(routers).header)
     # the last one added is the outermost
+    app.add_middleware(PlainFeed)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
     if settings.rate_limits:
         app.add_middleware(RateLimits, settings=settings)

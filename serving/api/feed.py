@@ -24,11 +24,14 @@ from serving.services import ActorDep, CallerDep, Services, ServicesDep, ViewerD
 
 _MOST_VERSIONS = 4  # of one If-None-Match; a client has one
 
-router = APIRouter(prefix="/v1", tags=["feed"])
+FEED_PATH = "/v1/feed"
+FIRST_PAGE_LENGTH = 30
+
+router = APIRouter(tags=["feed"])
 
 
 @router.get(
-    "/feed",
+    FEED_PATH,
     responses=returns(FeedPage, "ETag", "Cache-Control")
     | sends_nothing("ETag", "Cache-Control", status=HTTPStatus.NOT_MODIFIED, description="No new posts")
     | OLD_CURSOR
@@ -38,7 +41,7 @@ async def get_feed(
     services: ServicesDep,
     caller: CallerDep,
     actor: ViewerDep,
-    limit: Limit = 30,
+    limit: Limit = FIRST_PAGE_LENGTH,
     cursor: CursorText = None,
     if_none_match: Annotated[
         str | None, Header(max_length=1000, description="ETag of the first page of your last feed")
@@ -74,6 +77,11 @@ async def get_feed(
         page = await services.feed.first_page(actor, limit, ranker=ranker)
     else:
         page = await services.feed.next_page(actor, cursor, limit)
+    return page_reply(page, explain=explain)
+
+
+def page_reply(page: Page, *, explain: bool = False) -> Response:
+    """The reply with a page of a feed."""
     body = _page_json(page)
     if explain and page.explanation is not None:
         body["explanation"] = page.explanation.to_json()
@@ -85,7 +93,7 @@ async def get_feed(
 
 
 @router.get(
-    "/feed/new",
+    f"{FEED_PATH}/new",
     responses=returns(NewPosts) | OLD_CURSOR | NO_USER,
 )
 async def count_new_posts(
@@ -138,7 +146,7 @@ def _page_json(page: Page) -> dict[str, Any]:
 
 
 @router.get(
-    "/explore",
+    "/v1/explore",
     responses=returns(FeedPage) | OLD_CURSOR | NO_USER,
 )
 async def get_explore(services: ServicesDep, actor: ActorDep, limit: Limit = 30, cursor: CursorText = None) -> Response:

@@ -38,6 +38,7 @@ from serving import bootstrap
 from serving.app import create_app
 from serving.receipts import ReceiptSealer
 from tests.api.contract_client import ContractClient
+from tests.api.pictures import picture
 from tests.command_line import photofeed, set_up, with_own_feature_repo
 from tests.doubles.event_log import InMemoryEventLog
 from tests.doubles.moderator import InMemoryModerator
@@ -216,3 +217,14 @@ def app(settings: Settings) -> Iterator[App]:
             worker(topics.ZOOM_GROUP, zoom.handle),
             moderator,
         )
+
+
+@pytest.fixture(scope="module")
+def creators(app: App) -> list[Person]:
+    """Four creators with twelve posts each; more followers than three make a celebrity."""
+    creators = [app.person() for _ in range(4)]
+    for number, creator in enumerate(creators):
+        for post in range(12):
+            creator.upload(picture(100 * number + post, (160, 120)), tags=[f"topic{number}"], caption=f"post {post}")
+    app.work()
+    return creators

@@ -14,17 +14,6 @@ if TYPE_CHECKING:
     from tests.api.conftest import App, Person
 
 
-@pytest.fixture(scope="module")
-def creators(app: "App") -> list["Person"]:
-    """Four creators with twelve posts each; more followers than three make a celebrity."""
-    creators = [app.person() for _ in range(4)]
-    for number, creator in enumerate(creators):
-        for post in range(12):
-            creator.upload(picture(100 * number + post, (160, 120)), tags=[f"topic{number}"], caption=f"post {post}")
-    app.work()
-    return creators
-
-
 def _follow(app: "App", viewer: "Person", creators: list["Person"]) -> None:
     for creator in creators:
         viewer.call("PUT", f"/v1/users/{creator.id}/follow")
