@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { MoreIcon } from './icons'
 
 export interface MenuItem {
@@ -20,9 +20,12 @@ export function Menu({ label, items }: { label: string; items: readonly MenuItem
     setIsOpen(false)
     if (returnsFocus) button.current?.focus()
   }
+  // Before the list is painted: keys that follow at once must reach it.
+  useLayoutEffect(() => {
+    if (isOpen) entriesOf(list.current)[0]?.focus()
+  }, [isOpen])
   useEffect(() => {
     if (!isOpen) return
-    entriesOf(list.current)[0]?.focus()
     const closeOutside = (event: Event) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) setIsOpen(false)
     }
