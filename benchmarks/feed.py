@@ -10,6 +10,12 @@ use the other cores. A second server builds the same feeds from stock libraries 
     stockP50Ms            p50 of the stock server, unloaded
     stockRatio            stockP50Ms over our p50 in the same turns
     feedsPerCoreSecond    feeds per second of the server's processor time, saturated
+    redisMs               processor time of Redis per feed, saturated
+    hotHitShare           share of the rows of posts and authors that were in the process
+    stalenessP99Ms        upper bound of the time from the publication of a row until the server had applied it
+    slateBytes            median size of a stored slate
+    plainCpuMs, gzipCpuMs processor time of the server per feed without and with gzip, in turns; plainBytes, gzipBytes
+                          likewise the size of a page
     ...Ms                 mean of each stage, from the server's histograms, unloaded
     abRatio               p50 of a server with half of the people on a challenger of other features, abP50Ms, over that
                           of one with the champion alone, in the same turns
@@ -40,12 +46,13 @@ import psycopg
 import typer
 from feed_client import Requests, at_rate, in_turns, one, saturate
 from feed_fanout import FanoutCost, fanout_cost
+from feed_hot_rows import hit_share, staleness_p99_ms
 from feed_load import load_database, load_redis
 from feed_model import MODEL_FOLDER, PROGRAMS, folder_of, registry, train
 from feed_world import World, draw_world
 from numpy.typing import NDArray
 from readiness import wait_until_ready
-from resource_usage import processor_seconds
+from resource_usage import processor_seconds, redis_processor_seconds
 from rich.console import Console
 from rich.table import Table
 from skl2onnx import to_onnx
@@ -80,6 +87,8 @@ TRAINING_VIEWERS = 30
 LANES = 8
 RANKED = (100, 500)
 HIDDEN_UNITS = (64, 32)
+GZIP = "Accept-Encoding: gzip\r\n"
+COMPRESSION_ROUNDS = 4
 HALVES = """
 [[experiments]]
 name = "halves"
@@ -279,11 +288,41 @@ def halves_server(bench: Bench, core: int) -> Iterator[str]:
             yield url
 
 
+def compression(bench: Bench, seconds: float, core: int) -> dict[str, float]:
+    """Size of a page, and processor ms of the server per feed, without and with gzip, in turns on one server."""
+    settings, port = bench.settings, bench.settings.port + 3
+    url = f"http://127.0.0.1:{port}"
+    with registry(bench.folder) as registry_url:
+        environment = _environment(settings, bench.folder, registry_url)
+        environment |= {"PHOTOFEED_COMPRESS_REPLIES": "true", "PHOTOFEED_PORT": str(port)}
+        with server([PHOTOFEED, "serve"], environment, f"{url}/readyz", core) as process:
+            plain = Requests.of(settings, url, bench.viewer_ids)
+            _wait_for(plain, {"model"})
+            forms = {"plain": plain, "gzip": Requests.of(settings, url, bench.viewer_ids, GZIP)}
+            spent: dict[str, list[float]] = {name: [] for name in forms}
+            for _ in range(COMPRESSION_ROUNDS):
+                for name, feeds in forms.items():
+                    before = processor_seconds(process)
+                    replies, _ = asyncio.run(saturate(feeds, seconds / COMPRESSION_ROUNDS, LANES))
+                    spent[name].append((processor_seconds(process) - before) / replies * 1e3)
+            sizes = {name: len(asyncio.run(one(feeds))) for name, feeds in forms.items()}
+    return {f"{name}CpuMs": float(np.median(each)) for name, each in spent.items()} | {
+        f"{name}Bytes": float(size) for name, size in sizes.items()
+    }
+
+
+def slate_bytes(redis: Any) -> float:
+    """Median size of the stored slates."""
+    keys = list(redis.scan_iter("slate:*", count=1_000))[:200]
+    return float(np.median([redis.strlen(key) for key in keys]))
+
+
 def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[str, float], dict[str, float]]:
     """Measure requests. Returns figures by JSON name, and mean milliseconds by stage."""
     settings = bench.settings
     with ExitStack() as owned:
         ours, environment = owned.enter_context(our_server(bench, core))
+        redis = owned.enter_context(connect_redis(settings))
         stock_url = f"http://127.0.0.1:{settings.port + 1}"
         granian = Path(sys.executable).with_name("granian")
         options = ("--interface", "asgi", "--factory", "--port", str(settings.port + 1), "--working-dir", STOCK.parent)
@@ -293,10 +332,13 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         before = stages(settings.public_url)
         unloaded = asyncio.run(in_turns([feeds], 10 * turns))[:, 0]
         means = stage_means(before, stages(settings.public_url))
-        cpu_before = processor_seconds(ours)
+        cpu_before, redis_before = processor_seconds(ours), redis_processor_seconds(redis)
         replies, took = asyncio.run(saturate(feeds, seconds, LANES))
-        cpu = processor_seconds(ours) - cpu_before
+        cpu, redis_cpu = processor_seconds(ours) - cpu_before, redis_processor_seconds(redis) - redis_before
         half, late = asyncio.run(at_rate(feeds, replies / took / 2, seconds, 4 * LANES))
+        hits, slate_size = hit_share(settings.public_url), slate_bytes(redis)
+        manifest = load_manifest(settings, S3ObjectStore.connect(settings))
+        staleness = staleness_p99_ms(feeds, replies / took / 4, redis, manifest, bench.world.posts[-2_000:])
         rss = ours.memory_info().rss / 2**20
         newest = bench.world.posts[-max(RANKED) :].tolist()
         ranked = [
@@ -325,6 +367,10 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         "abRatio": float(halves_ms / champion_ms),
         "feedsPerCoreSecond": replies / cpu,
         "feedsPerSecond": replies / took,
+        "redisMs": redis_cpu / replies * 1e3,
+        "hotHitShare": hits,
+        "stalenessP99Ms": staleness,
+        "slateBytes": slate_size,
         "rssMb": rss,
         **{f"rank{count}Ms": float(took) for count, took in zip(RANKED, ranks, strict=True)},
     }
@@ -360,6 +406,13 @@ def print_tables(
         table.add_row(f"ranking of {count} given candidates, unloaded, p50", f"{figures[f'rank{count}Ms']:.2f} ms")
     table.add_row("feeds per core second, saturated", f"{figures['feedsPerCoreSecond']:.0f}")
     table.add_row("feeds per second, saturated", f"{figures['feedsPerSecond']:.0f}")
+    table.add_row("processor time of Redis per feed, saturated", f"{figures['redisMs']:.2f} ms")
+    table.add_row("rows of posts and authors that were in the process", f"{figures['hotHitShare']:.1%}")
+    table.add_row("rows behind Redis, p99, at most", f"{figures['stalenessP99Ms']:.0f} ms")
+    for name, form in (("plain", "without compression"), ("gzip", "with gzip")):
+        told = f"{figures[f'{name}Bytes'] / 1000:.1f} kB, {figures[f'{name}CpuMs']:.2f} ms of the server's processor"
+        table.add_row(f"page {form}", told)
+    table.add_row("stored slate", f"{figures['slateBytes'] / 1000:.1f} kB")
     table.add_row("memory of the serving process", f"{figures['rssMb']:.0f} MB")
     Console().print(table)
     table = Table("stage", "mean ms, unloaded")
@@ -397,6 +450,7 @@ def main(
     with open_bench(state.absolute(), people, posts) as bench:
         fanout = fanout_cost(bench.settings, bench.world, fanout_posts)
         figures, means = measure(bench, turns, seconds, core)
+        figures |= compression(bench, seconds, core)
         scores = score_times(bench, turns)
     print_tables(figures, means, scores, fanout)
     stage_figures = {f"{stage}Ms": means.get(stage, 0.0) for stage in STAGES}

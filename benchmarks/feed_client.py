@@ -30,12 +30,13 @@ class Requests:
     heads: Sequence[bytes]
 
     @staticmethod
-    def of(settings: Settings, base_url: str, user_ids: Sequence[int], path: str = "/v1/feed") -> "Requests":
-        """One request per user, with the user's own token."""
+    def of(settings: Settings, base_url: str, user_ids: Sequence[int], headers: str = "") -> "Requests":
+        """One request per user, with the user's own token, and further lines of headers."""
         host = urlsplit(base_url).netloc
+        tokens = [mint_token(settings, user_id) for user_id in user_ids]
         heads = [
-            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {mint_token(settings, user_id)}\r\n\r\n"
-            for user_id in user_ids
+            f"GET /v1/feed HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
+            for token in tokens
         ]
         return Requests(base_url, [head.encode() for head in heads])
 
