@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from photofeed.embedded import http_probe
 from photofeed.features.manifest import FeatureManifest
+from photofeed.online_store.published_rows import publish
 from photofeed.online_store.reader import PackedReader
 from photofeed.online_store.writer import PackedWriter
 
@@ -58,5 +59,6 @@ def _write(redis: Any, manifest: FeatureManifest, posts: NDArray[Any]) -> None:
         entities = {"post_id": np.unique(random.choice(posts, POSTS_A_WRITE))}
         rows = reader.read(entities)[schema.view]
         pipeline = redis.pipeline(transaction=False)
-        writer.write(pipeline, entities, rows.values, rows.event_timestamp + 1, keep_newest=True)
+        written = writer.write(pipeline, entities, rows.values, rows.event_timestamp + 1, keep_newest=True)
         pipeline.execute()
+        publish(redis, written)

@@ -1,7 +1,7 @@
 """Clients of Redis: of one server, or of a cluster if its address begins with `redis+cluster` or `rediss+cluster`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import redis
@@ -39,10 +39,8 @@ def connect_redis(settings: Settings) -> RedisClient:
     limits = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
     if not is_cluster(settings):
         return redis.Redis.from_url(server_url(settings), **limits)
-    try:
+    with _as_lost():
         return RedisCluster.from_url(server_url(settings), **limits)
-    except RedisClusterException as error:
-        raise redis.ConnectionError(f"no node of the Redis Cluster answers: {error}") from error
 
 
 def primaries(client: RedisClient) -> list[RedisClient]:
@@ -73,24 +71,31 @@ def connect_redis_async(settings: Settings, seconds: float) -> Any:
 async def server_of_key(client: Any, key: str, seconds: float) -> AsyncIterator[Any]:
     """A client of the server that holds a key, on a connection of its own: of a cluster, the primary of its slot.
 
-    A lost connection is an error, and nothing is sent again.
-
     Args:
         client: of the server or of the cluster.
         key: the key.
         seconds: time limit of a reply.
     """
     if isinstance(client, AsyncRedisCluster):
-        await client.initialize()
-        node: Any = client.get_node_from_key(key)
+        with _as_lost():
+            await client.exists(key)  # follows a slot that has moved, which corrects the client's map
+            node: Any = client.get_node_from_key(key)
         kind, options = node.connection_class, node.connection_kwargs
     else:
         kind, options = client.connection_pool.connection_class, client.connection_pool.connection_kwargs
-    # a caller that follows something must know that the connection was lost
     options = {**options, "socket_timeout": seconds, "retry": AsyncRetry(NoBackoff(), 0)}
     pool = redis.asyncio.ConnectionPool(connection_class=kind, **options)
     async with redis.asyncio.Redis.from_pool(pool) as server:
         yield server
+
+
+@contextmanager
+def _as_lost() -> Iterator[None]:
+    """Errors of a cluster client as errors of a connection: it raises some that are no RedisError."""
+    try:
+        yield
+    except RedisClusterException as error:
+        raise redis.ConnectionError(f"no node of the Redis Cluster answers: {error}") from error
 
 
 async def publish(client: Any, channel: str, message: str) -> None:
@@ -103,8 +108,9 @@ async def publish(client: Any, channel: str, message: str) -> None:
 async def subscription(client: Any, channel: str) -> AsyncIterator[Any]:
     """A subscription to a channel, on a connection of its own: of a cluster, to any node."""
     if isinstance(client, AsyncRedisCluster):
-        await client.initialize()
-        node: Any = client.get_random_node()
+        with _as_lost():
+            await client.initialize()
+            node: Any = client.get_random_node()
         pool = redis.asyncio.ConnectionPool(connection_class=node.connection_class, **node.connection_kwargs)
         async with redis.asyncio.Redis.from_pool(pool) as server, subscription(server, channel) as messages:
             yield messages

@@ -21,6 +21,7 @@ from photofeed.kafka_access import check_access
 from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.models.registry import ModelRegistry
 from photofeed.object_store import S3ObjectStore
+from photofeed.online_store.published_rows import is_published
 from photofeed.online_store.reader import PackedReader
 from photofeed.redis_client import connect_redis_async, is_cluster, server_url
 from photofeed.settings import Settings
@@ -217,7 +218,7 @@ def _traced_log(publisher: EventPublisher, shadow: ShadowScorer | None, redis: R
 async def feature_reader(settings: Settings, redis: Any, manifest: FeatureManifest) -> AsyncIterator[FeatureReader]:
     """Reads features, and keeps the rows of posts and their authors in the process."""
     reader = PackedReader([], async_client=connect_redis_async(settings, FEATURE_SECONDS))
-    shared = [view.schema for view in manifest.views if is_shared(view.schema)]
+    shared = [view.schema for view in manifest.views if is_shared(view.schema) and is_published(view.schema)]
     kept = reader.keep(shared if settings.hot_rows else [], settings.hot_rows)
     try:
         async with following(redis, kept):

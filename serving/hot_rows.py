@@ -1,7 +1,7 @@
 """Keeps the rows of posts and their authors in the process, by following what writers publish in Redis.
 
-The table of rows and its rules are in photofeed/online_store/hot_rows.py. A lost connection, a stream that was cut
-before it was read and an entry that cannot be read forget the rows; a silent Redis only lets requests read Redis.
+The table of rows and its rules are in photofeed/online_store/hot_rows.py. A lost connection, a stream that was cut or
+removed before it was read and an entry that cannot be read forget the rows; while Redis is silent, requests read Redis.
 """
 
 import asyncio
@@ -9,8 +9,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
+import redis
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import RedisError
@@ -41,9 +43,9 @@ _GAP, _CONNECTION, _DAMAGED = "gap", "connection", "damaged"
 
 
 @asynccontextmanager
-async def following(redis: Any, rows: HotRows) -> AsyncIterator[None]:
+async def following(client: Any, rows: HotRows) -> AsyncIterator[None]:
     """Follow the stream while the context is open, if any rows are kept."""
-    follower = _Follower(redis, rows)
+    follower = _Follower(client, rows)
     task = asyncio.create_task(follower.follow()) if rows.tables else None
     try:
         yield
@@ -58,8 +60,8 @@ async def following(redis: Any, rows: HotRows) -> AsyncIterator[None]:
 class _Follower:
     """Reads the stream until `is_stopped`: redis-py may answer a cancellation with an error of the connection."""
 
-    def __init__(self, redis: Any, rows: HotRows) -> None:
-        self._redis, self._rows = redis, rows
+    def __init__(self, client: Any, rows: HotRows) -> None:
+        self._redis, self._rows = client, rows
         self._seen = {"hit": 0, "miss": 0}
         self._forgotten: dict[str, int] = {}
         self.is_stopped = False
@@ -72,27 +74,39 @@ class _Follower:
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("hot rows are read from Redis: the stream cannot be followed", error=repr(error))
                 self._rows.forget(_CONNECTION)
-            except ValueError as error:
-                log.error("hot rows are forgotten", error=str(error))
+            except Exception as error:  # noqa: BLE001  whatever the stream contains, rows can be read from Redis
+                log.error("hot rows are read from Redis: an entry of the stream cannot be read", error=repr(error))
                 self._rows.forget(_DAMAGED)
             self._observe()
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _read(self, server: Any) -> None:
-        """Apply what is published from now on."""
+        """Apply what is published from now on.
+
+        Raises:
+            RedisError: Redis does not answer, or the connection was replaced.
+            ValueError: an entry cannot be read.
+        """
+        connection = await server.client_id()
         newest = await server.xrevrange(STREAM, count=1)
         at = newest[0][0] if newest else _START
         self._rows.confirm()
         while not self.is_stopped:
             pipeline = server.pipeline(transaction=False)
-            pipeline.xread({STREAM: at}, count=_MOST_ENTRIES, block=_BLOCK_MS)
-            pipeline.xrange(STREAM, count=1)
-            replies, oldest = await pipeline.execute()
+            pipeline.client_id().xread({STREAM: at}, count=_MOST_ENTRIES, block=_BLOCK_MS).xinfo_stream(STREAM)
+            now, replies, stream = await pipeline.execute(raise_on_error=False)
+            for failed in (now, replies):
+                if isinstance(failed, Exception):
+                    raise failed
+            if now != connection:  # the server may have lost entries meanwhile
+                raise redis.ConnectionError("the connection was replaced")
             entries: list[tuple[bytes, dict[bytes, bytes]]] = replies[0][1] if replies else []
-            if entries and _is_cut(at, entries[0][0], oldest):
-                log.warning("hot rows are forgotten: the stream was cut before it was read")
+            state = None if isinstance(stream, Exception) else StreamState.of(stream)
+            if has_gap(at, len(entries), state):
+                log.warning("hot rows are forgotten: entries of the stream were removed before they were read")
                 self._rows.forget(_GAP)
-            if entries:
+                at = state.last if state else _START
+            elif entries:
                 self._apply(entries)
                 at = entries[-1][0]
             if len(entries) < _MOST_ENTRIES:
@@ -118,15 +132,31 @@ class _Follower:
         ROWS.set(sum(map(len, tables)))
 
 
-def _is_cut(at: bytes, first: bytes, oldest: list[tuple[bytes, Any]]) -> bool:
-    """Whether entries between `at`, which was read, and `first`, which follows it, may have been removed.
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What a stream says of itself after a read: its first and last entry, and how many there have been."""
 
-    `oldest` is the stream's oldest entry after the read: as long as it is not after `at`, nothing behind `at` is gone.
+    first: bytes
+    last: bytes
+    added: int
+
+    @classmethod
+    def of(cls, about: dict[str, Any]) -> Self:
+        """The state in a reply to XINFO STREAM."""
+        oldest = about["first-entry"]
+        return cls(oldest[0] if oldest else _START, about["last-generated-id"], about["entries-added"])
+
+
+def has_gap(at: bytes, count: int, state: StreamState | None) -> bool:
+    """Whether entries behind `at`, of which `count` were read, may have been removed.
+
+    An entry that is not after `at` proves that nothing behind it was removed. `state` is None without a stream.
     """
-    if not oldest:
-        return True
-    begin = _order(oldest[0][0])
-    return begin > _order(at) and not (at == _START and begin == _order(first))
+    if state is None:
+        return at != _START
+    if at == _START:
+        return state.added != count
+    return _order(state.last) < _order(at) or _order(state.first) > _order(at)
 
 
 def _order(name: bytes) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from photofeed.features.event_columns import EventColumns
 from photofeed.offline_store.lake import Lake
 from photofeed.offline_store.rewrite import rewrite_history
 from photofeed.online_store.feast_schema import row_schema
+from photofeed.online_store.published_rows import publish
 from photofeed.online_store.writer import PackedWriter
 from photofeed.redis_client import RedisClient
 
@@ -72,8 +73,9 @@ def backfill(
         pipeline = client.pipeline(transaction=False)
         columns = counter_columns(view, [online])
         # These replace the rows that are there, which only count events since the view was changed.
-        writer.write(pipeline, columns, columns, online.as_of_us, online.created_us)
+        written = writer.write(pipeline, columns, columns, online.as_of_us, online.created_us)
         pipeline.execute()
+        publish(client, written)
     return BackfillResult(rows, len(counters))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
 from photofeed.features.counters import AS_OF_FIELD, CounterView
+from photofeed.online_store.published_rows import Publication, publish
 from photofeed.online_store.reader import PackedReader
 from photofeed.online_store.writer import PackedWriter
 from photofeed.redis_client import RedisClient
@@ -57,12 +58,13 @@ class FeastSink:
 
     def push_online(self, rows: Sequence[CounterRows]) -> None:
         """Write all rows. Redis keeps a row that is there if the new one is not newer."""
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline, written = self._redis.pipeline(transaction=False), Publication()
         for view, mine in self._by_view(rows):
             columns = counter_columns(view, mine)
             moments = (columns[name].view(np.int64) for name in ("event_timestamp", "created"))
-            self._writers[view.name].write(pipeline, columns, columns, *moments, keep_newest=True)
+            written += self._writers[view.name].write(pipeline, columns, columns, *moments, keep_newest=True)
         pipeline.execute()
+        publish(self._redis, written)
 
     def push_offline(self, rows: Sequence[CounterRows]) -> None:
         """Push all rows through Feast to the offline store."""

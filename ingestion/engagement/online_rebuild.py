@@ -12,6 +12,7 @@ from feast import FeatureStore, FeatureView
 
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.online_store.feast_schema import row_schema
+from photofeed.online_store.published_rows import publish
 from photofeed.online_store.writer import PackedWriter
 from photofeed.redis_client import RedisClient
 
@@ -57,7 +58,7 @@ def _rebuild(store: FeatureStore, lake: Lake, client: RedisClient, view: Feature
     writer = PackedWriter(schema)
     for table in _newest(lake, view):
         pipeline = client.pipeline(transaction=False)
-        writer.write(
+        written = writer.write(
             pipeline,
             {key.name: table[key.name].to_numpy() for key in schema.join_keys},
             {field.name: _numbers(table[field.name]) for field in schema.fields},
@@ -66,6 +67,7 @@ def _rebuild(store: FeatureStore, lake: Lake, client: RedisClient, view: Feature
             keep_newest=True,
         )
         pipeline.execute()
+        publish(client, written)
         count += len(table)
     return count
 

@@ -15,6 +15,7 @@ from photofeed.offline_store.contracts import EARLIEST, feature_contract
 from photofeed.offline_store.lake import LakeFolder
 from photofeed.offline_store.quarantine import admit
 from photofeed.online_store.feast_schema import row_schema
+from photofeed.online_store.published_rows import publish
 from photofeed.online_store.writer import PackedWriter
 from photofeed.posts import ITEM, PostRef, PublishedPost
 from photofeed.times import MICROSECONDS
@@ -54,8 +55,9 @@ def write_content(connection: "duckdb.DuckDBPyConnection", alone: CountingAlone)
         alone.lake.append(folder, admit(alone.lake, folder.bucket, contract, rows), _MOMENTS[0], part_id)
         moments = [_microseconds(columns[name]) for name in _MOMENTS]
         pipeline = alone.client.pipeline(transaction=False)
-        writer.write(pipeline, columns, columns, *moments, keep_newest=True)
+        written = writer.write(pipeline, columns, columns, *moments, keep_newest=True)
         pipeline.execute()
+        publish(alone.client, written)
 
 
 def _posts(connection: "duckdb.DuckDBPyConnection") -> Iterator[list[PublishedPost]]:

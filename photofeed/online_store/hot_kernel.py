@@ -65,7 +65,8 @@ def warm_table() -> None:
     table, ids, none = make_table(1, 1), np.empty(0, np.int64), np.empty(0, np.uint8)
     take_rows(table, ids, 0.0, 1, none, ids, ids, ids)
     keep_rows(table, ids, none, ids, ids, ids, 0.0, 0)
-    change_rows(table, ids, none, 1, 0, 0)
+    # what is published cannot be written to, which is another type for the compiler
+    change_rows(table, np.frombuffer(b"", "<i8"), np.frombuffer(b"", np.uint8), 1, 0, 0)
     forget_rows(table)
 
 
@@ -140,6 +141,8 @@ def keep_rows(
             if table.state[_EVICTED] > since:
                 continue  # the row that was evicted may have been newer
             entry = _add(table, ids[row])
+            # reads that began before the latest eviction may have an earlier row
+            table.changed[entry] = table.state[_EVICTED]
         # what was read before is replaced by what is there now, even if that is older: somebody replaced it
         is_same = table.flags[entry] & _READ and table.changed[entry] <= since
         at = offsets[row]

@@ -17,14 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.online_store.codec import StoredRows
-from photofeed.online_store.hot_kernel import (
-    change_rows,
-    forget_rows,
-    keep_rows,
-    make_table,
-    take_rows,
-    warm_table,
-)
+from photofeed.online_store.hot_kernel import change_rows, forget_rows, keep_rows, make_table, take_rows
 from photofeed.online_store.layouts import SIGNATURE_BYTES, LayoutTable
 from photofeed.online_store.published_rows import PublishedRows
 from photofeed.online_store.schema import MISSING
@@ -65,9 +58,11 @@ class TakenRows:
 
 
 class HotTable:
-    """The kept rows of one view."""
+    """The kept rows of one view, at least one."""
 
     def __init__(self, capacity: int, layouts: LayoutTable) -> None:
+        if capacity < 1:
+            raise ValueError(f"a table of {capacity} rows keeps none")
         self.reads = Reads()
         self._capacity, self._change, self._generation = capacity, 0, 0
         self._open(layouts)
@@ -150,9 +145,6 @@ class HotRows:
     tables: Mapping[bytes, HotTable]
     forgotten: dict[str, int] = field(default_factory=dict)
     _confirmed: float = -SILENCE
-
-    def __post_init__(self) -> None:
-        warm_table()
 
     @property
     def is_current(self) -> bool:

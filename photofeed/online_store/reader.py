@@ -19,6 +19,7 @@ from redis.retry import Retry
 from photofeed.online_store.cluster import ClusterRead, read_cluster, read_cluster_async
 from photofeed.online_store.codec import RowCodec, StoredRows
 from photofeed.online_store.exchange import MGET_KEYS, exchange, exchange_async
+from photofeed.online_store.hot_kernel import warm_table
 from photofeed.online_store.hot_rows import HotRows, HotTable, TakenRows
 from photofeed.online_store.kernel import warm
 from photofeed.online_store.keys import DistinctKeys, KeyEncoder, integers, view_tag
@@ -191,8 +192,9 @@ class PackedReader:
         The caller passes on what writers publish, and confirms that it has. One event loop may read.
 
         Raises:
-            ValueError: rows of a view are not published.
+            ValueError: rows of a view are not published, or the capacity is below 1.
         """
+        warm_table()
         tables = {}
         for schema in schemas:
             if not is_published(schema):

@@ -34,7 +34,7 @@ from photofeed.online_store.layouts import (
 )
 from photofeed.online_store.newest import append_newest
 from photofeed.online_store.protos import FeastFeatures, FeastRow, decode_rows, encode_rows, entity_key
-from photofeed.online_store.published_rows import append_published, append_rewritten
+from photofeed.online_store.published_rows import Publication, publication, publish, publish_async, rewritten
 from photofeed.online_store.response import add_feature_vectors
 from photofeed.online_store.schema import RowSchema
 
@@ -86,9 +86,11 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Write the rows that are newer than the stored ones."""
-        pipeline = self._connect(config).pipeline(**_without_multi(config))
-        _append_rows(pipeline, config, table, data)
+        client = self._connect(config)
+        pipeline = client.pipeline(**_without_multi(config))
+        written = _append_rows(pipeline, config, table, data)
         pipeline.execute()
+        publish(client, written)
         if progress:
             progress(len(data))
 
@@ -100,9 +102,11 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
         progress: Callable[[int], Any] | None,
     ) -> None:
         """`online_write_batch`, without blocking the event loop."""
-        pipeline = self._connect_async(config).pipeline(**_without_multi(config))
-        _append_rows(pipeline, config, table, data)
+        client = self._connect_async(config)
+        pipeline = client.pipeline(**_without_multi(config))
+        written = _append_rows(pipeline, config, table, data)
         await pipeline.execute()
+        await publish_async(client, written)
         if progress:
             progress(len(data))
 
@@ -227,7 +231,7 @@ class PackedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # feast has no
                 client.unlink(*keys)
             schema = _schema(config, table)
             client.unlink(layouts_key(schema))
-            append_rewritten(client, schema)
+            publish(client, rewritten(schema))
 
     def _connect(self, config: RepoConfig) -> redis.Redis | RedisCluster:
         if self._client is None:
@@ -319,12 +323,12 @@ def _parts(reads: Sequence[_Read]) -> Iterator[tuple[_Read, slice]]:
         start += len(read.keys)
 
 
-def _append_rows(pipeline: Any, config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> None:
+def _append_rows(pipeline: Any, config: RepoConfig, table: FeatureView, data: Sequence[FeastRow]) -> Publication:
     schema, prefix = _schema(config, table), view_tag(config.project, _name(config, table))
     keys, values = [entity_key(prefix, row[0]) for row in data], encode_rows(_codec(config, table), data)
     append_layout(pipeline, schema)
     append_newest(pipeline, keys, values, config.online_store.key_ttl_seconds)
-    append_published(pipeline, schema, keys, values)
+    return publication(schema, keys, values)
 
 
 def _codec(config: RepoConfig, table: FeatureView) -> RowCodec:

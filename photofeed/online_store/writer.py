@@ -12,7 +12,7 @@ from photofeed.online_store.codec import RowCodec
 from photofeed.online_store.keys import KeyEncoder
 from photofeed.online_store.layouts import append_layout
 from photofeed.online_store.newest import append_newest
-from photofeed.online_store.published_rows import append_published, append_rewritten
+from photofeed.online_store.published_rows import Publication, publication, rewritten
 from photofeed.online_store.schema import RowSchema
 
 
@@ -41,10 +41,10 @@ class PackedWriter:
         *,
         ttl_seconds: int | None = None,
         keep_newest: bool = False,
-    ) -> None:
-        """Append n rows to the pipeline, the registration of their layout, and their publication.
+    ) -> Publication:
+        """Append n rows to the pipeline, and the registration of their layout.
 
-        The caller executes the pipeline.
+        The caller executes the pipeline, and then publishes what is returned (published_rows.publish).
 
         Args:
             pipeline: of a server, transactional or not, or of a cluster.
@@ -64,11 +64,10 @@ class PackedWriter:
         append_layout(pipeline, self.schema)
         if keep_newest:
             append_newest(pipeline, keys, stored, ttl_seconds)
-            append_published(pipeline, self.schema, keys, stored)
-            return
+            return publication(self.schema, keys, stored)
         for key, value in zip(keys, stored, strict=True):
             pipeline.set(key, value, ex=ttl_seconds)
-        append_rewritten(pipeline, self.schema)
+        return rewritten(self.schema)
 
     def _structured(self, columns: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.void]:
         rows = np.empty(count, self.schema.values_dtype)

@@ -10,7 +10,7 @@ from http import HTTPMethod
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photofeed.tokens import USER
-from serving.api.feed import FEED_PATH, FIRST_PAGE_LENGTH, page_reply
+from serving.api.feed import FAILED, FEED_PATH, FIRST_PAGE_LENGTH, page_reply
 from serving.services import Services
 
 _DECIDING = frozenset({b"if-none-match", b"act-as", b"cookie"})
@@ -33,7 +33,8 @@ class PlainFeed:
         services: Services = scope["state"]["services"]
         try:
             answer = page_reply(await services.feed.first_page(person, FIRST_PAGE_LENGTH))
-        except Exception:  # noqa: BLE001  the framework tries again, and answers what is wrong
+        except Exception as error:  # noqa: BLE001  the route raises it, so that it is answered as all others are
+            scope[FAILED] = error
             await self._app(scope, receive, send)
             return
         scope["route"] = _Route

@@ -96,7 +96,7 @@ def test_both_ways_refuse_alike(app: "App", framework_only: Any) -> None:
     assert statuses == [401, 401, 401, 401, 403, 422, 403, 403, 200, 200]
 
 
-@pytest.mark.parametrize("query", ["?limit=5", "?limit=0", "?cursor=x", "?explain=true", "?ranker=recency", "?"])
+@pytest.mark.parametrize("query", ["?limit=5", "?limit=0", "?cursor=x", "?explain=true", "?ranker=recency"])
 def test_requests_with_a_query_are_not_plain(app: "App", framework_only: Any, query: str) -> None:
     direct, framework = both_ways(app, framework_only, app.person().headers, query)
     assert direct.status_code == framework.status_code
@@ -108,8 +108,12 @@ def test_requests_with_a_query_are_not_plain(app: "App", framework_only: Any, qu
 def test_what_fails_is_answered_by_the_framework(app: "App", framework_only: Any) -> None:
     viewer = app.person()
     viewer.get(PATH)
-    with patch.object(FeedPipeline, "first_page", side_effect=RetryableError("The feed cannot be ranked right now.")):
-        direct, framework = both_ways(app, framework_only, viewer.headers)
+    failing = patch.object(FeedPipeline, "first_page", side_effect=RetryableError("The feed cannot be ranked now."))
+    with failing as first_page:
+        direct = viewer.call("GET", PATH)
+        assert first_page.call_count == 1
+        with framework_only:
+            framework = viewer.call("GET", PATH)
     assert direct.status_code == framework.status_code == 503
     assert direct.json() == framework.json()
     assert direct.headers.keys() == framework.headers.keys()

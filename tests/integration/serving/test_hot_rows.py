@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from photofeed.online_store.hot_rows import HotRows
-from photofeed.online_store.published_rows import STREAM
+from photofeed.online_store.keys import KeyEncoder
+from photofeed.online_store.published_rows import STREAM, publish
 from photofeed.online_store.reader import PackedReader, PackedView
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 from photofeed.online_store.writer import PackedWriter
 from photofeed.redis_client import connect_redis, connect_redis_async
 from photofeed.settings import Settings
 from serving import hot_rows
-from serving.hot_rows import following
+from serving.hot_rows import StreamState, following, has_gap
 from tests.valkey_cluster import ValkeyCluster
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class Writer:
         values = {"likes": np.full(len(posts), likes), "shares": np.full(len(posts), likes)}
         pipeline = self.redis.pipeline(transaction=False)
         moments = np.full(len(posts), event_us)
-        self._writer.write(pipeline, {"post_id": posts}, values, moments, moments, keep_newest=keep_newest)
+        written = self._writer.write(pipeline, {"post_id": posts}, values, moments, moments, keep_newest=keep_newest)
         pipeline.execute()
+        publish(self.redis, written)
 
 
 class Server:
@@ -145,6 +147,7 @@ def test_rows_equal_a_direct_read_after_concurrent_writes(settings: Settings, sc
                 done.set()
             direct = PackedReader([schema], client=connect_redis(settings)).read({"post_id": POSTS})[schema.view]
             await server.until(POSTS, direct.values["likes"].tolist())
+            assert server.hits
 
     asyncio.run(check())
 
@@ -163,6 +166,39 @@ def test_a_stream_that_was_cut_forgets_the_rows(settings: Settings, schema: RowS
             await server.until([1, 2], [2, 1])
 
     asyncio.run(check())
+
+
+def test_a_stream_that_was_removed_forgets_the_rows(settings: Settings, schema: RowSchema) -> None:
+    async def check() -> None:
+        writer = Writer(settings, schema)
+        writer.write(POSTS, 1, event_us=1)
+        async with serving(settings, schema) as server:
+            await server.likes(POSTS)
+            key = KeyEncoder(schema).encode({"post_id": POSTS[:1]})[0]
+            writer.redis.delete(key)  # as a flush does, over a connection that stays
+            writer.redis.delete(STREAM)
+            await server.until_forgotten("gap")
+            await server.until([1, 2], [0, 1])
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("at", "count", "state", "gap"),
+    [
+        (b"0-0", 0, None, False),
+        (b"5-0", 0, None, True),
+        (b"0-0", 2, StreamState(b"5-0", b"6-0", 2), False),
+        (b"0-0", 2, StreamState(b"5-0", b"6-0", 9), True),
+        (b"5-0", 1, StreamState(b"5-0", b"6-0", 9), False),
+        (b"5-0", 1, StreamState(b"4-7", b"6-0", 9), False),
+        (b"5-0", 1, StreamState(b"5-1", b"6-0", 9), True),
+        (b"5-0", 0, StreamState(b"3-0", b"4-0", 2), True),
+        (b"10-0", 0, StreamState(b"9-0", b"10-0", 2), False),
+    ],
+)
+def test_gaps_are_seen_by_the_ends_of_the_stream(at: bytes, count: int, state: StreamState | None, gap: bool) -> None:
+    assert has_gap(at, count, state) is gap
 
 
 def test_an_entry_that_cannot_be_read_forgets_the_rows(settings: Settings, schema: RowSchema) -> None:

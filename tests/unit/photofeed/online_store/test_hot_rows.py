@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from photofeed.online_store.codec import RowCodec, StoredRows
+from photofeed.online_store.hot_kernel import change_rows, warm_table
 from photofeed.online_store.hot_rows import OLDEST, HotRows, HotTable, TakenRows
 from photofeed.online_store.keys import KeyEncoder, view_tag
 from photofeed.online_store.layouts import LayoutTable
@@ -16,11 +19,13 @@ from photofeed.online_store.published_rows import (
     MOST_ROWS,
     ROWS_PER_ENTRY,
     STREAM,
+    Publication,
     PublishedRows,
-    append_published,
-    append_rewritten,
     is_published,
+    publication,
+    publish,
     published_rows,
+    rewritten,
 )
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
 
@@ -32,6 +37,7 @@ NAMED = RowSchema("shop", "people", (JoinKey("handle", "STRING"),), (LIKES,))
 TAG = view_tag("shop", "post")
 CODEC = RowCodec(POST)
 NOTHING = np.empty(0, np.int64)
+KEYS = KeyEncoder(POST).encode({"post_id": np.array([1])})
 
 
 def row(schema: RowSchema, likes: float, event_us: int, created_us: int = 0) -> bytes:
@@ -181,8 +187,16 @@ class Run:
 LATE = [("begin", 0, 0), ("ask", 0, 0), ("begin", 0, 0), ("ask", 1, 0), ("end", 0, 0), ("write", 0, 1)]
 
 
+# a request is late, and the row that changed meanwhile was evicted and read again
+EVICTED = [
+    *(("begin", 0, 0), ("ask", 0, 0), ("write", 0, 5), ("publish", 0, 0), ("write", 1, 5), ("publish", 0, 0)),
+    *(("begin", 0, 0), ("ask", 1, 0), ("end", 1, 0), ("end", 0, 0)),
+]
+
+
 @settings(max_examples=400)
 @example(LATE, 5)
+@example(EVICTED, 1)
 @given(STEPS, st.integers(1, 5))
 def test_rows_end_as_the_store_has_them(steps: list[tuple[str, int, int]], capacity: int) -> None:
     run = Run(capacity)
@@ -279,49 +293,52 @@ def test_rows_of_other_views_are_ignored() -> None:
     assert rows.forgotten == {"rewritten": 1}
 
 
-class Pipeline:
-    """Takes commands."""
-
-    def __init__(self) -> None:
-        self.commands: list[tuple[object, ...]] = []
-
-    def execute_command(self, *arguments: object) -> None:
-        self.commands.append(arguments)
-
-    @property
-    def entries(self) -> list[PublishedRows]:
-        """What a reader of the stream gets."""
-        assert {command[:2] for command in self.commands} <= {("XADD", STREAM)}
-        fields = [command[command.index("*") + 1 :] for command in self.commands]
-        return [published_rows(dict(zip(each[::2], each[1::2], strict=True))) for each in fields]  # type: ignore[arg-type]
+def entries_of(published: Publication) -> list[PublishedRows]:
+    """What a reader of the stream gets."""
+    return [published_rows(dict(zip(fields[::2], fields[1::2], strict=True))) for fields in published]
 
 
 @pytest.mark.parametrize("count", [1, ROWS_PER_ENTRY, ROWS_PER_ENTRY + 1, MOST_ROWS])
 def test_published_rows_are_read_back(count: int) -> None:
-    pipeline, posts = Pipeline(), np.arange(count)
-    rows = [row(POST, post, 1) for post in range(count)]
-    append_published(pipeline, POST, KeyEncoder(POST).encode({"post_id": posts}), rows)
-    assert np.concatenate([entry.ids for entry in pipeline.entries]).tolist() == posts.tolist()
-    assert b"".join(entry.rows for entry in pipeline.entries) == b"".join(rows)
-    assert {(entry.view, entry.size) for entry in pipeline.entries} == {(TAG, len(rows[0]))}
+    posts, rows = np.arange(count), [row(POST, post, 1) for post in range(count)]
+    entries = entries_of(publication(POST, KeyEncoder(POST).encode({"post_id": posts}), rows))
+    assert np.concatenate([entry.ids for entry in entries]).tolist() == posts.tolist()
+    assert b"".join(entry.rows for entry in entries) == b"".join(rows)
+    assert {(entry.view, entry.size) for entry in entries} == {(TAG, len(rows[0]))}
 
 
 def test_a_large_write_is_published_as_a_rewritten_view() -> None:
-    many, rewritten = Pipeline(), Pipeline()
     keys = KeyEncoder(POST).encode({"post_id": np.arange(MOST_ROWS + 1)})
-    append_published(many, POST, keys, [row(POST, 0, 1)] * len(keys))
-    append_rewritten(rewritten, POST)
-    assert many.commands == rewritten.commands
-    assert len(many.entries) == 1
-    assert not len(many.entries[0].ids)
+    many = publication(POST, keys, [row(POST, 0, 1)] * len(keys))
+    assert many == rewritten(POST)
+    (entry,) = entries_of(many)
+    assert not len(entry.ids)
+
+
+def test_entries_are_added_to_a_bounded_stream() -> None:
+    client = MagicMock()
+    publish(client, rewritten(POST) * 2)
+    commands = [call.args[:3] for call in client.pipeline().execute_command.call_args_list]
+    assert commands == [("XADD", STREAM, "MAXLEN")] * 2
+    assert client.pipeline().execute.call_count == 1
+
+
+def test_the_loops_are_compiled_before_rows_are_published() -> None:
+    warm_table()
+    compiler: Any = change_rows
+    compiled = len(compiler.signatures)
+    assert HotTable(4, LayoutTable([POST])).apply(*entries_of(publication(POST, KEYS, [row(POST, 1, 1)])))
+    assert len(compiler.signatures) == compiled
+
+
+def test_a_table_has_room_for_a_row() -> None:
+    with pytest.raises(ValueError, match="keeps none"):
+        HotTable(0, LayoutTable([POST]))
 
 
 @pytest.mark.parametrize("schema", [PAIR, NAMED])
 def test_rows_of_pairs_and_of_text_keys_are_not_published(schema: RowSchema) -> None:
-    pipeline = Pipeline()
-    append_published(pipeline, schema, [b"key"], [b"row"])
-    append_rewritten(pipeline, schema)
-    assert pipeline.commands == []
+    assert publication(schema, [b"key"], [b"row"]) == rewritten(schema) == []
     assert not is_published(schema)
 
 
