@@ -55,6 +55,22 @@ FEED = Dashboard(
             "Per second. Pages that are dropped are missing in training.",
         ),
         Panel(
+            "Rows kept in the process",
+            "percentunit",
+            {
+                'sum(rate(photofeed_hot_row_reads_total{found="hit"}[5m])) '
+                "/ sum(rate(photofeed_hot_row_reads_total[5m]))": "found"
+            },
+            "Share of the rows of posts and authors that feeds did not have to read from Redis.",
+        ),
+        Panel(
+            "Kept rows behind Redis, p99",
+            "s",
+            {"histogram_quantile(0.99, sum by (le) (rate(photofeed_hot_rows_lag_seconds_bucket[5m])))": "servers"},
+            "From the publication of a row until a server had applied it.",
+            limit=0.3,
+        ),
+        Panel(
             "Fallbacks and model failures",
             "short",
             {
