@@ -104,7 +104,14 @@ def ids(app: "App") -> dict[str, str]:
     post = author.upload(picture(7))
     app.work()
     comment = author.call("POST", f"/v1/posts/{post}/comments", json={"text": "x"}).json()["id"]
-    words = {"handle": other.handle, "tag": "sea", "name": "150", "webhook_id": post, "delivery_id": post}
+    words = {
+        "handle": other.handle,
+        "tag": "sea",
+        "name": "150",
+        "webhook_id": post,
+        "delivery_id": post,
+        "letter_id": "01a202b8",
+    }
     return {"post_id": post, "photo_id": post, "user_id": other.id, "comment_id": comment, **words}
 
 
@@ -116,15 +123,16 @@ def _operations(app: "App") -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield method, path, operation
 
 
-def _caller(app: "App", moderator: "Person", path: str, method: str) -> "Person":
-    is_for_services = path.startswith("/v1/webhooks") or (method, path) == ("post", "/v1/users")
-    return app.service if is_for_services else moderator
+def _caller(app: "App", people: dict[str, "Person"], path: str, method: str) -> "Person":
+    if path.startswith("/v1/webhooks") or (method, path) == ("post", "/v1/users"):
+        return app.service
+    return people["admin" if path.startswith("/v1/admin/") else "moderator"]
 
 
 def test_every_bad_call_is_a_problem_in_words_for_people(app: "App", ids: dict[str, str]) -> None:
-    moderator, faults = app.moderator(), list[str]()
+    people, faults = {"moderator": app.moderator(), "admin": app.admin()}, list[str]()
     for method, path, operation in _operations(app):
-        caller = _caller(app, moderator, path, method)
+        caller = _caller(app, people, path, method)
         for address, arguments in _calls(method, path, operation, ids):
             fault = _fault(caller.call(method.upper(), address, **arguments))
             if fault is not None:
