@@ -14,6 +14,19 @@ _PEM = serialization.Encoding.PEM
 _BEFORE, _LASTING = timedelta(hours=2), timedelta(days=2)
 
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Certificates:
     """Files in PEM.
@@ -39,8 +52,9 @@ def write_certificates(folder: Path) -> Certificates:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "photofeed tests")])
     authority = (
-        _builder(name, name, key, _LASTING)
+        _builder(name, name, key, key, _LASTING)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
         .sign(key, hashes.SHA256())
     )
     files.authority.write_bytes(authority.public_bytes(_PEM))
@@ -63,7 +77,7 @@ def _issue(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
-        _builder(subject, authority.subject, key, lasting)
+        _builder(subject, authority.subject, key, authority_key, lasting)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -72,9 +86,14 @@ def _issue(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lasting: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    lasting: timedelta,
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    """A certificate with the identifiers of both keys, which Python 3.13 requires as RFC 5280 does."""
+    now, issued_by = datetime.now(UTC), x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -83,4 +102,6 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BEFORE)
         .not_valid_after(now + lasting)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(issued_by, critical=False)
     )
