@@ -45,9 +45,9 @@ def lightgbm_params(
     Features that the program does not declare, such as a column added in a notebook, have no direction.
     """
     directions = _directions(feature_names, program)
-    # LightGBM never splits by a feature that is in no group
-    directed = [at for at, direction in enumerate(directions) if direction]
-    few = {"interaction_constraints": [directed], "feature_fraction": 1.0}
+    # A split by a feature that contributes nothing has no gain, so there is none. Interaction constraints would do the
+    # same, except that LightGBM 4.7 then fails with several workers.
+    few = {"feature_contri": [float(direction != 0) for direction in directions], "feature_fraction": 1.0}
     return {
         "objective": "lambdarank",
         "metric": "ndcg",

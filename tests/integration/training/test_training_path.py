@@ -183,7 +183,7 @@ def test_from_history_to_champion_and_back(history: History, sources: Sources, m
         roll_back(settings)
 
     # one stump on a feature by chance: worse than a model that knows which topic a reader likes
-    stump = TrainingParameters(rounds=1, threads=1, num_leaves=2, feature_fraction=0.02)
+    stump = TrainingParameters(rounds=1, threads=1, num_leaves=2, feature_fraction=0.02, directed_only=False)
     second = train_and_register(settings, sources, history.window, stump)
     assert "champion" in second.evaluation.rankers
     refused = promote(settings, second.version, now=history.window.end)
