@@ -17,6 +17,9 @@ STAGE = 10  # stops before every server
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
 
+# Feast sets it in every process that imports it: processes that inherit it would label their metrics by process.
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -77,6 +80,7 @@ class ProcessGroup:
         return self._spawn(command)
 
     def _spawn(self, command: Command) -> Child:
-        environment = {**os.environ, **command.env, "PHOTOFEED_STATE_DIR": str(self._state.path)}
+        inherited = {name: value for name, value in os.environ.items() if name != _METRICS_FOLDER}
+        environment = {**inherited, **command.env, "PHOTOFEED_STATE_DIR": str(self._state.path)}
         launch = Launch(command.argv, environment, cwd=Path.cwd(), stop_seconds=STOP_SECONDS)
         return Child(command.name, launch, self._state, STAGE)

@@ -70,6 +70,18 @@ def test_processes_find_the_stack_and_are_asked_to_stop(tmp_path: Path, state: S
     assert load_records(state.run) == []
 
 
+def test_processes_do_not_inherit_the_metrics_folder_of_feast(
+    tmp_path: Path, state: StateFolder, pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "of Feast")
+    told = "print(os.environ.get('PROMETHEUS_MULTIPROC_DIR'), file=open(sys.argv[1], 'w'))"
+    code = f"import os, signal, sys; {told}; signal.pause()"
+    group = ProcessGroup(state, [Command("api", [sys.executable, "-c", code, str(tmp_path / "pipe")])])
+    group.start()
+    assert lines(pipe, 1) == ["None"]
+    group.stop()
+
+
 def test_a_process_that_crashes_is_started_again(tmp_path: Path, state: StateFolder, pipe: int) -> None:
     group = ProcessGroup(state, [worker("photos", tmp_path)])
     group.start()
