@@ -79,8 +79,11 @@ def test_the_contract_is_logged_beside_the_model(logged: Logged, ranker: Trained
     assert contract.git_commit == git_commit()
 
 
-def test_slates_are_unseen_from_the_first_one_of_the_test_part(ranker: TrainedRanker, dataset: Dataset) -> None:
+def test_slates_are_unseen_from_the_first_one_of_the_test_part(
+    logged: Logged, ranker: TrainedRanker, dataset: Dataset
+) -> None:
     assert _log(ranker, dataset).unseen_from == EPOCH + timedelta(seconds=102)  # 85 % of 120 slates, one a second
+    assert logged.files
 
 
 def test_the_profile_is_of_the_rows_that_were_learned_from(
