@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from photofeed.embedded.stack import WITHOUT_MLFLOW, EmbeddedStack
+from photofeed.embedded.stack import EmbeddedStack
 from photofeed.ids import decode_id
 from photofeed.settings import Settings
 from photofeed.tokens import ADMIN, MODERATOR, SERVICE, USER, mint_token
@@ -56,7 +56,7 @@ def running_world(folder: Path) -> Iterator[World]:
     started: list[subprocess.Popen[bytes]] = []
     environment = {**os.environ, "PHOTOFEED_STATE_DIR": str(folder), "PHOTOFEED_RATE_LIMITS": "false"}
     try:
-        stack.start(servers=WITHOUT_MLFLOW)
+        stack.start()
         settings = stack.settings()
         subprocess.run([_PHOTOFEED, "setup"], check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
         for arguments in (("serve",), ("work", "relay"), ("work", "photos")):
