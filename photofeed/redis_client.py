@@ -68,25 +68,34 @@ def connect_redis_async(settings: Settings, seconds: float) -> Any:
 
 
 @asynccontextmanager
-async def server_of_key(client: Any, key: str, seconds: float) -> AsyncIterator[Any]:
-    """A client of the server that holds a key, on a connection of its own: of a cluster, the primary of its slot.
+async def server_of_key(settings: Settings, key: str, seconds: float) -> AsyncIterator[Any]:
+    """A client of the server that holds a key now: of a cluster, the primary of its slot.
 
     Args:
-        client: of the server or of the cluster.
+        settings: where Redis is.
         key: the key.
-        seconds: time limit of a reply.
+        seconds: time limit of a connection and of a reply.
     """
-    if isinstance(client, AsyncRedisCluster):
-        with _as_lost():
-            await client.exists(key)  # follows a slot that has moved, which corrects the client's map
-            node: Any = client.get_node_from_key(key)
-        kind, options = node.connection_class, node.connection_kwargs
+    if is_cluster(settings):
+        kind, options = await _primary_of_key(settings, key, seconds)
+        pool = redis.asyncio.ConnectionPool(connection_class=kind, **options)
     else:
-        kind, options = client.connection_pool.connection_class, client.connection_pool.connection_kwargs
-    options = {**options, "socket_timeout": seconds, "retry": AsyncRetry(NoBackoff(), 0)}
-    pool = redis.asyncio.ConnectionPool(connection_class=kind, **options)
+        limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+        pool = redis.asyncio.ConnectionPool.from_url(server_url(settings), **limits)
     async with redis.asyncio.Redis.from_pool(pool) as server:
         yield server
+
+
+async def _primary_of_key(settings: Settings, key: str, seconds: float) -> tuple[Any, dict[str, Any]]:
+    """Class and options of connections to a primary, by a new client: an old one's map may name another primary."""
+    client = connect_redis_async(settings, seconds)
+    try:
+        with _as_lost():
+            await client.initialize()
+            node: Any = client.get_node_from_key(key)
+        return node.connection_class, dict(node.connection_kwargs)
+    finally:
+        await client.aclose()
 
 
 @contextmanager

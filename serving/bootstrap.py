@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import structlog
@@ -127,7 +126,7 @@ async def services(
         objects = S3ObjectStore.connect(settings)
         manifest = load_manifest(settings, objects)
         require_stored(manifest)
-        features = await owned.enter_async_context(feature_reader(settings, client, manifest))
+        features = await owned.enter_async_context(feature_reader(settings, manifest))
         rng = np.random.default_rng()
         rules = reranking_rules(settings.explore_share, rng)
         warm(rules)
@@ -215,13 +214,13 @@ def _traced_log(publisher: EventPublisher, shadow: ShadowScorer | None, redis: R
 
 
 @asynccontextmanager
-async def feature_reader(settings: Settings, redis: Any, manifest: FeatureManifest) -> AsyncIterator[FeatureReader]:
+async def feature_reader(settings: Settings, manifest: FeatureManifest) -> AsyncIterator[FeatureReader]:
     """Reads features, and keeps the rows of posts and their authors in the process."""
     reader = PackedReader([], async_client=connect_redis_async(settings, FEATURE_SECONDS))
     shared = [view.schema for view in manifest.views if is_shared(view.schema) and is_published(view.schema)]
     kept = reader.keep(shared if settings.hot_rows else [], settings.hot_rows)
     try:
-        async with following(redis, kept):
+        async with following(settings, kept):
             yield FeatureReader(manifest, reader)
     finally:
         await reader.aclose()

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from photofeed.online_store.hot_rows import HotRows
 from photofeed.online_store.published_rows import STREAM, PublishedRows, published_rows
 from photofeed.redis_client import server_of_key
+from photofeed.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +44,9 @@ _GAP, _CONNECTION, _DAMAGED = "gap", "connection", "damaged"
 
 
 @asynccontextmanager
-async def following(client: Any, rows: HotRows) -> AsyncIterator[None]:
+async def following(settings: Settings, rows: HotRows) -> AsyncIterator[None]:
     """Follow the stream while the context is open, if any rows are kept."""
-    follower = _Follower(client, rows)
+    follower = _Follower(settings, rows)
     task = asyncio.create_task(follower.follow()) if rows.tables else None
     try:
         yield
@@ -60,8 +61,8 @@ async def following(client: Any, rows: HotRows) -> AsyncIterator[None]:
 class _Follower:
     """Reads the stream until `is_stopped`: redis-py may answer a cancellation with an error of the connection."""
 
-    def __init__(self, client: Any, rows: HotRows) -> None:
-        self._redis, self._rows = client, rows
+    def __init__(self, settings: Settings, rows: HotRows) -> None:
+        self._settings, self._rows = settings, rows
         self._seen = {"hit": 0, "miss": 0}
         self._forgotten: dict[str, int] = {}
         self.is_stopped = False
@@ -69,7 +70,7 @@ class _Follower:
     async def follow(self) -> None:
         while not self.is_stopped:
             try:
-                async with server_of_key(self._redis, STREAM, _REPLY_SECONDS) as server:
+                async with server_of_key(self._settings, STREAM, _REPLY_SECONDS) as server:
                     await self._read(server)
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("hot rows are read from Redis: the stream cannot be followed", error=repr(error))

@@ -93,14 +93,12 @@ class Server:
 
 @asynccontextmanager
 async def serving(settings: Settings, schema: RowSchema, capacity: int = 1_000) -> AsyncIterator[Server]:
-    client, own = connect_redis_async(settings, 5.0), connect_redis_async(settings, 5.0)
-    reader = PackedReader([], async_client=own)
+    reader = PackedReader([], async_client=connect_redis_async(settings, 5.0))
     rows = reader.keep([schema], capacity)
-    async with asyncio.timeout(SECONDS), following(client, rows):
+    async with asyncio.timeout(SECONDS), following(settings, rows):
         server = Server(reader, reader.view(schema), rows)
         await server.until_current()
         yield server
-    await client.aclose()
     await reader.aclose()
 
 
