@@ -47,6 +47,23 @@ _BODIES: Mapping[str, Any] = {
     "decideReportedComment": _RULING,
     "decideReportedUser": _RULING,
 }
+_OF_SERVICES = frozenset(
+    {
+        "createUser",
+        "createWebhook",
+        "deleteWebhook",
+        "findCandidates",
+        "getWebhook",
+        "listWebhookDeliveries",
+        "listWebhooks",
+        "putItems",
+        "rank",
+        "replayWebhookDelivery",
+        "updateWebhook",
+    }
+)
+# Nothing is sent to a webhook's address here, so there is none: these calls are answered 404.
+_NOBODYS = {"webhook_id": "0" * 11, "delivery_id": "0" * 11}
 _NewPerson = Callable[[], tuple[str, str]]
 
 
@@ -77,7 +94,7 @@ class Mix:
             for method, operation in methods.items()
             if not path.startswith("/v1/dev/")
         }
-        self._ids = {**world.ids, "handle": handle, "tag": "colour", "name": "150"}
+        self._ids = {**world.ids, "handle": handle, "tag": "colour", "name": "150", "letter_id": "none", **_NOBODYS}
         self._target = target
         self._slate = str(uuid.uuid4())
         self._receipts: deque[tuple[str, str]] = deque(maxlen=100)  # post, receipt
@@ -115,6 +132,8 @@ class Mix:
                 return {"slateId": self._slate}
             case "searchPeople" | "searchPosts" | "suggestTags":
                 return {"q": "co"}
+            case "explainPost":
+                return {"handle": self._ids["handle"], "postId": self._world.ids["post_id"]}
         return {}
 
     def _body(self, operation: str) -> Any:
@@ -125,6 +144,15 @@ class Mix:
                 return {"handle": f"b{uuid.uuid4().hex[:12]}", "displayName": "Bench"}
             case "setAvatar":
                 return {"photoId": self._world.ids["photo_id"]}
+            case "findCandidates":
+                return {"person": {"id": self._world.ids["user_id"]}}
+            case "rank":
+                posts = [self._world.ids["post_id"], self._world.ids["photo_id"]]
+                return {"person": {"id": self._world.ids["user_id"]}, "candidates": [{"id": post} for post in posts]}
+            case "putItems":
+                return {
+                    "items": [{"externalId": f"bench-{number}", "creatorExternalId": "bench"} for number in range(10)]
+                }
         return _BODIES.get(operation)
 
     def _event(self) -> dict[str, str]:
@@ -138,12 +166,10 @@ class Mix:
     def _caller(self, operation: str) -> tuple[str, dict[str, str]]:
         """Whose token is sent, and the further headers: an account is deleted and exported only once."""
         match operation:
-            case "createUser":
-                return self._world.service_token, {}
             case "deleteMe" | "exportMe":
                 person, handle = self._new_person()
                 return mint_token(self._world.settings, decode_id(person)), {"Confirm-Deletion": handle}
-        return self._world.token, {}
+        return self._world.service_token if operation in _OF_SERVICES else self._world.token, {}
 
     def _keep(self, operation: str) -> Callable[[Any], None] | None:
         match operation:
