@@ -121,7 +121,7 @@ async def roll_back_model(services: ServicesDep, admin: AdminDep, body: Rollback
 
 @router.get("/dead-letters", responses=returns(DeadLetterList))
 async def list_dead_letters(services: ServicesDep, _: AdminDep) -> Response:
-    """List messages that workers gave up and nobody has replayed, the oldest first, at most 100."""
+    """List dead letters that have not been replayed, the oldest first, at most 100."""
     letters = await anyio.to_thread.run_sync(services.operations.waiting_letters)
     return reply({"items": [_letter_json(letter) for letter in letters[:MOST_LETTERS]], "total": len(letters)})
 

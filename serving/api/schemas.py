@@ -976,7 +976,7 @@ class DeadLetter(Shape):
 
 
 class DeadLetterList(Shape):
-    """Messages that workers gave up and nobody has replayed."""
+    """Dead letters that have not been replayed."""
 
     EXAMPLE: ClassVar = {
         "items": [
