@@ -191,9 +191,12 @@ def _headers(name: str, value: str | None) -> list[_Header]:
 def _connect(settings: Settings, seconds: float) -> Any:
     from kafka import KafkaProducer
 
+    from photofeed.kafka_network import ProducerNetClient
+
     milliseconds = int(seconds * 1000)
     return KafkaProducer(
         **connection_options(settings),
+        kafka_client=ProducerNetClient,
         acks="all",
         enable_idempotence=False,
         max_in_flight_requests_per_connection=1,  # a batch that is sent again keeps its place
