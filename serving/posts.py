@@ -1,9 +1,13 @@
-"""Posts as a viewer sees them: read from PostgreSQL, filtered by visibility, encoded as JSON."""
+"""Posts as a viewer sees them: read from PostgreSQL, filtered by visibility, encoded as JSON.
+
+PostgreSQL says what is the same for all viewers in one text. A process keeps the encoded JSON of each such text, so a
+page costs one look-up and one copy for each post.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Literal
+from functools import lru_cache, partial
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -15,11 +19,14 @@ from serving.reads import Reads, Row, Statement
 from serving.times import timestamp
 from serving.visibility import VISIBLE_TO_VIEWER
 
-# First the columns that are the same for all viewers, in the order of `_card`; then those that depend on the viewer or
+# The array has what is the same for all viewers, in the order of `_card`. The other columns depend on the viewer or
 # change often.
 _COLUMNS = """
-p.id, u.id, u.handle, u.display_name, u.avatar_id, p.caption, p.alt_text, to_json(p.tags)::text, p.topic,
-p.content_type, p.posted_at, p.picture, p.like_count, p.comment_count, p.save_count,
+p.id,
+json_build_array(
+    p.id, u.id, u.handle, u.display_name, u.avatar_id, p.caption, p.alt_text, p.tags, p.topic, p.content_type,
+    p.posted_at, p.picture)::text,
+p.like_count, p.comment_count, p.save_count,
 exists (select 1 from likes l where l.user_id = %(viewer)s and l.post_id = p.id),
 exists (select 1 from saves s where s.user_id = %(viewer)s and s.post_id = p.id),
 exists (select 1 from follows f where f.follower_id = %(viewer)s and f.followee_id = u.id),
@@ -51,7 +58,36 @@ _BY_REACTION = {table: Statement.of(_REACTED.format(table=table)) for table in (
 Reaction = Literal["likes", "saves"]
 
 _CACHED_CARDS = 16_384
-_PICTURE = 11  # index of p.picture in _COLUMNS
+_BOOL = (b"false", b"true")
+_POST = b'%b%b%b%b,"likeCount":%d,"commentCount":%d,"saveCount":%d,"likedByMe":%b,"savedByMe":%b}'  # as schemas.Post
+
+
+class VisiblePost(NamedTuple):
+    """A post that a viewer may see.
+
+    Attributes:
+        id: of the post.
+        json: as clients see it.
+        author: the author's handle.
+        topic: may be empty.
+        followed: whether the viewer follows the author.
+    """
+
+    id: int
+    json: orjson.Fragment
+    author: str
+    topic: str
+    followed: bool
+
+
+class _Card(NamedTuple):
+    """The JSON of a post that is the same for all viewers: up to `followedByMe`, up to `images`, and the images."""
+
+    to_followed: bytes
+    to_images: bytes
+    images: bytes
+    author: str
+    topic: str
 
 
 class Posts:
@@ -60,50 +96,51 @@ class Posts:
     def __init__(self, reads: Reads, images: ImageAddresses) -> None:
         self._reads = reads
         self._images = images
+        self._card = lru_cache(maxsize=_CACHED_CARDS)(partial(_card, images))
 
-    async def by_ids(self, viewer: int, post_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Visible posts as JSON, by id."""
+    async def by_ids(self, viewer: int, post_ids: Sequence[int]) -> dict[int, VisiblePost]:
+        """Visible posts, by id."""
         rows = await self._reads.rows(_BY_IDS, viewer=viewer, posts=post_ids)
-        return {row[0]: self._json(viewer, row) for row in rows}
+        return {row[0]: self._post(viewer, row) for row in rows}
 
-    async def for_feed(self, viewer: int, post_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    async def for_feed(self, viewer: int, post_ids: Sequence[int]) -> dict[int, VisiblePost]:
         """Visible posts that a feed may show: none that the viewer hid or reported, nor of people that they muted.
 
         They may have done so since the feed was ranked.
         """
         rows = await self._reads.rows(_FOR_FEED, viewer=viewer, posts=post_ids)
-        return {row[0]: self._json(viewer, row) for row in rows}
+        return {row[0]: self._post(viewer, row) for row in rows}
 
-    async def by_author(self, viewer: int, author: int, *, before: int, limit: int) -> list[dict[str, Any]]:
-        """An author's visible posts as JSON, newest first, older than the post `before`."""
+    async def by_author(self, viewer: int, author: int, *, before: int, limit: int) -> list[VisiblePost]:
+        """An author's visible posts, newest first, older than the post `before`."""
         rows = await self._reads.rows(_BY_AUTHOR, viewer=viewer, author=author, before=before, limit=limit)
-        return [self._json(viewer, row) for row in rows]
+        return [self._post(viewer, row) for row in rows]
 
-    async def by_words(self, viewer: int, words: str, *, before: int, limit: int) -> list[dict[str, Any]]:
-        """Visible posts whose caption and tags have all words, as JSON, newest first, older than `before`.
+    async def by_words(self, viewer: int, words: str, *, before: int, limit: int) -> list[VisiblePost]:
+        """Visible posts whose caption and tags have all words, newest first, older than `before`.
 
         A word is found by its English stem, or by its beginning.
 
         `words` may use the syntax of web search: "a phrase", or, -not.
         """
         rows = await self._reads.rows(_BY_WORDS, viewer=viewer, words=words, before=before, limit=limit)
-        return [self._json(viewer, row) for row in rows]
+        return [self._post(viewer, row) for row in rows]
 
-    async def by_tag(self, viewer: int, tag: str, *, before: int, limit: int) -> list[dict[str, Any]]:
-        """Visible posts with a tag as JSON, newest first, older than the post `before`."""
+    async def by_tag(self, viewer: int, tag: str, *, before: int, limit: int) -> list[VisiblePost]:
+        """Visible posts with a tag, newest first, older than the post `before`."""
         rows = await self._reads.rows(_BY_TAG, viewer=viewer, tag=tag, before=before, limit=limit)
-        return [self._json(viewer, row) for row in rows]
+        return [self._post(viewer, row) for row in rows]
 
     async def by_reaction(
         self, viewer: int, reaction: Reaction, *, before: tuple[datetime, int], limit: int
-    ) -> list[tuple[dict[str, Any], datetime]]:
-        """Visible posts that the viewer liked or saved, as JSON, with the time of that, newest first.
+    ) -> list[tuple[VisiblePost, datetime]]:
+        """Visible posts that the viewer liked or saved, with the time of that, newest first.
 
         `before`: time and post id of the last one of the page before.
         """
         moment, post = before
         rows = await self._reads.rows(_BY_REACTION[reaction], viewer=viewer, moment=moment, before=post, limit=limit)
-        return [(self._json(viewer, row[:-1]), row[-1]) for row in rows]
+        return [(self._post(viewer, row[:-1]), row[-1]) for row in rows]
 
     async def require_visible(self, viewer: int, post_id: int) -> None:
         """Check that a viewer may see a post.
@@ -114,55 +151,56 @@ class Posts:
         if not await self.by_ids(viewer, [post_id]):
             raise NotFoundError("There is no such post, or you may not see it.", code="post_not_found")
 
-    def _json(self, viewer: int, row: Row) -> dict[str, Any]:
-        *columns, likes, comments, saves, liked, saved, followed, is_private = row
-        card, author = _card(self._images, *columns)
-        if is_private:
-            post_id, picture = columns[0], columns[_PICTURE]
-            sizes = orjson.loads(picture)["images"]
-            card = card | {"images": self._images.of(post_id, sizes, viewer=viewer, is_private=True)}
-        return {
-            **card,
-            "author": {**author, "followedByMe": followed},
-            "likeCount": likes,
-            "commentCount": comments,
-            "saveCount": saves,
-            "likedByMe": liked,
-            "savedByMe": saved,
-        }
+    def _post(self, viewer: int, row: Row) -> VisiblePost:
+        post_id, content, likes, comments, saves, liked, saved, followed, is_private = row
+        card = self._card(content)
+        images = self._private_images(viewer, post_id, content) if is_private else card.images
+        reactions = likes, comments, saves, _BOOL[liked], _BOOL[saved]
+        json = _POST % (card.to_followed, _BOOL[followed], card.to_images, images, *reactions)
+        return VisiblePost(post_id, orjson.Fragment(json), card.author, card.topic, followed)
+
+    def _private_images(self, viewer: int, post_id: int, content: str) -> bytes:
+        *_, picture = orjson.loads(content)
+        return orjson.dumps(self._images.of(post_id, picture["images"], viewer=viewer, is_private=True))
 
 
-@lru_cache(maxsize=_CACHED_CARDS)
-def _card(
-    addresses: ImageAddresses,
-    post_id: int,
-    author_id: int,
-    handle: str,
-    display_name: str,
-    avatar_id: int | None,
-    caption: str,
-    alt_text: str,
-    tags: str,
-    topic: str,
-    content_type: str,
-    posted_at: datetime,
-    picture: str,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The JSON of a post and of its author that is the same for all viewers. Cached by its arguments."""
-    encoded_id = encode_id(post_id)
-    photo = orjson.loads(picture)
-    images = addresses.of(post_id, photo.pop("images"), viewer=0, is_private=False)
-    card = {
-        "id": encoded_id,
-        "author": None,
+def _card(addresses: ImageAddresses, content: str) -> _Card:
+    """The card of a post, from the array in `_COLUMNS`."""
+    (
+        post_id,
+        author_id,
+        handle,
+        display_name,
+        avatar_id,
+        caption,
+        alt_text,
+        tags,
+        topic,
+        content_type,
+        posted_at,
+        picture,
+    ) = orjson.loads(content)
+    images = addresses.of(post_id, picture.pop("images"), viewer=0, is_private=False)
+    names = {"id": author_id, "handle": handle, "display_name": display_name, "avatar_id": avatar_id}
+    described = {
         "caption": caption,
         "altText": alt_text,
-        "tags": orjson.loads(tags),
+        "tags": tags,
         "topic": topic,
         "contentType": content_type,
-        "postedAt": timestamp(posted_at),
-        **photo,
-        "images": orjson.Fragment(orjson.dumps(images)),
+        "postedAt": timestamp(datetime.fromisoformat(posted_at)),
+        **picture,
     }
-    names = {"id": author_id, "handle": handle, "display_name": display_name, "avatar_id": avatar_id}
-    return card, person_json(names, addresses.public_url)
+    return _Card(
+        b'{"id":%b,"author":{%b,"followedByMe":'
+        % (orjson.dumps(encode_id(post_id)), _members(person_json(names, addresses.public_url))),
+        b'},%b,"images":' % _members(described),
+        orjson.dumps(images),
+        handle,
+        topic,
+    )
+
+
+def _members(value: dict[str, Any]) -> bytes:
+    """The JSON of an object without its braces."""
+    return orjson.dumps(value)[1:-1]

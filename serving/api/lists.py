@@ -11,6 +11,7 @@ from fastapi import Query
 
 from photofeed.errors import InvalidError, NotFoundError
 from photofeed.ids import ENCODED_LENGTH, decode_id, encode_id
+from serving.posts import VisiblePost
 
 Row = TypeVar("Row")
 
@@ -76,6 +77,11 @@ def moment_cursor(moment: datetime, item_id: int) -> str:
 def page_json(items: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
     """A page of at most `limit` of up to `limit` + 1 items, each of which has an id."""
     return page_of(items, limit, lambda item: item, lambda item: item["id"])
+
+
+def posts_page(posts: Sequence[VisiblePost], limit: int) -> dict[str, Any]:
+    """A page of at most `limit` of up to `limit` + 1 posts."""
+    return page_of(posts, limit, lambda post: post.json, lambda post: encode_id(post.id))
 
 
 def page_of(

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from photofeed.ids import decode_id, encode_id
+from photofeed.ids import encode_id
 from serving.api.declared import BAD_CURSOR, returns
 from serving.api.lists import CursorText, Limit, before, before_moment, moment_cursor, page_of
 from serving.api.photos import PHOTO_ROWS, photo_json
@@ -25,7 +25,7 @@ order by ph.id desc limit %(limit)s
 
 async def _reacted(services: Services, actor: int, reaction: Reaction, limit: int, cursor: str | None) -> Response:
     found = await services.posts.by_reaction(actor, reaction, before=before_moment(cursor), limit=limit + 1)
-    return reply(page_of(found, limit, lambda one: one[0], lambda one: moment_cursor(one[1], decode_id(one[0]["id"]))))
+    return reply(page_of(found, limit, lambda one: one[0].json, lambda one: moment_cursor(one[1], one[0].id)))
 
 
 @router.get(

@@ -16,7 +16,7 @@ from photofeed.timelines import hidden_key
 from serving.api.declared import BAD_CURSOR, NO_POST, NO_USER, returns, sends_nothing
 from serving.api.fields import STORABLE, IdPath, SlatePosition
 from serving.api.idempotency import IdempotentRoute
-from serving.api.lists import CursorText, Limit, before, page_json
+from serving.api.lists import CursorText, Limit, before, posts_page
 from serving.api.replies import no_content, reply
 from serving.api.schemas import Post, PostPage, Reactions
 from serving.api.user_rows import find_user_for
@@ -96,7 +96,7 @@ async def get_post(post_id: IdPath, services: ServicesDep, actor: ActorDep) -> R
     found = await services.posts.by_ids(actor, [post])
     if post not in found:
         raise post_gone()
-    return reply(found[post])
+    return reply(found[post].json)
 
 
 @router.put(
@@ -188,7 +188,7 @@ async def list_posts_of_user(
     async with services.database.connection() as connection:
         await find_user_for(connection, actor, author)
     posts = await services.posts.by_author(actor, author, before=before(cursor), limit=limit + 1)
-    return reply(page_json(posts, limit))
+    return reply(posts_page(posts, limit))
 
 
 @router.get(
@@ -208,4 +208,4 @@ async def search_posts(
 ) -> Response:
     """Search posts by the words of their caption and tags, newest first."""
     posts = await services.posts.by_words(actor, q, before=before(cursor), limit=limit + 1)
-    return reply(page_json(posts, limit))
+    return reply(posts_page(posts, limit))

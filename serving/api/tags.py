@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from serving.api.declared import BAD_CURSOR, returns
 from serving.api.fields import STORABLE, plain_tag
-from serving.api.lists import CursorText, Limit, before, page_json
+from serving.api.lists import CursorText, Limit, before, posts_page
 from serving.api.replies import reply
 from serving.api.schemas import PostPage, TagSuggestions
 from serving.services import ActorDep, ServicesDep
@@ -55,4 +55,4 @@ async def list_posts_of_tag(
 ) -> Response:
     """List the posts with a tag, newest first; of private accounts only those you follow."""
     posts = await services.posts.by_tag(actor, plain_tag(tag), before=before(cursor), limit=limit + 1)
-    return reply(page_json(posts, limit))
+    return reply(posts_page(posts, limit))

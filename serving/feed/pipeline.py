@@ -47,7 +47,7 @@ from serving.feed.sources import CandidateSource
 from serving.feed.sources.postgres import PostgresSource
 from serving.feed.stage_times import timed
 from serving.feed.version import PageVersion
-from serving.posts import Posts
+from serving.posts import Posts, VisiblePost
 from serving.reads import ReadError, Reads
 from serving.receipts import ReceiptSealer
 
@@ -100,12 +100,12 @@ class _CandidateSet:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The choice of one page of a slate: `order` are indices of its items, `posts` their JSON by id."""
+    """The choice of one page of a slate: `order` are indices of its items, `posts` are by id."""
 
     before: Progress
     after: Progress
     order: list[int]
-    posts: dict[int, dict[str, Any]]
+    posts: dict[int, VisiblePost]
     withheld: frozenset[int]
     over: bool
 
@@ -443,7 +443,7 @@ def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
 
 
 def _items_json(
-    first: int, items: SlateItems, posts: dict[int, dict[str, Any]], receipts: Sequence[str]
+    first: int, items: SlateItems, posts: dict[int, VisiblePost], receipts: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The posts of a page, with their receipts, as clients see them; `first` is the position of the first."""
     reasons = items.reasons.tolist()
@@ -453,9 +453,7 @@ def _items_json(
         zip(*ranked, receipts, strict=True), first
     ):
         post = posts[post_id]
-        author = post["author"]
-        topic, followed = post["topic"], author["followedByMe"]
-        why = reason(source, values, author["handle"], topic, followed=followed, disliked=disliked)
+        why = reason(source, values, post.author, post.topic, followed=post.followed, disliked=disliked)
         page.append(
             {
                 "position": position,
@@ -463,7 +461,7 @@ def _items_json(
                 "score": score,
                 "reason": why,
                 "receipt": receipt,
-                "post": post,
+                "post": post.json,
             }
         )
     return page

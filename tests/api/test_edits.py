@@ -1,11 +1,13 @@
 """Edits of posts and comments, answers to comments, tags, and search by stems and beginnings of words."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photofeed.ids import encode_id
+from photofeed import database
+from photofeed.ids import decode_id, encode_id
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -179,3 +181,14 @@ def test_the_posts_of_a_tag_are_listed_page_by_page(app: "App") -> None:
     assert viewer.get(f"/v1/tags/{tag[:-1]}/posts")["items"] == []
     author.call("PUT", f"/v1/users/{viewer.id}/block")
     assert viewer.get(f"/v1/tags/{tag}/posts")["items"] == []
+
+
+def test_words_and_times_are_shown_as_they_are_stored(app: "App") -> None:
+    words: dict[str, Any] = {"caption": 'Half "calm", \\ half\n\t100 % \U0001f30a', "altText": "Ü", "tags": ["sea"]}
+    author, post = _publish(app, 138, **words)
+    with database.connect(app.settings) as connection:
+        moment = datetime(2026, 3, 1, 12, 30, 0, 500_000, UTC)
+        connection.execute("update posts set posted_at = %s where id = %s", (moment, decode_id(post)))
+    shown = author.get(f"/v1/posts/{post}")
+    assert {name: shown[name] for name in words} == words
+    assert (shown["id"], shown["postedAt"], shown["author"]["avatarUrl"]) == (post, "2026-03-01T12:30:00.500Z", None)
