@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.posts import decode_members
+from serving.feed.id_kernel import best_of_each, contained
 from serving.feed.source_table import FIRST_EXPLORE, Source
 
 Ids = NDArray[np.int64]
@@ -19,15 +21,14 @@ def no_ids() -> Ids:
     return np.zeros(0, np.int64)
 
 
+def native(ids: Ids) -> Ids:
+    """The ids as compiled loops take them: int64, contiguous and writable. A copy only if they are not."""
+    return ids if ids.flags.carray and ids.dtype == np.int64 else np.array(ids, np.int64)
+
+
 def among(ids: Ids, others: Ids) -> Mask:
-    """Which of some ids are among others, (n,): `np.isin`, three times as fast for so few."""
-    if not len(others):
-        return np.zeros(len(ids), np.bool_)
-    ordered = np.sort(others)
-    indices = ordered.searchsorted(ids)
-    indices[indices == len(ordered)] = 0
-    mask: Mask = ordered[indices] == ids
-    return mask
+    """Which of some ids are among others, (n,): `np.isin`, much faster for so few."""
+    return contained(native(ids), native(others)) if len(others) else np.zeros(len(ids), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Candidates:
         return len(self.post_ids)
 
     @classmethod
+    @cache
     def empty(cls) -> Self:
         """No candidates."""
         return cls.from_members([], Source.FOLLOWING)
@@ -70,9 +72,7 @@ class Candidates:
     def merge(cls, parts: Sequence[Self]) -> Self:
         """All candidates of `parts`, each post once, with its lowest source; order of first appearance is kept."""
         together = cls.together(parts)
-        by_source = np.argsort(together.sources, kind="stable")
-        _, first = np.unique(together.post_ids[by_source], return_index=True)
-        return together.take(np.sort(by_source[first]))
+        return together.take(best_of_each(together.post_ids, together.sources))
 
     @classmethod
     def together(cls, parts: Sequence[Self]) -> Self:

@@ -438,7 +438,9 @@ def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
     if len(graph) <= room:
         return candidates
     keep = candidates.explore
-    keep[graph[np.argsort(-candidates.post_ids[graph], kind="stable")[:room]]] = True
+    if room:
+        newest = np.argpartition(candidates.post_ids[graph], len(graph) - room)[-room:]
+        keep[graph[newest]] = True
     return candidates.take(keep)
 
 

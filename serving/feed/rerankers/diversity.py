@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.compiled import compiled
-from serving.feed.candidates import Candidates, Ids, Mask
+from serving.feed.candidates import Candidates, Ids, Mask, native
+from serving.feed.id_kernel import occurrences
 from serving.feed.rerankers import Ranking, Rows
 from serving.feed.scorers import Scores
 
@@ -55,8 +56,7 @@ KINDS = Diversity("kind diversity", lambda candidates: candidates.reels, SAME_KI
 
 def seen_by_author(authors: Ids, authors_of_seen: Ids) -> NDArray[np.int64]:
     """For each author, (n,), the number of seen posts by that author: int64 (n,)."""
-    shown = np.sort(authors_of_seen)
-    return shown.searchsorted(authors, "right") - shown.searchsorted(authors, "left")
+    return occurrences(native(authors), native(authors_of_seen))
 
 
 @compiled
