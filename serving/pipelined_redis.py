@@ -55,12 +55,7 @@ class PipelinedConnection:
         connection = self._connection
         if connection is None or connection.lost:
             connection = await self._connect()
-        pending = connection.send(commands)
-        time_out = asyncio.get_running_loop().call_later(self._seconds, connection.time_out)
-        try:
-            return await pending
-        finally:
-            time_out.cancel()
+        return await connection.send(commands)
 
     async def _connect(self) -> "_Connection":
         """A new connection; concurrent calls wait for the same one."""
@@ -70,7 +65,7 @@ class PipelinedConnection:
         return await asyncio.shield(self._connecting)
 
     async def _open(self) -> "_Connection":
-        return _Connection(await self._open_connection())
+        return _Connection(await self._open_connection(), self._seconds)
 
     def _opened(self, task: "asyncio.Task[_Connection]") -> None:
         self._connecting = None
@@ -126,18 +121,23 @@ class PipelinedRedis:
 
 @dataclass(slots=True)
 class _PendingCall:
-    """One call, with its number of commands and the replies received so far."""
+    """One call, with its number of commands, the time by which they must be answered, and the replies so far."""
 
     future: asyncio.Future[list[Any]]
     count: int
+    due: float
     replies: list[Any] = field(default_factory=list)
 
 
 class _Connection(asyncio.Protocol):
-    """A connection on which replies arrive in the order of the commands."""
+    """A connection on which replies arrive in the order of the commands.
 
-    def __init__(self, connection: Any) -> None:
+    One timer serves all calls: their replies are due in the order in which they were sent.
+    """
+
+    def __init__(self, connection: Any, seconds: float) -> None:
         self.lost = False
+        self._seconds = seconds
         # redis-py connects and logs in; afterwards this protocol reads and writes the socket
         self._connection = connection
         self._transport = cast("asyncio.Transport", connection._writer.transport)  # noqa: SLF001
@@ -145,6 +145,7 @@ class _Connection(asyncio.Protocol):
         self._parser = hiredis.Reader(replyError=DefaultParser.parse_error)
         self._waiting: deque[_PendingCall] = deque()
         self._unsent: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._timed_out = False
         self._transport.set_protocol(self)
 
@@ -152,8 +153,10 @@ class _Connection(asyncio.Protocol):
         if not self._unsent:
             self._loop.call_soon(self._write)
         self._unsent.extend(hiredis.pack_command(command) for command in commands)
-        call = _PendingCall(self._loop.create_future(), len(commands))
+        call = _PendingCall(self._loop.create_future(), len(commands), self._loop.time() + self._seconds)
         self._waiting.append(call)
+        if self._timer is None:
+            self._timer = self._loop.call_at(call.due, self._check_time)
         return call.future
 
     def _write(self) -> None:
@@ -173,8 +176,15 @@ class _Connection(asyncio.Protocol):
             if not first.future.done():  # the caller may have been cancelled
                 first.future.set_result(first.replies)
 
-    def time_out(self) -> None:
-        """Close the connection: a late reply would be read as the reply to another command."""
+    def _check_time(self) -> None:
+        """Close the connection if a reply is late: it would be read as the reply to another command."""
+        self._timer = None
+        if not self._waiting:
+            return
+        due = self._waiting[0].due
+        if self._loop.time() < due:
+            self._timer = self._loop.call_at(due, self._check_time)
+            return
         self._timed_out = True
         self.close()
 
@@ -184,6 +194,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._connection._close()  # noqa: SLF001  its public method waits for the stream that this protocol has taken over
         while self._waiting:
             future = self._waiting.popleft().future

@@ -275,17 +275,17 @@ class FeedPipeline:
 
     async def _find_candidates(self, request: FeedRequest, surface: Surface, shown: Ids) -> _CandidateSet:
         with timed("candidates"):
-            viewer, history, parts = await asyncio.gather(
-                request.viewer, self._history(request), self._fetch_all(request, len(shown))
-            )
+            fetching = asyncio.gather(*self._fetches(request, len(shown)))
+            viewer, history, parts = await asyncio.gather(request.viewer, self._history(request), fetching)
             query = FeedQuery(request.user_id, request.now, viewer, history, shown)
-            merged = Candidates.merge([part for part in parts.values() if part is not None] or [Candidates.empty()])
+            merged = Candidates.merge([part for part in parts if part is not None] or [Candidates.empty()])
             before = Candidates.empty()
             if len(shown):
                 is_shown = among(merged.post_ids, shown)
                 merged, before = merged.take(~is_shown), merged.take(is_shown)
             candidates = await self._complete(query, merged, surface)
-        skipped = tuple(name for name, part in parts.items() if part is None)
+        names = [source.name for source in (*self.sources, *self.explore)]
+        skipped = tuple(name for name, part in zip(names, parts, strict=True) if part is None)
         return _CandidateSet(query, merged, candidates, before, skipped)
 
     async def _rank(self, found: _CandidateSet, surface: Surface, explanation: Explanation, ranker: str) -> Slate:
@@ -311,17 +311,14 @@ class FeedPipeline:
     def _graph_limit(self) -> int:
         return self.settings.candidates - self._explore_limit
 
-    async def _fetch_all(self, request: FeedRequest, shown: int) -> dict[str, Candidates | None]:
-        """The candidates of each source, by its name; None for a source that failed or timed out.
+    def _fetches(self, request: FeedRequest, shown: int) -> list[Awaitable[Candidates | None]]:
+        """The fetches of the candidates of `sources`, then of `explore`; None for one that failed or timed out.
 
         Sources return the same posts for each slate of a feed: they are asked for as many more as have been `shown`.
         """
         plan = [(source, self._graph_limit + shown) for source in self.sources]
         plan += [(source, self._explore_limit + shown) for source in self.explore]
-        found = await asyncio.gather(
-            *(self._attempt(source.name, source.fetch(request, limit), self.source_seconds) for source, limit in plan)
-        )
-        return {source.name: part for (source, _), part in zip(plan, found, strict=True)}
+        return [self._attempt(source.name, source.fetch(request, limit), self.source_seconds) for source, limit in plan]
 
     async def _complete(self, query: FeedQuery, merged: Candidates, surface: Surface) -> Candidates:
         """About `settings.candidates` of the merged candidates of all sources, with posts from PostgreSQL if needed."""

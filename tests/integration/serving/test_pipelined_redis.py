@@ -89,6 +89,19 @@ def test_a_late_reply_is_never_read_as_another(url: str) -> None:
     assert asyncio.run(ask()) == [b"mine"]
 
 
+def test_a_reply_that_is_late_after_others_were_in_time_is_noticed(url: str) -> None:
+    """The timer of the first call serves the later ones."""
+
+    async def ask() -> list[object]:
+        async with _pipelined(url, seconds=0.1) as pipelined:
+            assert await pipelined.ask(("ECHO", "in time")) == [b"in time"]
+            with pytest.raises(redis.TimeoutError):
+                await pipelined.ask(("BLPOP", "pipelined:none", 30))
+            return await pipelined.ask(("ECHO", "mine"))
+
+    assert asyncio.run(ask()) == [b"mine"]
+
+
 def test_without_redis_every_command_fails_with_a_connection_error() -> None:
     async def ask() -> list[object]:
         async with _pipelined("redis://127.0.0.1:1/0") as pipelined:
