@@ -84,6 +84,8 @@ class Dislikes:
 
         Skipped posts are not among `post_ids`: they may be shown again.
         """
+        if not unfollowed and not skipped:
+            return cls()
         authors = np.array([*unfollowed, *(post.author_id for post in skipped)], np.int64)
         _, author, skips = np.unique(authors[len(unfollowed) :], return_inverse=True, return_counts=True)
         each = np.minimum(SKIP_WEIGHT, LARGEST_SKIP_WEIGHT / skips[author])

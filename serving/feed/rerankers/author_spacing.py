@@ -24,7 +24,7 @@ class AuthorSpacing:
         """The ranking in the nearest order that the rule allows."""
         authors = ranking.candidates.author_ids[ranking.rows]
         same = authors[1:] == authors[:-1]
-        if not (same[1:] & same[:-1]).any():
+        if not np.count_nonzero(same[1:] & same[:-1]):
             return ranking  # the usual case, and cheaper to detect than to reorder
         if have_one_author(ranking.candidates):
             return ranking

@@ -44,7 +44,7 @@ class Diversity:
         """The ranking with repetitions lowered. Explore posts are drawn at random, so they neither count nor lose."""
         explore = ranking.candidates.explore
         groups = self.group(ranking.candidates).astype(np.int64, copy=False)
-        shown = ranking.exposures * self.across_slates
+        shown = ranking.exposures if self.across_slates else np.zeros_like(ranking.exposures)
         step, shrink = self.cost.step, self.cost.shrink
         return ranking.scored(diversify(ranking.scores, ranking.rows, explore, groups, shown, step, shrink))
 
@@ -82,13 +82,19 @@ def diversify(
         step: the loss of the second post, in standard deviations of the scores of the posts that count.
         shrink: the factor by which the added loss shrinks with each further post.
     """
-    rows = rows[~explore[rows]]
-    lowered, groups = scores.copy(), groups[rows]
-    spread = np.std(scores[rows])
-    for rank in range(len(rows)):
-        row = rows[rank]
-        repeated = shown[row]
+    counted, count = np.empty(len(rows), np.intp), 0
+    for row in rows:
+        counted[count] = row
+        count += not explore[row]  # no branch: a processor cannot guess which posts are explore posts
+    counted = counted[:count]
+    lowered, groups, repeated = scores.copy(), groups[counted], shown[counted]
+    for rank in range(count):
         for better in range(rank):  # vectorised: faster than sorting for as few posts as a feed has
-            repeated += groups[better] == groups[rank]
-        lowered[row] -= spread * step * (1 - shrink**repeated) / (1 - shrink)
+            repeated[rank] += groups[better] == groups[rank]
+    spread = np.std(scores[counted])
+    losses = np.empty(repeated.max() + 1 if count else 0)
+    for times in range(len(losses)):
+        losses[times] = spread * step * (1 - shrink**times) / (1 - shrink)
+    for rank in range(count):
+        lowered[counted[rank]] -= losses[repeated[rank]]
     return lowered

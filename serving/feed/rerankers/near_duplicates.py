@@ -23,7 +23,7 @@ class NearDuplicates:
     def apply(self, ranking: Ranking) -> Ranking:
         """The ranking without near duplicates."""
         keep = distinct(ranking.candidates.hashes[ranking.rows])
-        return ranking if keep.all() else ranking.take(np.flatnonzero(keep))
+        return ranking if np.count_nonzero(keep) == len(keep) else ranking.take(np.flatnonzero(keep))
 
 
 @compiled

@@ -56,6 +56,8 @@ def dislike_flags(candidates: Candidates, dislikes: Dislikes) -> NDArray[np.int8
 
     Quick skips are too weak to count.
     """
+    if not len(dislikes):
+        return np.zeros(len(candidates), np.int8)
     clear = dislikes.weights >= FLAGGED_FROM
     by_author = np.isin(candidates.author_ids, dislikes.author_ids[clear])
     of_topic = np.isin(candidates.topic_ids, dislikes.topic_ids[clear & (dislikes.topic_ids > 0)])

@@ -65,6 +65,19 @@ def test_the_nth_post_of_a_group_loses_n_minus_one_terms_counting_posts_shown_be
     np.testing.assert_allclose(lowered, scores - 0.1 * terms * np.std(scores[~explore]))
 
 
+@given(st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5), st.booleans(), st.integers(0, 9)), max_size=60))
+def test_any_posts_lose_what_their_number_in_the_group_costs(posts: list[tuple[float, int, bool, int]]) -> None:
+    scores, explore = np.array([post[0] for post in posts]), np.array([post[2] for post in posts], np.bool_)
+    groups, shown = (np.array([post[column] for post in posts], np.int64) for column in (1, 3))
+    rows, step, shrink = best_first(scores), SAME_AUTHOR.step, SAME_AUTHOR.shrink
+    expected, counted = scores.copy(), rows[~explore[rows]]
+    for rank, row in enumerate(counted):
+        repeated = shown[row] + np.count_nonzero(groups[counted[:rank]] == groups[row])
+        expected[row] -= np.std(scores[counted]) * step * (1 - shrink**repeated) / (1 - shrink)
+    lowered = diversify(scores, rows, explore, groups, shown, step, shrink)
+    np.testing.assert_allclose(lowered, expected, rtol=1e-12, atol=1e-12)
+
+
 @given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=60))
 def test_every_post_seen_of_an_author_counts_for_all_of_that_author(posts: list[tuple[int, bool]]) -> None:
     authors = np.array([author for author, _ in posts], np.int64)

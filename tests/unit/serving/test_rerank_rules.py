@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import combinations, groupby
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_of_near_duplicates_only_the_first_stays(looks: list[int]) -> None:
 @given(st.lists(st.sampled_from([-1.0, -0.0, 0.0, 1.0, 2.0]) | st.floats(-9, 9), max_size=80))
 def test_best_first_keeps_the_order_of_equals(scores: list[float]) -> None:
     assert best_first(np.array(scores)).tolist() == sorted(range(len(scores)), key=lambda place: -scores[place])
+
+
+@given(POSTS, st.randoms(use_true_random=False))
+def test_a_ranking_with_new_scores_keeps_the_order_of_equals(posts: list[Post], random: Random) -> None:
+    ranking = _ranking(posts)
+    scores = [random.choice([-1.0, -0.0, 0.0, 1.0, 2.0]) for _ in posts]
+    rows = sorted(ranking.rows.tolist(), key=lambda row: -scores[row])
+    assert ranking.scored(np.array(scores)).rows.tolist() == rows
 
 
 @given(POSTS, st.integers(0, 2**32))

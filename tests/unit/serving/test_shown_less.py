@@ -68,6 +68,7 @@ def _after(ranking: Ranking, dislikes: Dislikes) -> Ranking:
 def test_without_hidden_posts_nothing_changes() -> None:
     ranking = _ranking(50, by_hidden=5)
     assert ShownLess().apply(ranking) is ranking
+    assert dislike_flags(ranking.candidates, ranking.dislikes).tolist() == [0] * 50
 
 
 def test_one_hide_lowers_the_author_and_nobody_else() -> None:
@@ -202,7 +203,7 @@ def test_what_one_hid_and_turned_away_from_adds_up() -> None:
     both = _dislikes(1).followed_by(Dislikes.turned_away({HIDDEN_AUTHOR: NOW}, {}))
     assert both.weights.tolist() == [1.0, 1.0]
     assert len(_after(_ranking(60, by_hidden=2), both).rows) == 58
-    assert len(Dislikes().followed_by(Dislikes())) == 0
+    assert len(Dislikes().followed_by(Dislikes.turned_away({}, {}))) == 0
 
 
 def test_the_history_has_unfollows_and_skips_with_their_times() -> None:
