@@ -49,8 +49,7 @@ class RouteClass(StrEnum):
     IMAGES = "images"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What a caller may still do: `limit` calls per `span` seconds, of which `remaining` are left.
 
     `reset` is the seconds until the count starts anew, `retry_after` those until a refused call would be admitted.
@@ -116,6 +115,7 @@ class RateLimiter:
         self, settings: Settings, shared: SlidingWindowCounterRateLimiter, clock: Callable[[], float] = time.time
     ) -> None:
         self._items = {one: _item(getattr(settings, f"rate_{one}")) for one in RouteClass}
+        self._limits = {one: (item.amount, item.get_expiry()) for one, item in self._items.items()}
         self._clock = clock
         self._shared = shared
         self._counts: dict[_Key, _Count] = {}
@@ -141,13 +141,14 @@ class RateLimiter:
             caller: who is counted: a person or an address.
             factor: times that the limit of a person applies; an address has many people.
         """
-        item, key, now = self._items[route_class], _Key(route_class, caller, factor), self._clock()
-        limit, span = item.amount * factor, item.get_expiry()
+        (limit, span), key, now = self._limits[route_class], _Key(route_class, caller, factor), self._clock()
+        limit *= factor
+        window = int(now // span)
         count = self._counts.get(key)
         if count is None:
-            count = self._counts[key] = _Count(int(now // span))
+            count = self._counts[key] = _Count(window)
             self._make_room()
-        count.turn(int(now // span))
+        count.turn(window)
         until_end = span - now % span
         left = until_end / span  # the part of the window that remains
         used = count.current + count.elsewhere + count.previous * left

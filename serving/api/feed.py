@@ -93,7 +93,7 @@ def page_reply(page: Page, *, explain: bool = False) -> Response:
     with STAGE_SECONDS.labels("serialize").time():
         answer = reply(body)
     if page.etag is not None:
-        answer.headers.update(_headers(page.etag))
+        answer.raw_headers += [(name.lower().encode(), value.encode()) for name, value in _headers(page.etag).items()]
     return answer
 
 

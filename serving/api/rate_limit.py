@@ -1,10 +1,12 @@
 """Applies rate limits to requests: by person, if the token is known, and by address."""
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from photofeed.settings import Settings
@@ -18,6 +20,7 @@ _UPLOADS = re.compile(r"/v1/photos/(initiate|[^/]+/complete)")
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([^:]*):[0-9]*")
 _LONGEST_NAME = 64
 _SEARCH = re.compile(r"/v1/(search|tags|people)")
+_REMEMBERED_ADDRESSES = 4096
 
 
 def route_class(method: str, path: str) -> RouteClass:
@@ -33,6 +36,13 @@ def route_class(method: str, path: str) -> RouteClass:
     return RouteClass.READS if method in {"GET", "HEAD", "OPTIONS"} else RouteClass.WRITES
 
 
+class _Address(NamedTuple):
+    """What an address is counted as, and whether it is that of a trusted proxy."""
+
+    network: str
+    is_proxy: bool
+
+
 class RateLimits:
     """Answers 429 to requests over a limit, and tells in every reply how many are left.
 
@@ -45,6 +55,7 @@ class RateLimits:
         self._settings = settings
         self._share = settings.rate_address_people
         self._proxies = settings.trusted_proxies
+        self._named = lru_cache(maxsize=_REMEMBERED_ADDRESSES)(self._read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -65,7 +76,8 @@ class RateLimits:
 
         async def telling_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+                message["headers"] = [*message["headers"], *told]
             await send(message)
 
         await self._app(scope, receive, telling_send)
@@ -97,15 +109,19 @@ class RateLimits:
 
     def _address(self, scope: Scope, headers: Headers) -> str:
         """The client's address: the last one that no trusted proxy has, of those that proxies forwarded."""
+        address = self._named((scope.get("client") or ("",))[0])
+        if not address.is_proxy:
+            return address.network
         # some proxies add a header of their own after the one that the client sent
         forwarded = [one for value in headers.getlist("x-forwarded-for") for one in value.split(",") if one.strip()]
-        address = _parsed((scope.get("client") or ("",))[0])
-        while forwarded and self._is_trusted(address):
-            address = _parsed(forwarded.pop())
-        return _network_of(address)
+        while forwarded and address.is_proxy:
+            address = self._named(forwarded.pop())
+        return address.network
 
-    def _is_trusted(self, address: IPv4Address | IPv6Address | str) -> bool:
-        return not isinstance(address, str) and any(address in network for network in self._proxies)
+    def _read(self, text: str) -> _Address:
+        address = _parsed(text)
+        is_proxy = not isinstance(address, str) and any(address in network for network in self._proxies)
+        return _Address(_network_of(address), is_proxy)
 
 
 def _counted(limiter: RateLimiter, kind: RouteClass, caller: str, by: str, factor: int = 1) -> Standing:

@@ -3,9 +3,9 @@
 import re
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from photofeed.ids import uuid7
 from serving.api.problems import unexpected
@@ -32,14 +32,19 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        label = (_WIRE_NAME, request_id.encode())
 
         async def labelling_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                message["headers"] = [*message["headers"], label]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        # bound_contextvars would read all variables of the context first
+        tokens = bind_contextvars(request_id=request_id)
+        try:
             await self._app(scope, receive, labelling_send)
+        finally:
+            reset_contextvars(**tokens)
 
 
 class UnexpectedErrors:
@@ -70,5 +75,7 @@ class UnexpectedErrors:
 
 def _request_id(scope: Scope) -> str:
     """The id that the client or a proxy gave, if it is plain text; else a new one."""
-    given = next((value for name, value in scope["headers"] if name == _WIRE_NAME), b"")
-    return given.decode() if _PLAIN.fullmatch(given) else uuid7()
+    for name, given in scope["headers"]:
+        if name == _WIRE_NAME:
+            return given.decode() if _PLAIN.fullmatch(given) else uuid7()
+    return uuid7()

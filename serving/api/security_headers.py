@@ -64,7 +64,7 @@ class SecurityHeaders:
 
         async def guarding_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *self._headers_of(message)]}
+                message["headers"] = [*message["headers"], *self._headers_of(message)]
             await send(message)
 
         await self._app(scope, receive, guarding_send)
@@ -72,8 +72,10 @@ class SecurityHeaders:
     def _headers_of(self, start: Message) -> list[tuple[bytes, bytes]]:
         if start["status"] == HTTPStatus.NOT_MODIFIED:
             return self._of_unchanged
-        kind: bytes = next((value for name, value in start["headers"] if name.lower() == b"content-type"), b"")
-        return self._of_pages if kind.startswith(_HTML) else self._of_data
+        for name, value in start["headers"]:
+            if name.lower() == b"content-type":
+                return self._of_pages if value.startswith(_HTML) else self._of_data
+        return self._of_data
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

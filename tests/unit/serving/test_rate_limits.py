@@ -178,6 +178,7 @@ class Api:
 
     settings: Settings
     statuses: list[int] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         limiter = RateLimiter(self.settings, SlidingWindowCounterRateLimiter(MemoryStorage()), Clock())
@@ -190,6 +191,7 @@ class Api:
         async def note(message: Any) -> None:
             if message["type"] == "http.response.start":
                 self.statuses.append(message["status"])
+                self.headers = message["headers"]
 
         headers = [(b"x-forwarded-for", line.encode()) for line in forwarded.splitlines()]
         headers += [(b"authorization", f"Bearer {token}".encode())] if token else []
@@ -257,3 +259,10 @@ def test_unknown_tokens_are_limited_by_address() -> None:
 def test_probes_are_never_limited() -> None:
     api = _api()
     assert [asyncio.run(api.call("203.0.113.1", path="/readyz")) for _ in range(9)] == [200] * 9
+
+
+def test_what_is_left_is_in_the_headers_of_every_reply() -> None:
+    api = _api()
+    assert asyncio.run(api.call("203.0.113.1")) == 200
+    told = {b"ratelimit-limit": b"2", b"ratelimit-remaining": b"1", b"ratelimit-reset": b"36760"}
+    assert dict(api.headers) == told | {b"ratelimit-policy": b"2;w=86400"}
