@@ -12,13 +12,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from photofeed.arrays import FloatArray
 from photofeed.errors import InvalidError, PermanentError
-from photofeed.features.declarations import Age, Cosine, Function, RankingFeature
+from photofeed.features.declarations import Function, RankingFeature
+from photofeed.features.evaluation import Evaluation
 from photofeed.features.functions import FUNCTIONS
 from photofeed.features.manifest import FeatureManifest
-from photofeed.features.ratios import Ratio, Ratios
-from photofeed.features.stored import StoredFeatures
+from photofeed.features.stored import FeatureSource
 
 
 class UnknownFeatureError(PermanentError):
@@ -54,9 +53,7 @@ class FeatureProgram:
         )
         if lacking:
             raise UnknownFeatureError(f"this release has no function {', '.join(lacking)}")
-        ratios = {column: f.of for column, f in enumerate(self.features) if isinstance(f.of, Ratio)}
-        self._ratios = Ratios(list(ratios.values()), list(ratios))
-        self._others = [(column, f) for column, f in enumerate(self.features) if column not in ratios]
+        self._evaluation = Evaluation(self.features)
         self.reads = tuple(dict.fromkeys(name for feature in self.features for name in _reads(feature)))
         self.caps: NDArray[np.float32] = np.array([feature.cap for feature in self.features], np.float32)
         of = orjson.dumps([(plain["name"], plain["of"]) for plain in self.to_plain()], option=orjson.OPT_SORT_KEYS)
@@ -76,13 +73,14 @@ class FeatureProgram:
         """Names of the feature views that it reads."""
         return tuple(dict.fromkeys(name.partition("__")[0] for name in self.reads))
 
-    def matrix(self, stored: StoredFeatures, rows: int) -> NDArray[np.float32]:
-        """The model's input: float32, C-contiguous, (rows, features), columns in the order of `names`."""
+    def matrix(self, stored: FeatureSource, rows: int) -> NDArray[np.float32]:
+        """The model's input: float32, C-contiguous, (rows, features), columns in the order of `names`.
+
+        Raises:
+            KeyError: a stored column is missing.
+        """
         matrix = np.empty((rows, len(self.features)), dtype=np.float32)
-        if len(self._ratios):
-            self._ratios.compute(stored.columns, stored.manifest, stored.now, matrix)
-        for column, feature in self._others:
-            matrix[:, column] = compute(feature, stored)
+        self._evaluation.write(stored, matrix)
         return matrix
 
     def select(self, names: Sequence[str]) -> "FeatureProgram":
@@ -131,27 +129,8 @@ class FeatureProgram:
         return [feature.to_plain() for feature in self.features]
 
 
-def compute(feature: RankingFeature, stored: StoredFeatures) -> FloatArray:
-    """One feature of all rows, (rows,), or (1,) if all rows share it; float64."""
-    of = feature.of
-    if isinstance(of, Ratio):
-        return stored.ratio(of)
-    if isinstance(of, Age):
-        return stored.age_seconds(of.view, of.field) / of.unit_seconds
-    if isinstance(of, Cosine):
-        return _cosine(stored, of)
-    return FUNCTIONS[of.name, of.version].compute(stored)
-
-
-def _cosine(stored: StoredFeatures, of: Cosine) -> FloatArray:
-    both = stored.ratios(Ratios([Ratio(view, field) for view, field in (*of.left, *of.right)]))
-    left, right = np.hsplit(both, 2)
-    lengths = np.sqrt((left * left).sum(axis=1) * (right * right).sum(axis=1))
-    dots = (left * right).sum(axis=1)
-    cosine: FloatArray = np.divide(dots, lengths, out=np.where(np.isnan(lengths), np.nan, 0.0), where=lengths > 0)
-    return cosine
-
-
 def _reads(feature: RankingFeature) -> tuple[str, ...]:
     of = feature.of
-    return FUNCTIONS[of.name, of.version].reads if isinstance(of, Function) else of.terms
+    if isinstance(of, Function):
+        return tuple(dict.fromkeys(name for ratio in FUNCTIONS[of.name, of.version].ratios for name in ratio.terms))
+    return of.terms

@@ -15,7 +15,7 @@ from photofeed.features.manifest import FeatureManifest
 from photofeed.features.program import FeatureProgram, UnknownFeatureError
 from photofeed.features.rates import dwell_rate, engagement_rate, momentum, rate
 from photofeed.features.ratios import Ratio
-from photofeed.features.stored import StoredFeatures
+from photofeed.features.stored import FeatureSource
 
 RANKING_FEATURES: tuple[RankingFeature, ...] = (
     # age and time
@@ -94,7 +94,7 @@ FEATURE_NAMES: tuple[str, ...] = PROGRAM.names
 _BY_NAME = {feature.name: feature for feature in RANKING_FEATURES}
 
 
-def ranking_matrix(stored: StoredFeatures, rows: int) -> NDArray[np.float32]:
+def ranking_matrix(stored: FeatureSource, rows: int) -> NDArray[np.float32]:
     """The input of a model of RANKING_FEATURES: float32, (rows, features), columns in the order of FEATURE_NAMES."""
     return PROGRAM.matrix(stored, rows)
 

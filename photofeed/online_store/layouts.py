@@ -27,17 +27,19 @@ class RowLayout:
         schema: the names and types of the fields.
         dtype: the packed form without the tail.
         signature: the first bytes of every row.
+        null_bytes: bytes of the bits of nulls.
     """
 
     def __init__(self, schema: RowSchema) -> None:
         self.schema = schema
+        self.null_bytes = -(-len(schema.fields) // 8)
         self.dtype = np.dtype(
             [
                 ("format", "u1"),
                 ("schema", "<u4"),
                 ("event", ">u8"),
                 ("created", ">u8"),
-                ("nulls", "u1", (-(-len(schema.fields) // 8),)),
+                ("nulls", "u1", (self.null_bytes,)),
                 ("values", schema.values_dtype),
             ]
         )

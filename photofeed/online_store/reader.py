@@ -18,6 +18,8 @@ from redis.retry import Retry
 
 from photofeed.online_store.cluster import ClusterRead, read_cluster, read_cluster_async
 from photofeed.online_store.codec import RowCodec, StoredRows
+from photofeed.online_store.column_kernel import warm_columns
+from photofeed.online_store.columns import RowColumns
 from photofeed.online_store.exchange import MGET_KEYS, exchange, exchange_async
 from photofeed.online_store.hot_kernel import warm_table
 from photofeed.online_store.hot_rows import HotRows, HotTable, TakenRows
@@ -114,6 +116,7 @@ class PackedReader:
         strict: bool = False,
     ) -> None:
         warm()
+        warm_columns()
         self._strict = strict
         self._made: dict[RowSchema, PackedView] = {}
         self._stored: dict[tuple[str, tuple[JoinKey, ...]], StoredView] = {}
@@ -302,6 +305,13 @@ class FetchedRows:
         stored, index = self._rows[view.stored]
         values, event_us, found, defaulted = view.codec.gather(stored, index)
         return ViewRows(values, event_us, found, stored.stale, defaulted)
+
+    def write(self, view: PackedView, columns: RowColumns, output: NDArray[np.float64]) -> None:
+        """Write fields of a view that was fetched, which `columns` names, into rows of `output`, (any, n).
+
+        n is the number of requested entities; a view that all of them share may have one row.
+        """
+        columns.write(*self._rows[view.stored], output)
 
 
 class _Request:

@@ -1,6 +1,7 @@
 """Features of candidates: one round trip to the online store for all models of a request, then each model's program."""
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,18 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Gauge
 
+from photofeed.arrays import FloatArray
 from photofeed.features.manifest import FeatureManifest
 from photofeed.features.popularity import POPULARITY_FEATURES
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
 from photofeed.features.stored import StoredFeatures
-from photofeed.online_store.reader import FetchedRows, PackedReader, PackedView, ViewRows
+from photofeed.online_store.columns import RowColumns
+from photofeed.online_store.reader import FetchedRows, PackedReader, PackedView
 from photofeed.online_store.schema import RowSchema
 from serving.feed.candidates import Candidates
 from serving.feed.query import FeedQuery
 
 REASON_FEATURES = ("pair_like_rate", "topic_engagement_rate", "post_likes_24h")
-BASICS = PROGRAM.select([*POPULARITY_FEATURES, *REASON_FEATURES])
+BASICS = (*POPULARITY_FEATURES, *REASON_FEATURES)
 """What is read whatever models there are: the ranker `popularity` and the reasons of replies take it."""
 
 DEFAULTED = Gauge(
@@ -65,15 +68,49 @@ class ModelInputs:
         self.views = [reader.view(view.schema) for view in manifest.views if view.name in read]
         named = enumerate(program.features)
         self.standard = {one.name: at for at, one in named if _DECLARED.get(one.name) == one.of}
-        fields = set(program.reads)
-        self._read = {
-            view.schema.view: [f"{view.schema.view}__{field.name}" in fields for field in view.schema.fields]
-            for view in self.views
-        }
+        self._columns: dict[tuple[str, ...], list[tuple[PackedView, RowColumns]]] = {}
 
-    def defaulted(self, rows: dict[str, ViewRows]) -> dict[str, int]:
+    def columns(self, names: tuple[str, ...]) -> list[tuple[PackedView, RowColumns]]:
+        """What writes the columns `view__field` of these names, view by view.
+
+        Raises:
+            KeyError: the manifest lacks one of them.
+        """
+        found = self._columns.get(names)
+        if found is None:
+            found = [(view, _columns_of(view.schema, names)) for view in self.views]
+            written = {name for view in self.views for name in _fields(view.schema)}
+            if lacking := set(names) - written:
+                raise KeyError(*sorted(lacking))
+            self._columns[names] = found
+        return found
+
+    def defaulted(self, fetched: FetchedRows) -> dict[str, int]:
         """View -> how many of the values that the program reads are defaults."""
-        return {view: int(rows[view].defaulted[of].sum()) for view, of in self._read.items()}
+        fields, counts = set(self.program.reads), {}
+        for view in self.views:
+            is_read = [f"{view.schema.view}__{field.name}" in fields for field in view.schema.fields]
+            counts[view.schema.view] = int(fetched.rows(view).defaulted[is_read].sum())
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFeatures:
+    """Stored features of fetched rows at a moment, as `FeatureProgram.matrix` takes them."""
+
+    fetched: FetchedRows
+    inputs: ModelInputs
+    now: float
+
+    @property
+    def manifest(self) -> FeatureManifest:
+        """See FeatureSource."""
+        return self.inputs.manifest
+
+    def write(self, names: tuple[str, ...], output: FloatArray) -> None:
+        """See FeatureSource."""
+        for view, columns in self.inputs.columns(names):
+            self.fetched.write(view, columns, output)
 
 
 class RequestFeatures:
@@ -83,14 +120,13 @@ class RequestFeatures:
         self,
         fetched: FetchedRows,
         first: ModelInputs,
-        basics: ModelInputs,
+        basics: Mapping[str, ModelInputs],
         seconds: float,
         count: int,
         given: Given = NOTHING_GIVEN,
     ) -> None:
         self._fetched, self._first, self._basics = fetched, first, basics
         self._seconds, self._count, self._given = seconds, count, given
-        self._rows: dict[PackedView, ViewRows] = {}
         self._matrices: dict[ModelInputs, FeatureMatrix] = {}
 
     def matrix(self, inputs: ModelInputs | None = None) -> FeatureMatrix:
@@ -98,13 +134,12 @@ class RequestFeatures:
         inputs = inputs or self._first
         matrix = self._matrices.get(inputs)
         if matrix is None:
-            stored = StoredFeatures(stored_columns(self._read(inputs)), inputs.manifest, self._seconds)
-            values = inputs.program.matrix(stored, self._count)
-            for name in self._given.keys() & set(inputs.program.names):
-                column, at = self._given[name], inputs.program.names.index(name)
-                np.copyto(values[:, at], np.minimum(column, inputs.program.caps[at]), where=~np.isnan(column))
-            matrix = FeatureMatrix(values, inputs.program.names)
-            self._matrices[inputs] = matrix
+            program = inputs.program
+            values = program.matrix(FetchedFeatures(self._fetched, inputs, self._seconds), self._count)
+            for name in self._given.keys() & set(program.names) if self._given else ():
+                column, at = self._given[name], program.names.index(name)
+                np.copyto(values[:, at], np.minimum(column, program.caps[at]), where=~np.isnan(column))
+            matrix = self._matrices[inputs] = FeatureMatrix(values, program.names)
         return matrix
 
     def column(self, name: str) -> NDArray[np.float32]:
@@ -113,17 +148,11 @@ class RequestFeatures:
             if (at := inputs.standard.get(name)) is not None:
                 column: NDArray[np.float32] = matrix.values[:, at]
                 return column
-        return self.matrix(self._basics).column(name)
+        return self.matrix(self._basics[name]).column(name)
 
     def defaulted(self, inputs: ModelInputs) -> dict[str, int]:
         """View -> how many of the values that a model reads are declared defaults."""
-        return inputs.defaulted(self._read(inputs))
-
-    def _read(self, inputs: ModelInputs) -> dict[str, ViewRows]:
-        for view in inputs.views:
-            if view not in self._rows:
-                self._rows[view] = self._fetched.rows(view)
-        return {view.schema.view: self._rows[view] for view in inputs.views}
+        return inputs.defaulted(self._fetched)
 
 
 class FeatureReader:
@@ -137,7 +166,9 @@ class FeatureReader:
     def __init__(self, manifest: FeatureManifest, reader: PackedReader) -> None:
         self._reader = reader
         self.default = self.inputs(PROGRAM, manifest)
-        self._basics = self.inputs(BASICS, manifest)
+        self.basics = {name: self.inputs(PROGRAM.select([name]), manifest) for name in BASICS}
+        # compiles the loops or loads them from numba's cache, so that no feed waits for it
+        PROGRAM.matrix(StoredFeatures(defaultdict(lambda: np.empty(0)), manifest, 0.0), 0)
 
     def inputs(self, program: FeatureProgram, manifest: FeatureManifest) -> ModelInputs:
         """The inputs of a model of this program, which was trained on this manifest."""
@@ -157,7 +188,7 @@ class FeatureReader:
         Raises:
             redis.RedisError: the online store did not answer in time.
         """
-        wanted = [*(models or [self.default]), self._basics]
+        wanted = [*(models or [self.default]), *self.basics.values()]
         fetched = await self._reader.fetch_async(
             {
                 "user_id": np.array([query.user_id], dtype=np.int64),
@@ -167,7 +198,7 @@ class FeatureReader:
             },
             [view for inputs in wanted for view in inputs.views],
         )
-        return RequestFeatures(fetched, wanted[0], self._basics, query.seconds, len(candidates), given)
+        return RequestFeatures(fetched, wanted[0], self.basics, query.seconds, len(candidates), given)
 
 
 class DefaultedValues:
@@ -191,8 +222,13 @@ def is_shared(schema: RowSchema) -> bool:
     return [key.name for key in schema.join_keys] in [[name] for name in _SHARED_KEYS]
 
 
-def stored_columns(rows: dict[str, ViewRows]) -> dict[str, NDArray[np.generic]]:
-    """Columns named `view__field`, as StoredFeatures expects them."""
-    return {
-        f"{view}__{field}": read.values[field] for view, read in rows.items() for field in read.values.dtype.names or ()
-    }
+def _columns_of(schema: RowSchema, names: Sequence[str]) -> RowColumns:
+    """What writes the columns of a view that are among `names`, each in its row."""
+    fields = _fields(schema)
+    taken = [(fields[name], row) for row, name in enumerate(names) if name in fields]
+    return RowColumns(schema, [field for field, _ in taken], [row for _, row in taken])
+
+
+def _fields(schema: RowSchema) -> dict[str, str]:
+    """Column `view__field` -> field, of all fields that are read as columns."""
+    return {f"{schema.view}__{field.name}": field.name for field in schema.fixed_fields}

@@ -19,7 +19,7 @@ from photofeed.feature_store import close_feature_store, load_manifest, open_fea
 from photofeed.features.declarations import RankingFeature
 from photofeed.features.event_columns import EventColumns
 from photofeed.features.manifest import FeatureManifest
-from photofeed.features.program import compute
+from photofeed.features.program import FeatureProgram
 from photofeed.features.ratios import Ratio
 from photofeed.features.stored import StoredFeatures
 from photofeed.object_store import S3ObjectStore
@@ -117,6 +117,12 @@ def _keys() -> dict[str, Any]:
     }
 
 
+def _feature(field: str, stored: StoredFeatures) -> Any:
+    """A counter of posts as a model sees it, (posts,)."""
+    feature = RankingFeature(f"post_{field}", "velocity", Ratio("post_engagement", field))
+    return FeatureProgram([feature]).matrix(stored, len(POSTS))[:, 0]
+
+
 def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world: World) -> None:
     # 1. declare it, 2. apply
     views = world.settings.feature_repo / "post_views.py"
@@ -162,18 +168,17 @@ def test_a_declared_feature_is_backfilled_served_and_joined_into_training(world:
         served = StoredFeatures(online, manifest, NOW.timestamp())
         for name, half_life in half_lives.items():
             expected = _brute_force(everything, half_life, NOW)
-            np.testing.assert_allclose(served("post_engagement", name), expected, rtol=1e-6)
+            np.testing.assert_allclose(_feature(name, served), expected, rtol=1e-6)
         stock = store.get_online_features(["post_engagement:shares_1h"], [{"post_id": post} for post in POSTS])
         assert stock.to_dict()["shares_1h"] == online["post_engagement__shares_1h"].tolist()
 
         # 5. trained on: as if it had been known all along, at any moment
-        shares = RankingFeature("post_shares_1h", "velocity", Ratio("post_engagement", "shares_1h"))
         for moment in (NOW - timedelta(days=40, minutes=-9, seconds=-5), NOW - timedelta(hours=2, minutes=41)):
             us = np.full(len(POSTS), round(moment.timestamp() * 1e6))
             keys = _keys()
             rows = EntityRows(keys["user_id"], keys["post_id"], keys["creator_id"], keys["topic_id"], us)
             columns = features_known_at(store, manifest, rows)
-            column = compute(shares, StoredFeatures(columns, manifest, moment.timestamp()))
+            column = _feature("shares_1h", StoredFeatures(columns, manifest, moment.timestamp()))
             np.testing.assert_allclose(column, _brute_force(everything, timedelta(hours=1), moment), rtol=1e-6)
             assert column.min() > 0
         with pytest.raises(NotFoundError, match="no counter view 'post_content'; there are creator_engagement"):

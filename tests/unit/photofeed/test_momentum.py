@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from photofeed.features.counters import AS_OF_FIELD
+from photofeed.features.declarations import RankingFeature
 from photofeed.features.manifest import FeatureManifest, ManifestView
+from photofeed.features.program import FeatureProgram
 from photofeed.features.rates import momentum
 from photofeed.features.stored import StoredFeatures
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
@@ -28,13 +30,14 @@ def _momentum(hour: float, day: float, later: float = 0.0) -> float:
         "post__likes_24h": np.array([day]),
     }
     stored = StoredFeatures(columns, FeatureManifest("service", (VIEW,)), now=1.0 + later)
-    return float(stored.ratio(momentum("post", "likes_1h", "likes_24h"))[0])
+    feature = RankingFeature("momentum", "velocity", momentum("post", "likes_1h", "likes_24h"))
+    return float(FeatureProgram([feature]).matrix(stored, 1)[0, 0])
 
 
 def test_nothing_yet_and_a_steady_pace_are_neither_rise_nor_fall() -> None:
     assert _momentum(0, 0) == 1
     for pace in (0.001, 1.0):  # likes a second, for ever: a counter then stands at pace * half-life / ln 2
-        assert math.isclose(_momentum(pace * HOUR / math.log(2), pace * DAY / math.log(2)), 1, rel_tol=1e-9)
+        assert math.isclose(_momentum(pace * HOUR / math.log(2), pace * DAY / math.log(2)), 1, rel_tol=1e-6)
 
 
 def test_what_takes_off_rises_with_evidence_and_what_was_yesterday_falls() -> None:

@@ -15,7 +15,7 @@ class FixedFeatures(RequestFeatures):
     """The same values whatever model asks, (rows, features) in the order of RANKING_FEATURES."""
 
     def __init__(self, values: NDArray[np.float32]) -> None:
-        super().__init__(FetchedRows({}), READER.default, READER.default, 0.0, len(values))
+        super().__init__(FetchedRows({}), READER.default, READER.basics, 0.0, len(values))
         self._values = values
 
     def matrix(self, inputs: ModelInputs | None = None) -> FeatureMatrix:
