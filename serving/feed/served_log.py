@@ -153,13 +153,14 @@ def _with_shadow(shadow: ShadowScorer, page: ServedPage) -> ServedPage:
 def _served_page(page: _PendingPage) -> ServedPage:
     slate = page.slate
     shown = slate.items.take([index for _, index in page.shown])
+    sources = shown.each_source
     columns = (
         shown.post_ids.tolist(),
         shown.author_ids.tolist(),
         [position for position, _ in page.shown],
         shown.scores.tolist(),
-        [source.label for source in shown.each_source],
-        [source.pool for source in shown.each_source],
+        [source.label for source in sources],
+        [source.pool for source in sources],
         shown.propensities.tolist(),
     )
     return ServedPage(
@@ -172,7 +173,7 @@ def _served_page(page: _PendingPage) -> ServedPage:
         arm=slate.assignment.arm if slate.assignment else None,
         served_at=page.served_at,
         ranked_at=slate.ranked_at,
-        items=tuple(ServedItem(*item) for item in zip(*columns, strict=True)),
+        items=tuple(map(ServedItem._make, zip(*columns, strict=True))),
         feature_names=slate.feature_names if shown.features.size else None,
         features=shown.features,
     )
