@@ -57,6 +57,6 @@ def turn_page(
         order = [candidates[row] for row in space_authors([authors[index] for index in candidates], progress.before)]
     order = order[:limit]
     before = (*progress.before, *(authors[index] for index in order))[-MAX_IN_A_ROW:]
-    waiting = tuple(index for index in candidates if index not in order)
-    offset = max([progress.offset, *(index + 1 for index in window)])
+    waiting = () if order == candidates else tuple(index for index in candidates if index not in order)
+    offset = max(progress.offset, window[-1] + 1) if window else progress.offset
     return order, Progress(offset, progress.shown + len(order), before, waiting)
