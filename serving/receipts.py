@@ -28,6 +28,7 @@ _PURPOSE = b"receipt"  # no seal of a cursor is one of a receipt
 _PAGE = Struct("<qI16s")  # person, expiry in seconds since 1970, slate
 _ITEM = Struct("<qH")  # post, position
 _CLAIMS = Struct("<16sIH")  # slate, expiry, position
+_FILLER = b"\0"  # fills a receipt up to groups of three bytes, so that all of a page are encoded at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ class ReceiptSealer:
         slate, expires = UUID(slate_id).bytes, int(self._clock()) + RECEIPT_SECONDS
         page = self._keyed.copy()
         page.update(_PAGE.pack(person, expires, slate))
-        receipts = []
+        sealed: list[bytes] = []
         for position, post in enumerate(posts, first):
             item = page.copy()
             item.update(_ITEM.pack(post, position))
-            sealed = item.digest() + _CLAIMS.pack(slate, expires, position)
-            receipts.append(urlsafe_b64encode(sealed).rstrip(b"=").decode())
-        return receipts
+            sealed += (item.digest(), _CLAIMS.pack(slate, expires, position), _FILLER)
+        text = urlsafe_b64encode(b"".join(sealed)).decode()
+        return [text[start : start + RECEIPT_LENGTH] for start in range(0, len(text), RECEIPT_LENGTH + 1)]
 
     def read(self, receipt: str, person: int, post: int) -> ServedAt:
         """Where the post was served to the person.
