@@ -82,7 +82,11 @@ class DistinctKeys:
 
 
 class KeyEncoder:
-    """Makes the keys of one view from columns of join-key values."""
+    """Makes the keys of one view from columns of join-key values.
+
+    Attributes:
+        none: the distinct keys of no entities.
+    """
 
     def __init__(self, schema: RowSchema) -> None:
         from photofeed.online_store.kernel import write_keys  # noqa: PLC0415  the compiler holds 60 MB
@@ -94,7 +98,9 @@ class KeyEncoder:
         self._width = len(self._prefix) + 8 * len(schema.join_keys)
         head = b"$%d\r\n%b" % (self._width, self._prefix)
         self._ids_offset = len(head)
+        self._head = head
         self._template = np.frombuffer(bytearray(head + bytes(8 * len(schema.join_keys)) + b"\r\n"), np.uint8)
+        self.none = DistinctKeys(0, b"", len(self._template), np.empty(0, np.int64))
 
     def encode(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> list[bytes]:
         """Keys of n entities from columns of length n, one per join key.
@@ -129,6 +135,8 @@ class KeyEncoder:
             index = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
             return DistinctKeys(len(numbers), _arguments(numbers), 0, index)
         ids, stride = self._ids(columns), len(self._template)
+        if len(ids) == 1:
+            return DistinctKeys(1, b"%b%b\r\n" % (self._head, ids.tobytes()), stride, np.zeros(1, np.int64))
         arguments, index = np.empty(len(ids) * stride, np.uint8), np.empty(len(ids), np.int64)
         count = self._write_keys(ids, self._template, self._ids_offset, arguments, index)
         return DistinctKeys(count, arguments[: count * stride].tobytes(), stride, index)

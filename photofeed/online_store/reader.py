@@ -217,14 +217,14 @@ class PackedReader:
         if client is None:
             raise RuntimeError("this PackedReader has no client: pass one, or use read_async")
         request = self._request(entities, views)
-        if request.keys:
-            request.rows = self._exchange(client, request)
+        if request.asked:
+            request.receive(self._exchange(client, request))
             if unknown := self._unknown(request):
                 for view in unknown:
                     registered: Any = client.hgetall(view.layouts_key)
                     view.note(registered)
                 request = self._request(entities, views)
-                request.rows = self._exchange(client, request)
+                request.receive(self._exchange(client, request))
         return request.fetched(strict=self._strict)
 
     async def fetch_async(self, entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView]) -> "FetchedRows":
@@ -233,13 +233,13 @@ class PackedReader:
         if client is None:
             raise RuntimeError("this PackedReader has no async_client: pass one, or use read")
         request = self._request(entities, views, use_hot=self._hot.is_current)
-        if request.keys:
-            request.rows = await self._exchange_async(client, request)
+        if request.asked:
+            request.receive(await self._exchange_async(client, request))
             if unknown := self._unknown(request):
                 for view in unknown:
                     view.note(await client.hgetall(view.layouts_key))
                 request = self._request(entities, views, use_hot=False)
-                request.rows = await self._exchange_async(client, request)
+                request.receive(await self._exchange_async(client, request))
         return request.fetched(strict=self._strict)
 
     def close(self) -> None:
@@ -272,7 +272,8 @@ class PackedReader:
             (key,) = view.schema.join_keys
             ids = np.ascontiguousarray(integers(key.name, entities[key.name]), np.int64)
             taken = stored.hot.take(ids, stored.shape.table, now)
-            parts.append((stored, view.keys.distinct({key.name: taken.ids[taken.missing]}), taken))
+            keys = view.keys.distinct({key.name: ids[taken.missing]}) if len(taken.missing) else view.keys.none
+            parts.append((stored, keys, taken))
         return _Request(parts)
 
     @staticmethod
@@ -315,27 +316,39 @@ class FetchedRows:
 
 
 class _Request:
-    """The commands for the distinct entities of all views whose rows are not kept, and later their rows."""
+    """The commands for the distinct entities of all views whose rows are not kept, and later their rows.
+
+    Attributes:
+        views: the views.
+        rows: the rows of each view; none before they are received.
+        asked: the views with entities that the store is asked for, as indices of `views`.
+        row_counts: of these views, the shapes of their rows and how many are requested.
+    """
 
     def __init__(self, parts: Sequence[tuple[StoredView, DistinctKeys, TakenRows | None]]) -> None:
         self.views = [view for view, _, _ in parts]
         self._distinct = [keys for _, keys, _ in parts]
         self._taken = [taken for _, _, taken in parts]
         # the same shapes for the whole request, whatever other threads learn meanwhile
-        self._shapes = [view.shape for view in self.views]
-        self.row_counts = [(shape, keys.count) for shape, keys in zip(self._shapes, self._distinct, strict=True)]
-        self.keys = sum(keys.count for keys in self._distinct)
-        self.rows: list[StoredRows] = []
+        shapes = [view.shape for view in self.views]
+        self.rows = [shape.no_rows for shape in shapes]
+        self.asked = [at for at, keys in enumerate(self._distinct) if keys.count]
+        self.row_counts = [(shapes[at], self._distinct[at].count) for at in self.asked]
 
     @property
     def commands(self) -> bytes:
         """The commands for a single server."""
-        return b"".join([keys.commands(MGET_KEYS) for keys in self._distinct])
+        return b"".join([self._distinct[at].commands(MGET_KEYS) for at in self.asked])
 
     @property
     def cluster_read(self) -> ClusterRead:
         """The request for a cluster."""
-        return ClusterRead([keys.split() for keys in self._distinct], self._shapes)
+        return ClusterRead([self._distinct[at].split() for at in self.asked], [shape for shape, _ in self.row_counts])
+
+    def receive(self, rows: Sequence[StoredRows]) -> None:
+        """Take the rows of the views that the store was asked for."""
+        for at, each in zip(self.asked, rows, strict=True):
+            self.rows[at] = each
 
     def fetched(self, *, strict: bool) -> FetchedRows:
         """The rows of each view, and the index of each entity's row among them.
@@ -343,11 +356,10 @@ class _Request:
         Raises:
             SchemaMismatchError: strict, and rows have an unknown layout.
         """
-        stored = self.rows or [StoredRows.none(shape.table) for shape in self._shapes]
-        for rows in stored if strict else ():
+        for rows in self.rows if strict else ():
             if rows.stale:
                 raise SchemaMismatchError(rows.table.layouts[0].schema.view, rows.stale)
-        parts = zip(self.views, stored, self._distinct, self._taken, strict=True)
+        parts = zip(self.views, self.rows, self._distinct, self._taken, strict=True)
         return FetchedRows({view: _with_kept(view, rows, keys, taken) for view, rows, keys, taken in parts})
 
 

@@ -23,13 +23,14 @@ _CHUNK: Final = 1 << 16
 
 
 class RowShape:
-    """The form of one view's present rows on the wire, in each of the layouts of a table.
+    """The form of one view's present rows on the wire, in each of the layouts of a table; and no rows of them.
 
     Stateless: safe to share between threads.
     """
 
     def __init__(self, table: LayoutTable) -> None:
         self.table = table
+        self.no_rows = StoredRows.none(table)
         self.fixed = not any(layout.schema.variable_fields for layout in table.layouts)
         sizes = [layout.dtype.itemsize for layout in table.layouts]
         heads = [b"$%d\r\n" % size for size in sizes]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,6 +119,27 @@ def test_rows_are_kept_and_follow_their_writers(settings: Settings, schema: RowS
             await server.until([3, 4], [7, 8])
             writer.write([3], 5, event_us=1, keep_newest=False)  # replaced, as a backfill does
             await server.until([3, 4], [5, 8])
+
+    asyncio.run(check())
+
+
+def test_one_request_takes_kept_rows_and_reads_the_others(settings: Settings, schema: RowSchema) -> None:
+    async def check() -> None:
+        of_person = replace(schema, join_keys=(JoinKey("user_id", "INT64"), *schema.join_keys))
+        writer = Writer(settings, schema)
+        writer.write(POSTS, 1, event_us=1)
+        pipeline = writer.redis.pipeline(transaction=False)
+        values = {"likes": POSTS, "shares": POSTS}
+        people = np.full(len(POSTS), 5)
+        PackedWriter(of_person).write(pipeline, {"user_id": people, "post_id": POSTS}, values, POSTS)
+        pipeline.execute()
+        async with serving(settings, schema) as server:
+            for posts in (POSTS[:20], POSTS[:20], POSTS):  # all are read, all are kept, half of them are
+                own, entities = server.reader.view(of_person), {"user_id": np.array([5]), "post_id": posts}
+                fetched = await server.reader.fetch_async(entities, [own, server.view])
+                assert fetched.rows(server.view).values["likes"].tolist() == [1] * len(posts)
+                assert fetched.rows(own).values["likes"].tolist() == posts.tolist()
+            assert server.hits == 40
 
     asyncio.run(check())
 
