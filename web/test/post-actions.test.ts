@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
 import './browser-globals'
 import type { Post } from 'photofeed-client'
-import { isGone } from '../src/post/gone'
+import { forgetDeleted, forgetGone, isGone, leavingPosts } from '../src/post/gone'
 import { deleteWithUndo, hideWithMessage } from '../src/post/post-actions'
 import { runWaiting, UNDO_MS } from '../src/shell/later'
 import { toasts } from '../src/shell/toasts'
@@ -14,6 +14,7 @@ let sent: [request: string, keepalive: boolean][]
 let reply: () => Response
 beforeEach(() => {
   runWaiting()
+  forgetGone()
   mock.timers.reset()
   mock.timers.enable({ apis: ['setTimeout'] })
   sent = []
@@ -44,6 +45,24 @@ test('undo brings the photo back, and nothing is deleted', async () => {
   mock.timers.tick(UNDO_MS)
   await settled()
   assert.deepEqual(sent, [])
+})
+
+test('a deleted photo is not counted, although the server still counts it', async () => {
+  deleteWithUndo(POST)
+  assert.equal(leavingPosts.value.size, 1)
+  forgetDeleted() // a profile was loaded before the photo was deleted
+  assert.equal(leavingPosts.value.size, 1)
+  mock.timers.tick(UNDO_MS)
+  await settled()
+  assert.equal(leavingPosts.value.size, 1)
+  forgetDeleted() // and after
+  assert.equal(leavingPosts.value.size, 0)
+})
+
+test('a photo is counted again after undo', () => {
+  deleteWithUndo(POST)
+  toasts.value[0]?.action?.run()
+  assert.equal(leavingPosts.value.size, 0)
 })
 
 test('a page that is closed deletes the photo with a request that outlives it', async () => {

@@ -2,6 +2,7 @@ import type { Profile } from 'photofeed-client'
 import { useEffect } from 'preact/hooks'
 import { reporter } from '../engagement/tracking'
 import { keptList } from '../kept-lists'
+import { leavingPosts } from '../post/gone'
 import { PostGrid } from '../post/post-grid'
 import { postList } from '../post/post-lists'
 import { paths } from '../router'
@@ -83,7 +84,7 @@ function ProfileHeader({ person, isMine, onChange }: ProfileHeaderProps) {
         </p>
         {person.bio && <p class="bio">{person.bio}</p>}
         <p class="profile-counts">
-          <span>{words.counts.posts(person.postCount)}</span>
+          <span>{words.counts.posts(person.postCount - (isMine ? leavingPosts.value.size : 0))}</span>
           <a href={paths.followers(person.handle)}>{words.counts.followers(person.followerCount)}</a>
           <a href={paths.following(person.handle)}>{words.counts.following(person.followingCount)}</a>
         </p>

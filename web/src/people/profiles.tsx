@@ -1,6 +1,7 @@
 import type { Profile } from 'photofeed-client'
 import { Problem } from 'photofeed-client'
 import { useEffect, useState } from 'preact/hooks'
+import { forgetDeleted } from '../post/gone'
 import { api } from '../session'
 import { Ending } from '../shell/infinite-scroll'
 import { showError } from '../shell/toasts'
@@ -69,6 +70,7 @@ async function profileOf(handle: string, signal: AbortSignal): Promise<Profile |
   try {
     const profile = await api.get<Profile>(`/handles/${encodeURIComponent(handle)}`, { signal })
     learnFollows([profile])
+    forgetDeleted()
     known.set(handle, profile)
     return profile
   } catch (error) {

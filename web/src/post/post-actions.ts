@@ -6,7 +6,7 @@ import { later } from '../shell/later'
 import { showError, showToast } from '../shell/toasts'
 import { takeBack, whenOnline } from '../shell/when-online'
 import { words } from '../words'
-import { addTo, gonePosts, removeFrom } from './gone'
+import { addTo, gonePosts, leavingPosts, noteDeleted, removeFrom } from './gone'
 import { startReport } from './report-dialog'
 
 /** Hides a post: it leaves the lists, and the next feed shows less of its author, its topic and similar photos. */
@@ -51,12 +51,19 @@ export function hiddenText({ author, topic }: Post): string {
 /** Deletes the user's own post for everyone when it is too late to undo it. */
 export function deleteWithUndo(post: Post): void {
   addTo(gonePosts, post.id)
-  const undo = () => removeFrom(gonePosts, post.id)
+  addTo(leavingPosts, post.id)
+  const undo = () => {
+    removeFrom(gonePosts, post.id)
+    removeFrom(leavingPosts, post.id)
+  }
   const forget = later((isClosing) => {
-    api.delete<void>(`/photos/${post.id}`, { keepalive: isClosing }).catch((error: unknown) => {
-      undo()
-      showError(error)
-    })
+    api
+      .delete<void>(`/photos/${post.id}`, { keepalive: isClosing })
+      .then(() => noteDeleted(post.id))
+      .catch((error: unknown) => {
+        undo()
+        showError(error)
+      })
   })
   showToast(words.menu.deleted, {
     label: words.undo,
