@@ -186,7 +186,7 @@ async def services(
             objects=objects,
             publisher=publisher,
             verifier=verifier,
-            identities=Identities(pool, ids, settings.jwt_provision),
+            identities=Identities(pool, reads, ids, settings.jwt_provision),
             sessions=Sessions(settings, pool, provider, verifier),
             rate_limiter=rate_limiter,
             streams=Streams(settings),

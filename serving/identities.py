@@ -14,10 +14,11 @@ from photofeed.errors import ForbiddenError, UnauthenticatedError
 from photofeed.handles import is_reserved
 from photofeed.ids import IdGenerator
 from photofeed.tokens import SERVICE, Caller, VerifiedToken
+from serving.reads import Reads, Statement
 
-_FIND = "select user_id from identities where issuer = %s and subject = %s"
-_ERASED = "select user_id from erasures where user_id = %s"
-_TOMBSTONE = "select user_id from erased_identities where digest = %s"
+_FIND = Statement.of("select user_id from identities where issuer = %(issuer)s and subject = %(subject)s")
+_ERASED = Statement.of("select user_id from erasures where user_id = %(user)s")
+_TOMBSTONE = Statement.of("select user_id from erased_identities where digest = %(digest)s")
 # Concurrent first calls of one person wait for each other.
 _LOCK = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _ADD_USER = """
@@ -35,6 +36,7 @@ class Identities:
     """Maps subjects to users. `provision`: whether a subject that is not known yet becomes a new user."""
 
     database: AsyncDatabase
+    reads: Reads
     ids: IdGenerator
     provision: bool
 
@@ -47,24 +49,39 @@ class Identities:
         """
         if SERVICE in token.scopes:
             return Caller(token.user_id or 0, token.scopes)
-        async with self.database.connection() as connection:
-            if token.user_id is None:
-                await connection.execute(_LOCK, (f"{token.issuer}\n{token.subject}",))
-                found = await _find(connection, token)
-            else:
-                found = token.user_id
-            if token.user_id is not None or found is None:  # a mapping is removed with its account
-                await _refuse_erased(connection, token)
-            if found is None and self.provision:
-                found = await self._add(connection, token)
-        if found is None:
-            raise ForbiddenError("You have no account here.")
-        return Caller(found, token.scopes)
+        if token.user_id is not None:
+            await self._refuse_erased(token)
+            return Caller(token.user_id, token.scopes)
+        found = await self._find(token)  # a mapping is removed with its account
+        return Caller(await self._first_call(token) if found is None else found, token.scopes)
 
     async def erased(self, token: VerifiedToken) -> int | None:
         """The user of a token whose account was deleted; None for any other token."""
+        if token.user_id is not None:
+            rows = await self.reads.rows(_ERASED, user=token.user_id)
+        else:
+            rows = await self.reads.rows(_TOMBSTONE, digest=identity_digest(token.issuer, token.subject))
+        return rows[0][0] if rows else None
+
+    async def _refuse_erased(self, token: VerifiedToken) -> None:
+        if await self.erased(token) is not None:
+            raise UnauthenticatedError("This account was deleted.", code="account_deleted")
+
+    async def _find(self, token: VerifiedToken) -> int | None:
+        rows = await self.reads.rows(_FIND, issuer=token.issuer, subject=token.subject)
+        return rows[0][0] if rows else None
+
+    async def _first_call(self, token: VerifiedToken) -> int:
+        """The user of a subject that was not known a moment ago."""
         async with self.database.connection() as connection:
-            return await _erased(connection, token)
+            await connection.execute(_LOCK, (f"{token.issuer}\n{token.subject}",))
+            found = await self._find(token)
+            if found is not None:
+                return found
+            await self._refuse_erased(token)
+            if not self.provision:
+                raise ForbiddenError("You have no account here.")
+            return await self._add(connection, token)
 
     async def _add(self, connection: AsyncConnection[DictRow], token: VerifiedToken) -> int:
         user_id = self.ids.next()
@@ -78,25 +95,6 @@ class Identities:
             raise ForbiddenError("No free name was found for your account. Please try again.")
         await connection.execute(_ADD_IDENTITY, (token.issuer, token.subject, user_id))
         return user_id
-
-
-async def _erased(connection: AsyncConnection[DictRow], token: VerifiedToken) -> int | None:
-    if token.user_id is not None:
-        found = await connection.execute(_ERASED, (token.user_id,))
-    else:
-        found = await connection.execute(_TOMBSTONE, (identity_digest(token.issuer, token.subject),))
-    row = await found.fetchone()
-    return None if row is None else int(row["user_id"])
-
-
-async def _refuse_erased(connection: AsyncConnection[DictRow], token: VerifiedToken) -> None:
-    if await _erased(connection, token) is not None:
-        raise UnauthenticatedError("This account was deleted.", code="account_deleted")
-
-
-async def _find(connection: AsyncConnection[DictRow], token: VerifiedToken) -> int | None:
-    row = await (await connection.execute(_FIND, (token.issuer, token.subject))).fetchone()
-    return None if row is None else int(row["user_id"])
 
 
 def _handle(suggested: str) -> str:

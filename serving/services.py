@@ -32,6 +32,9 @@ from serving.stop_signal import StopSignal
 from serving.streams import Streams
 from serving.token_checks import verify
 
+FAILED = "photofeed.failed"
+"""The key in a request's scope of the error with which the request has failed already (plain_feed.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -86,10 +89,21 @@ ServicesDep = Annotated[Services, Depends(_services)]
 
 async def resolve_caller(request: Request) -> Caller:
     """The caller that the bearer token names or, without one, the session cookie."""
-    services: Services = request.state.services
-    verifier, token = services.verifier, _bearer_token(request)
-    if token is None:
-        return await session_caller(request)
+    if FAILED in request.scope:
+        raise request.scope[FAILED]
+    token = _bearer_token(request)
+    return await session_caller(request) if token is None else await token_caller(request.state.services, token)
+
+
+async def token_caller(services: Services, token: str) -> Caller:
+    """The caller that a bearer token names.
+
+    Raises:
+        UnauthenticatedError: the token is not valid, or its account was deleted.
+        ForbiddenError: the person has no account, and accounts are not added at the first login.
+        RetryableError: the identity provider does not answer, so its keys are unknown.
+    """
+    verifier = services.verifier
     known = verifier.remembered(token)
     if known is not None:
         return known

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from redis.exceptions import RedisError
 
@@ -26,8 +26,6 @@ _MOST_VERSIONS = 4  # of one If-None-Match; a client has one
 
 FEED_PATH = "/v1/feed"
 FIRST_PAGE_LENGTH = 30
-FAILED = "photofeed.feed_error"
-"""The key in a request's scope of the error with which the feed has failed already (plain_feed.py)."""
 
 router = APIRouter(tags=["feed"])
 
@@ -40,7 +38,6 @@ router = APIRouter(tags=["feed"])
     | NO_USER,
 )
 async def get_feed(
-    request: Request,
     services: ServicesDep,
     caller: CallerDep,
     actor: ViewerDep,
@@ -68,8 +65,6 @@ async def get_feed(
     be shown, you follow, mute and block the same people, and your slate has not expired. The page must have been
     loaded with the same `limit`.
     """
-    if FAILED in request.scope:
-        raise request.scope[FAILED]
     if ranker is not None and not caller.is_service:
         raise ForbiddenError("Only a service may choose the ranker of a feed.")
     always_rank = cursor is not None or explain or ranker is not None

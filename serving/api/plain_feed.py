@@ -1,17 +1,18 @@
 """The plain feed request, answered in front of the framework.
 
-Most requests are `GET /v1/feed` with a token that this process has checked and nothing else to decide. The framework
-resolves nine parameters and dependencies for each of them. Here they are answered directly. All other requests, and
-those that fail, go to the framework, inside the same layers: a test asks both ways and compares the replies.
+Most requests are `GET /v1/feed` with a person's token and nothing else to decide. The framework resolves nine
+parameters and dependencies for each of them. Here they are answered directly. All other requests, and those that fail,
+go to the framework, inside the same layers: a test asks both ways and compares the replies.
 """
 
 from http import HTTPMethod
 
+from fastapi.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photofeed.tokens import USER
-from serving.api.feed import FAILED, FEED_PATH, FIRST_PAGE_LENGTH, page_reply
-from serving.services import Services
+from serving.api.feed import FEED_PATH, FIRST_PAGE_LENGTH, page_reply
+from serving.services import FAILED, Services, token_caller
 
 _DECIDING = frozenset({b"if-none-match", b"act-as", b"cookie"})
 _AUTHORIZATION = b"authorization"
@@ -26,19 +27,9 @@ class PlainFeed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
-        person = _person(scope)
-        if person is None:
-            await self._app(scope, receive, send)
-            return
-        services: Services = scope["state"]["services"]
-        try:
-            answer = page_reply(await services.feed.first_page(person, FIRST_PAGE_LENGTH))
-        except Exception as error:  # noqa: BLE001  the route raises it, so that it is answered as all others are
-            scope[FAILED] = error
-            await self._app(scope, receive, send)
-            return
-        scope["route"] = _Route
-        await answer(scope, receive, send)
+        token = _plain_token(scope)
+        answer = None if token is None else await _answer(scope, token)
+        await (self._app if answer is None else answer)(scope, receive, send)
 
 
 class _Route:
@@ -47,8 +38,8 @@ class _Route:
     path = FEED_PATH
 
 
-def _person(scope: Scope) -> int | None:
-    """Whose feed a plain request is for; None for all other requests."""
+def _plain_token(scope: Scope) -> str | None:
+    """The bearer token of a plain request; None for all other requests."""
     if scope["type"] != "http" or scope["path"] != FEED_PATH or scope["query_string"]:
         return None
     if scope["method"] != HTTPMethod.GET:
@@ -57,8 +48,22 @@ def _person(scope: Scope) -> int | None:
     if len(tokens) != 1 or any(name in _DECIDING for name, _ in scope["headers"]):
         return None
     scheme, _, token = tokens[0].decode("latin-1").partition(" ")
+    return token.strip() or None if scheme.lower() == _SCHEME else None
+
+
+async def _answer(scope: Scope, token: str) -> Response | None:
+    """The reply to a plain request of a person; None if the framework answers it.
+
+    What failed here fails there at once, with the same error.
+    """
     services: Services = scope["state"]["services"]
-    caller = services.verifier.remembered(token.strip())
-    if scheme.lower() != _SCHEME or caller is None or caller.is_service or USER not in caller.scopes:
+    try:
+        caller = await token_caller(services, token)
+        if caller.is_service or USER not in caller.scopes or not caller.user_id:
+            return None
+        answer = page_reply(await services.feed.first_page(caller.user_id, FIRST_PAGE_LENGTH))
+    except Exception as error:  # noqa: BLE001  `resolve_caller` raises it, so that it is answered as all others are
+        scope[FAILED] = error
         return None
-    return caller.user_id or None
+    scope["route"] = _Route
+    return answer

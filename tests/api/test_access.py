@@ -13,7 +13,6 @@ import pytest
 from photofeed import database
 from photofeed.ids import decode_id, encode_id
 from photofeed.tokens import TokenVerifier, mint_token
-from serving.identities import Identities
 from tests.doubles.identity_provider import SHARED_SECRET, IdentityProvider, running_identity_provider
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def _identity_provider(app: "App", **settings: object) -> Iterator[IdentityProvi
     services = state["services"]
     with running_identity_provider() as provider:
         changed = app.settings.model_copy(update={"jwt_jwks_url": provider.url} | settings)
-        identities = Identities(services.database, services.ids, changed.jwt_provision)
+        identities = replace(services.identities, provision=changed.jwt_provision)
         state["services"] = replace(services, verifier=TokenVerifier(changed), identities=identities)
         try:
             yield provider

@@ -11,7 +11,6 @@ import pytest
 
 from photofeed.signing_keys import KEPT_SECONDS
 from photofeed.tokens import TokenVerifier
-from serving.identities import Identities
 from tests.doubles.clock import Clock
 from tests.oidc_provider import IS_INSTALLED, MISSING, Provider, signing_key
 from tools.listening import free_port
@@ -33,7 +32,7 @@ def clock(app: "App", provider: Provider) -> Iterator[Clock]:
     state, clock = app.http.app_state, Clock()
     services = state["services"]
     changed = app.settings.model_copy(update={"jwt_jwks_url": f"{provider.url}/jwks", "jwt_issuer": provider.url})
-    identities = Identities(services.database, services.ids, provision=True)
+    identities = replace(services.identities, provision=True)
     state["services"] = replace(services, verifier=TokenVerifier(changed, clock), identities=identities)
     yield clock
     state["services"] = services

@@ -10,6 +10,7 @@ from photofeed.ids import decode_id
 from photofeed.tokens import SERVICE, USER, mint_token
 from serving.api import plain_feed
 from serving.feed.pipeline import FeedPipeline
+from serving.identities import Identities
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -23,7 +24,7 @@ VOLATILE = {"etag", "x-request-id", "ratelimit", "ratelimit-remaining", "ratelim
 @pytest.fixture
 def framework_only() -> Any:
     """Sends every request to the framework while the patch is active."""
-    return patch.object(plain_feed, "_person", lambda _: None)
+    return patch.object(plain_feed, "_plain_token", lambda _: None)
 
 
 def both_ways(app: "App", framework_only: Any, headers: dict[str, str], query: str = "") -> "list[Response]":
@@ -46,9 +47,10 @@ def test_a_plain_request_is_answered_without_the_framework(app: "App", creators:
     viewer = app.person()
     for creator in creators:
         viewer.call("PUT", f"/v1/users/{creator.id}/follow")
-    viewer.get(PATH)
+    _forget(app, viewer)
     with patch("serving.api.feed.page_reply", side_effect=AssertionError):  # as the framework's route calls it
         assert viewer.get(PATH)["items"]
+        assert viewer.get(PATH)["items"]  # the token is remembered
 
 
 def test_both_ways_have_the_same_status_headers_and_body(
@@ -119,6 +121,29 @@ def test_what_fails_is_answered_by_the_framework(app: "App", framework_only: Any
     assert direct.headers.keys() == framework.headers.keys()
 
 
+def test_a_token_that_cannot_be_checked_is_checked_once(app: "App", framework_only: Any) -> None:
+    viewer = app.person()
+    failing = patch.object(Identities, "caller", side_effect=RetryableError("The identity provider is away."))
+    with failing as caller:
+        direct = viewer.call("GET", PATH)
+        assert caller.call_count == 1
+        with framework_only:
+            framework = viewer.call("GET", PATH)
+    assert direct.status_code == framework.status_code == 503
+    assert direct.json() == framework.json()
+    assert direct.headers.keys() == framework.headers.keys()
+
+
+def test_no_feed_is_ranked_for_a_deleted_account(app: "App", framework_only: Any) -> None:
+    leaver = app.person()
+    assert leaver.call("DELETE", "/v1/me", headers={"Confirm-Deletion": leaver.handle}).status_code == 202
+    with patch.object(FeedPipeline, "first_page", side_effect=AssertionError):
+        direct, framework = both_ways(app, framework_only, leaver.headers)
+    assert direct.status_code == framework.status_code == 401
+    assert direct.json() == framework.json()
+    assert direct.json()["code"] == "account_deleted"
+
+
 def test_a_head_request_has_the_same_headers(app: "App", framework_only: Any) -> None:
     viewer = app.person()
     viewer.get(PATH)
@@ -135,6 +160,11 @@ def test_plain_requests_are_counted_under_their_route(app: "App") -> None:
     before = _requests(app)
     viewer.get(PATH)
     assert _requests(app) == before + 1
+
+
+def _forget(app: "App", person: "Person") -> None:
+    """Let the next request of a person be the first one with their token."""
+    app.http.app_state["services"].verifier.forget(decode_id(person.id))
 
 
 def _requests(app: "App") -> float:

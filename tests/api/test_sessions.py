@@ -17,7 +17,6 @@ from pydantic import SecretStr
 from photofeed import database
 from photofeed.ids import decode_id
 from photofeed.tokens import TokenVerifier, mint_token
-from serving.identities import Identities
 from serving.oidc import OidcProvider
 from serving.session_cookies import APP_HEADER, SESSION, SIGN_IN, remembered_as
 from serving.sessions import Sessions
@@ -241,7 +240,7 @@ def provider(app: "App", tmp_path: Path) -> Iterator[Provider]:
             "jwt_scopes_claim": "roles",
         }
     )
-    identities = Identities(services.database, services.ids, provision=True)
+    identities = replace(services.identities, provision=True)
     client = OidcProvider(settings)
     sessions = Sessions(settings, services.database, client, services.verifier)
     state["services"] = replace(services, settings=settings, identities=identities, sessions=sessions)
