@@ -5,7 +5,7 @@ A rule is one file with one class. Soft rules change the scores of a ranking; ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -48,15 +48,30 @@ class Ranking:
         """The same posts with new scores, sorted by them; equal scores keep their order."""
         # A rule leaves most rows in order, and a stable sort of such rows takes a quarter of the time of `best_first`.
         order = (-scores[self.rows]).argsort(kind="stable")
-        return replace(self, scores=scores, rows=self.rows[order])
+        return self.changed(scores, self.propensities, self.rows[order], self.repeats)
 
     def take(self, indices: Rows) -> Self:
         """The ranking with only these of its rows, in this order."""
-        return replace(self, rows=self.rows[indices])
+        return self.changed(self.scores, self.propensities, self.rows[indices], self.repeats)
 
     def without(self, away: Mask) -> Self:
         """The ranking without the candidates `away`, bool (n,), and not as repeats either."""
-        return replace(self, rows=self.rows[~away[self.rows]], repeats=self.repeats[~away[self.repeats]])
+        rows, repeats = self.rows[~away[self.rows]], self.repeats[~away[self.repeats]]
+        return self.changed(self.scores, self.propensities, rows, repeats)
+
+    def changed(self, scores: Scores, propensities: NDArray[np.float64], rows: Rows, repeats: Rows) -> Self:
+        """The ranking with what rules may change; `dataclasses.replace` takes twice as long, six times a feed."""
+        return type(self)(
+            self.candidates,
+            scores,
+            propensities,
+            rows,
+            repeats,
+            self.exposures,
+            self.seconds,
+            self.shortest,
+            self.dislikes,
+        )
 
 
 def best_first(scores: Scores) -> Rows:

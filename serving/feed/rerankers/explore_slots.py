@@ -1,7 +1,7 @@
 """Explore slots: about one slot in ten shows a post from outside the follow graph, drawn with a known propensity."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class ExploreSlots:
         propensities = ranking.propensities.copy()
         propensities[drawn] = draw.propensities
         rows = spread_explore(graph[:graph_slots], drawn, self._rng.random(len(drawn)))
-        return replace(ranking, rows=rows, propensities=propensities)
+        return ranking.changed(ranking.scores, propensities, rows, ranking.repeats)
 
 
 def draw_from_pools(

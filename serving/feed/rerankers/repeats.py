@@ -1,7 +1,5 @@
 """Repeats: if the viewer has seen nearly everything, the slate ends with recently seen posts, best first."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from serving.feed.rerankers import Ranking
@@ -21,4 +19,5 @@ class Repeats:
         both = np.concatenate([ranking.rows, ranking.repeats])
         keep = distinct(ranking.candidates.hashes[both])[len(ranking.rows) :]
         more = ranking.repeats[keep][: ranking.shortest - len(ranking.rows)]
-        return replace(ranking, rows=np.concatenate([ranking.rows, more]))
+        rows = np.concatenate([ranking.rows, more])
+        return ranking.changed(ranking.scores, ranking.propensities, rows, ranking.repeats)

@@ -3,8 +3,6 @@
 Explore posts lose as well, before the explore slots are drawn, so their propensities stay true.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +41,8 @@ class ShownLess:
         loss += ALIKE_LOSS * _alike(candidates, dislikes, left)
         spread = float(np.std(ranking.scores)) or 1.0
         lowered = ranking.scored(ranking.scores - spread * loss)
-        lowered = replace(lowered, repeats=lowered.repeats[best_first(lowered.scores[lowered.repeats])])
+        repeats = lowered.repeats[best_first(lowered.scores[lowered.repeats])]
+        lowered = lowered.changed(lowered.scores, lowered.propensities, lowered.rows, repeats)
         away = by_author >= LEFT_OUT_FROM
         others = np.count_nonzero(~away[ranking.rows]) + np.count_nonzero(~away[ranking.repeats])
         if others >= ENOUGH_OTHERS:
