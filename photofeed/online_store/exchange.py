@@ -85,7 +85,8 @@ class AsyncExchange(asyncio.BufferedProtocol):
     def __init__(self, connection: Any, replies: RowReplies) -> None:
         self._connection = connection
         self._replies = replies
-        self._ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[Exception | None] = self._loop.create_future()
         self._transport = connection._writer.transport  # noqa: SLF001  redis-py has no public way to read bytes
         self._stream = self._transport.get_protocol()
         self._hand_over(self)
@@ -104,18 +105,19 @@ class AsyncExchange(asyncio.BufferedProtocol):
             redis.TimeoutError: they did not arrive within the connection's `socket_timeout`.
             redis.ConnectionError: the connection was lost, or Redis is not ready to answer.
         """
+        seconds = self._connection.socket_timeout
+        time_out = None if seconds is None else self._loop.call_later(seconds, self._time_out)
         try:
-            async with asyncio.timeout(self._connection.socket_timeout):
-                failure = await self._ended
+            failure = await self._ended
             if failure is not None:
                 raise failure
             self._replies.raise_connection_error()
-        except TimeoutError as error:
-            await self.abort()
-            raise redis.TimeoutError("Redis did not answer in time") from error
         except BaseException:
             await self.abort()
             raise
+        finally:
+            if time_out is not None:
+                time_out.cancel()
         return self._replies
 
     async def abort(self) -> None:
@@ -146,6 +148,9 @@ class AsyncExchange(asyncio.BufferedProtocol):
         """The connection is gone."""
         self._end(redis.ConnectionError(f"connection to Redis lost: {exc}"))
         self._stream.connection_lost(exc)
+
+    def _time_out(self) -> None:
+        self._end(redis.TimeoutError("Redis did not answer in time"))
 
     def _end(self, failure: Exception | None) -> None:
         if not self._ended.done():  # the caller may have been cancelled
