@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import RedisClusterException
 
+from photofeed.online_store.pool import ReadyPool
 from photofeed.settings import Settings
 
 # redis-py types every reply as possibly awaitable, which synchronous callers cannot use
@@ -58,13 +59,11 @@ def connect_redis_async(settings: Settings, seconds: float) -> Any:
         settings: where Redis is.
         seconds: time limit of a connection and of a reply.
     """
-    kind = AsyncRedisCluster if is_cluster(settings) else redis.asyncio.Redis
-    return kind.from_url(
-        server_url(settings),
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        retry=AsyncRetry(NoBackoff(), 1),
-    )
+    options: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    options |= {"retry": AsyncRetry(NoBackoff(), 1)}
+    if is_cluster(settings):
+        return AsyncRedisCluster.from_url(server_url(settings), **options)
+    return redis.asyncio.Redis.from_pool(ReadyPool.from_url(server_url(settings), **options))
 
 
 @asynccontextmanager

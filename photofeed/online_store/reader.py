@@ -26,6 +26,7 @@ from photofeed.online_store.hot_rows import HotRows, HotTable, TakenRows
 from photofeed.online_store.kernel import warm
 from photofeed.online_store.keys import DistinctKeys, KeyEncoder, integers, view_tag
 from photofeed.online_store.layouts import LayoutTable, layouts_key, registered_layouts
+from photofeed.online_store.pool import ReadyPool
 from photofeed.online_store.published_rows import is_published
 from photofeed.online_store.replies import RowShape
 from photofeed.online_store.schema import JoinKey, RowSchema, SchemaMismatchError
@@ -151,7 +152,9 @@ class PackedReader:
         return cls(
             schemas,
             client=redis.Redis.from_url(url, retry=Retry(NoBackoff(), 1), **limits),
-            async_client=redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 1), **limits),
+            async_client=redis.asyncio.Redis.from_pool(
+                ReadyPool.from_url(url, retry=AsyncRetry(NoBackoff(), 1), **limits)
+            ),
             strict=strict,
         )
 

@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from photofeed.online_store import FieldSpec, JoinKey, PackedReader, PackedWriter, RowSchema
+from photofeed.online_store.pool import ReadyPool
 
 POST = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (FieldSpec("topic", "INT64", -1),))
 OLDER_POST = RowSchema("shop", "post", POST.join_keys, (FieldSpec("topic", "INT64", -1), FieldSpec("likes", "FLOAT")))
@@ -73,7 +74,8 @@ async def relayed(url: str, **options: Any) -> AsyncIterator[tuple[Relay, redis.
     listening = await asyncio.start_server(relay.connect, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     options = dict[str, Any](socket_timeout=5, retry=Retry(NoBackoff(), 1)) | options
-    async with listening, redis.asyncio.Redis(port=port, max_connections=1, **options) as client:
+    pool = ReadyPool(host="127.0.0.1", port=port, max_connections=1, **options)
+    async with listening, redis.asyncio.Redis.from_pool(pool) as client:
         yield relay, client, PackedReader([POST], async_client=client)
 
 
@@ -142,6 +144,29 @@ def test_a_connection_lost_for_good_is_an_error(run: Run, redis_url: str) -> Non
             with pytest.raises(redis.ConnectionError, match="closed the connection"):
                 await reader.read_async({"post_id": IDS})
             await check(reader, IDS[::-1])
+
+    run(test())
+
+
+@pytest.mark.parametrize("happened", ["closed by the server", "unread data", "closed by the client"])
+def test_an_idle_connection_that_is_not_ready_is_opened_again(run: Run, redis_url: str, happened: str) -> None:
+    async def test() -> None:
+        async with relayed(redis_url, retry=Retry(NoBackoff(), 0)) as (_, client, reader):
+            await check(reader, IDS)
+            number = await client.client_id()
+            pool: Any = client.connection_pool
+            (connection,) = pool._available_connections
+            before = connection._writer
+            if happened == "closed by the server":
+                with redis.Redis.from_url(redis_url) as other:
+                    other.client_kill_filter(_id=str(number))
+                assert await connection._reader.read() == b""
+            elif happened == "unread data":
+                connection._reader.feed_data(b"+late\r\n")
+            else:
+                await connection.disconnect()
+            await check(reader, IDS[::-1])
+            assert connection._writer is not before
 
     run(test())
 
