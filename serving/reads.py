@@ -5,9 +5,7 @@ its pool take (ADR 8). Code that writes uses photofeed.database.
 """
 
 import asyncio
-import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +73,10 @@ class Reads:
             try:
                 idle = self._take_idle()
                 if idle is not None:
-                    with contextlib.suppress(*_LOST):
+                    try:
                         return await self._fetch(idle, statement, values)
+                    except _LOST:
+                        pass  # the server closed it while it was idle
                 return await self._fetch(await self._connect(), statement, values)
             except asyncpg.ReadOnlySQLTransactionError:  # these connections never write: the statement is wrong
                 raise
@@ -102,19 +102,25 @@ class Reads:
         )
         if not self._shares_sessions:
             # not at the start: asyncpg would take the server for one that refuses target_session_attrs=read-write
-            with _terminated_on_error(connection):
+            try:
                 await connection.execute("set default_transaction_read_only = on")
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
 
     async def _fetch(self, connection: asyncpg.Connection, statement: Statement, values: list[object]) -> list[Row]:
         rows: list[Row]
-        with _terminated_on_error(connection):
+        try:
             if self._shares_sessions:
                 # asyncpg prepares and executes in two steps, which need the same session of PostgreSQL
                 async with connection.transaction(readonly=True):
                     rows = await connection.fetch(statement.text, *values)
             else:
                 rows = await connection.fetch(statement.text, *values)
+        except BaseException:  # a late answer must not be read as the answer to the next statement
+            connection.terminate()
+            raise
         self._idle.append(connection)
         return rows
 
@@ -122,13 +128,3 @@ class Reads:
         """Close the idle connections."""
         for connection in self._idle:
             await connection.close(timeout=1)
-
-
-@contextlib.contextmanager
-def _terminated_on_error(connection: asyncpg.Connection) -> Iterator[None]:
-    """Terminate a connection that fails: a late answer must not be read as the answer to the next statement."""
-    try:
-        yield
-    except BaseException:
-        connection.terminate()
-        raise
