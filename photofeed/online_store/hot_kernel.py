@@ -64,6 +64,7 @@ def warm_table() -> None:
     """Compile the loops or load them from numba's cache, so that no read waits for it."""
     table, ids, none = make_table(1, 1), np.empty(0, np.int64), np.empty(0, np.uint8)
     take_rows(table, ids, 0.0, 1, none, ids, ids, ids)
+    fill_rows(none, ids, ids, ids, 1, none, ids, ids, ids, ids)
     keep_rows(table, ids, none, ids, ids, ids, 0.0, 0)
     # what is published cannot be written to, which is another type for the compiler
     change_rows(table, np.frombuffer(b"", "<i8"), np.frombuffer(b"", np.uint8), 1, 0, 0)
@@ -112,6 +113,40 @@ def take_rows(
         if offsets[row] != MISSING:
             copy_bytes(data, row * stride, table.rows, entries[row] * stride, stride)
     return count
+
+
+@compiled
+def fill_rows(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    missing: NDArray[np.int64],
+    stride: int,
+    stored: NDArray[np.uint8],
+    stored_offsets: NDArray[np.int64],
+    stored_numbers: NDArray[np.int64],
+    index: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> None:
+    """Copy the rows that were read among those that were taken.
+
+    Args:
+        data: (n * stride,) written to, as `offsets` and `numbers`; see take_rows.
+        offsets: (n,).
+        numbers: (n,).
+        missing: (m,) indices of the entities that were read.
+        stride: bytes from one row to the next, at least the largest of `sizes`.
+        stored: bytes that contain the rows that were read.
+        stored_offsets: (k,) offset of each distinct row in `stored`, or MISSING.
+        stored_numbers: (k,) number of each row's layout.
+        index: (m,) index of the row of each missing entity.
+        sizes: (layouts,) bytes of a row of each layout.
+    """
+    for one in range(len(missing)):
+        row, at = missing[one], stored_offsets[index[one]]
+        if at != MISSING:
+            offsets[row], numbers[row] = row * stride, stored_numbers[index[one]]
+            copy_bytes(data, offsets[row], stored, at, sizes[numbers[row]])
 
 
 @compiled

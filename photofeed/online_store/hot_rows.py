@@ -10,17 +10,16 @@ seconds, because a writer may fail between its write and its publication. One ev
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.online_store.codec import StoredRows
-from photofeed.online_store.hot_kernel import change_rows, forget_rows, keep_rows, make_table, take_rows
+from photofeed.online_store.hot_kernel import change_rows, fill_rows, forget_rows, keep_rows, make_table, take_rows
 from photofeed.online_store.layouts import SIGNATURE_BYTES, LayoutTable
 from photofeed.online_store.published_rows import PublishedRows
-from photofeed.online_store.schema import MISSING
 
 SILENCE: Final = 1.0
 """Seconds without a confirmation after which rows are read from Redis."""
@@ -42,7 +41,7 @@ class TakenRows:
 
     Attributes:
         ids: (n,) of the entities.
-        rows: the rows of all n entities; MISSING also for those that have to be read.
+        rows: the rows of all n entities; MISSING also for those that have to be read, which have room in `rows.data`.
         missing: (m,) indices of the entities that have to be read.
         generation: of the table, which changes when it is forgotten.
         change: number of the last change that the table knew.
@@ -90,14 +89,17 @@ class HotTable:
             taken: what `take` returned.
             read: the rows of the distinct missing entities.
             index: (m,) index in `read` of each missing entity.
+
+        Raises:
+            ValueError: the rows are read in other layouts than those that were taken.
         """
-        self._keep(taken, read, index)
         rows = taken.rows
-        offsets = read.offsets[index]
-        rows.offsets[taken.missing] = np.where(offsets == MISSING, MISSING, offsets + len(rows.data))
-        rows.numbers[taken.missing] = read.numbers[index]
-        data = np.concatenate([rows.data, read.data])
-        return StoredRows(data, rows.offsets, rows.numbers, read.table, read.stale)
+        if read.table is not rows.table:
+            raise ValueError("rows are completed in the layouts in which they were taken")
+        self._keep(taken, read, index)
+        stored = read.data, read.offsets, read.numbers, index, read.table.sizes
+        fill_rows(rows.data, rows.offsets, rows.numbers, taken.missing, len(rows.data) // len(taken.ids), *stored)
+        return replace(rows, stale=read.stale)
 
     def apply(self, written: PublishedRows) -> bool:
         """Apply published rows.
@@ -127,7 +129,7 @@ class HotTable:
 
     def _open(self, layouts: LayoutTable) -> None:
         self._layouts = layouts
-        self._sizes = np.array([layout.dtype.itemsize for layout in layouts.layouts], np.int64)
+        self._sizes = layouts.sizes
         self._stride = int(self._sizes.max())
         self._generation += 1
         self._table = make_table(self._capacity, self._stride)

@@ -66,11 +66,18 @@ class RowLayout:
 
 
 class LayoutTable:
-    """The layouts that a reader knows of one view, numbered. Immutable: `with_schemas` makes another table."""
+    """The layouts that a reader knows of one view, numbered. Immutable: `with_schemas` makes another table.
+
+    Attributes:
+        layouts: the layouts.
+        numbers: first bytes of a row -> the number of its layout.
+        sizes: (layouts,) int64, bytes of a row of each layout, without the tail.
+    """
 
     def __init__(self, schemas: Sequence[RowSchema]) -> None:
         self.layouts = tuple(RowLayout(schema) for schema in schemas)
         self.numbers = {layout.signature: number for number, layout in enumerate(self.layouts)}
+        self.sizes: NDArray[np.int64] = np.array([layout.dtype.itemsize for layout in self.layouts], np.int64)
 
     def with_schemas(self, schemas: Sequence[RowSchema]) -> "LayoutTable":
         """The table with these layouts added; this one if it has them all."""

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import redis
@@ -267,16 +267,17 @@ class PackedReader:
         entities: Mapping[str, NDArray[Any]], views: Iterable[PackedView], *, use_hot: bool = False
     ) -> "_Request":
         by_rows, now = {view.stored: view for view in views}, time.monotonic()
-        parts: list[tuple[StoredView, DistinctKeys, TakenRows | None]] = []
+        parts: list[_RequestedView] = []
         for stored, view in by_rows.items():
+            shape = stored.shape  # the same for the whole request, whatever other threads learn meanwhile
             if stored.hot is None or not use_hot:
-                parts.append((stored, view.keys.distinct(entities), None))
+                parts.append(_RequestedView(stored, shape, view.keys.distinct(entities)))
                 continue
             (key,) = view.schema.join_keys
             ids = np.ascontiguousarray(integers(key.name, entities[key.name]), np.int64)
-            taken = stored.hot.take(ids, stored.shape.table, now)
+            taken = stored.hot.take(ids, shape.table, now)
             keys = view.keys.distinct({key.name: ids[taken.missing]}) if len(taken.missing) else view.keys.none
-            parts.append((stored, keys, taken))
+            parts.append(_RequestedView(stored, shape, keys, taken))
         return _Request(parts)
 
     @staticmethod
@@ -328,25 +329,22 @@ class _Request:
         row_counts: of these views, the shapes of their rows and how many are requested.
     """
 
-    def __init__(self, parts: Sequence[tuple[StoredView, DistinctKeys, TakenRows | None]]) -> None:
-        self.views = [view for view, _, _ in parts]
-        self._distinct = [keys for _, keys, _ in parts]
-        self._taken = [taken for _, _, taken in parts]
-        # the same shapes for the whole request, whatever other threads learn meanwhile
-        shapes = [view.shape for view in self.views]
-        self.rows = [shape.no_rows for shape in shapes]
-        self.asked = [at for at, keys in enumerate(self._distinct) if keys.count]
-        self.row_counts = [(shapes[at], self._distinct[at].count) for at in self.asked]
+    def __init__(self, parts: Sequence["_RequestedView"]) -> None:
+        self._parts = parts
+        self.views = [part.view for part in parts]
+        self.rows = [part.shape.no_rows for part in parts]
+        self.asked = [at for at, part in enumerate(parts) if part.keys.count]
+        self.row_counts = [(parts[at].shape, parts[at].keys.count) for at in self.asked]
 
     @property
     def commands(self) -> bytes:
         """The commands for a single server."""
-        return b"".join([self._distinct[at].commands(MGET_KEYS) for at in self.asked])
+        return b"".join([self._parts[at].keys.commands(MGET_KEYS) for at in self.asked])
 
     @property
     def cluster_read(self) -> ClusterRead:
         """The request for a cluster."""
-        return ClusterRead([self._distinct[at].split() for at in self.asked], [shape for shape, _ in self.row_counts])
+        return ClusterRead([self._parts[at].keys.split() for at in self.asked], [shape for shape, _ in self.row_counts])
 
     def receive(self, rows: Sequence[StoredRows]) -> None:
         """Take the rows of the views that the store was asked for."""
@@ -362,15 +360,21 @@ class _Request:
         for rows in self.rows if strict else ():
             if rows.stale:
                 raise SchemaMismatchError(rows.table.layouts[0].schema.view, rows.stale)
-        parts = zip(self.views, self.rows, self._distinct, self._taken, strict=True)
-        return FetchedRows({view: _with_kept(view, rows, keys, taken) for view, rows, keys, taken in parts})
+        each = zip(self._parts, self.rows, strict=True)
+        return FetchedRows({part.view: part.with_kept(rows) for part, rows in each})
 
 
-def _with_kept(
-    view: StoredView, rows: StoredRows, keys: DistinctKeys, taken: TakenRows | None
-) -> tuple[StoredRows, NDArray[np.int64]]:
-    """The rows of all entities of a request, and the index of each one's row."""
-    if taken is None or view.hot is None:
-        return rows, keys.index
-    everything = view.hot.complete(taken, rows, keys.index) if keys.count else taken.rows
-    return everything, np.arange(len(taken.ids))
+class _RequestedView(NamedTuple):
+    """One view of a request: the distinct entities that the store is asked for, and the rows that are kept."""
+
+    view: StoredView
+    shape: RowShape
+    keys: DistinctKeys
+    taken: TakenRows | None = None
+
+    def with_kept(self, rows: StoredRows) -> tuple[StoredRows, NDArray[np.int64]]:
+        """The rows of all entities, and the index of each one's row."""
+        if self.taken is None or self.view.hot is None:
+            return rows, self.keys.index
+        everything = self.view.hot.complete(self.taken, rows, self.keys.index) if self.keys.count else self.taken.rows
+        return everything, np.arange(len(self.taken.ids))

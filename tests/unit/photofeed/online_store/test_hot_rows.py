@@ -356,3 +356,15 @@ def test_rows_of_pairs_and_of_text_keys_are_not_published(schema: RowSchema) -> 
 def test_a_damaged_entry_is_named(fields: dict[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="rows:published"):
         published_rows(fields)
+
+
+def test_rows_are_completed_in_the_layouts_in_which_they_were_taken() -> None:
+    table, layouts = HotTable(4, LayoutTable([POST])), LayoutTable([GROWN, POST])
+    taken = table.take(np.array([1]), LayoutTable([POST]), 0.0)
+    with pytest.raises(ValueError, match="in the layouts in which they were taken"):
+        table.complete(taken, StoredRows.of_values([row(GROWN, 1, 1)], layouts), np.array([0]))
+    taken = table.take(np.array([1, 2, 3]), layouts, 0.0)
+    read = StoredRows.of_values([row(POST, 5, 1), None, row(GROWN, 7, 1)], layouts)
+    found = table.complete(taken, read, np.array([2, 1, 0]))
+    assert likes(found, np.arange(3)) == [7, 0, 5]
+    assert likes(table.take(np.array([3, 1]), layouts, 0.0).rows, np.arange(2)) == [5, 7]
