@@ -12,6 +12,7 @@ from photofeed import database
 from photofeed.database import VERSION_TABLE, migrate
 from photofeed.errors import RetryableError
 from photofeed.settings import Settings
+from tests.doubles.module_time import patch_time
 
 OLDEST = "0013"  # of version 0.1.0
 TABLES = ("users", "photos", "posts", "likes", "comments", "follows")
@@ -82,7 +83,7 @@ def test_a_migration_waits_for_readers_without_holding_up_others(
             if len(pauses) == 3:
                 reader.rollback()
 
-        monkeypatch.setattr("photofeed.database.time.sleep", pause)
+        patch_time(monkeypatch, database, sleep=pause)
         migrate(filled)
     assert pauses[:3] == [{"n": 5001}] * 3
 

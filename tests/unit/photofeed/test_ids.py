@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photofeed import ids as ids_module
 from photofeed.errors import NotFoundError
 from photofeed.ids import EPOCH_MS, IdGenerator, decode_id, encode_id, topic_id, uuid7
+from tests.doubles.module_time import patch_time
 
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
 
@@ -49,7 +51,7 @@ def test_ids_keep_the_time_they_were_made_and_their_order_when_the_clock_goes_ba
     generator, seconds = IdGenerator(), datetime(2026, 3, 1, tzinfo=UTC).timestamp()
     ids = []
     for offset in (0, 1, -10, 0, 2):
-        monkeypatch.setattr("time.time", lambda at=seconds + offset: at)
+        patch_time(monkeypatch, ids_module, time=lambda at=seconds + offset: at)
         ids.append(generator.next())
     assert ids == sorted(set(ids))
     assert [(one >> 22) + EPOCH_MS for one in ids] == [round((seconds + offset) * 1000) for offset in (0, 1, 1, 1, 2)]

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
+from photofeed import tokens
 from photofeed.errors import RetryableError, UnauthenticatedError
 from photofeed.ids import decode_id
 from photofeed.settings import Settings
 from photofeed.tokens import ADMIN, SERVICE, USER, Caller, TokenVerifier, mint_token
 from tests.doubles.identity_provider import SHARED_SECRET, IdentityProvider, running_identity_provider
+from tests.doubles.module_time import patch_time
 
 SETTINGS = Settings()
 
@@ -253,11 +255,11 @@ def test_known_keys_count_while_the_provider_is_asked_for_another(provider: Iden
 def test_a_clock_that_is_set_back_prolongs_nothing(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered, and keys that were withdrawn, are dropped by a clock that nobody sets."""
     ticks = Clock()
-    monkeypatch.setattr("photofeed.tokens.time.monotonic", ticks)
+    patch_time(monkeypatch, tokens, monotonic=ticks)
     verifier = TokenVerifier(SETTINGS.model_copy(update={"jwt_jwks_url": provider.url, "jwt_subjects": "ids"}))
     token = provider.token("RS256", provider.rsa_key, "rs")
     _remembered(verifier, token)
-    monkeypatch.setattr("photofeed.tokens.time.time", lambda: datetime.now(UTC).timestamp() - 3_600)
+    patch_time(monkeypatch, tokens, time=lambda: datetime.now(UTC).timestamp() - 3_600)
     ticks.now += 61
     assert verifier.remembered(token) is None
     asked = provider.asked

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from photofeed.online_store import hot_rows
 from photofeed.online_store.codec import RowCodec, StoredRows
 from photofeed.online_store.hot_kernel import change_rows, warm_table
 from photofeed.online_store.hot_rows import OLDEST, HotRows, HotTable, TakenRows
@@ -28,6 +29,7 @@ from photofeed.online_store.published_rows import (
     rewritten,
 )
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
+from tests.doubles.module_time import patch_time
 
 LIKES, SHARES = FieldSpec("likes", "DOUBLE", 0.0), FieldSpec("shares", "DOUBLE", 0.0)
 POST = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (LIKES,))
@@ -273,7 +275,7 @@ def test_rows_of_a_layout_that_the_reader_learned_are_kept() -> None:
 
 def test_rows_are_current_while_somebody_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("photofeed.online_store.hot_rows.time.monotonic", lambda: now)
+    patch_time(monkeypatch, hot_rows, monotonic=lambda: now)
     rows = HotRows({TAG: HotTable(4, LayoutTable([POST]))})
     states = [rows.is_current]
     rows.confirm()
