@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from photofeed.errors import InvalidError, NotFoundError
-from photofeed.ids import decode_id
+from photofeed.entity_keys import integer_key
+from photofeed.errors import InvalidError
 from photofeed.offline_store.columns import quoted
 from photofeed.offline_store.point_in_time import History
 
@@ -109,15 +109,6 @@ def _utc(moment: datetime) -> datetime:
 
 def _integers(column: str, texts: Any) -> Any:
     """The keys as 64-bit integers; missing ones stay missing."""
-    known = {text: _integer(column, text) for text in texts.dropna().unique()}
+    known = {text: integer_key(column, text) for text in texts.dropna().unique()}
     # not by Series.map, which makes floats of integers beside missing values
     return pd.array([known.get(text) for text in texts], dtype="Int64")
-
-
-def _integer(column: str, text: str) -> int:
-    try:
-        return decode_id(text)
-    except NotFoundError:
-        if text.isdecimal() and int(text) < 2**63:
-            return int(text)
-    raise InvalidError(f"{column} {text[:40]!r} is neither an id of the API nor a number")

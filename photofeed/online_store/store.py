@@ -44,9 +44,7 @@ _DELETE_BATCH = 1000
 class PackedRedisOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # feast has no types
     """Options of the store in feature_store.yaml."""
 
-    type: Literal["photofeed.online_store.store.PackedRedisOnlineStore"] = (
-        "photofeed.online_store.store.PackedRedisOnlineStore"
-    )
+    type: StrictStr = "photofeed.online_store.store.PackedRedisOnlineStore"
     redis_type: Literal["redis", "redis_cluster"] = "redis"
     """`redis_cluster`: the URL is that of any node of a Redis Cluster."""
     redis_url: StrictStr = "redis://127.0.0.1:6379/0"
