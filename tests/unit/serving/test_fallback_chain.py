@@ -78,6 +78,15 @@ def test_an_experiment_ranks_by_its_ranker_or_else_by_the_champion(
     assert _fallbacks(ranker) == before + fell_back
 
 
+@pytest.mark.parametrize(("previous", "ranking"), [(GOOD, "previous"), (BROKEN, "model"), (None, "model")])
+def test_a_request_for_the_previous_champion_falls_back_to_the_champion(
+    previous: FixedScorer | None, ranking: str
+) -> None:
+    models = FakeModels(model_of("2", GOOD), model_of("1", previous) if previous else None)
+    scored = FallbackChain(models, [PopularityScorer(), RecencyScorer()]).score(CANDIDATES, FEATURES, "previous")
+    assert (scored.ranking, scored.instead_of) == (ranking, None if ranking == "previous" else "previous")
+
+
 @pytest.mark.parametrize("ranker", ["champion", "challenger", "popularity"])
 def test_without_features_the_reply_names_the_ranker_that_should_have_ranked(ranker: str) -> None:
     models = FakeModels(model_of("2", GOOD), None, model_of("3", GOOD))

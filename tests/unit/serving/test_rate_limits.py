@@ -127,6 +127,17 @@ def test_counts_that_have_ended_make_room_for_others(monkeypatch: pytest.MonkeyP
     assert len(limiter._counts) <= 10
 
 
+def test_making_room_keeps_the_counts_of_the_window_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.rate_limits.MAX_KEYS", 10)
+    clock = Clock()
+    limiter = _limiter(clock)
+    for number in range(10):
+        _admitted(limiter, 60, f"caller {number}")
+    clock.now += 55  # a quarter of the next window has passed
+    _admitted(limiter, 1, "another")
+    assert _admitted(limiter, 100, "caller 9") == 15
+
+
 def test_without_redis_a_process_limits_alone_and_it_is_counted() -> None:
     limiter, before = _limiter(storage=AwayStorage()), UNSHARED._value.get()
     assert _admitted(limiter, 30) == 30

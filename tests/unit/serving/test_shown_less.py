@@ -108,6 +108,15 @@ def test_with_too_few_others_the_author_comes_last_rather_than_nobody() -> None:
     assert set(slate.rows[-3:].tolist()) == {0, 1, 2}
 
 
+def test_posts_seen_before_are_among_the_others_that_keep_a_slate_long_enough() -> None:
+    ranking = _ranking(ENOUGH_OTHERS + 3, by_hidden=3)
+    ranking = replace(ranking, rows=ranking.rows[:10], repeats=ranking.rows[10:])
+    slate = _after(ranking, _dislikes(2))
+    assert HIDDEN_AUTHOR not in slate.candidates.author_ids[np.concatenate([slate.rows, slate.repeats])]
+    too_few = _after(replace(ranking, repeats=ranking.repeats[1:]), _dislikes(2))
+    assert set(too_few.rows[-3:].tolist()) == {0, 1, 2}
+
+
 def test_two_hides_of_a_season_ago_no_longer_keep_the_author_out() -> None:
     ranking = _ranking(60, by_hidden=3)
     assert len(_after(ranking, _dislikes(2, age=3 * HALF_LIFE_SECONDS)).rows) == 60
