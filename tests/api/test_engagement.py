@@ -282,10 +282,11 @@ def test_a_service_imports_backdated_events_of_several_people(
     batch = [
         _event("like", postId=post_id, actorId=one.id, occurredAt=then),
         _event("comment", postId=post_id, actorId=other.id, occurredAt=then, text="Then"),
+        _event("follow", personId=other.id, actorId=one.id, occurredAt=then),
         _event("open", postId=post_id, actorId="00000000000", occurredAt=then),
     ]
     body = app.service.call("POST", "/v1/events", json={"events": batch}).json()
-    assert body["accepted"] == 2
+    assert body["accepted"] == 3
     assert body["refused"][0]["code"] == "actor_not_found"
     events = _events(app, published)
     assert {event.user_id for event in events} != {0}

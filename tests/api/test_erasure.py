@@ -316,6 +316,8 @@ def test_an_operator_deletes_by_handle(app: "App", eraser: Eraser) -> None:
 def test_an_export_has_what_is_stored(app: "App", history: Callable[[], None]) -> None:
     person, friend, post, friends_post = _live(app, history)
     friend.call("PUT", f"/v1/users/{person.id}/mute")
+    assert person.call("POST", "/v1/session").status_code == 201
+    app.http.cookies.clear()
     reply = person.call("GET", "/v1/me/export")
     assert reply.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
@@ -335,6 +337,8 @@ def test_an_export_has_what_is_stored(app: "App", history: Callable[[], None]) -
         (me, decode_id(friend.id)),
         (decode_id(friend.id), me),
     }
+    (session,) = files["sessions"]
+    assert "refresh_token" not in session  # it renews the session
     assert files["mutes"] == []  # who muted them is about somebody else
     assert {"kind": "seen", "postId": friends_post} in [
         {name: one[name] for name in ("kind", "postId")} for one in files["memory"]

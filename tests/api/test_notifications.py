@@ -157,6 +157,14 @@ def test_muted_and_blocked_people_notify_nobody(app: "App", link: str, *, first:
     assert [(one["actorCount"], [actor["id"] for actor in one["actors"]]) for one in told] == [(1, [kind.id])] * 3
 
 
+def test_a_mention_in_a_comment_that_a_block_hides_is_gone(app: "App") -> None:
+    author, rude, named = app.person(), app.person(), app.person()
+    _comment(rude, _post(app, author, 335), text=f"Look @{named.handle}")
+    assert _kinds(named) == ["mention"]
+    author.call("PUT", f"/v1/users/{rude.id}/block")
+    assert _kinds(named) == []
+
+
 def test_owners_and_reporters_learn_what_moderators_decided(app: "App") -> None:
     author, reporter, moderator = app.person(), app.person(), app.moderator()
     post = _post(app, author, 336)

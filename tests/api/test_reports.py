@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photofeed.ids import encode_id
+from photofeed.ids import decode_id, encode_id
+from photofeed.tokens import mint_token
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -142,6 +143,14 @@ def test_what_one_cannot_see_one_cannot_report(app: "App") -> None:
         assert (reply.status_code, reply.json()["code"]) == (404, code), path
     for kind, id_ in (("photo", post), ("comment", comment), ("comment", hidden), ("person", blocker.id)):
         assert id_ not in _queue(moderator, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_without_an_account_reports(app: "App", kind: str) -> None:
+    reported = Reported(app, kind, 317)
+    stranger = {"Authorization": f"Bearer {mint_token(app.settings, decode_id(NOBODY))}"}
+    reply = app.http.post(reported.path, headers=stranger)
+    assert (reply.status_code, reply.json()["code"]) == (404, "actor_not_found")
 
 
 def test_nobody_reports_what_is_their_own_and_no_moderator_decides_about_it(app: "App") -> None:

@@ -6,15 +6,17 @@ from uuid import uuid4
 
 import pytest
 
+from photofeed import database
 from photofeed.ids import decode_id, encode_id
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import hidden_key
 from photofeed.tokens import mint_token
 from photofeed.turned_away import SkippedPost, skipped_key, unfollowed_key
+from serving.feed.dislikes import LATEST
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
-    from tests.api.conftest import App
+    from tests.api.conftest import App, Person
 
 AUTHORS = 35
 
@@ -152,3 +154,40 @@ def test_a_report_of_a_person_or_their_comment_shows_less_of_them(viewer: Viewer
     viewer.call("POST", path, json={"reason": "harassment"})
     position = viewer.position(author)
     assert position is None if what == "person" else position != 0
+
+
+def _unfollowed(app: "App", person: "Person") -> list[int]:
+    with connect_redis(app.settings) as client:
+        return [int(author) for author in client.zrange(unfollowed_key(decode_id(person.id)), 0, -1)]
+
+
+def test_an_unfollow_is_forgotten_when_the_request_to_follow_again_is_accepted(app: "App") -> None:
+    person, author = app.person(), app.person()
+    for method in ("PUT", "DELETE"):
+        person.call(method, f"/v1/users/{author.id}/follow")
+    author.call("PATCH", "/v1/me", json={"isPrivate": True})
+    person.call("PUT", f"/v1/users/{author.id}/follow")
+    assert _unfollowed(app, person) == [decode_id(author.id)]
+    assert author.call("PUT", f"/v1/me/follow-requests/{person.id}").status_code == 204
+    assert _unfollowed(app, person) == []
+
+
+def test_a_follow_that_the_author_ended_is_no_unfollow(app: "App") -> None:
+    person, author = app.person(), app.person()
+    person.call("PUT", f"/v1/users/{author.id}/follow")
+    assert author.call("DELETE", f"/v1/me/followers/{person.id}").status_code == 204
+    assert _unfollowed(app, person) == []
+
+
+def test_the_latest_hides_count_however_many_there_were_before(viewer: Viewer) -> None:
+    world = FeedWorld(viewer.app.settings, seed=9130)
+    long_ago = world.posts(world.people(1), LATEST)
+    with database.connect(viewer.app.settings) as connection:
+        connection.execute(
+            "insert into hides (user_id, post_id, created_at) select %s, id, '2020-01-01' from unnest(%s::bigint[]) id",
+            (viewer.id, [post.post_id for post in long_ago]),
+        )
+    author = viewer.feed()[0]["author"]["id"]
+    for post in viewer.call("GET", f"/v1/users/{author}/posts").json()["items"][:2]:
+        viewer.call("PUT", f"/v1/posts/{post['id']}/hide")
+    assert viewer.position(author) is None

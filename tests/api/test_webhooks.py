@@ -145,6 +145,7 @@ def test_a_delivery_is_replayed_with_the_same_id(app: "App", sender: WebhookSend
     path = f"/v1/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay"
     replayed = app.service.call("POST", path)
     assert (replayed.status_code, replayed.json()["state"]) == (202, "waiting")
+    assert (delivery["attempts"], replayed.json()["attempts"]) == (1, 0)  # a replay has all attempts
     sender.send_due(datetime.now(UTC) + timedelta(seconds=1))
     assert [one["state"] for one in _deliveries(app, webhook)] == ["delivered"]
     ids = [headers["webhook-id"] for _, _, headers in receiver.got]
