@@ -1,5 +1,6 @@
 """The management port tells an orchestrator whether a worker works; the watchdog ends one that does not."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,13 @@ def test_metrics_and_probes_by_head(port: httpx.Client, progress: Progress) -> N
     assert "photofeed_worker_last_commit_timestamp_seconds" in port.get("/metrics").text
     assert port.head("/healthz").status_code == 200
     assert port.get("/elsewhere").status_code == 404
+
+
+def test_the_reply_to_head_has_no_body(port: httpx.Client) -> None:
+    with socket.create_connection(("127.0.0.1", port.base_url.port or 0)) as connection:
+        connection.sendall(b"HEAD /healthz HTTP/1.0\r\n\r\n")
+        _, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert body == b""
 
 
 def test_a_port_that_is_taken_is_named(port: httpx.Client) -> None:

@@ -69,6 +69,13 @@ def test_a_message_that_cannot_succeed_is_a_dead_letter_and_the_others_are_handl
     assert Envelope.decode(letter.payload["value"].encode()).key == "bad"
 
 
+def test_a_dead_letter_stays_in_the_trace_of_its_message() -> None:
+    log, trace = InMemoryEventLog(partitions=1), f"00-{'a' * 32}-{'b' * 16}-01"
+    log.publish("things", [Envelope("thing", "bad", {}, traceparent=trace)])
+    _worker(log, Recorder({"bad": [PermanentError("cannot be")]})).step()
+    assert [message.traceparent for message in log.read(DEAD.name)] == [trace]
+
+
 def test_a_bug_in_a_handler_does_not_stop_the_worker() -> None:
     log = _log("a", "bad")
     handler = Recorder({"bad": [ZeroDivisionError("bug")] * 2})
@@ -292,3 +299,18 @@ def test_a_worker_says_what_it_waits_for_until_it_is_there() -> None:
     worker.step()
     assert seen == [None, "SlowDown"]
     assert worker.progress.waits_for is None
+
+
+def test_a_worker_whose_own_work_fails_waits_for_no_server() -> None:
+    seen = list[str | None]()
+    worker = _worker(_log("a"), Recorder())
+    failures = [UnavailableError("SlowDown"), RetryableError("the row is locked")]
+
+    def handler(_: Sequence[Envelope]) -> None:
+        seen.append(worker.progress.waits_for)
+        if failures:
+            raise failures.pop(0)
+
+    worker.handler = handler
+    worker.step()
+    assert seen == [None, "SlowDown", None]
