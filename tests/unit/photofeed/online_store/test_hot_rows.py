@@ -273,6 +273,15 @@ def test_rows_of_a_layout_that_the_reader_learned_are_kept() -> None:
     assert server.table.reads.misses == 2
 
 
+def test_a_row_of_an_unknown_layout_is_not_kept_as_absent() -> None:
+    store = Store({1: row(GROWN, 8, event_us=9)})
+    server = Server(store, 4)
+    assert server.values([1, 2], now=0.0) == [0, 0]
+    assert len(server.table) == 0
+    server.values([1], now=0.0)
+    assert (server.table.reads.hits, server.table.reads.misses) == (0, 3)
+
+
 def test_rows_are_current_while_somebody_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     patch_time(monkeypatch, hot_rows, monotonic=lambda: now)
