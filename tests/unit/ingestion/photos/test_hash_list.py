@@ -58,6 +58,14 @@ def test_a_copy_of_a_listed_picture_is_rejected_and_other_pictures_are_not(
     assert known(original, photo, NoHashes()) is None
 
 
+def test_a_picture_whose_hash_differs_in_at_most_four_bits_is_listed(
+    tmp_path: Path, original: bytes, photo: ProcessedPhoto
+) -> None:
+    listed = photo.perceptual_hash & (2**64 - 1)
+    assert known(original, photo, hash_file(tmp_path, f"{listed ^ 0x8000_0100_0040_0001:016x}"))
+    assert known(original, photo, hash_file(tmp_path, f"{listed ^ 0x8000_0100_0040_0003:016x}")) is None
+
+
 @pytest.mark.parametrize("line", ["abc", "g" * 64, "0" * 40])
 def test_a_line_that_is_no_hash_is_named(line: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=line):
