@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpcore
 import pytest
 
 from ingestion.webhooks import post as module
 from ingestion.webhooks.post import NotSentError, PrivateAddressError, is_public, post
+from tests.doubles.clock import Clock
+from tests.doubles.module_time import patch_time
 
 
 @contextmanager
@@ -90,6 +93,24 @@ def test_a_receiver_that_never_finishes_its_headers_is_given_up(monkeypatch: pyt
     monkeypatch.setattr(module, "SECONDS", 0.2)
     with _server(b"HTTP/1.1 200 OK\r\nX-Slow: ") as (url, _), pytest.raises(NotSentError):
         post(url, b"{}", {}, allow_private=True)
+
+
+def test_the_time_is_limited_in_all_and_not_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, allowed = Clock(), list[float | None]()
+    patch_time(monkeypatch, module, monotonic=clock)
+
+    class Drops(httpcore.MockStream):
+        """Sends a byte of an endless header, five seconds after it was asked for more."""
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  the interface
+            allowed.append(timeout)
+            clock.now += 5.0
+            return b"x"
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", lambda *_: Drops([]))
+    with pytest.raises(NotSentError, match="no reply within 15 s"):
+        post("http://127.0.0.1/hook", b"{}", {}, allow_private=True)
+    assert allowed == [15.0, 10.0, 5.0]
 
 
 def test_a_closed_port_and_an_unknown_name_are_not_sent() -> None:
