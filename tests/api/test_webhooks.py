@@ -184,6 +184,18 @@ def test_an_endpoint_is_disabled_after_long_failure_and_enabled_again(
     assert len(receiver.got) > sent
 
 
+def test_failures_count_anew_after_a_success(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
+    webhook, now, failing = _create(app), datetime.now(UTC) + timedelta(minutes=1), []
+    for seed, answer in ((390, 503), (391, 204), (392, 503)):
+        _publish(app, seed)
+        receiver.answer = answer
+        sender.send_due(now)
+        failing.append(app.service.get(f"/v1/webhooks/{webhook['id']}")["failingSince"] is not None)
+        now += DISABLED_AFTER * 0.6
+    assert failing == [True, False, True]
+    assert app.service.get(f"/v1/webhooks/{webhook['id']}")["enabled"] is True
+
+
 @pytest.mark.parametrize(
     "url",
     [

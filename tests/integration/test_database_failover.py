@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
 from photofeed import database
 from photofeed.embedded.stack import EmbeddedStack
@@ -44,3 +46,12 @@ def test_a_hostile_network_is_noticed_within_a_minute(stack: EmbeddedStack) -> N
     assert waits["keepalives_idle"] + waits["keepalives_interval"] * waits["keepalives_count"] <= 60
     assert int(options["connect_timeout"]) <= 10
     assert int(options["tcp_user_timeout"]) <= 60_000
+
+
+def test_limits_that_the_address_sets_itself_count(stack: EmbeddedStack) -> None:
+    settings = stack.settings()
+    address = make_conninfo(settings.database_url.get_secret_value(), connect_timeout=7)
+    patient = settings.model_copy(update={"database_url": SecretStr(address)})
+    with database.connect(patient) as connection:
+        options = connection.info.get_parameters()
+    assert (options["connect_timeout"], options["keepalives_idle"]) == ("7", "10")

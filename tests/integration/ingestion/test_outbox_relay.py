@@ -10,8 +10,9 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from ingestion.outbox_relay import OutboxRelay
+from ingestion.progress import Progress
 from photofeed import database
-from photofeed.errors import RetryableError
+from photofeed.errors import RetryableError, UnavailableError
 from photofeed.events import Envelope
 from photofeed.topics import Topic
 from tests.doubles.event_log import InMemoryEventLog
@@ -95,3 +96,28 @@ def test_a_waiting_relay_wakes_on_a_commit_and_ends_when_stopped(
         thread.join(30)
     assert not thread.is_alive()
     assert _published(log, topic) == ["woken"]
+
+
+def test_a_relay_says_what_it_waits_for_until_it_is_there(
+    connection: Connection[DictRow], settings: "Settings", topic: Topic
+) -> None:
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  the relay pauses between connections
+            return super().wait(0)
+
+    class Last(InMemoryEventLog):
+        def publish(self, topic: str, envelopes: Sequence[Envelope]) -> None:
+            seen.append(progress.waits_for)
+            super().publish(topic, envelopes)
+            stop.set()
+
+    def connect() -> Connection[DictRow]:
+        if away:
+            raise away.pop()
+        return database.connect(settings)
+
+    stop, progress, seen = Impatient(), Progress(), list[str | None]()
+    away = [UnavailableError("PostgreSQL starts")]
+    database.write_outbox_sync(connection, [(topic, Envelope("t", "late", {}))])
+    OutboxRelay(connect, Last(), stop, progress).run()
+    assert (seen, progress.waits_for) == (["PostgreSQL starts"], None)
