@@ -171,6 +171,8 @@ def test_the_end_is_recorded_after_the_last_pass(app: "App", eraser: Eraser) -> 
     assert _delete(leaver).json()["status"] == "erasing"
     eraser.pass_over(datetime.now(UTC))
     assert _delete(leaver).json()["status"] == "erasing"  # the upload address is still valid
+    waiting = {finding.name for _, finding in eraser.findings(eraser.person(decode_id(leaver.id)))}
+    assert "removed_photos" in waiting  # by which the sweeper deletes what is uploaded until then
     eraser.pass_over(datetime.now(UTC) + LATER)
     with database.connect(app.settings) as connection:
         connection.execute("update removed_photos set purged_at = now() where owner_id = %s", (decode_id(leaver.id),))
@@ -178,6 +180,18 @@ def test_the_end_is_recorded_after_the_last_pass(app: "App", eraser: Eraser) -> 
     reply = _delete(leaver).json()
     assert (reply["status"], reply["userId"]) == ("erased", leaver.id)
     assert reply["erasedAt"] is not None
+
+
+def test_nobody_is_erased_before_late_messages_have_arrived(app: "App", eraser: Eraser) -> None:
+    leaver, now = app.person(), datetime.now(UTC)
+    assert _delete(leaver).status_code == 202
+    app.work()
+    statuses = []
+    for moment in (now + timedelta(minutes=1), now + LATER):
+        eraser.pass_over(moment)
+        assert _left(eraser, leaver) == []
+        statuses.append(_delete(leaver).json()["status"])
+    assert statuses == ["erasing", "erased"]
 
 
 def test_deleting_needs_the_handle(app: "App") -> None:
