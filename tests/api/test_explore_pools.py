@@ -13,7 +13,7 @@ from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.pools.neighbours import nearest
 from ingestion.pools.trending import Trending
-from ingestion.pools.worker import PoolsWorker
+from ingestion.pools.worker import KEPT_SECONDS, PoolsWorker
 from photofeed import database
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pools
@@ -167,6 +167,13 @@ def test_older_likes_trend_less(app: "App", pools: PoolsWorker) -> None:
     pools.build(datetime.now(UTC))
     trending = _posts_in(pools, TRENDING_POOL_KEY)
     assert trending.index(young.post_id) < trending.index(old.post_id)
+
+
+def test_pools_that_are_no_longer_built_expire(app: "App", pools: PoolsWorker) -> None:
+    world = FeedWorld(app.settings)
+    world.posts(world.people(1))
+    pools.build(datetime.now(UTC))
+    assert 0 < pools.redis.ttl(NEW_CREATORS_KEY) <= KEPT_SECONDS
 
 
 def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", pools: PoolsWorker) -> None:

@@ -180,6 +180,18 @@ def test_objects_that_no_photo_names(settings: "Settings", photo: Photo) -> None
     assert found(photo.check, key) + found(photo.check, "-7-") == []
 
 
+def test_what_a_removed_photo_names_is_expected_until_it_is_purged(
+    settings: "Settings", photo: Photo, pool: Database
+) -> None:
+    assert photo.owner.call("DELETE", f"/v1/photos/{photo.id}").status_code == 204
+    assert found(replace(photo.check), photo.variant) == []
+    with pool.connection() as connection:
+        connection.execute("update removed_photos set purged_at = now() where photo_id = %s", (decode_id(photo.id),))
+    left = ("storage.unnamed_object", f"{settings.bucket_variants}/{photo.variant}")
+    assert found(replace(photo.check), photo.variant) == [left]
+    photo.objects.delete(settings.bucket_variants, photo.variant)
+
+
 def test_timelines_and_own_posts_and_the_fresh_pool(
     settings: "Settings", pool: Database, client: RedisClient, world: FeedWorld
 ) -> None:
