@@ -23,7 +23,7 @@ UNFOLLOW_WEIGHT = 1.0
 SKIP_WEIGHT, LARGEST_SKIP_WEIGHT = 0.1, 0.5  # of one quick skip, and of all those of an author
 _HIDE, _REPORT = UNWELCOME_WEIGHTS[Action.HIDE], UNWELCOME_WEIGHTS[Action.REPORT]
 
-# SQL: the five columns of `Dislikes.of`, one row; null if there are none.
+# SQL: the six columns of `Dislikes.of`, one row; null if there are none.
 DISLIKED = f"""
 select array_agg(post_id), array_agg(author_id), array_agg(topic_id), array_agg(phash),
        array_agg(weight), array_agg(extract(epoch from created_at)::float8)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from psycopg.rows import tuple_row
 
 from photofeed import database
 from photofeed.ids import decode_id, encode_id
@@ -12,7 +13,7 @@ from photofeed.redis_client import connect_redis
 from photofeed.timelines import hidden_key
 from photofeed.tokens import mint_token
 from photofeed.turned_away import SkippedPost, skipped_key, unfollowed_key
-from serving.feed.dislikes import LATEST
+from serving.feed.dislikes import DISLIKED, LATEST, Dislikes
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
@@ -179,15 +180,17 @@ def test_a_follow_that_the_author_ended_is_no_unfollow(app: "App") -> None:
     assert _unfollowed(app, person) == []
 
 
-def test_the_latest_hides_count_however_many_there_were_before(viewer: Viewer) -> None:
-    world = FeedWorld(viewer.app.settings, seed=9130)
-    long_ago = world.posts(world.people(1), LATEST)
-    with database.connect(viewer.app.settings) as connection:
-        connection.execute(
-            "insert into hides (user_id, post_id, created_at) select %s, id, '2020-01-01' from unnest(%s::bigint[]) id",
-            (viewer.id, [post.post_id for post in long_ago]),
-        )
-    author = viewer.feed()[0]["author"]["id"]
-    for post in viewer.call("GET", f"/v1/users/{author}/posts").json()["items"][:2]:
-        viewer.call("PUT", f"/v1/posts/{post['id']}/hide")
-    assert viewer.position(author) is None
+def test_the_latest_hides_count_however_many_there_were_before(app: "App") -> None:
+    world = FeedWorld(app.settings, seed=9130)
+    person, author = world.people(2)
+    *before, latest = (post.post_id for post in world.posts([author], LATEST + 1))
+    with database.connect(app.settings) as connection:
+        for posts, moment in ((before, "2020-01-01"), ([latest], "2020-01-02")):
+            connection.execute(
+                "insert into hides (user_id, post_id, created_at) select %s, id, %s from unnest(%s::bigint[]) id",
+                (person, moment, posts),
+            )
+        row = connection.cursor(row_factory=tuple_row).execute(DISLIKED, {"me": person}).fetchone()
+    assert row is not None
+    disliked = Dislikes.of(row).post_ids
+    assert (len(disliked), latest in disliked) == (LATEST, True)
