@@ -192,6 +192,12 @@ def test_a_session_ends_when_the_key_of_its_token_is_withdrawn(app: "App") -> No
     assert browser.call("GET", "/v1/me").status_code == 401  # also by a server that has the key still
 
 
+def test_the_token_of_a_new_session_is_checked_again_after_a_minute(app: "App") -> None:
+    browser = _signed_in(app, app.person())
+    with _a_minute_later(app, browser, jwt_secret=SecretStr("another secret of 32 characters.")):
+        assert browser.call("GET", "/v1/me").status_code == 401
+
+
 def test_the_database_holds_no_cookie_and_no_token(app: "App") -> None:
     person = app.person()
     token = _token(app, person)["Authorization"].partition(" ")[2]
@@ -348,3 +354,24 @@ def test_a_session_is_refreshed_and_ends_when_the_provider_says_no(app: "App", p
     assert (away.status_code, away.json()["code"]) == (503, "try_again")
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert after(0.0).status_code == 401
+
+
+def test_a_role_that_the_provider_took_away_ends_with_the_next_refresh(app: "App", provider: Provider) -> None:
+    state = app.http.app_state
+    with provider.running(signing_key("one")):
+        browser = _sign_in(app, provider, f"p_{secrets.token_hex(4)}")
+        services, person = state["services"], decode_id(browser.person()["id"])
+        with database.connect(app.settings) as connection:
+            connection.execute("update sessions set scopes = '{admin,user}' where user_id = %s", (person,))
+
+        def health(days: float) -> int:
+            """The status of a page for admins so much later."""
+            services.verifier.forget_token(remembered_as(browser.cookies[SESSION]))
+            now = time.time() + days * _DAY
+            state["services"] = replace(services, sessions=replace(services.sessions, clock=lambda: now))
+            return int(browser.call("GET", "/v1/admin/dead-letters").status_code)
+
+        try:
+            assert [health(0), health(0.1)] == [200, 403]
+        finally:
+            state["services"] = services

@@ -221,6 +221,16 @@ def _write_clicks(world: World, name: str, start: datetime, slates: int) -> None
     pq.write_table(pa.Table.from_pylist(actions), world.folder / "actions.parquet")
 
 
+def test_a_report_has_the_refused_rows_of_the_last_import_only(world: World) -> None:
+    world.csv("users", "user_id,created_at", ("again-ann", at(0)), ("", ""))
+    world.run()
+    refused = world.report / "refused-users.csv"
+    assert refused.exists()
+    world.csv("users", "user_id,created_at", ("again-ann", at(0)))
+    world.run()
+    assert not refused.exists()
+
+
 def test_old_clicks_become_a_training_set_and_importing_them_again_changes_nothing(world: World) -> None:
     start = START + timedelta(days=30)
     _write_clicks(world, "old", start, slates=90)
