@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow, class_row
 
 from photofeed import database
@@ -21,6 +22,7 @@ AliasChanges: TypeAlias = Mapping[str, tuple[str | None, str | None]]  # alias -
 
 OUTSIDE = "outside photofeed"
 UNEXPLAINED = "moved in MLflow"
+_NOTING_SECONDS = 3  # servers hold the lock for a moment when they note a move; only longer work keeps others out
 
 
 class BusyError(ConflictError):
@@ -47,10 +49,10 @@ def only_one(settings: Settings, lock: int, model: str, work: str) -> Iterator[C
     """Hold one of the locks of `photofeed.database` for this model while the block runs; yields the connection.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process holds it, for longer than a server needs to note a move.
     """
     with database.connect(settings) as connection:
-        if not _won(connection, lock, model):
+        if not _won_in_time(connection, lock, model):
             raise BusyError(f"{work} of {model} is already running elsewhere: try again when it has finished")
         yield connection
 
@@ -119,3 +121,14 @@ def _newest(connection: Connection[DictRow], model: str, alias: str | None, limi
 def _won(connection: Connection[DictRow], lock: int, model: str) -> bool:
     row = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s)) as won", (lock, model)).fetchone()
     return bool(row and row["won"])
+
+
+def _won_in_time(connection: Connection[DictRow], lock: int, model: str) -> bool:
+    """Whether the lock could be had within _NOTING_SECONDS."""
+    try:
+        with connection.transaction():
+            connection.execute("select set_config('lock_timeout', %s, true)", (f"{_NOTING_SECONDS}s",))
+            connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (lock, model))
+    except LockNotAvailable:
+        return False
+    return True

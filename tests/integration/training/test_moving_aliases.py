@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -129,6 +131,20 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(models: "Model
     set_challenger(settings, version)
     with only_one(settings, database.MODEL_MOVES, "another-model", "a promotion"):
         set_challenger(settings, version)  # models do not wait for each other
+
+
+def test_a_move_waits_while_a_server_notes_another(models: "Models") -> None:
+    version, settings = models.register(), models.settings
+    lock = (database.MODEL_MOVES, settings.model_name)
+    with ThreadPoolExecutor(1) as thread, closing(database.connect(settings)) as server:
+        server.execute("select pg_advisory_lock(%s, hashtext(%s))", lock)
+        moving = thread.submit(set_challenger, settings, version)
+        blocked = "select from pg_locks where locktype = 'advisory' and classid = %s and not granted"
+        while not moving.done() and not server.execute(blocked, (database.MODEL_MOVES,)).fetchall():
+            pass
+        server.execute("select pg_advisory_unlock(%s, hashtext(%s))", lock)
+        moving.result()
+    assert [(alias, new) for alias, _, new, _ in _history(models)] == [(CHALLENGER, version)]
 
 
 def test_a_champion_that_moved_meanwhile_stops_the_promotion(models: "Models") -> None:
