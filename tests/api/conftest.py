@@ -1,6 +1,7 @@
 """The API on real PostgreSQL, Valkey and S3. Only Kafka and the workers' loops are replaced, so that tests control the
 order of events."""
 
+import itertools
 import threading
 import time
 import uuid
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
 
 SERVED_WITHIN_SECONDS = 30.0
+_WORLDS = itertools.count(10_000)  # no other test has pictures of such large seeds
 PATIENCE_SECONDS = 60.0  # time-outs of the feed path: no test depends on the load of the machine
 
 
@@ -221,10 +223,13 @@ def app(settings: Settings) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def creators(app: App) -> list[Person]:
-    """Four creators with twelve posts each; more followers than three make a celebrity."""
-    creators = [app.person() for _ in range(4)]
+    """Four creators with twelve posts each; more followers than three make a celebrity.
+
+    Each module has other pictures: a feed shows one of equal ones, and may find those of all modules.
+    """
+    creators, seeds = [app.person() for _ in range(4)], itertools.count(100 * next(_WORLDS))
     for number, creator in enumerate(creators):
         for post in range(12):
-            creator.upload(picture(100 * number + post, (160, 120)), tags=[f"topic{number}"], caption=f"post {post}")
+            creator.upload(picture(next(seeds), (160, 120)), tags=[f"topic{number}"], caption=f"post {post}")
     app.work()
     return creators
