@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from ingestion.progress import Progress
-from photofeed.database import OUTBOX_CHANNEL, RELAY_LEADER, wait_for_leadership
+from photofeed.database import OUTBOX_CHANNEL, RELAY_LEADER, RELAYING, try_leadership_now, wait_for_leadership
 from photofeed.event_log import EventPublisher
 from photofeed.events import Envelope
 from photofeed.unavailable import may_pass
@@ -71,13 +71,16 @@ class OutboxRelay:
                     pass
 
     def relay_batch(self, connection: Connection[DictRow]) -> int:
-        """Publish and delete the oldest rows; returns their number."""
-        rows = connection.execute(_TAKE, (_BATCH,)).fetchall()
-        for topic, envelopes in _runs(rows):
-            self._publisher.publish(topic, envelopes)
-            RELAYED.labels(topic).inc(len(envelopes))
-        if rows:
-            connection.execute(_DROP, ([row["id"] for row in rows],))
+        """Publish and delete the oldest rows; returns their number. None while a backup holds RELAYING."""
+        with connection.transaction():
+            if not try_leadership_now(connection, RELAYING, shared=True):
+                return 0
+            rows = connection.execute(_TAKE, (_BATCH,)).fetchall()
+            for topic, envelopes in _runs(rows):
+                self._publisher.publish(topic, envelopes)
+                RELAYED.labels(topic).inc(len(envelopes))
+            if rows:
+                connection.execute(_DROP, ([row["id"] for row in rows],))
         return len(rows)
 
 

@@ -88,6 +88,13 @@ class EventReader(Protocol):
             UnavailableError: the log did not answer.
         """
 
+    def ends(self, topics: Sequence[str]) -> Offsets:
+        """Where each partition ends: the offset of the next message that is written.
+
+        Raises:
+            UnavailableError: the log did not answer.
+        """
+
 
 class EventConsumer(Protocol):
     """Reads as a member of a group. Only one thread may use it."""
@@ -151,6 +158,41 @@ class KafkaReader:
         except KafkaError as error:
             raise UnavailableError(f"the event log does not return the offsets of {group}: {error}") from error
         return {partition: offset for partition, offset in offsets.items() if offset is not None}
+
+    def ends(self, topics: Sequence[str]) -> Offsets:
+        """The ends as the first fetches report them; other answers may lag behind."""
+        from kafka import KafkaConsumer, TopicPartition
+        from kafka.errors import KafkaError
+
+        try:
+            with closing(
+                KafkaConsumer(**self._connection, enable_auto_commit=False, fetch_max_wait_ms=_FETCH_WAIT_MS)
+            ) as consumer:
+                partitions = [
+                    TopicPartition(topic, number)
+                    for topic in topics
+                    for number in consumer.partitions_for_topic(topic) or ()
+                ]
+                consumer.assign(partitions)
+                _seek_to_last(consumer, partitions)
+                return {(one.topic, one.partition): end for one, end in _fetched_ends(consumer, partitions).items()}
+        except KafkaError as error:
+            raise UnavailableError(f"the event log does not return the ends of its topics: {error}") from error
+
+
+def _seek_to_last(consumer: Any, partitions: Sequence[Any]) -> None:
+    begins = consumer.beginning_offsets(partitions, timeout_ms=_OFFSETS_MS)
+    for partition, end in consumer.end_offsets(partitions, timeout_ms=_OFFSETS_MS).items():
+        consumer.seek(partition, max(begins[partition], end - 1))
+
+
+def _fetched_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
+    until = time.monotonic() + _READ_PATIENCE_SECONDS
+    while unknown := [one for one in partitions if consumer.highwater(one) is None]:
+        if time.monotonic() > until:
+            raise UnavailableError(f"the event log does not return the ends of {len(unknown)} partitions")
+        consumer.poll(timeout_ms=_FETCH_WAIT_MS)
+    return {one: consumer.highwater(one) for one in partitions}
 
 
 def _to_the_end(consumer: Any, topic: str, partitions: Sequence[Any]) -> Iterator[Message]:

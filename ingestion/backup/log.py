@@ -1,4 +1,4 @@
-"""The event log: every message that the broker still has, and the offsets of the groups.
+"""The event log: every message of before the snapshot that the broker still has, and the offsets of the groups.
 
 All of it, not only what no group has read: `photofeed features rebuild` reads again which events were counted, and
 dead letters wait for an operator. A new log numbers its messages from zero, so offsets are translated.
@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 
 from ingestion.backup.archive import Archive, NewArchive
 from photofeed.errors import ConflictError, InvalidError, UnavailableError
-from photofeed.event_log import EventReader, Message
+from photofeed.event_log import EventReader, Message, Offsets
 from photofeed.kafka_client import GROUP_HEADER, connection_options
 from photofeed.settings import Settings
 from photofeed.topics import SUBSCRIPTIONS, all_topics
@@ -41,8 +41,17 @@ def committed(reader: EventReader) -> GroupOffsets:
     }
 
 
-def copy_messages(reader: EventReader, archive: NewArchive) -> dict[str, int]:
-    """Write all messages to the archive, a file per topic; returns how many there are by topic.
+def ends(reader: EventReader) -> Offsets:
+    """Where every partition ends.
+
+    Raises:
+        UnavailableError: the log does not answer.
+    """
+    return reader.ends([topic.name for topic in all_topics()])
+
+
+def copy_messages(reader: EventReader, archive: NewArchive, until: Offsets) -> dict[str, int]:
+    """Write all messages before these ends to the archive, a file per topic; returns how many there are by topic.
 
     Raises:
         UnavailableError: the log does not answer.
@@ -52,6 +61,8 @@ def copy_messages(reader: EventReader, archive: NewArchive) -> dict[str, int]:
         count = 0
         with archive.write(_file(topic.name)) as file:
             for message in reader.read(topic.name):
+                if message.offset >= until.get((message.topic, message.partition), 0):
+                    continue
                 file.write(json.dumps(_line(message)).encode() + b"\n")
                 count += 1
         counts[topic.name] = count

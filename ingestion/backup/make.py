@@ -1,11 +1,13 @@
 """Makes a backup of a running photofeed.
 
-The API and all workers go on, except the features worker, which waits while the lake is copied for the last time. The
-order makes the parts fit together: what a later part lacks is repeated from an earlier one, and nothing is missing.
+The API and all workers go on, except that the features worker waits while the lake is copied for the last time, and the
+relay while the snapshot is taken. The order makes the parts fit together: what a later part lacks is repeated from an
+earlier one, and nothing refers to what is missing.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,13 +15,13 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
 from ingestion.backup.archive import Manifest, NewArchive
-from ingestion.backup.log import committed, copy_messages
-from ingestion.backup.objects import MLFLOW, ObjectCopies, places
+from ingestion.backup.log import committed, copy_messages, ends
+from ingestion.backup.objects import LAKE, MLFLOW, ObjectCopies, places
 from ingestion.backup.tables import Snapshot, revision, snapshot
 from ingestion.bootstrap.engagement import taking_over_features
 from photofeed import database
 from photofeed.doctor.postgres import newest_revision
-from photofeed.errors import ConflictError, InvalidError
+from photofeed.errors import ConflictError, InvalidError, UnavailableError
 from photofeed.event_log import KafkaReader
 from photofeed.object_store import s3_client
 from photofeed.settings import Settings
@@ -27,6 +29,7 @@ from photofeed.settings import Settings
 PHOTOFEED = "photofeed"
 ALEMBIC_TABLE = "alembic_version"
 Told = Callable[[str], None]
+_RELAY_SECONDS, _RELAY_PAUSE_SECONDS = 120.0, 0.02  # a batch takes as long as Kafka lets it
 
 
 def back_up(settings: Settings, folder: Path, told: Told, *, mlflow: bool = True) -> Manifest:
@@ -51,11 +54,16 @@ def back_up(settings: Settings, folder: Path, told: Told, *, mlflow: bool = True
             # Nothing is counted until the lake is copied, so its history has exactly the events before these offsets.
             told("the features worker waits")
             offsets = committed(reader)
-            photofeed = owned.enter_context(snapshot(tables))
-            registry = owned.enter_context(snapshot(models)) if models else None
             copies.follow()
+            with _relay_waits(settings):
+                # Whatever the log has before these ends is about rows that the snapshot has.
+                until = ends(reader)
+                photofeed = owned.enter_context(snapshot(tables))
+            registry = owned.enter_context(snapshot(models)) if models else None
+        # The lake stays as it was before the ends of the log. Of the others, what rows of the snapshot name is kept.
+        copies.add(kept.keys() - {LAKE})
         told("copying messages")
-        counts = {"messages": copy_messages(reader, archive), "objects": copies.finish()}
+        counts = {"messages": copy_messages(reader, archive, until), "objects": copies.finish()}
         told("copying tables")
         counts[PHOTOFEED] = photofeed.copy_to(archive, PHOTOFEED)
         if registry:
@@ -78,6 +86,22 @@ def connect_mlflow(settings: Settings) -> Connection[DictRow]:
         )
     url = settings.mlflow_database_url.get_secret_value().replace("postgresql+psycopg://", "postgresql://", 1)
     return psycopg.connect(url, autocommit=True, row_factory=dict_row, connect_timeout=5)
+
+
+@contextmanager
+def _relay_waits(settings: Settings) -> Iterator[None]:
+    """Nothing leaves the outbox while the context is open.
+
+    Raises:
+        UnavailableError: the relay does not finish its batch in time.
+    """
+    with closing(database.connect(settings)) as connection, connection.transaction():
+        until = time.monotonic() + _RELAY_SECONDS
+        while not database.try_leadership_now(connection, database.RELAYING):
+            if time.monotonic() > until:
+                raise UnavailableError("the relay does not finish its batch, so Kafka may be away: try again")
+            time.sleep(_RELAY_PAUSE_SECONDS)
+        yield
 
 
 def _revision(registry: Snapshot | None) -> str:

@@ -1,7 +1,7 @@
 """Objects of buckets. A backup is made while they are written: first most of them, then what has changed since."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from photofeed.object_store import S3ObjectStore
 from photofeed.settings import Settings
 
 INDEX = "objects.jsonl.gz"
-MLFLOW = "mlflow"
+LAKE, MLFLOW = "lake", "mlflow"
 _TRANSFERS = 8
 _AT_ONCE = 1_000
 _LISTINGS = 5
@@ -38,7 +38,7 @@ def places(settings: Settings, *, mlflow: bool) -> dict[str, Place]:
     found = {
         "originals": Place(settings.bucket_originals),
         "variants": Place(settings.bucket_variants),
-        "lake": Place(settings.bucket_lake),
+        LAKE: Place(settings.bucket_lake),
     }
     if mlflow:
         address = urlsplit(settings.mlflow_artifacts)
@@ -75,9 +75,20 @@ class ObjectCopies:
         Raises:
             RetryableError: objects are replaced faster than they can be copied.
         """
+        self._catch_up(self.places, forgets=True)
+
+    def add(self, kinds: Collection[str]) -> None:
+        """Copy what is new or has changed since the last call in some places, and keep what is gone.
+
+        Raises:
+            RetryableError: objects are replaced faster than they can be copied.
+        """
+        self._catch_up(kinds, forgets=False)
+
+    def _catch_up(self, kinds: Collection[str], *, forgets: bool) -> None:
         for _ in range(_LISTINGS):
-            listed = dict(self._listed())
-            for gone in self._copied.keys() - listed.keys():
+            listed = dict(self._listed(kinds))
+            for gone in self._copied.keys() - listed.keys() if forgets else ():
                 del self._copied[gone]
             changed = {one: etag for one, etag in listed.items() if self._etag(one) != etag}
             if self._copy(changed):
@@ -93,10 +104,11 @@ class ObjectCopies:
                 counts[stored.kind] += 1
         return counts
 
-    def _listed(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """(kind, key) and ETag of all objects."""
+    def _listed(self, kinds: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:
+        """(kind, key) and ETag of all objects of some places."""
         pages = self.client.get_paginator("list_objects_v2")
-        for kind, place in self.places.items():
+        for kind in kinds:
+            place = self.places[kind]
             for page in pages.paginate(Bucket=place.bucket, Prefix=place.prefix):
                 for one in page.get("Contents", []):
                     yield (kind, one["Key"]), one["ETag"]

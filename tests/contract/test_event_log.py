@@ -106,6 +106,14 @@ def test_messages_with_one_key_are_in_one_partition(event_log: EventLog) -> None
     assert {message.key for message in messages} == {"a"}
 
 
+def test_ends_are_behind_the_last_message_of_each_partition(event_log: EventLog) -> None:
+    event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
+    event_log.publisher.publish(event_log.topic.name, _envelopes(*"a"))
+    (partition,) = {message.partition for message in event_log.reader.read(event_log.topic.name)}
+    name = event_log.topic.name
+    assert event_log.reader.ends([name]) == {(name, partition): 5, (name, 1 - partition): 0}
+
+
 def test_a_group_continues_behind_its_commit_and_repeats_the_rest(event_log: EventLog) -> None:
     event_log.publisher.publish(event_log.topic.name, _envelopes(*"aaaa"))
     first = event_log.join("g")

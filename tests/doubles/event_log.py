@@ -50,6 +50,12 @@ class InMemoryEventLog:
                 (t, number): offset for (g, t, number), offset in self._committed.items() if (g, t) == (group, topic)
             }
 
+    def ends(self, topics: Sequence[str]) -> Offsets:
+        """How many messages each partition has."""
+        with self._lock:
+            lanes = {topic: self._topics.get(topic, []) for topic in topics}
+            return {(topic, number): len(lane) for topic, found in lanes.items() for number, lane in enumerate(found)}
+
     def _append(
         self, topic: str, records: Sequence[tuple[str, bytes]], group: str | None, traceparent: str | None = None
     ) -> None:

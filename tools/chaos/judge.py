@@ -23,10 +23,11 @@ from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.reader import PackedReader
 from photofeed.redis_client import connect_redis
+from photofeed.settings import Settings
 from photofeed.topics import ENGAGEMENT, PURGE_GROUP, SUBSCRIPTIONS
 from tools.chaos.faults import POISON
 from tools.chaos.ledger import Ledger
-from tools.chaos.stack import Stack
+from tools.chaos.target import Target
 
 SETTLED_SECONDS = 300.0
 _UNSETTLED = "select count(*) as n from photos where status = 'processing'"
@@ -44,10 +45,10 @@ class LogEvents:
     columns: EventColumns
 
     @classmethod
-    def read_all(cls, stack: Stack) -> "LogEvents":
+    def read_all(cls, settings: Settings) -> "LogEvents":
         """Read the log to its end."""
         payloads = []
-        for message in KafkaReader(stack.settings).read(ENGAGEMENT.name):
+        for message in KafkaReader(settings).read(ENGAGEMENT.name):
             with suppress(PoisonError):
                 payloads += engagement_payloads(Envelope.decode(message.value))
         columns = EventColumns.from_payloads(payloads).distinct()
@@ -66,7 +67,7 @@ class LogEvents:
 class Judge:
     """Compares a ledger with a stack that has settled."""
 
-    stack: Stack
+    target: Target
     ledger: Ledger
     violations: list[str] = field(default_factory=list)
 
@@ -79,7 +80,7 @@ class Judge:
         self.violations += [f"unsettled\t{one}" for one in waiting]
 
     def _waiting(self) -> Iterator[str]:
-        with database.connect(self.stack.settings) as connection:
+        with database.connect(self.target.settings) as connection:
             for query, what in ((_UNSETTLED, "photos are processing"), (_UNPUBLISHED, "messages are in the outbox")):
                 row = connection.execute(query.encode()).fetchone()
                 if row and row["n"]:
@@ -87,7 +88,7 @@ class Judge:
         for group in SUBSCRIPTIONS:
             if group == PURGE_GROUP:  # there is no CDN
                 continue
-            offsets = KafkaGroupOffsets(self.stack.settings, group, SUBSCRIPTIONS[group])
+            offsets = KafkaGroupOffsets(self.target.settings, group, SUBSCRIPTIONS[group])
             try:
                 lag = sum(max(0, end - done) for done, end in offsets.read().values())
             except UnavailableError as error:
@@ -109,11 +110,11 @@ class Judge:
     @cached_property
     def log(self) -> LogEvents:
         """The log as it is now."""
-        return LogEvents.read_all(self.stack)
+        return LogEvents.read_all(self.target.settings)
 
     def uploads_settled(self) -> int:
         """How many of the accepted uploads are posts now, or were deleted."""
-        with database.connect(self.stack.settings) as connection:
+        with database.connect(self.target.settings) as connection:
             ready = {row["id"] for row in connection.execute("select id from photos where status = 'ready'")}
         settled = 0
         for photo in self.ledger.uploads:
@@ -131,7 +132,7 @@ class Judge:
 
     def counters_wrong(self) -> int:
         """How many rows of counters are not those of the log, by the function that counts."""
-        settings = self.stack.settings
+        settings = self.target.settings
         store = open_feature_store(settings)
         try:
             views = load_counter_views(store)
@@ -153,7 +154,7 @@ class Judge:
         return len(wrong)
 
     def _links(self) -> None:
-        with database.connect(self.stack.settings) as connection:
+        with database.connect(self.target.settings) as connection:
             there = {
                 (table, row["person"], row["target"])
                 for table, query in _LINKS.items()
@@ -167,7 +168,7 @@ class Judge:
                 self.violations.append(f"{table}\tof {encode_id(person)} and {encode_id(target)} {told}")
 
     def _comments(self) -> None:
-        with database.connect(self.stack.settings) as connection:
+        with database.connect(self.target.settings) as connection:
             rows = connection.execute("select body, count(*) as n from comments group by body")
             times = {row["body"]: row["n"] for row in rows}
             gone = connection.execute("select count(*) as n from removed_photos").fetchone()
@@ -179,15 +180,15 @@ class Judge:
 
     def _deleted(self) -> None:
         ids = [decode_id(photo) for photo in self.ledger.deleted]
-        with database.connect(self.stack.settings) as connection:
+        with database.connect(self.target.settings) as connection:
             left = connection.execute("select id from photos where id = any(%s)", (ids,)).fetchall()
         self.violations += [f"deleted\t{encode_id(row['id'])} is still there" for row in left]
 
     def _letters(self) -> None:
         """Only poison may be a dead letter."""
-        publisher = KafkaPublisher(self.stack.settings)
+        publisher = KafkaPublisher(self.target.settings)
         try:
-            for letter in DeadLetters(KafkaReader(self.stack.settings), publisher).waiting():
+            for letter in DeadLetters(KafkaReader(self.target.settings), publisher).waiting():
                 if POISON not in letter.message.value:
                     about = f"{letter.group} {letter.message.topic} {letter.code}: {letter.reason}"
                     self.violations.append(f"dead letter\t{about}")
@@ -195,7 +196,7 @@ class Judge:
             publisher.close()
 
     def _verify(self) -> None:
-        done = self.stack.run("verify", "--json", "--patience", "10")
+        done = self.target.run("verify", "--json", "--patience", "10")
         if done.returncode not in (0, 1):
             self.violations.append(f"verify\texit code {done.returncode}: {done.stderr}")
             return

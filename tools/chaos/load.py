@@ -16,7 +16,7 @@ from photofeed.events import event_id
 from photofeed.ids import decode_id
 from photofeed.tokens import SERVICE, mint_token
 from tools.chaos.ledger import Ledger
-from tools.chaos.stack import Stack
+from tools.chaos.target import Target
 
 PEOPLE = 16
 CLIENTS = 5
@@ -40,7 +40,7 @@ class Load:
         posts: ids of the photos that are posts, with their authors.
     """
 
-    stack: Stack
+    target: Target
     ledger: Ledger
     seed: int
     people: list[int] = field(default_factory=list)
@@ -52,16 +52,16 @@ class Load:
     def begin(self) -> None:
         """Make people, and start the clients."""
         with httpx.Client(timeout=_ANSWER_SECONDS) as http:
-            service = {"Authorization": f"Bearer {mint_token(self.stack.settings, 0, frozenset({SERVICE}))}"}
+            service = {"Authorization": f"Bearer {mint_token(self.target.settings, 0, frozenset({SERVICE}))}"}
             for _ in range(PEOPLE):
                 body = {"handle": f"c{uuid.uuid4().hex[:12]}", "displayName": "Chaos"}
-                reply = http.post(f"{self.stack.urls[0]}/v1/users", json=body, headers=service).raise_for_status()
+                reply = http.post(f"{self.target.urls[0]}/v1/users", json=body, headers=service).raise_for_status()
                 person = decode_id(reply.json()["id"])
                 self.people.append(person)
-                self._tokens[person] = mint_token(self.stack.settings, person)
+                self._tokens[person] = mint_token(self.target.settings, person)
         for number in range(CLIENTS):
             client = Client(
-                self, random.Random(f"{self.seed} {number}"), self.stack.urls[number % 2 :] + self.stack.urls
+                self, random.Random(f"{self.seed} {number}"), self.target.urls[number % 2 :] + self.target.urls
             )
             self._threads.append(threading.Thread(target=client.run, name=f"client-{number}"))
         for thread in self._threads:

@@ -1,7 +1,8 @@
 """`make restore-test`: back up a small world, restore it into an empty stack, and compare; lines, then JSON.
 
-Exit code 1 if the restored stack differs in tables, models, images, history, counters or feeds, or if
-`photofeed verify` finds a disagreement in it.
+Two backups are made: one at rest, and one under load (tools/restore/under_load.py). Exit code 1 if what is restored of
+the first differs in tables, models, images, history, counters or feeds, if what is restored of the second lacks
+something that was acknowledged or refers to what is not there, or if `photofeed verify` finds a disagreement in either.
 """
 
 import os
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +25,19 @@ from photofeed.embedded.stack import EmbeddedStack
 from photofeed.models.registry import CHAMPION
 from simulation.api_client import ApiClient
 from simulation.demo import JOURNAL_FILE, SEED, most_active_readers
+from simulation.errors import BrokenPathError
 from simulation.journal import Journal
 from simulation.path import build_ranked_world
 from simulation.replies import RANKED_BY_MODEL, Feed
-from simulation.running import PHOTOFEED, processes_of, running_photofeed
+from simulation.running import PHOTOFEED, RunningPhotofeed, processes_of, running_photofeed
 from simulation.scale import SMOKE
 from simulation.stages import ConsoleStages, Stages
 from simulation.waiting import Polling
+from tools.chaos.ledger import Ledger
 from tools.restore.facts import Facts, facts_of
+from tools.restore.under_load import Loaded, dangling, judged, under_load
 
+QUIET, BUSY = "at-rest", "under-load"
 READERS = 10
 LEAST_SAME = 0.9  # posts of a feed: a few are drawn, and scores change with the age of posts
 _STALLED_SECONDS = 120.0
@@ -42,7 +49,9 @@ class Original:
 
     facts: Facts
     feeds: dict[str, Feed]
+    ledger: Ledger
     backup_seconds: float
+    loaded_backup_seconds: float
 
 
 def _photofeed(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -60,30 +69,55 @@ def _make(folder: Path, stages: Stages) -> Original:
         readers = [world.people[index] for index in most_active_readers(world, READERS)]
         feeds = _feeds(running.client, readers)
         facts = facts_of(running.settings)
-        began = time.monotonic()
-        with stages.stage("back up"):
-            running.command("backup", str(folder / "backup"))
-        return Original(facts, feeds, time.monotonic() - began)
+        quiet = _backed_up(running, folder / QUIET, stages)
+        loaded: list[float] = []
+        ledger = under_load(
+            Loaded(running.settings, partial(_photofeed, state)),
+            lambda: loaded.append(_backed_up(running, folder / BUSY, stages)),
+        )
+        return Original(facts, feeds, ledger, quiet, *loaded)
+
+
+def _backed_up(running: RunningPhotofeed, folder: Path, stages: Stages) -> float:
+    """Make a backup; returns the seconds that it took."""
+    began = time.monotonic()
+    with stages.stage(f"back up, {folder.name}"):
+        running.command("backup", str(folder))
+    return time.monotonic() - began
 
 
 def _feeds(client: ApiClient, readers: Sequence[str]) -> dict[str, Feed]:
     return {reader: client.feed(reader, ranker=CHAMPION) for reader in readers}
 
 
-def _compare(folder: Path, original: Original, stages: Stages) -> tuple[dict[str, Any], list[str]]:
-    state, began = folder / "restored", time.monotonic()
+@contextmanager
+def _restored(folder: Path, name: str, stages: Stages) -> Iterator[tuple[EmbeddedStack, float]]:
+    """An embedded stack with a restored backup, without API and workers, and the seconds that it took.
+
+    Raises:
+        BrokenPathError: the backup could not be restored.
+    """
+    state = folder / f"restored-{name}"
     stack = EmbeddedStack(state)
     try:
-        with stages.stage("start empty servers"):
+        with stages.stage(f"start empty servers, {name}"):
             stack.start()
-        with stages.stage("restore"):
-            began = time.monotonic()
-            done = _photofeed(state, "restore", str(folder / "backup"))
-            seconds = time.monotonic() - began
+        began = time.monotonic()
+        with stages.stage(f"restore, {name}"):
+            done = _photofeed(state, "restore", str(folder / name))
         if done.returncode:
-            return {}, [f"restore\t{line}" for line in done.stderr.splitlines()[-3:]]
+            raise BrokenPathError(f"photofeed restore failed: {done.stderr.strip()}")
+        yield stack, time.monotonic() - began
+    finally:
+        stack.stop()
+
+
+def _compare(folder: Path, original: Original, stages: Stages) -> tuple[dict[str, Any], list[str]]:
+    """Compare what is restored of the backup at rest."""
+    with _restored(folder, QUIET, stages) as (stack, seconds):
+        state = stack.state.path
         told = list(original.facts.differences(facts_of(stack.settings())))
-        again = _photofeed(state, "restore", str(folder / "backup"))
+        again = _photofeed(state, "restore", str(folder / QUIET))
         if again.returncode != 1 or "restore into an empty" not in again.stderr:
             told.append(f"again\ta second restore was not refused: {again.stderr.strip()}")
         with processes_of(stack, SMOKE, stages) as running:
@@ -92,8 +126,6 @@ def _compare(folder: Path, original: Original, stages: Stages) -> tuple[dict[str
             told += [f"verify\t{line}" for line in verified.stdout.splitlines()]
             if verified.returncode:
                 told.append(f"verify\t{verified.stderr.strip().splitlines()[-1]}")
-    finally:
-        stack.stop()
     figures = {
         "tables": len(original.facts.tables),
         "modelTables": len(original.facts.models),
@@ -106,6 +138,20 @@ def _compare(folder: Path, original: Original, stages: Stages) -> tuple[dict[str
         "restoreSeconds": round(seconds, 1),
     }
     return figures, told
+
+
+def _judge(folder: Path, original: Original, stages: Stages) -> tuple[dict[str, Any], list[str]]:
+    """Compare what is restored of the backup under load."""
+    with _restored(folder, BUSY, stages) as (stack, seconds):
+        told = list(dangling(stack.settings()))
+        with processes_of(stack, SMOKE, stages) as running, stages.stage("compare, under load"):
+            target = Loaded(running.settings, partial(_photofeed, stack.state.path))
+            figures, violations = judged(target, original.ledger)
+    times = {
+        "backupUnderLoadSeconds": round(original.loaded_backup_seconds, 1),
+        "restoreOfItSeconds": round(seconds, 1),
+    }
+    return figures | times, told + violations
 
 
 def _same_feeds(client: ApiClient, wanted: dict[str, Feed], told: list[str]) -> float:
@@ -133,9 +179,12 @@ def main() -> int:
     stages = ConsoleStages(Console(stderr=True))
     with tempfile.TemporaryDirectory(prefix="restore-") as name:
         folder = Path(name)
-        figures, told = _compare(folder, _make(folder, stages), stages)
+        original = _make(folder, stages)
+        figures, told = _compare(folder, original, stages)
+        under, more = _judge(folder, original, stages)
+        told += [f"under load\t{one}" for one in more]
     sys.stdout.writelines(f"DIFFERS\t{one}\n" for one in told)
-    sys.stdout.write(f"{orjson.dumps(figures | {'differences': len(told)}).decode()}\n")
+    sys.stdout.write(f"{orjson.dumps(figures | under | {'differences': len(told)}).decode()}\n")
     return 1 if told else 0
 
 

@@ -49,7 +49,7 @@ class _Producer:
 
 def _backup(folder: Path, offsets: dict[str, int]) -> Archive:
     new = NewArchive.create(folder)
-    counts = copy_messages(_OldLog(), new)
+    counts = copy_messages(_OldLog(), new, {(ENGAGEMENT.name, 0): 44, (ENGAGEMENT.name, 1): 9})
     assert counts[ENGAGEMENT.name] == 6
     new.finish(("", ""), datetime.now(UTC), {}, {FEATURES_GROUP: {ENGAGEMENT.name: offsets}})
     return Archive.open(folder)
@@ -65,6 +65,12 @@ def _backup(folder: Path, offsets: dict[str, int]) -> Archive:
 )
 def test_groups_go_on_where_they_were(tmp_path: Path, former: dict[str, int], now: dict[str, int]) -> None:
     assert publish_with(_Producer(4), _backup(tmp_path, former))[FEATURES_GROUP].get(ENGAGEMENT.name, {}) == now
+
+
+def test_messages_of_after_the_snapshot_are_left_out(tmp_path: Path) -> None:
+    new = NewArchive.create(tmp_path)
+    # nothing of a partition whose end is not known: it was added since
+    assert copy_messages(_OldLog(), new, {(ENGAGEMENT.name, 0): 42})[ENGAGEMENT.name] == 2
 
 
 def test_messages_keep_partition_order_time_group_and_bytes(tmp_path: Path) -> None:
