@@ -49,7 +49,7 @@ def back_up(settings: Settings, folder: Path, told: Told, *, mlflow: bool = True
         reader = KafkaReader(settings)
         copies = ObjectCopies(owned.enter_context(closing(s3_client(settings))), archive, kept)
         told("copying objects")
-        copies.follow()
+        copies.begin()
         with taking_over_features(settings):
             # Nothing is counted until the lake is copied, so its history has exactly the events before these offsets.
             told("the features worker waits")

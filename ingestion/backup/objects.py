@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,13 @@ LAKE, MLFLOW = "lake", "mlflow"
 _TRANSFERS = 8
 _AT_ONCE = 1_000
 _LISTINGS = 5
-_GONE = frozenset({"NoSuchKey", "404", "NotFound", "412", "PreconditionFailed"})
+
+
+class _Absent(Enum):
+    """Why an object cannot be copied as it was listed."""
+
+    GONE = frozenset({"NoSuchKey", "404", "NotFound"})
+    REPLACED = frozenset({"412", "PreconditionFailed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,14 @@ class ObjectCopies:
     places: Mapping[str, Place]
     _copied: dict[tuple[str, str], tuple[str, StoredObject]] = field(default_factory=dict)
 
+    def begin(self) -> None:
+        """Copy what is stored, except what goes or changes meanwhile: `follow` has to be called afterwards."""
+        self._copy(dict(self._listed(self.places)))
+
     def follow(self) -> None:
         """Copy what is new or has changed since the last call, and forget what is gone.
 
-        Afterwards the copies are what was stored when the last listing ended.
+        Afterwards the copies are what was stored when the last listing ended, except deleted images.
 
         Raises:
             RetryableError: objects are replaced faster than they can be copied.
@@ -118,26 +129,32 @@ class ObjectCopies:
         return copied and copied[0]
 
     def _copy(self, wanted: Mapping[tuple[str, str], str]) -> bool:
-        """Copy objects as they were listed; False if some have changed since."""
+        """Copy objects as they were listed; False if they have to be listed again.
+
+        That is when one was replaced, or when a part of the lake is gone: its rows are in another part now. People
+        delete images at any time, and nothing takes the place of those.
+        """
         complete, waiting = True, list(wanted.items())
         with ThreadPoolExecutor(_TRANSFERS) as transfers:
             for start in range(0, len(waiting), _AT_ONCE):
                 part = waiting[start : start + _AT_ONCE]
                 for (one, etag), stored in zip(part, transfers.map(lambda each: self._get(*each), part), strict=True):
-                    if stored is None:
-                        complete = False
-                    else:
+                    if isinstance(stored, StoredObject):
                         self._copied[one] = etag, stored
+                    elif stored is _Absent.REPLACED or one[0] == LAKE:
+                        complete = False
         return complete
 
-    def _get(self, one: tuple[str, str], etag: str) -> StoredObject | None:
+    def _get(self, one: tuple[str, str], etag: str) -> StoredObject | _Absent:
         kind, key = one
         place = self.places[kind]
         try:
             reply = self.client.get_object(Bucket=place.bucket, Key=key, IfMatch=etag)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _GONE:
-                return None
+            code = error.response.get("Error", {}).get("Code")
+            for absent in _Absent:
+                if code in absent.value:
+                    return absent
             raise
         return StoredObject(
             kind,

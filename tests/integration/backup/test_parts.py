@@ -14,11 +14,11 @@ from psycopg.rows import DictRow
 
 from ingestion.backup import log, tables
 from ingestion.backup.archive import Archive, NewArchive
-from ingestion.backup.objects import INDEX, ObjectCopies, Place, put_objects, require_no_others
+from ingestion.backup.objects import INDEX, ObjectCopies, Place, put_objects, require_no_others, stored_objects
 from ingestion.backup.restore import _load, restore
 from photofeed import database
 from photofeed.doctor.postgres import newest_revision
-from photofeed.errors import ConflictError, InvalidError
+from photofeed.errors import ConflictError, InvalidError, RetryableError
 from photofeed.event_log import KafkaReader
 from photofeed.ids import encode_id
 from photofeed.kafka_topics import create_topics
@@ -201,6 +201,48 @@ def test_copies_follow_what_is_written_changed_and_removed(
     store.put(target.bucket, "other", b"", "text/plain")
     with pytest.raises(ConflictError, match="has other, which is not in the backup"):
         require_no_others(store, archive, {"lake": target})
+
+
+class _Busy:
+    """A client of a bucket in which an object is deleted, and another is written, each time that one is copied."""
+
+    def __init__(self, client: Any, deletes: str, becomes: str, times: int) -> None:
+        self._client, self._deletes, self._becomes, self._times = client, deletes, becomes, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get_object(self, *, Bucket: str, Key: str, IfMatch: str) -> Any:  # noqa: N803  names of boto3
+        if Key.startswith(self._deletes) and self._times:
+            self._times -= 1
+            self._client.delete_object(Bucket=Bucket, Key=Key)
+            self._client.put_object(Bucket=Bucket, Key=f"{self._becomes}{self._times}", Body=b"other")
+        return self._client.get_object(Bucket=Bucket, Key=Key, IfMatch=IfMatch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "times", "copied"),
+    [
+        ("variants", 1, {"a"}),  # what came after the listing is copied by the next one
+        ("lake", 1, {"a", "part-0"}),  # the rows of a part are in another part now
+        ("lake", 99, None),
+    ],
+)
+def test_deleted_images_do_not_disturb_and_merged_parts_are_found(
+    buckets: tuple[Any, Place, Place], tmp_path: Path, kind: str, times: int, copied: set[str] | None
+) -> None:
+    client, _, place = buckets
+    for key in ("a", "part-x"):
+        client.put_object(Bucket=place.bucket, Key=key, Body=key.encode())
+    new = NewArchive.create(tmp_path / "backup")
+    copies = ObjectCopies(_Busy(client, "part-", "part-", times), new, {kind: place})
+    if copied is None:
+        with pytest.raises(RetryableError, match="faster than they can be copied"):
+            copies.follow()
+        return
+    copies.follow()
+    copies.finish()
+    assert {one.name for one in stored_objects(_finished(new))} == copied
 
 
 def test_a_group_goes_on_at_the_offsets_that_were_set(stack: "EmbeddedStack") -> None:
