@@ -19,7 +19,7 @@ from photofeed.erasures import ErasedAmong, nobody
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_events
 from photofeed.offline_store.contracts import Contract, Rule
 from photofeed.offline_store.lake import Lake, LakeFolder
-from photofeed.offline_store.quarantine import admit
+from photofeed.offline_store.quarantine import QUARANTINED, admit
 from photofeed.offline_store.tables import ENGAGEMENT, FEED_SERVED
 from photofeed.served_page import MESSAGE_TYPE as SERVED_PAGE
 from photofeed.served_page import ServedPage
@@ -110,6 +110,10 @@ class Archive:
     lake: Lake
     bucket: str
     erased: ErasedAmong = nobody
+
+    def __post_init__(self) -> None:
+        for table in CONTRACTS:
+            QUARANTINED.labels(table)  # from zero on, for alerts
 
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Write one part per table and hour that the batch touches."""

@@ -329,6 +329,7 @@ class KafkaGroupConsumer:
         self._group = group
         self._turned = turned
         self._work: Future[Any] | None = None
+        REBALANCES.labels(group)  # from zero on, for alerts
         self._longest_silence = min(1.0, max_poll_seconds / 4)
         self._consumer: Any = KafkaConsumer(
             **connection_options(settings),

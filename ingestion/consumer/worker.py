@@ -54,6 +54,13 @@ class Worker:
     progress: Progress = field(default_factory=Progress)
     _handled: dict[tuple[str, int], int] = field(default_factory=dict)  # (topic, partition) -> offset not committed yet
 
+    def __post_init__(self) -> None:
+        # From zero on: Prometheus takes no increase from the first sample of a series, so an alert would miss it.
+        for outcome in ("done", "dead"):
+            HANDLED.labels(self.group, outcome)
+        for reason in ("unavailable", "failed"):
+            RETRIES.labels(self.group, reason)
+
     def run(self) -> None:
         """Work until `stop` is set, then leave the group. The current batch is finished first."""
         log_is_away = False

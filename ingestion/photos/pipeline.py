@@ -40,6 +40,10 @@ class PhotoPipeline:
     thresholds: Thresholds
     hash_list: HashList = field(default_factory=NoHashes)
 
+    def __post_init__(self) -> None:
+        for status in ("ready", "failed"):
+            PHOTOS.labels(status)  # from zero on, for alerts
+
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Bring each photo to `ready`, `review`, `rejected` or `failed`."""
         for envelope in envelopes:

@@ -33,6 +33,10 @@ class PoolsWorker:
     builders: Sequence[PoolBuilder]
     redis: RedisClient
 
+    def __post_init__(self) -> None:
+        for builder in self.builders:
+            FAILED.labels(builder.name)  # from zero on, for alerts
+
     def run(self, stop: threading.Event, progress: Progress) -> None:
         """Build what is due until `stop` is set."""
         due = dict.fromkeys((builder.name for builder in self.builders), 0.0)

@@ -134,6 +134,10 @@ class FeedPipeline:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     experiments: Experiments = field(default_factory=Experiments)
 
+    def __post_init__(self) -> None:
+        for name in (*(source.name for source in (*self.sources, *self.explore)), self.postgres.name):
+            SKIPPED.labels(name)  # from zero on, for alerts
+
     async def first_page(
         self, user_id: int, limit: int, surface: Surface = Surface.FEED, ranker: str | None = None
     ) -> Page:

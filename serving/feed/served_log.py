@@ -49,6 +49,8 @@ class ServedLog:
         self._task: asyncio.Task[None] | None = None
         self._thread = anyio.CapacityLimiter(1)  # a log that does not answer must not take the threads of requests
         self._unsettled = 0  # pages neither published nor dropped
+        for outcome in ("published", "dropped"):
+            SERVED.labels(outcome)  # from zero on, for alerts
 
     def start(self) -> None:
         """Start publishing. Call it inside the event loop."""

@@ -32,6 +32,7 @@ class Selector:
 
     name: str
     labels: frozenset[str]
+    equal: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -97,7 +98,9 @@ def selectors(expression: str) -> Iterator[Selector]:
 
 def _below(node: Any) -> Iterator[Selector]:
     if isinstance(node, promql_parser.VectorSelector):
-        yield Selector(str(node.name), frozenset(matcher.name for matcher in node.matchers.matchers))
+        matchers = node.matchers.matchers
+        equal = tuple((one.name, one.value) for one in matchers if one.op == promql_parser.MatchOp.Equal)
+        yield Selector(str(node.name), frozenset(matcher.name for matcher in matchers), equal)
     for part in ("lhs", "rhs", "expr", "vector_selector", "args", "param"):
         below = getattr(node, part, None)
         for one in below if isinstance(below, list) else [below] if below is not None else []:

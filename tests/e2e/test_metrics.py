@@ -35,6 +35,26 @@ def test_an_expression_reads_what_a_running_stack_exposes(exposed: list[Metric],
     assert {selector.name for selector in selectors(expressions()[where])} - there == set()
 
 
+def _counters(expression: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The counters that an expression, or a recording rule in it, reads, with the labels by which it chooses."""
+    recorded = {rule["record"]: rule["expr"] for rule in rules("recording")}
+    for selector in selectors(expression):
+        if selector.name in recorded:
+            yield from _counters(recorded[selector.name])
+        elif selector.name.endswith("_total"):
+            yield selector.name, dict(selector.equal)
+
+
+@pytest.mark.parametrize("alert", rules("alerts"), ids=lambda alert: alert["alert"])
+def test_the_counters_of_an_alert_are_there_before_they_first_count(
+    exposed: list[Metric], alert: dict[str, str]
+) -> None:
+    # Prometheus takes no increase from the first sample of a series: the first fault would not be seen
+    samples = [sample for metric in exposed for sample in metric.samples]
+    for name, labels in _counters(alert["expr"]):
+        assert [s for s in samples if s.name == name and labels.items() <= s.labels.items()], (name, labels)
+
+
 def test_the_labels_are_those_that_the_code_declares(exposed: list[Metric]) -> None:
     samples = {
         (sample.name, frozenset(sample.labels))
