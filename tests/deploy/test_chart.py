@@ -107,6 +107,7 @@ def test_a_pod_can_do_as_little_as_possible(values: str) -> None:
     for pod in pods(values).values():
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
         container = _container(pod)
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}

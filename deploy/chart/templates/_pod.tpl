@@ -29,6 +29,7 @@ app.kubernetes.io/component: {{ .role }}
 {{- define "photofeed.pod" -}}
 serviceAccountName: {{ .root.Values.serviceAccountName }}
 automountServiceAccountToken: false
+enableServiceLinks: false  # the variables of a Service called photofeed would be taken for settings
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
 {{- range . }}
