@@ -5,7 +5,7 @@ Each figure names the command that measures it. The sums are linear; what is not
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from math import inf, nan
+from math import nan
 
 from photofeed.errors import InvalidError
 from photofeed.settings import Settings
@@ -102,7 +102,7 @@ def habits_with(changes: Sequence[str]) -> Habits:
     """The assumed habits with changes like `follows=300`.
 
     Raises:
-        InvalidError: no such habit, or not a number above 0; a utilisation or hit rate above 1.
+        InvalidError: no such habit, or not a number above 0; above 1e12; a utilisation or hit rate above 1.
     """
     habits = Habits()
     for change in changes:
@@ -114,12 +114,13 @@ def habits_with(changes: Sequence[str]) -> Habits:
             value = float(text)
         except ValueError:
             value = nan
-        if not 0 < value < inf or (name in _SHARES and value > 1):
-            raise InvalidError(f"{name}={text!r} is not a number above 0{' and up to 1' if name in _SHARES else ''}")
+        if not 0 < value <= _MOST or (name in _SHARES and value > 1):
+            raise InvalidError(f"{name}={text!r} is not a number above 0 and up to {1 if name in _SHARES else _MOST:g}")
         habits = replace(habits, **{name: value})
     return habits
 
 
+_MOST = 1e12
 _SHARES = frozenset({"utilisation", "edge_hit_rate"})
 
 

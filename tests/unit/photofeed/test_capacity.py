@@ -97,6 +97,16 @@ def test_the_table_of_the_document_is_what_the_command_prints() -> None:
     assert done.stdout == block
 
 
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e300", "many", ""])
+@pytest.mark.parametrize("name", ["people", "posts-per-day", "feeds-per-second"])
+def test_the_command_refuses_numbers_that_mean_nothing(name: str, value: str) -> None:
+    numbers = {"people": "1000", "posts-per-day": "10", "feeds-per-second": "1"} | {name: value}
+    done = photofeed("size", *(f"--{each}={number}" for each, number in numbers.items()))
+    assert done.returncode == 2
+    assert f"'--{name}'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_command_refuses_bad_input_in_one_line_and_prints_json() -> None:
     arguments = ("size", "--people", "1000", "--posts-per-day", "10", "--feeds-per-second", "1")
     refused = photofeed(*arguments, "--assume", "follow=1")
