@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photofeed import database
+from photofeed import database, tracing
 from photofeed.ids import decode_id, encode_id
 from photofeed.tokens import ADMIN, USER, mint_token
 from serving.receipts import ReceiptSealer, ServedAt
@@ -38,6 +38,27 @@ def test_a_feed_has_followed_posts_and_one_explore_post_in_ten(app: "App", creat
         assert (item["post"]["author"]["id"] in followed) == (item["source"] != "explore")
         assert item["reason"]
     assert _longest_run(_authors(page["items"])) <= 2
+
+
+def test_a_feed_does_nothing_for_traces_while_they_are_off(
+    app: "App", creators: list["Person"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Switch:
+        """Counts who asks whether traces are on."""
+
+        asked = 0
+
+        @property
+        def spans(self) -> None:
+            self.asked += 1
+
+    viewer, switch = app.person(), Switch()
+    _follow(app, viewer, creators[:3])
+    monkeypatch.setattr(tracing, "_process", switch)
+    assert viewer.get("/v1/feed?limit=30")["items"]
+    assert switch.asked == 0
+    viewer.call("PUT", f"/v1/users/{creators[3].id}/follow")
+    assert switch.asked == 1  # for the row of the outbox
 
 
 def test_a_single_followed_author_has_at_most_two_posts_in_a_row(app: "App", creators: list["Person"]) -> None:
