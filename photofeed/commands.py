@@ -65,9 +65,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
 
 @app.command("size")
 def size(
-    people: Annotated[float, typer.Option(min=1, help="People with a timeline.")],
-    posts_per_day: Annotated[float, typer.Option(min=0, help="Photos published per day.")],
-    feeds_per_second: Annotated[float, typer.Option(min=0, help="Feed pages per second, the mean of a day.")],
+    people: Annotated[float, typer.Option(min=1, max=1e11, help="People with a timeline.")],
+    posts_per_day: Annotated[float, typer.Option(min=0, max=1e12, help="Photos published per day.")],
+    feeds_per_second: Annotated[float, typer.Option(min=0, max=1e9, help="Feed pages per second, the mean of a day.")],
     assume: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Another habit of people; can be repeated.")
     ] = None,

@@ -33,6 +33,7 @@ DUCKDB_MEMORY_MB = 160
 TWO_STAGES = 2
 _NEW_ACCOUNT_HOURS = 24.0
 STACK_ENV_FILE = "stack.env"
+PREFIX = "PHOTOFEED_"  # of the variables
 _RATE = "^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
 _PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
@@ -62,7 +63,7 @@ class Settings(BaseSettings):
     without it, default secrets are refused and the routes of development are not served.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PHOTOFEED_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True)
 
     env: Literal["dev", "production"] = Field(
         default="production", description="`dev` allows default secrets and the routes of development, on loopback only"
@@ -507,8 +508,7 @@ def load_settings(*, needs_secrets: bool = True) -> Settings:
         settings = Settings(_env_file=state_dir / STACK_ENV_FILE, state_dir=state_dir)
     except ValidationError as error:
         wrong = [
-            f"{'PHOTOFEED_' + str(one['loc'][0]).upper() + ': ' if one['loc'] else ''}{one['msg']}"
-            for one in error.errors()
+            f"{PREFIX + str(one['loc'][0]).upper() + ': ' if one['loc'] else ''}{one['msg']}" for one in error.errors()
         ]
         raise InvalidError(f"settings: {'; '.join(wrong)}", code="settings") from None
     if needs_secrets:

@@ -1,10 +1,12 @@
 """All checks, run side by side."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from photofeed.doctor.buckets import buckets
 from photofeed.doctor.certificates import certificates
+from photofeed.doctor.environment import environment_of
 from photofeed.doctor.finding import Check, Finding
 from photofeed.doctor.identity import identity
 from photofeed.doctor.kafka_cluster import kafka_cluster
@@ -13,7 +15,17 @@ from photofeed.doctor.postgres import postgres
 from photofeed.doctor.redis_server import redis_server
 from photofeed.settings import Settings
 
-CHECKS: tuple[Check, ...] = (postgres, redis_server, kafka_cluster, buckets, features, model, identity, certificates)
+CHECKS: tuple[Check, ...] = (
+    environment_of(os.environ),
+    postgres,
+    redis_server,
+    kafka_cluster,
+    buckets,
+    features,
+    model,
+    identity,
+    certificates,
+)
 
 
 def examine(settings: Settings, checks: Sequence[Check] = CHECKS) -> Iterator[Finding]:

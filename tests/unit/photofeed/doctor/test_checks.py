@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import ssl
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from photofeed.doctor import postgres
 from photofeed.doctor.buckets import strangers, upload_address
 from photofeed.doctor.certificates import certificates, plain_connections
 from photofeed.doctor.clocks import MOST_SKEW_SECONDS, clock
+from photofeed.doctor.environment import LEAST_FREE_BYTES, environment_of
 from photofeed.doctor.finding import Finding, Level
 from photofeed.doctor.identity import identity
 from photofeed.doctor.kafka_cluster import TopicFacts, topics_as_declared
@@ -223,6 +226,36 @@ def test_an_identity_provider_without_usable_keys_is_named(body: bytes) -> None:
 def test_originals_that_anybody_may_list_are_named() -> None:
     with _answers(b"<ListBucketResult/>") as url:
         assert _names(strangers(_production(s3_endpoint_url=url.removesuffix("/jwks")))) == ["objects.private"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("PHOTOFEED_REDIS_URLL", "is it PHOTOFEED_REDIS_URL? Correct it or remove it"),
+        ("PHOTOFEED_KAFKA_BOOTSTRAP_SERVER", "is it PHOTOFEED_KAFKA_BOOTSTRAP_SERVERS? Correct it or remove it"),
+        ("PHOTOFEED_COLOUR", "remove it"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named(tmp_path: Path, name: str, mend: str) -> None:
+    settings = Settings(state_dir=tmp_path)
+    good = {"PHOTOFEED_ENV": "dev", "photofeed_redis_url": "x", "PHOTOFEED_FEAST_BUCKET": "b", "HOME": "/"}
+    assert not _names(environment_of(good)(settings))
+    (fault,) = [finding for finding in environment_of({**good, name: "x"})(settings) if finding.level is Level.WRONG]
+    assert (fault.name, fault.mend) == ("settings.name", mend)
+    assert fault.text.startswith(f"{name} is no setting")
+
+
+def test_a_state_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert not _names(environment_of({})(Settings(state_dir=tmp_path / "new" / "folder")))
+    assert _names(environment_of({})(Settings(state_dir=file / "folder"))) == ["state.folder"]
+
+
+def test_a_state_folder_without_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = SimpleNamespace(free=LEAST_FREE_BYTES - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert _names(environment_of({})(Settings(state_dir=tmp_path)), Level.WARNING) == ["state.space"]
 
 
 def test_every_fault_that_doctor_can_name_is_provoked_by_a_test() -> None:
