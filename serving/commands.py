@@ -24,8 +24,31 @@ def serve() -> None:
     from serving.metrics_folder import metrics_folder
 
     settings = load_settings()
+    _require_address(settings)
     with metrics_folder(settings.api_workers):
         _server(settings).serve()
+
+
+def _require_address(settings: "Settings") -> None:
+    """Granian ends with a backtrace if it cannot listen.
+
+    Raises:
+        InvalidError: the address is taken, or not one of this machine.
+    """
+    import socket
+
+    from photofeed.errors import InvalidError
+
+    try:
+        family, kind, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as granian does
+            probe.bind(address)
+    except OSError as error:
+        raise InvalidError(
+            f"PHOTOFEED_HOST, PHOTOFEED_PORT: {settings.host}:{settings.port} cannot be used: {error.strerror}",
+            code="settings",
+        ) from error
 
 
 def _server(settings: "Settings") -> "Granian":
