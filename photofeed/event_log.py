@@ -166,7 +166,12 @@ class KafkaReader:
 
         try:
             with closing(
-                KafkaConsumer(**self._connection, enable_auto_commit=False, fetch_max_wait_ms=_FETCH_WAIT_MS)
+                KafkaConsumer(
+                    **self._connection,
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    fetch_max_wait_ms=_FETCH_WAIT_MS,
+                )
             ) as consumer:
                 partitions = [
                     TopicPartition(topic, number)
@@ -181,9 +186,9 @@ class KafkaReader:
 
 
 def _seek_to_last(consumer: Any, partitions: Sequence[Any]) -> None:
-    begins = consumer.beginning_offsets(partitions, timeout_ms=_OFFSETS_MS)
-    for partition, end in consumer.end_offsets(partitions, timeout_ms=_OFFSETS_MS).items():
-        consumer.seek(partition, max(begins[partition], end - 1))
+    """Go to the last message of each partition; where it has expired, the first fetch goes to the beginning."""
+    for partition, end in consumer.end_offsets(partitions, timeout_ms=int(_READ_PATIENCE_SECONDS * 1000)).items():
+        consumer.seek(partition, max(0, end - 1))
 
 
 def _fetched_ends(consumer: Any, partitions: Sequence[Any]) -> dict[Any, int]:
