@@ -1,8 +1,8 @@
 """`make image-check`: carries out the steps of deploy/Dockerfile in an empty folder, without Docker.
 
-Per image: COPY and RUN of every stage that it is built from, then its command. The API's is started on an embedded
-stack, and its health check has to succeed; the others print the help of their command. The Debian packages and the
-account of the images are skipped: they need root and a file system of their own.
+Per image: COPY and RUN of every stage that it is built from, then its command. The API and a worker are started on an
+embedded stack, and the health check of their image has to succeed; the trainer prints the help of its command. The
+Debian packages and the account of the images are skipped: they need root and a file system of their own.
 """
 
 import argparse
@@ -24,7 +24,9 @@ from photofeed.embedded.stack import EmbeddedStack
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 TARGETS = ("api", "worker", "trainer")
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+# What is started of an image, instead of the help that its command prints, and the setting of the port that it answers.
+STARTED = {"api": ("serve", "PHOTOFEED_PORT"), "worker": ("work photos", "PHOTOFEED_MANAGEMENT_PORT")}
 
 _SKIPPED = ("apt-get", "useradd")
 _INSIDE = re.compile(r"(?<![\w.])/(?=(?:opt|dist|build|source|web|var)(?:/|\b))")
@@ -137,31 +139,33 @@ def build(target: str, root: Path) -> Image:
     return image
 
 
-def serve(image: Image, state: Path) -> None:
-    """Start the API on an embedded stack and carry out its health check until it succeeds.
+def start(image: Image, state: Path, command: str, port_setting: str) -> None:
+    """Start a command on an embedded stack and carry out the health check of the image until it succeeds.
 
     Raises:
-        SystemExit: it did not succeed in time, or the API ended.
+        SystemExit: it did not succeed in time, or the command ended.
     """
+    what = f"photofeed {command}"
     with EmbeddedStack(state) as stack:
         lines = (stack.state.path / "stack.env").read_text().splitlines()
         given = dict(line.split("=", 1) for line in lines)
-        environment = image.variables | given | {"PHOTOFEED_HOST": "127.0.0.1", "LANG": "C.UTF-8"}
+        port = given["PHOTOFEED_PORT"]  # free: no API of this stack runs, unless it is what is started
+        here = {"PHOTOFEED_HOST": "127.0.0.1", "PHOTOFEED_MANAGEMENT_HOST": "127.0.0.1", "LANG": "C.UTF-8"}
+        environment = image.variables | given | here | {port_setting: port}
         set_up = os.environ | {"PHOTOFEED_STATE_DIR": str(stack.state.path)}
         subprocess.run([Path(_PYTHON_FOLDER) / "photofeed", "setup"], env=set_up, check=True)
-        port = image.variables["PHOTOFEED_PORT"]
-        health = [argument.replace(f":{port}/", f":{given['PHOTOFEED_PORT']}/") for argument in image.health]
-        api = subprocess.Popen(image.command, executable=_program(image), env=environment, cwd=image.root)
+        health = [argument.replace(f":{image.variables[port_setting]}/", f":{port}/") for argument in image.health]
+        started = subprocess.Popen([_program(image), *command.split()], env=environment, cwd=image.root)
         try:
             until = time.monotonic() + START_SECONDS
             while subprocess.run(health, env=environment, check=False, stderr=subprocess.DEVNULL).returncode:
-                if api.poll() is not None or time.monotonic() > until:
-                    sys.exit("image-check: the API is not healthy")
+                if started.poll() is not None or time.monotonic() > until:
+                    sys.exit(f"image-check: {what} is not healthy")
                 time.sleep(1)
-            print("api: healthy", flush=True)
+            print(f"{what}: healthy", flush=True)
         finally:
-            api.terminate()
-            api.wait(30)
+            started.terminate()
+            started.wait(60)
 
 
 def _program(image: Image) -> Path:
@@ -179,8 +183,8 @@ def main() -> None:
             size = sum(file.stat().st_size for file in (image.root / "opt").rglob("*") if file.is_file())
             print(f"{target}: {size / 1e6:.0f} MB of packages", flush=True)
             (image.root / "var" / "lib" / "photofeed").mkdir(parents=True, exist_ok=True)
-            if target == "api":
-                serve(image, Path(name) / "stack")
+            if target in STARTED:
+                start(image, Path(name) / "stack", *STARTED[target])
             else:
                 shown = subprocess.run(
                     image.command,
