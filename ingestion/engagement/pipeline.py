@@ -40,7 +40,9 @@ log = structlog.get_logger(__name__)
 
 COUNTED = Counter("photofeed_engagement_events", "Engagement events by outcome", ["outcome"])
 FRESHNESS = Histogram(
-    "photofeed_engagement_freshness_seconds", "From event to online features, for the oldest live event of each batch"
+    "photofeed_engagement_freshness_seconds",
+    "From event to online features, for the oldest live event of each batch",
+    buckets=(0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 1_800, 7_200),  # a stopped worker is late
 )
 
 REPAIRS = Counter(

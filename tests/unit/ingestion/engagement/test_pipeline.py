@@ -9,7 +9,7 @@ import pytest
 from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
 from ingestion.engagement.counted_events import EmptiedError, EventIds, Partial, PendingBatch
 from ingestion.engagement.credits import Credits
-from ingestion.engagement.pipeline import EngagementPipeline
+from ingestion.engagement.pipeline import FRESHNESS, EngagementPipeline
 from ingestion.engagement.push_journal import StoredPushJournal
 from photofeed.errors import PoisonError, RetryableError
 from photofeed.events import Action, EngagementEvent, Envelope, engagement_envelope
@@ -283,3 +283,10 @@ def test_an_invalid_event_is_poison() -> None:
         _pipeline(InMemoryCountedEvents(), InMemoryFeatureSink()).handle(
             [Envelope("engagement", "1", {"events": [{}]})]
         )
+
+
+def test_the_freshness_of_a_worker_that_stood_still_is_told_from_that_of_a_slow_one() -> None:
+    limit_of_the_alert, an_hour = 5.0, 3_600.0
+    bounds = FRESHNESS._upper_bounds
+    assert limit_of_the_alert in bounds
+    assert an_hour < bounds[-2] < float("inf")
