@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from ingestion.deliveries import deliver_latest
 from ingestion.followers import followers_of
 from photofeed.database import Database
 from photofeed.timelines import TimelineWriter
@@ -54,7 +55,7 @@ class Celebrities:
 
     def _deliver(self, author_id: int) -> None:
         for follower_id in followers_of(self.database, author_id):
-            self.timelines.follow(follower_id, author_id)
+            deliver_latest(self.database, self.timelines, follower_id, author_id)
 
     def _set(self, author_id: int, *, pulled: bool) -> None:
         with self.database.connection() as connection:

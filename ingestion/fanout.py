@@ -7,11 +7,12 @@ import structlog
 from prometheus_client import Counter
 
 from ingestion.celebrities import Celebrities
+from ingestion.deliveries import deliver_latest, deliver_post, drop_unconfirmed, is_shown
 from ingestion.followers import followers_of
 from photofeed.database import Database
 from photofeed.errors import PoisonError
 from photofeed.events import Envelope
-from photofeed.posts import PublishedPost
+from photofeed.posts import PostRef, PublishedPost
 from photofeed.publication import AVATAR_REMOVED, ITEM_DESCRIBED, ref_of
 from photofeed.timelines import AUTHOR_LENGTH, TimelineWriter
 
@@ -21,7 +22,6 @@ DELIVERED = Counter("photofeed_fanout_deliveries", "Timeline entries written")
 
 _FOLLOWS = "select 1 from follows where follower_id = %s and followee_id = %s"
 _IS_PUBLIC = "select 1 from users where id = %s and not is_private"
-_EXISTS = "select 1 from users where id = %s"
 _LATEST = f"""
 select id, author_id, topic_id, posted_at, content_type, coalesce(phash, 0) as phash
 from posts left join photo_metadata on photo_id = id
@@ -34,7 +34,8 @@ class Fanout:
     """Writes timelines. Posts of celebrities are not delivered: their followers pull them with each feed request.
 
     A message about follows or privacy only says that they changed. Their current state is read from PostgreSQL, so a
-    message that is delivered again late does not restore an old state.
+    message that is delivered again late does not restore an old state. What was written is compared with PostgreSQL
+    afterwards (ingestion/deliveries.py).
     """
 
     database: Database
@@ -48,7 +49,7 @@ class Fanout:
                 case "photo.processed":
                     self._publish(PublishedPost.from_payload(envelope.payload))
                 case "photo.removed":
-                    self._remove(PublishedPost.from_payload(envelope.payload))
+                    self._remove(PublishedPost.from_payload(envelope.payload).ref)
                 case "followed" | "unfollowed":
                     self._change_graph(envelope)
                 case "made_private" | "made_public":
@@ -59,17 +60,18 @@ class Fanout:
                     raise PoisonError(f"fan-out does not know messages of type {other!r}")
 
     def _publish(self, post: PublishedPost) -> None:
-        if not self._finds(_EXISTS, post.ref.author_id):  # a late message of a deleted account
+        if not is_shown(self.database, post.ref.post_id):  # a late message of a deleted post
             return
         self.timelines.add_to_author(post.ref, public=post.public and self._is_public(post.ref.author_id))
-        if self.celebrities.pulled(post.ref.author_id):
-            return
-        followers = followers_of(self.database, post.ref.author_id)
-        self.timelines.add_to_followers(post.ref, followers)
-        DELIVERED.inc(len(followers))
+        if not self.celebrities.pulled(post.ref.author_id):
+            followers = followers_of(self.database, post.ref.author_id)
+            deliver_post(self.database, self.timelines, post.ref, followers)
+            DELIVERED.inc(len(followers))
+        if not is_shown(self.database, post.ref.post_id):
+            self._remove(post.ref)
 
-    def _remove(self, post: PublishedPost) -> None:
-        self.timelines.remove(post.ref, followers_of(self.database, post.ref.author_id))
+    def _remove(self, post: PostRef) -> None:
+        self.timelines.remove(post, followers_of(self.database, post.author_id))
 
     def _change_graph(self, envelope: Envelope) -> None:
         try:
@@ -81,8 +83,10 @@ class Fanout:
         if follows is None:
             self.timelines.unfollow(follower_id, followee_id)
             self.celebrities.pulled(followee_id)  # updates the flag of an account that fell below the threshold
-        elif not self.celebrities.pulled(followee_id):
-            self.timelines.follow(follower_id, followee_id)
+        elif self.celebrities.pulled(followee_id):
+            drop_unconfirmed(self.database, self.timelines, follower_id, followee_id)
+        else:
+            deliver_latest(self.database, self.timelines, follower_id, followee_id)
 
     def _change_privacy(self, envelope: Envelope) -> None:
         """Remove an account's posts from the pools of explore, or add them, by its current privacy.
@@ -95,11 +99,13 @@ class Fanout:
             raise PoisonError(f"not a change of privacy: {error!r}") from error
         with self.database.connection() as connection:
             posts = [ref_of(row) for row in connection.execute(_LATEST.encode(), (user_id,))]
+        if self._is_public(user_id):
+            for post in posts:
+                self.timelines.add_to_author(post, public=True)
+                if not is_shown(self.database, post.post_id):
+                    self._remove(post)
         if not self._is_public(user_id):
             self.timelines.keep_from_strangers(posts)
-            return
-        for post in posts:
-            self.timelines.add_to_author(post, public=True)
 
     def _is_public(self, user_id: int) -> bool:
         return self._finds(_IS_PUBLIC, user_id)

@@ -175,11 +175,17 @@ class TimelineWriter:
 
     def unfollow(self, follower_id: int, author_id: int) -> None:
         """Remove the author's posts from the timeline."""
-        key = timeline_key(follower_id)
-        members = self._redis.zrange(key, 0, -1)
-        theirs = [member for member in members if author_of(member) == author_id]
-        if theirs:
-            self._redis.zrem(key, *theirs)
+        self.drop(follower_id, self.delivered(follower_id, author_id))
+
+    def delivered(self, follower_id: int, author_id: int) -> list[bytes]:
+        """The members of the timeline that are posts of the author."""
+        members: list[bytes] = self._redis.zrange(timeline_key(follower_id), 0, -1)
+        return [member for member in members if author_of(member) == author_id]
+
+    def drop(self, follower_id: int, members: Sequence[bytes]) -> None:
+        """Remove members from the timeline."""
+        if members:
+            self._redis.zrem(timeline_key(follower_id), *members)
 
     def keep_from_strangers(self, posts: Sequence[PostRef]) -> None:
         """Remove posts from the pools of public posts."""
