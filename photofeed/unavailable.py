@@ -38,6 +38,10 @@ SQL_STATES = {
     "58": "the disk or the operating system failed",
 }
 
+# SQLSTATE 0A000 is of what PostgreSQL does not support, and of a prepared statement whose columns a migration has
+# changed. This function of PostgreSQL reports the latter; the next attempt prepares the statement anew.
+_CHANGED_PLAN = "RevalidateCachedQuery"
+
 # The code of an error that redis-py has no class for is in its text, in a pipeline after the command.
 _REDIS_CODE = re.compile(r"(?:^|caused error: )(?:-)?([A-Z]+)\b")
 
@@ -57,8 +61,13 @@ def _is_unavailable(error: BaseException) -> bool:
         return True
     state = getattr(error, "sqlstate", None)  # of psycopg and asyncpg
     if isinstance(state, str):
-        return state in SQL_STATES or state[:2] in SQL_STATES
+        return state in SQL_STATES or state[:2] in SQL_STATES or _has_changed_plan(error)
     return _is_from_redis(error)
+
+
+def _has_changed_plan(error: BaseException) -> bool:
+    source = getattr(getattr(error, "diag", None), "source_function", None)  # of psycopg; asyncpg prepares again itself
+    return source == _CHANGED_PLAN
 
 
 def _with_origin(error: BaseException) -> Iterator[BaseException]:

@@ -1,5 +1,6 @@
 """PostgreSQL's primary becomes a replica, as in a failover of a managed service."""
 
+import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -55,3 +56,25 @@ def test_limits_that_the_address_sets_itself_count(stack: EmbeddedStack) -> None
     with database.connect(patient) as connection:
         options = connection.info.get_parameters()
     assert (options["connect_timeout"], options["keepalives_idle"]) == ("7", "10")
+
+
+def test_a_statement_that_a_migration_has_changed_waits_and_works_again(stack: EmbeddedStack) -> None:
+    """psycopg prepares statements that are repeated; `select *` has another result after the migration."""
+    settings = stack.settings()
+    table = f"changed_{uuid.uuid4().hex}"
+    statement = f"select * from {table}".encode()  # noqa: S608  our own name
+    with database.pool(settings, size=1) as pool, database.connect(settings) as migration:
+        migration.execute(f"create table {table} as select 1 as id".encode())
+        for _ in range(10):
+            with pool.connection() as connection:
+                connection.execute(statement)
+        migration.execute(f"alter table {table} add column more int".encode())
+        with pytest.raises(psycopg.errors.FeatureNotSupported) as changed, pool.connection() as connection:
+            connection.execute(statement)
+        assert is_unavailable(changed.value)
+        with pool.connection() as connection:
+            assert connection.execute(statement).fetchall() == [{"id": 1, "more": None}]
+        with pytest.raises(psycopg.errors.FeatureNotSupported) as never, pool.connection() as connection:
+            connection.execute(f"select count(*) over () from {table} for update".encode())  # noqa: S608
+        assert not is_unavailable(never.value)
+        migration.execute(f"drop table {table}".encode())
