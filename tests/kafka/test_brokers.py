@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
-from kafka import TopicPartition
 from kafka.admin import ConfigResource, KafkaAdminClient
 
 from ingestion.bootstrap.engagement import engagement_pipeline
@@ -112,19 +111,8 @@ def _restart_each(cluster: "KafkaCluster", _: "Settings", __: Topic) -> None:
     cluster.restart_each()
 
 
-def _move_partitions(cluster: "KafkaCluster", settings: "Settings", topic: Topic) -> None:
-    """Take each broker out of all partitions in turn, so that all get new leaders and members get new replicas."""
-    nodes = range(1, BROKERS + 1)
-    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-    with closing(KafkaAdminClient(**connection_options(settings))) as admin:
-        for away in nodes:
-            replicas = [node for node in nodes if node != away]
-            refused = admin.alter_partition_reassignments(dict.fromkeys(partitions, replicas))
-            assert not any(refused.values())
-            while admin.list_partition_reassignments():
-                cluster.wait_until_whole()
-            (described,) = admin.describe_topics([topic.name])
-            assert all(away not in partition["isr_nodes"] for partition in described["partitions"])
+def _move_partitions(cluster: "KafkaCluster", _: "Settings", topic: Topic) -> None:
+    cluster.move_partitions(topic)
 
 
 @pytest.mark.parametrize("fault", [_kill_each, _restart_each, _move_partitions])

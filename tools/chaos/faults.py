@@ -22,13 +22,15 @@ from photofeed.event_log import KafkaReader
 from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.redis_client import connect_redis
 from photofeed.topics import ENGAGEMENT, SUBSCRIPTIONS
-from tools.chaos.stack import APIS, SERVERS, WORKERS, Stack
+from tools.chaos.clocks import Clocks
+from tools.chaos.stack import APIS, Stack
+from tools.kafka.cluster import BROKERS, KafkaCluster
 
-STOPPED_SECONDS, FAILED_OVER_SECONDS, LOST_SECONDS = 8.0, 8.0, 5.0
+STOPPED_SECONDS, FAILED_OVER_SECONDS, LOST_SECONDS, FULL_SECONDS = 8.0, 8.0, 5.0, 8.0
+JUMP_SECONDS, JUMPED_SECONDS = 600, 8.0
 _STARTED_SECONDS = 120.0
 _DUPLICATES = 200
 POISON = b"poison"
-_PORT_OF = {"postgres": "database_url", "valkey": "redis_url", "seaweedfs": "s3_endpoint_url"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +70,18 @@ def subset(stack: Stack, chance: random.Random) -> Iterator[Fault]:
 
 
 def _every(stack: Stack, chance: random.Random) -> list[Fault]:
-    processes = (*APIS, *WORKERS)
+    processes = (*APIS, *stack.workers)
     found = [Fault(f"kill {name}", partial(_kill, stack, name)) for name in processes]
     found += [Fault(f"stop {name}", partial(_stop, stack, name)) for name in processes]
-    for name in SERVERS:
+    for name in stack.servers:
         away = name == "postgres"
         found.append(Fault(f"kill {name}", partial(_kill_server, stack, name), away))
         found.append(Fault(f"stop {name}", partial(_stop, stack, name), away))
     found += [Fault(f"kill the child of {name}", partial(_kill_child, stack, name)) for name in APIS]
-    return [
-        *found,
+    found += [
         Fault("kill a connection of postgres", partial(_kill_backend, stack), stops_feeds=True),
-        Fault("kill all workers", partial(_kill_workers, stack)),
+        Fault("kill one of each two workers", partial(_kill_workers, stack, 2)),
+        Fault("kill all workers", partial(_kill_workers, stack, 1)),
         Fault("make postgres read-only", partial(_read_only, stack)),
         Fault("make valkey a replica", partial(_replica, stack)),
         Fault("fill valkey", partial(_full, stack)),
@@ -87,6 +89,46 @@ def _every(stack: Stack, chance: random.Random) -> list[Fault]:
         Fault("poison", partial(_poison, stack, chance)),
         Fault("send messages twice", partial(_duplicate, stack, chance)),
     ]
+    found += [
+        Fault(f"fill the disk of {name}", partial(_fill_disk, stack, name), name == "postgres") for name in stack.disks
+    ]
+    if stack.clocks is not None:
+        for name in processes:
+            shift = chance.choice([-JUMP_SECONDS, JUMP_SECONDS])
+            found.append(Fault(f"set the clock of {name} {shift:+} s", partial(_jump, stack.clocks, name, shift)))
+    return found + (_of_kafka(stack.kafka) if stack.kafka is not None else [])
+
+
+def _of_kafka(kafka: KafkaCluster) -> list[Fault]:
+    brokers = range(BROKERS)
+    return [
+        *(Fault(f"kill broker {number}", partial(kafka.kill_and_start, number)) for number in brokers),
+        *(Fault(f"stop broker {number}", partial(_stop_broker, kafka, number)) for number in brokers),
+        Fault("restart each broker", kafka.restart_each),
+        Fault("move all partitions of events", partial(kafka.move_partitions, ENGAGEMENT)),
+    ]
+
+
+def _stop_broker(kafka: KafkaCluster, number: int) -> None:
+    broker = psutil.Process(kafka.processes[number].pid)
+    broker.suspend()
+    time.sleep(STOPPED_SECONDS)
+    broker.resume()
+    kafka.wait_until_whole()
+
+
+def _fill_disk(stack: Stack, name: str) -> None:
+    stack.disks[name].fill()
+    time.sleep(FULL_SECONDS)
+    stack.disks[name].free()
+    if name in stack.servers:
+        _wait_until(lambda: _answers(stack, name))
+
+
+def _jump(clocks: Clocks, name: str, seconds: float) -> None:
+    clocks.set(name, seconds)
+    time.sleep(JUMPED_SECONDS)
+    clocks.set(name, 0)
 
 
 def _kill(stack: Stack, name: str) -> None:
@@ -126,8 +168,8 @@ def _kill_backend(stack: Stack) -> None:
     _wait_until(lambda: _answers(stack, "postgres"))
 
 
-def _kill_workers(stack: Stack) -> None:
-    for name in WORKERS:
+def _kill_workers(stack: Stack, each: int) -> None:
+    for name in list(stack.workers)[::each]:
         _kill(stack, name)
 
 
@@ -168,7 +210,9 @@ def _full(stack: Stack) -> None:
 
 def _lose_writes(stack: Stack) -> None:
     """Put the files of some seconds ago back while Valkey is killed: as a failover to a replica that was behind."""
-    data, kept, gone = (stack.folder / name for name in ("valkey", "valkey-kept", f"valkey-{uuid.uuid4().hex}"))
+    data, kept, gone = (
+        stack.folder / "valkey" / name for name in ("appendonlydir", "kept", f"gone-{uuid.uuid4().hex}")
+    )
     with connect_redis(stack.settings) as client:
         client.waitaof(1, 0, 10_000)
     shutil.rmtree(kept, ignore_errors=True)
@@ -215,6 +259,8 @@ def _answers(stack: Stack, name: str) -> bool:
                 return bool(client.ping())
         case "tansu":
             return _connects(stack.settings.kafka_bootstrap_servers)
+        case "mlflow":
+            return _connects(stack.settings.mlflow_tracking_uri)
         case _:
             return _connects(stack.settings.s3_endpoint_url)
     return False

@@ -29,7 +29,7 @@ from tools.chaos.faults import POISON
 from tools.chaos.ledger import Ledger
 from tools.chaos.target import Target
 
-SETTLED_SECONDS = 300.0
+STUCK_SECONDS = 120.0
 _UNSETTLED = "select count(*) as n from photos where status = 'processing'"
 _UNPUBLISHED = "select count(*) as n from outbox"
 _LINKS = {
@@ -72,11 +72,13 @@ class Judge:
     violations: list[str] = field(default_factory=list)
 
     def settle(self) -> None:
-        """Wait until nothing is on its way; what still is after SETTLED_SECONDS is a violation."""
-        until, waiting = time.monotonic() + SETTLED_SECONDS, ["everything"]
-        while waiting and time.monotonic() < until:
-            waiting = list(self._waiting())
+        """Wait until nothing is on its way; what has not changed for STUCK_SECONDS is a violation."""
+        changed, waiting = time.monotonic(), list(self._waiting())
+        while waiting and time.monotonic() < changed + STUCK_SECONDS:
             time.sleep(1)
+            before, waiting = waiting, list(self._waiting())
+            if waiting != before:
+                changed = time.monotonic()
         self.violations += [f"unsettled\t{one}" for one in waiting]
 
     def _waiting(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ class Ledger:
         links: (table, person, target) -> whether the row is there.
         comments: text -> whether it was accepted; each text is sent for one comment only.
         feeds: (time of the answer, seconds that it took, whether it was a feed).
+        rankings: how many feeds were ranked by what.
         event_calls: (time of the answer, whether the batch was accepted).
         http500: calls that were answered by a 500, with their texts.
     """
@@ -30,6 +32,7 @@ class Ledger:
     links: dict[tuple[str, int, int], bool | None] = field(default_factory=dict)
     comments: dict[str, bool] = field(default_factory=dict)
     feeds: list[tuple[float, float, bool]] = field(default_factory=list)
+    rankings: Counter[str] = field(default_factory=Counter)
     event_calls: list[tuple[float, bool]] = field(default_factory=list)
     http500: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -46,11 +49,13 @@ class Ledger:
 
         yield became
 
-    def fed(self, began: float, *, good: bool) -> None:
-        """Note the answer to a request for a feed."""
+    def fed(self, began: float, ranking: str | None) -> None:
+        """Note the answer to a request for a feed: what ranked it, or None if it was no feed."""
         now = time.monotonic()
         with self.lock:
-            self.feeds.append((now, now - began, good))
+            self.feeds.append((now, now - began, ranking is not None))
+            if ranking is not None:
+                self.rankings[ranking] += 1
 
     def reported(self, *, accepted: bool) -> None:
         """Note the answer to a batch of events."""

@@ -18,6 +18,7 @@ from photofeed.tokens import SERVICE, mint_token
 from tools.chaos.ledger import Ledger
 from tools.chaos.target import Target
 
+BY_MODEL = "model"  # `ranking` of a feed
 PEOPLE = 16
 CLIENTS = 5
 PAUSE_SECONDS = 0.12
@@ -37,12 +38,14 @@ class Load:
     """Clients of all people, in threads.
 
     Attributes:
+        receipts: whether events name the receipt of a feed's item; clients of version 0.1.0 know none.
         posts: ids of the photos that are posts, with their authors.
     """
 
     target: Target
     ledger: Ledger
     seed: int
+    receipts: bool = True
     people: list[int] = field(default_factory=list)
     posts: dict[str, int] = field(default_factory=dict)
     _tokens: dict[int, str] = field(default_factory=dict)
@@ -96,6 +99,7 @@ class Client:
     urls: tuple[str, ...]
     shown: list[dict[str, Any]] = field(default_factory=list)
     viewer: int = 0
+    slate: str = ""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=_ANSWER_SECONDS))
 
     def run(self) -> None:
@@ -119,11 +123,16 @@ class Client:
         try:
             reply = self._once("GET", "/v1/feed", person)
         except httpx.TransportError:
-            self.load.ledger.fed(began, good=False)
+            self.load.ledger.fed(began, None)
             return
-        self.load.ledger.fed(began, good=reply.is_success)
-        if reply.is_success and reply.json()["items"]:
-            self.viewer, self.shown = person, reply.json()["items"]
+        if not reply.is_success:
+            self.load.ledger.fed(began, None)
+            return
+        page = reply.json()
+        self.load.ledger.fed(began, page["ranking"])
+        if page["items"]:
+            self.viewer, self.slate = person, page["slateId"]
+            self.shown = [item | {"position": position} for position, item in enumerate(page["items"])]
 
     def report(self) -> None:
         """Report what the person did with the posts of the last feed."""
@@ -135,7 +144,7 @@ class Client:
         for item in items:
             kinds = self.random.sample(["dwell", "open", "share", "save"], 1)
             for kind in ("impression", *kinds):
-                event = {"id": uuid.uuid4().hex, "type": kind, "postId": item["post"]["id"], "receipt": item["receipt"]}
+                event = {"id": uuid.uuid4().hex, "type": kind, "postId": item["post"]["id"]} | self._where(item)
                 events.append(event | ({"dwellMs": self.random.randint(200, 20_000)} if kind == "dwell" else {}))
         viewer = self.viewer
         reply = self._until_answered("POST", "/v1/events", viewer, json={"events": events}, note=self._reported)
@@ -145,6 +154,12 @@ class Client:
             self.load.ledger.events.update(event_id(viewer, one) for one in stateless)
         if self.random.random() < _REPEATED:
             self._until_answered("POST", "/v1/events", viewer, json={"events": events}, note=self._reported)
+
+    def _where(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Where an item was shown."""
+        if self.load.receipts:
+            return {"receipt": item["receipt"]}
+        return {"slateId": self.slate, "position": item["position"]}
 
     def like(self) -> None:
         """Like a post, or take a like back."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.kafka_client import connection_options
 from photofeed.settings import STACK_ENV_FILE, Settings
+from photofeed.topics import Topic
 from tools.kafka.certificates import Certificates, write_certificates
 from tools.kafka.jars import JARS
 
@@ -150,6 +152,25 @@ class KafkaCluster:
             self.stop(number)
             self.start(number)
             self.wait_until_whole()
+
+    def move_partitions(self, topic: Topic) -> None:
+        """Take each broker out of all partitions of a topic in turn, so that all get new leaders, then put all back.
+
+        Raises:
+            RuntimeError: Kafka refuses a move, or a broker still has a partition.
+        """
+        nodes = range(1, BROKERS + 1)
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        with closing(self._admin()) as admin:
+            for away in (*nodes, None):
+                replicas = [node for node in nodes if node != away]
+                if any(admin.alter_partition_reassignments(dict.fromkeys(partitions, replicas)).values()):
+                    raise RuntimeError(f"Kafka does not move the partitions of {topic.name}")
+                while admin.list_partition_reassignments():
+                    self.wait_until_whole()
+                (described,) = admin.describe_topics([topic.name])
+                if any(away in partition["isr_nodes"] for partition in described["partitions"]):
+                    raise RuntimeError(f"broker {away} still has partitions of {topic.name}")
 
     def wait_until_whole(self) -> None:
         """Wait until every broker takes part and every partition has all its replicas in sync.
