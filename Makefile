@@ -184,6 +184,10 @@ attack: $(INSTALLED) ## attack a fresh stack through plain HTTP clients; lines, 
 chaos: $(INSTALLED) ## break a stack under load for an hour, and compare what was accepted with what is there; lines, then JSON [CHAOS="--minutes 3": six faults]
 	@$(BIN)/python -W ignore -m tools.chaos $(CHAOS)
 
+.PHONY: test-upgrade
+test-upgrade: $(INSTALLED) ## upgrade a filled stack of version 0.1.0 under load, both side by side; lines, then JSON; exit code 3 where it cannot be installed [UPGRADE_TEST="--seconds 60"]
+	@$(BIN)/python -W ignore -m tools.upgrade $(UPGRADE_TEST)
+
 .PHONY: kafka test-kafka
 kafka: $(INSTALLED) ## fetch Apache Kafka with Maven, for make test-kafka; exit code 3 where that is not possible
 	@$(BIN)/python -m tools.kafka
