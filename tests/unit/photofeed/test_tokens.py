@@ -275,6 +275,13 @@ def test_a_provider_whose_clock_is_ahead_is_accepted(provider: IdentityProvider,
         verifier.verify(provider.token("RS256", provider.rsa_key, "rs", nbf=now + 3_600))
 
 
+def test_a_server_whose_clock_was_set_back_accepts_a_new_token(
+    provider: IdentityProvider, verifier: TokenVerifier
+) -> None:
+    later = int(datetime.now(UTC).timestamp()) + 600
+    assert verifier.verify(provider.token("RS256", provider.rsa_key, "rs", iat=later)).subject
+
+
 @pytest.mark.parametrize("expiry", [0, -1, float("inf"), float("nan"), "soon"])
 def test_a_token_needs_an_expiry_that_has_not_come(
     provider: IdentityProvider, verifier: TokenVerifier, expiry: object
