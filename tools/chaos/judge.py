@@ -103,6 +103,7 @@ class Judge:
 
     def compare(self) -> None:
         """Every promise but those of figures."""
+        self.violations += [f"refused\t{one}" for one in self.ledger.refused]
         self._links()
         self._comments()
         self._deleted()

@@ -23,6 +23,7 @@ class Ledger:
         rankings: how many feeds were ranked by what.
         event_calls: (time of the answer, whether the batch was accepted).
         http500: calls that were answered by a 500, with their texts.
+        refused: calls that were refused as if they were wrong, such as by 401, likewise.
     """
 
     uploads: dict[str, int] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Ledger:
     rankings: Counter[str] = field(default_factory=Counter)
     event_calls: list[tuple[float, bool]] = field(default_factory=list)
     http500: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager

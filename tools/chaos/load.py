@@ -25,6 +25,7 @@ PAUSE_SECONDS = 0.12
 _ANSWER_SECONDS = 30.0
 _AGAIN_SECONDS = 0.25
 _AGAIN = frozenset({429, 502, 503, 504})
+_WRONG = frozenset({400, 401, 403, 422})  # nothing that clients do here is to be answered like this
 _REPEATED = 0.15  # of accepted batches are sent a second time
 _ATTEMPTS = 400  # of one call: longer than any fault
 
@@ -148,6 +149,8 @@ class Client:
                 events.append(event | ({"dwellMs": self.random.randint(200, 20_000)} if kind == "dwell" else {}))
         viewer = self.viewer
         reply = self._until_answered("POST", "/v1/events", viewer, json={"events": events}, note=self._reported)
+        if not reply.is_success:
+            return
         refused = {one["id"] for one in reply.json()["refused"]}
         stateless = [one["id"] for one in events if one["id"] not in refused and one["type"] != "save"]
         with self.load.ledger.lock:
@@ -289,9 +292,12 @@ class Client:
             except httpx.TransportError as error:
                 failed: httpx.TransportError = error
                 continue
-            if reply.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
-                with self.load.ledger.lock:
-                    self.load.ledger.http500.append(f"{method} {path}: {reply.text}")
+            told = f"{method} {path}: {reply.status_code} {reply.text}"
+            with self.load.ledger.lock:
+                if reply.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+                    self.load.ledger.http500.append(told)
+                elif reply.status_code in _WRONG:
+                    self.load.ledger.refused.append(told)
             return reply
         raise failed
 
