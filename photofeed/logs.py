@@ -3,11 +3,36 @@
 import logging
 import sys
 import warnings
+from typing import TextIO, cast
 
 import structlog
+from prometheus_client import Counter
 
 from photofeed.settings import Settings
 from photofeed.tracing import add_trace_ids
+
+FAILED_WRITES = Counter("photofeed_log_failed_writes", "Writes of log lines that failed, such as on a full disk")
+
+
+class ForgivingStream:
+    """A stream whose failures are counted: work that logs goes on when the disk of the logs is full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, or count the failure."""
+        try:
+            self._stream.write(text)
+        except OSError:
+            FAILED_WRITES.inc()
+
+    def flush(self) -> None:
+        """Flush, or count the failure."""
+        try:
+            self._stream.flush()
+        except OSError:
+            FAILED_WRITES.inc()
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -25,7 +50,7 @@ def set_up_logs(settings: Settings) -> None:
             else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", ForgivingStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     # kafka-python warns about delays of a tenth of a second on a busy machine, and about its own deprecated imports

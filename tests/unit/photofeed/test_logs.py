@@ -1,0 +1,28 @@
+"""Logs of a process whose disk is full."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FULL = Path("/dev/full")  # every write to it fails
+WORK = """
+import structlog
+from photofeed.logs import FAILED_WRITES, set_up_logs
+from photofeed.settings import Settings
+
+set_up_logs(Settings(env="dev"))
+for number in range(1_000):
+    structlog.get_logger().warning("work goes on", number=number)
+print(FAILED_WRITES.collect()[0].samples[0].value >= 1_000)
+"""
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has /dev/full")
+def test_work_goes_on_when_the_disk_of_the_logs_is_full() -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(  # noqa: S603  our own command
+            [sys.executable, "-c", WORK], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+    assert done.stdout == "True\n"
