@@ -1,10 +1,12 @@
 """`make demo`: from an empty folder to a ranked feed, then serving until Ctrl-C.
 
-servers, set-up, API and workers (running.py) → path to a ranked feed (path.py) → live sessions → one feed printed →
-life goes on (life.py)
+servers, set-up, API and workers (running.py) → first photos: a first feed → path to a ranked feed (path.py) →
+live sessions → a ranked feed → life goes on (life.py). Painting (painting.py) begins before the servers do.
 """
 
 import threading
+import time
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from rich.console import Console
 from simulation.journal import Journal
 from simulation.life import live_on
 from simulation.live import Session, live_sessions, summary
-from simulation.painting import check_folder
+from simulation.painting import Paintings, check_folder
 from simulation.path import build_ranked_world
 from simulation.report import feed_table
 from simulation.running import RunningPhotofeed, running_photofeed
@@ -27,6 +29,7 @@ from simulation.world import World
 SEED = 20
 JOURNAL_FILE = "world.jsonl"
 LIVE_READERS = 8
+FIRST_READER = LIVE_READERS + 1  # reads the first feed, so that everything is new to the reader of the last one
 
 
 def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
@@ -39,24 +42,36 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
     """
     if photos is not None:
         check_folder(photos)
-    stages = ConsoleStages(console)
-    with running_photofeed(state_dir, DEMO, stages) as running:
+    stages, began, first_seconds = ConsoleStages(console), time.monotonic(), list[float]()
+    paintings = Paintings(SEED, DEMO.photos, photos, DEMO.large_numbers())
+    with (
+        paintings.ahead(_posted(state_dir / JOURNAL_FILE)) as ahead,
+        running_photofeed(state_dir, DEMO, stages) as running,
+    ):
         journal = Journal(state_dir / JOURNAL_FILE, seed=SEED, scale=DEMO, now=datetime.now(UTC))
-        ranked = build_ranked_world(running, journal, photos, stages, Polling())
+
+        def first_feed(world: World) -> None:
+            show_feed(running, world, console, FIRST_READER)
+            first_seconds.append(round(time.monotonic() - began, 1))
+            show_addresses(running, console)
+            console.print("The other photos, a history and the model follow.", style="dim")
+
+        ranked = build_ranked_world(running, journal, lambda _: ahead, stages, Polling(), first_feed=first_feed)
         for failure in () if ranked.seeding is None else ranked.seeding.failures:
             console.print(f"not in the feed: {failure}", style="yellow", highlight=False, markup=False)
         console.print(summary(_live_sessions(running, ranked.world, stages)), highlight=False)
-        show_feed(running, ranked.world, console)
+        show_feed(running, ranked.world, console, LIVE_READERS)  # a reader without a session in this run
         show_addresses(running, console)
-        console.print_json(data={"seconds": stages.seconds}, indent=None, highlight=False)
+        figures = {"firstFeedSeconds": next(iter(first_seconds), None), "seconds": stages.seconds}
+        console.print_json(data=figures, indent=None, highlight=False)
         with suppress(KeyboardInterrupt):
             live_on(running.client, ranked.world, np.random.default_rng(), threading.Event(), console.print)
         console.print("stopping …")
 
 
-def show_feed(running: RunningPhotofeed, world: World, console: Console) -> None:
-    """Print the feed of the most active reader without a live session in this run, so that new posts are unseen."""
-    reader = most_active_readers(world, LIVE_READERS + 1)[-1]
+def show_feed(running: RunningPhotofeed, world: World, console: Console, rank: int) -> None:
+    """Print the feed of the reader at this rank by activity."""
+    reader = most_active_readers(world, rank + 1)[-1]
     feed = running.client.feed(world.people[reader])
     console.print(feed_table(world.population.people[reader].display_name, feed, datetime.now(UTC)))
 
@@ -78,6 +93,11 @@ def most_active_readers(world: World, count: int) -> list[int]:
     creators = len(world.population.creators)
     readers = range(creators, len(world.population.people))
     return sorted(readers, key=lambda person: -world.population.people[person].sessions_weight)[:count]
+
+
+def _posted(journal: Path) -> Collection[int]:
+    """The numbers of the pictures that an earlier run has posted."""
+    return Journal(journal, seed=SEED, scale=DEMO, now=datetime.now(UTC)).photos if journal.exists() else ()
 
 
 def _live_sessions(running: RunningPhotofeed, world: World, stages: Stages) -> list[Session]:

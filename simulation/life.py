@@ -10,7 +10,7 @@ from numpy.random import Generator
 from simulation.api_client import ApiClient
 from simulation.errors import SimulationError
 from simulation.live import live_session
-from simulation.pictures.catalogue import pictures
+from simulation.pictures.catalogue import painted
 from simulation.world import World
 
 PAUSE_SECONDS = 20.0  # between two things that happen: a laptop that runs the demo stays quiet
@@ -44,9 +44,9 @@ def live_on(client: ApiClient, world: World, rng: Generator, stop: Stop, report:
 
 def post(client: ApiClient, world: World, rng: Generator) -> str:
     """A creator posts a new picture; returns the id of the photo."""
-    (picture,) = pictures(int(rng.integers(_SEEDS)), 1)
+    picture = painted(int(rng.integers(_SEEDS)), 0)
     owner_id = world.people[int(rng.integers(len(world.population.creators)))]
     upload = client.initiate(owner_id, datetime.now(UTC), picture.media_type, len(picture.data))
     client.put_bytes(upload, picture.data)
-    client.complete(owner_id, upload.photo_id, caption=picture.caption, tags=picture.tags, content_type="photo")
+    client.complete(owner_id, upload.photo_id, caption=picture.captions[0], tags=picture.tags, content_type="photo")
     return upload.photo_id

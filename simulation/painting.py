@@ -1,60 +1,74 @@
 """Paints the world's pictures ahead of their upload, in separate processes, because painting is CPU-bound."""
 
+import os
 import signal
 from collections import deque
 from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeAlias
 
 from simulation.errors import SimulationError
-from simulation.pictures.catalogue import Picture, pictures
+from simulation.pictures.catalogue import Picture, picture, pictures
 
 PROCESSES = 2
 CHUNK = 4  # pictures per task
-_AHEAD = PROCESSES + 1  # tasks
-_SEED_STRIDE = 10_000
+_AHEAD = 40  # tasks: the first feed's pictures are painted while servers start
+_NICENESS = 10  # servers that start go first
+
+Numbered: TypeAlias = Generator[tuple[int, Picture], None, None]
+Task: TypeAlias = tuple[range, Future[list[Picture]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Paintings:
     """The numbered pictures of a world: painted from a seed, or read from a folder of the user's photos.
 
-    The same seed gives the same pictures. Only the next few pictures are in memory.
+    The same seed gives the same pictures. Only the next pictures are in memory. Pictures whose number is in `large`
+    are painted in the size of a camera's picture.
     """
 
     seed: int
     count: int
     folder: Path | None = None
+    large: frozenset[int] = frozenset()
 
-    def missing(self, done: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
+    def missing(self, done: Collection[int]) -> Numbered:
         """(number, picture) in order, without the numbers in `done`. Closing the generator stops painting."""
-        if self.folder is None:
-            numbered = self._paint_missing(done)
-        else:
-            numbered = enumerate(pictures(self.seed, self.count, self.folder))
-        return ((number, picture) for number, picture in numbered if number not in done)
+        with self.ahead(done) as numbered:
+            yield from numbered
 
-    def _paint_missing(self, done: Collection[int]) -> Iterator[tuple[int, Picture]]:
+    @contextmanager
+    def ahead(self, done: Collection[int]) -> Iterator[Numbered]:
+        """The same pictures, which are painted from now on: up to _AHEAD tasks before anybody asks for them."""
+        if self.folder is not None:
+            every = enumerate(pictures(self.seed, self.count, self.folder))
+            yield ((number, picture) for number, picture in every if number not in done)
+            return
         chunks = (range(first, min(first + CHUNK, self.count)) for first in range(0, self.count, CHUNK))
         wanted = (chunk for chunk in chunks if any(number not in done for number in chunk))
-        # Spawned, because a fork would copy the upload threads. Ctrl-C is handled by the parent.
-        pool = ProcessPoolExecutor(PROCESSES, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
-        ahead: deque[tuple[range, Future[list[Picture]]]] = deque()
+        # Spawned, because a fork would copy the upload threads.
+        pool = ProcessPoolExecutor(PROCESSES, get_context("spawn"), _begin_painting)
         try:
-            for chunk in islice(wanted, _AHEAD):
-                ahead.append((chunk, self._paint_in(pool, chunk)))
-            while ahead:
-                chunk, painted = ahead.popleft()
-                yield from zip(chunk, painted.result(), strict=True)
-                ahead += ((chunk, self._paint_in(pool, chunk)) for chunk in islice(wanted, 1))
+            tasks = deque((chunk, self._paint_in(pool, chunk)) for chunk in islice(wanted, _AHEAD))
+            yield self._painted(pool, tasks, wanted, done)
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def _painted(
+        self, pool: ProcessPoolExecutor, tasks: deque[Task], wanted: Iterator[range], done: Collection[int]
+    ) -> Numbered:
+        while tasks:
+            chunk, painted = tasks.popleft()
+            tasks += ((more, self._paint_in(pool, more)) for more in islice(wanted, 1))
+            yield from (numbered for numbered in zip(chunk, painted.result(), strict=True) if numbered[0] not in done)
+
     def _paint_in(self, pool: ProcessPoolExecutor, chunk: range) -> Future[list[Picture]]:
-        return pool.submit(_paint, self.seed * _SEED_STRIDE + chunk.start, len(chunk))
+        return pool.submit(_paint, self.seed, chunk, self.large.intersection(chunk))
 
 
 def check_folder(folder: Path) -> None:
@@ -69,5 +83,11 @@ def check_folder(folder: Path) -> None:
         raise SimulationError(str(error)) from error
 
 
-def _paint(seed: int, count: int) -> list[Picture]:
-    return list(pictures(seed, count))
+def _begin_painting() -> None:
+    """Prepare a process that paints. Ctrl-C is handled by the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
+
+
+def _paint(seed: int, numbers: range, large: frozenset[int]) -> list[Picture]:
+    return [picture(seed, number, large=number in large) for number in numbers]

@@ -4,18 +4,16 @@ seed a world → count and archive its events → train and promote a ranker →
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from photofeed.models.registry import CHAMPION
 from simulation.api_client import ApiClient
 from simulation.journal import Journal
-from simulation.painting import Paintings
 from simulation.replies import RANKED_BY_MODEL
 from simulation.running import RunningPhotofeed
 from simulation.stages import Advance, Stages
 from simulation.waiting import Polling
-from simulation.world import SEEDED, SeedingResult, World, seed_world
+from simulation.world import SEEDED, FirstFeed, Pictures, SeedingResult, World, seed_world
 
 TRAINED = "trained"
 COUNTING_STALLED_SECONDS = MODEL_STALLED_SECONDS = 90.0
@@ -30,32 +28,38 @@ class RankedWorld:
 
 
 def build_ranked_world(
-    running: RunningPhotofeed, journal: Journal, photos: Path | None, stages: Stages, polling: Polling
+    running: RunningPhotofeed,
+    journal: Journal,
+    pictures: Pictures,
+    stages: Stages,
+    polling: Polling,
+    *,
+    first_feed: FirstFeed | None = None,
 ) -> RankedWorld:
     """Run the stages that the journal does not list as done.
 
     Args:
         running: the servers, the API and the workers.
         journal: journal of the world on these servers.
-        photos: folder of the user's photos, or None to paint pictures.
+        pictures: yields the world's pictures, without those already posted.
         stages: shows progress.
         polling: how to wait for the workers.
+        first_feed: called when the first photos can be seen; the model comes later.
 
     Raises:
         SimulationError: a stage did not complete; the next run resumes there.
     """
     seeding = None
     if not journal.has(SEEDED):
-        paintings = Paintings(journal.seed, journal.scale.photos, photos)
-        seeding = seed_world(running.client, journal, paintings.missing, stages, polling)
+        seeding = seed_world(running.client, journal, pictures, stages, polling, first_feed=first_feed)
     if not journal.has(TRAINED):
         with stages.stage("count and archive events", journal.events_accepted) as advance:
             wait_until_counted(running, journal.events_accepted, advance, polling)
-        with stages.stage("train and promote the ranker"):
+        with stages.stage("train and promote the ranker", usual_seconds=40):
             running.command("train", "--promote")
         journal.mark(TRAINED)
     world = World.of(journal)
-    with stages.stage("wait for the model to rank"):
+    with stages.stage("wait for the model to rank", usual_seconds=5):
         _wait_until_ranked(running.client, world.people[len(world.population.creators)], polling)
     return RankedWorld(world, seeding)
 

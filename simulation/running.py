@@ -110,7 +110,7 @@ def processes_of(
     }
     with ApiClient.for_service(settings) as client:
         running = RunningPhotofeed(settings, environment, stack.state.log, client)
-        with stages.stage("set up database, topics, features"):
+        with stages.stage("set up database, topics, features", usual_seconds=10):
             running.command("setup", program=programs.work)
         commands = _commands(settings, environment, programs)
         processes = ProcessGroup(stack.state, commands)

@@ -23,6 +23,7 @@ from simulation.errors import BrokenPathError, SimulationError
 from simulation.journal import Journal
 from simulation.live import live_sessions
 from simulation.notebooks import run_notebooks
+from simulation.painting import Paintings
 from simulation.path import build_ranked_world, wait_until_counted
 from simulation.replies import RANKED_BY_MODEL, READY, Feed
 from simulation.running import THIS_ENVIRONMENT, Programs, running_photofeed
@@ -143,7 +144,8 @@ def run_smoke(
     with running_photofeed(state_dir, SMOKE, stages, programs) as running:
         client = running.client
         journal = Journal(state_dir / JOURNAL_FILE, seed=SEED, scale=SMOKE, now=datetime.now(UTC))
-        ranked = build_ranked_world(running, journal, None, stages, polling)
+        pictures = Paintings(SEED, SMOKE.photos).missing
+        ranked = build_ranked_world(running, journal, pictures, stages, polling)
         readers = most_active_readers(ranked.world, SMOKE.readers)
 
         with stages.stage("simulate feed sessions", LIVE_READERS) as advance:

@@ -57,10 +57,13 @@ class Uploader:
     def upload(self, pictures: Iterable[tuple[int, Picture]], advance: Advance) -> None:
         """Upload numbered pictures as they become available, and record each in the journal.
 
+        Each gets the first of its captions that no other has.
+
         Raises:
             ApiError, UnreachableError: the first failure. Uploads in progress are finished and recorded first.
         """
         running: dict[Future[UploadedPhoto], int] = {}
+        captions = {photo.caption for photo in self._journal.photos.values()}
 
         def collect(done: Iterable[Future[UploadedPhoto]]) -> None:
             failures = []
@@ -77,13 +80,15 @@ class Uploader:
         with ThreadPoolExecutor(CONCURRENCY) as pool:
             try:
                 for index, picture in pictures:
-                    running[pool.submit(self._upload_one, index, picture)] = index
+                    caption = next((one for one in picture.captions if one not in captions), picture.captions[0])
+                    captions.add(caption)
+                    running[pool.submit(self._upload_one, index, picture, caption)] = index
                     if len(running) > CONCURRENCY:  # backpressure: do not paint faster than uploads finish
                         collect(wait(running, return_when=FIRST_COMPLETED).done)
             finally:
                 collect(wait(running).done)
 
-    def _upload_one(self, index: int, picture: Picture) -> UploadedPhoto:
+    def _upload_one(self, index: int, picture: Picture, caption: str) -> UploadedPhoto:
         plan = plan_post(self._population, self._journal, index, picture.topic)
         owner_id = self._journal.people[plan.owner]
         upload = self._client.initiate(owner_id, plan.created_at, picture.media_type, len(picture.data))
@@ -91,7 +96,7 @@ class Uploader:
         self._client.complete(
             owner_id,
             upload.photo_id,
-            caption=picture.caption,
+            caption=caption,
             tags=picture.tags,
             content_type="reel" if plan.is_reel else "photo",
         )
@@ -99,7 +104,7 @@ class Uploader:
             id=upload.photo_id,
             owner=plan.owner,
             topic=picture.topic,
-            caption=picture.caption,
+            caption=caption,
             is_reel=plan.is_reel,
             created_at=plan.created_at,
         )

@@ -1,6 +1,6 @@
 """Seeds a world through the public API only: people, follows, photos and a history of sessions.
 
-people → follows → photos (initiate, PUT, complete) → all processed → history → seeded
+people → follows → first photos (initiate, PUT, complete) → processed: a first feed → other photos → history → seeded
 """
 
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -32,6 +33,8 @@ MEMBER_DAYS = 200.0  # longest time between sign-up and first follow
 
 # Yields (number, picture) without the numbers given. It is closed when no more pictures are needed.
 Pictures: TypeAlias = Callable[[Collection[int]], Generator[tuple[int, Picture], None, None]]
+
+FirstFeed: TypeAlias = Callable[["World"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +63,21 @@ class SeedingResult:
 
 
 def seed_world(
-    client: ApiClient, journal: Journal, pictures: Pictures, stages: Stages, polling: Polling | None = None
+    client: ApiClient,
+    journal: Journal,
+    pictures: Pictures,
+    stages: Stages,
+    polling: Polling | None = None,
+    *,
+    first_feed: FirstFeed | None = None,
 ) -> SeedingResult:
-    """Seed the journal's world, or the part that is missing.
+    """Seed the journal's world, or the part that is missing. `first_feed` is called when the first photos can be seen.
 
     Raises:
         ApiError, UnreachableError: a call failed. Calling this again resumes.
         BrokenPathError: photo processing stalled, no photo became ready, or events were refused.
     """
-    return _Seeder(client, journal, stages).run(pictures, polling or Polling())
+    return _Seeder(client, journal, stages).run(pictures, polling or Polling(), first_feed)
 
 
 class _Seeder:
@@ -77,7 +86,7 @@ class _Seeder:
         self._journal = journal
         self._stages = stages
 
-    def run(self, pictures: Pictures, polling: Polling) -> SeedingResult:
+    def run(self, pictures: Pictures, polling: Polling, first_feed: FirstFeed | None) -> SeedingResult:
         journal, scale = self._journal, self._journal.scale
         population = populate(journal.seed, scale.readers, scale.creators, topics())
         with self._stages.stage("create users", len(population.people)) as advance:
@@ -91,15 +100,25 @@ class _Seeder:
             self._send(events, journal.follows, journal.add_follows, advance)
 
         uploader = Uploader(self._client, population, journal)
-        with self._stages.stage("upload photos", scale.photos) as advance:
-            advance(len(journal.photos))
-            with closing(pictures(frozenset(journal.photos))) as missing:
+        with closing(pictures(frozenset(journal.photos))) as missing:
+            first = sum(number not in journal.photos for number in range(scale.first_photos))
+            if first:
+                with self._stages.stage("upload the first photos", scale.first_photos) as advance:
+                    advance(scale.first_photos - first)
+                    uploader.upload(islice(missing, first), advance)
+            if scale.first_photos:
+                with self._stages.stage("process the first photos", len(journal.photos)) as advance:
+                    uploader.wait_until_processed(polling, advance)
+                if first_feed:
+                    first_feed(world)
+            with self._stages.stage("upload photos", scale.photos) as advance:
+                advance(len(journal.photos))
                 uploader.upload(missing, advance)
         with self._stages.stage("process photos", len(journal.photos)) as advance:
             photos = uploader.wait_until_processed(polling, advance)
 
         posts = _posts(world.perception, journal, photos)
-        with self._stages.stage("simulate history"):
+        with self._stages.stage("simulate history", usual_seconds=5):
             history = History(population, journal.people, posts, follows).events(scale, journal.anchor, journal.seed)
         with self._stages.stage("send history", len(history)) as advance:
             self._send(history, journal.history, journal.add_history, advance)

@@ -1,6 +1,6 @@
 """The pictures of the demo world: painted scenes, packaged photographs, or the user's own files."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,14 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from simulation.pictures.camera import shoot
-from simulation.pictures.captions import choose_tags, write_caption
-from simulation.pictures.painter import SCENES, paint
+from simulation.pictures.captions import choose_tags, write_captions
+from simulation.pictures.painter import LARGE_SCENES, SCENES, paint
 from simulation.pictures.photographs import PHOTOGRAPHS, take
 
-PHOTOGRAPH_SHARE = 0.25
+PHOTOGRAPH_EVERY = 12  # each packaged photograph is used once: early on, one among that many pictures
 
 _YEAR_OF_PICTURES = datetime(2025, 1, 1, tzinfo=UTC)
-_HOURS = {"night": (21, 28), "sunset": (18, 21)}  # hours from midnight, may run into the next day
+# hours from midnight, may run into the next day
+_HOURS = {
+    "dawn": (5, 7),
+    "morning": (7, 11),
+    "mist": (6, 10),
+    "day": (10, 16),
+    "golden": (17, 19),
+    "sunset": (18, 20),
+    "evening": (18, 22),
+    "dusk": (19, 21),
+    "night": (21, 28),
+}
+_DAYS = {"snow": (0, 70), "flowers": (95, 250), "autumn": (270, 325)}  # of the year, by topic or fact
 _MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -28,12 +40,15 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file for upload with its metadata. The first tag is the topic."""
+    """A file for upload with its metadata. The first tag is the topic.
+
+    `captions` all fit the picture, the best first; whoever posts it takes the first that nobody has used.
+    """
 
     data: bytes
     media_type: str
     topic: str
-    caption: str
+    captions: tuple[str, ...]
     tags: tuple[str, ...]
 
 
@@ -53,27 +68,43 @@ def pictures(seed: int, count: int, user_folder: Path | None = None) -> Iterator
     """
     files = _user_files(user_folder, seed) if user_folder else []
     for number in range(count):
-        rng = np.random.default_rng((seed, number))
         if number < len(files):
-            yield _user_picture(rng, files[number], user_folder or files[number].parent)
+            yield _user_picture(_generator(seed, number), files[number], user_folder or files[number].parent)
         else:
-            yield _generated_picture(rng)
+            yield picture(seed, number)
 
 
-def _generated_picture(rng: np.random.Generator) -> Picture:
-    if rng.random() < PHOTOGRAPH_SHARE:
-        photograph = PHOTOGRAPHS[rng.integers(len(PHOTOGRAPHS))]
-        topic, image = photograph.topic, take(rng, photograph)
-    else:
-        topic = str(rng.choice(tuple(SCENES)))
-        image = paint(topic, int(rng.integers(2**32)))
-    shot = shoot(rng, image, _moment(rng, topic))
-    return Picture(shot.data, shot.media_type, topic, write_caption(rng, topic), choose_tags(rng, topic))
+def picture(seed: int, number: int, *, large: bool = False) -> Picture:
+    """Picture `number`: one of the packaged photographs, each of which has one number, or else painted."""
+    turn, place = divmod(number, PHOTOGRAPH_EVERY)
+    if place == PHOTOGRAPH_EVERY // 2 and turn < len(PHOTOGRAPHS):
+        photograph, rng = PHOTOGRAPHS[turn], _generator(seed, number)
+        shot = shoot(rng, take(rng, photograph), _moment(rng, photograph.topic, ()))
+        tags = choose_tags(rng, photograph.topic)
+        return Picture(shot.data, shot.media_type, photograph.topic, photograph.captions, tags)
+    return painted(seed, number, large=large)
 
 
-def _moment(rng: np.random.Generator, topic: str) -> datetime:
-    day = _YEAR_OF_PICTURES + timedelta(days=int(rng.integers(300)))
-    return day + timedelta(seconds=int(3600 * rng.uniform(*_HOURS.get(topic, (7, 20)))))
+def painted(seed: int, number: int, *, large: bool = False) -> Picture:
+    """Painted picture `number` of a random topic. A large one has the size of a camera's picture."""
+    rng = _generator(seed, number)
+    topic = str(rng.choice(LARGE_SCENES if large else tuple(SCENES)))
+    painting = paint(topic, int(rng.integers(2**32)), large=large)
+    shot = shoot(rng, painting.image, _moment(rng, topic, painting.facts))
+    captions = write_captions(rng, topic, painting.facts)
+    return Picture(shot.data, shot.media_type, topic, captions, choose_tags(rng, topic, painting.facts))
+
+
+def _generator(seed: int, number: int) -> np.random.Generator:
+    return np.random.default_rng((seed, number))
+
+
+def _moment(rng: np.random.Generator, topic: str, facts: Collection[str]) -> datetime:
+    """A time of year and day at which the picture can have been taken."""
+    days = next((_DAYS[word] for word in (topic, *sorted(facts)) if word in _DAYS), (0, 300))
+    hours = next((_HOURS[word] for word in sorted(facts) if word in _HOURS), (7, 20))
+    day = _YEAR_OF_PICTURES + timedelta(days=int(rng.integers(*days)))
+    return day + timedelta(seconds=int(3600 * rng.uniform(*hours)))
 
 
 def _user_files(folder: Path, seed: int) -> list[Path]:
@@ -90,6 +121,6 @@ def _user_picture(rng: np.random.Generator, path: Path, folder: Path) -> Picture
         data=path.read_bytes(),
         media_type=_MEDIA_TYPES[path.suffix.lower()],
         topic=topic,
-        caption=write_caption(rng, topic),
+        captions=write_captions(rng, topic),
         tags=choose_tags(rng, topic),
     )

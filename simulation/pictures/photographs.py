@@ -26,21 +26,100 @@ class Photograph:
     centre: tuple[float, float]
     mirrors: bool
     credit: str
+    captions: tuple[str, ...] = ()
 
 
 PHOTOGRAPHS = (
-    Photograph("people", "skimage", "data/astronaut.png", (0.45, 0.3), False, "NASA, public domain"),
-    Photograph("people", "skimage", "data/camera.png", (0.45, 0.4), True, "Lav Varshney, CC0"),
-    Photograph("animals", "skimage", "data/chelsea.png", (0.5, 0.45), True, "Stefan van der Walt, CC0"),
-    Photograph("food", "skimage", "data/coffee.png", (0.5, 0.45), True, "Rachel Michetti, CC0"),
-    Photograph("space", "skimage", "data/hubble_deep_field.jpg", (0.5, 0.5), True, "NASA, public domain"),
-    Photograph("space", "skimage", "data/moon.png", (0.5, 0.5), True, "NASA, public domain"),
-    Photograph("space", "skimage", "data/rocket.jpg", (0.5, 0.5), True, "SpaceX, CC0"),
     Photograph(
-        "motorcycles", "skimage", "data/motorcycle_left.png", (0.5, 0.5), True, "Middlebury stereo data set, CC0"
+        "people",
+        "skimage",
+        "data/astronaut.png",
+        (0.45, 0.3),
+        False,
+        "NASA, public domain",
+        ("My hero, no contest", "Found in the school library, still on my wall"),
     ),
-    Photograph("architecture", "sklearn", "datasets/images/china.jpg", (0.4, 0.5), True, "danielbuechele, CC BY 2.0"),
-    Photograph("flowers", "sklearn", "datasets/images/flower.jpg", (0.47, 0.45), True, "vultilion, CC BY 2.0"),
+    Photograph(
+        "people",
+        "skimage",
+        "data/camera.png",
+        (0.45, 0.4),
+        True,
+        "Lav Varshney, CC0",
+        ("Always behind the camera, caught him once", "From the old album"),
+    ),
+    Photograph(
+        "animals",
+        "skimage",
+        "data/chelsea.png",
+        (0.5, 0.45),
+        True,
+        "Stefan van der Walt, CC0",
+        ("She heard the fridge", "Not impressed by my work calls"),
+    ),
+    Photograph(
+        "food",
+        "skimage",
+        "data/coffee.png",
+        (0.5, 0.45),
+        True,
+        "Rachel Michetti, CC0",
+        ("The little place behind the station", "A quiet table and this"),
+    ),
+    Photograph(
+        "space",
+        "skimage",
+        "data/hubble_deep_field.jpg",
+        (0.5, 0.5),
+        True,
+        "NASA, public domain",
+        ("Every dot is a galaxy", "Makes my problems look small"),
+    ),
+    Photograph(
+        "space",
+        "skimage",
+        "data/moon.png",
+        (0.5, 0.5),
+        True,
+        "NASA, public domain",
+        ("Half lit, fully awake", "Through a borrowed telescope"),
+    ),
+    Photograph(
+        "space",
+        "skimage",
+        "data/rocket.jpg",
+        (0.5, 0.5),
+        True,
+        "SpaceX, CC0",
+        ("Stayed up for the launch", "Still cannot believe people built this"),
+    ),
+    Photograph(
+        "motorcycles",
+        "skimage",
+        "data/motorcycle_left.png",
+        (0.5, 0.5),
+        True,
+        "Middlebury stereo data set, CC0",
+        ("Finally out of the garage", "Third weekend of polishing"),
+    ),
+    Photograph(
+        "architecture",
+        "sklearn",
+        "datasets/images/china.jpg",
+        (0.4, 0.5),
+        True,
+        "danielbuechele, CC BY 2.0",
+        ("Count the roofs", "The colours under the eaves"),
+    ),
+    Photograph(
+        "flowers",
+        "sklearn",
+        "datasets/images/flower.jpg",
+        (0.47, 0.45),
+        True,
+        "vultilion, CC BY 2.0",
+        ("Petal by petal", "It opened overnight"),
+    ),
 )
 
 

@@ -10,5 +10,11 @@ class SilentStages:
     """Implements `simulation.stages.Stages` and shows nothing."""
 
     @contextmanager
-    def stage(self, title: str, total: int | None = None) -> Iterator[Advance]:  # noqa: ARG002
+    def stage(
+        self,
+        title: str,  # noqa: ARG002
+        total: int | None = None,  # noqa: ARG002
+        *,
+        usual_seconds: float | None = None,  # noqa: ARG002
+    ) -> Iterator[Advance]:
         yield lambda _: None

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from simulation.demo import JOURNAL_FILE, SEED
 from simulation.journal import Journal
+from simulation.painting import Paintings
 from simulation.path import build_ranked_world
 from simulation.running import running_photofeed
 from simulation.scale import SMOKE
@@ -48,7 +49,7 @@ def main(
     ):
         began = time.time()
         journal = Journal(Path(name) / "state" / JOURNAL_FILE, seed=SEED, scale=SMOKE, now=datetime.now(UTC))
-        world = build_ranked_world(running, journal, None, stages, Polling()).world
+        world = build_ranked_world(running, journal, Paintings(SEED, SMOKE.photos).missing, stages, Polling()).world
         with stages.stage("read and post"):
             send_broken_message(running)
             with under_load(running, world):

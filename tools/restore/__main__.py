@@ -27,6 +27,7 @@ from simulation.api_client import ApiClient
 from simulation.demo import JOURNAL_FILE, SEED, most_active_readers
 from simulation.errors import BrokenPathError
 from simulation.journal import Journal
+from simulation.painting import Paintings
 from simulation.path import build_ranked_world
 from simulation.replies import RANKED_BY_MODEL, Feed
 from simulation.running import PHOTOFEED, RunningPhotofeed, processes_of, running_photofeed
@@ -65,7 +66,7 @@ def _make(folder: Path, stages: Stages) -> Original:
     state = folder / "original"
     with running_photofeed(state, SMOKE, stages) as running:
         journal = Journal(state / JOURNAL_FILE, seed=SEED, scale=SMOKE, now=datetime.now(UTC))
-        world = build_ranked_world(running, journal, None, stages, Polling()).world
+        world = build_ranked_world(running, journal, Paintings(SEED, SMOKE.photos).missing, stages, Polling()).world
         readers = [world.people[index] for index in most_active_readers(world, READERS)]
         feeds = _feeds(running.client, readers)
         facts = facts_of(running.settings)

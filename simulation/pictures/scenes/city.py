@@ -6,6 +6,7 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix
 from simulation.pictures.daylight import Daylight, daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.sky import add_glow, add_moon, paint_sky
 from simulation.pictures.water import paint_lake
 
@@ -26,21 +27,23 @@ class Row:
     moment: Daylight
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """Rows of buildings, pale in the distance, dark with lit windows nearby."""
     moment = daylight(rng, "dusk", "dusk", "night", "night", "sunset", "golden", "dawn")
     ground = round(height * rng.uniform(0.66, 0.8))
     scene = paint_sky(rng, (height, width), ground, moment, clouds=rng.uniform(0.1, 0.7))
+    moon = False
     if moment.name in ("night", "dusk"):
         rows = np.arange(height, dtype=np.float32)[:, None]
         scene += light("#e08a4a") * (0.22 * np.exp(-(((rows - ground) / (0.25 * height)) ** 2)))
-        if rng.random() < _MOON_SHARE:
+        moon = rng.random() < _MOON_SHARE
+        if moon:
             add_moon(rng, scene, width * rng.uniform(0.15, 0.85), ground * rng.uniform(0.12, 0.3), width * 0.022)
     for number in range(_ROWS):
         near = number / (_ROWS - 1)
         _row(rng, scene, Row(near, _LIT_SHARE[moment.name] * (0.25 + 0.75 * near), ground, moment))
     paint_lake(rng, scene, ground, moment, calm=float(rng.uniform(0.0, 0.7)))
-    return scene
+    return depict(scene, moment.name, "moon" if moon else "")
 
 
 def _row(rng: np.random.Generator, scene: Pixels, row: Row) -> None:

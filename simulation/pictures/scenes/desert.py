@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from simulation.pictures.colour import Pixels, light, mix
+from simulation.pictures.colour import light, mix
 from simulation.pictures.composition import View, compose
 from simulation.pictures.daylight import daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.heights import dune_tile
 from simulation.pictures.noise import fractal_tile, look_up
 from simulation.pictures.sky import paint_sky
@@ -15,7 +16,7 @@ _SAND = ("#d99a5b", "#c98a55", "#e0b075", "#b8754b", "#e3c08e")
 _VIEW = View(skyline=(0.3, 0.48), focal=1.2, near=55, far=1500, clear_from=1.0, above=0.4)
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """Dunes to the horizon, each with one side in the shade."""
     moment = daylight(rng, "dawn", "day", "golden", "golden", "sunset", "dusk")
     tile = dune_tile(int(rng.integers(2)), _PEAK)
@@ -36,4 +37,4 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
         scene,
         texture=0.12,
     )
-    return scene
+    return depict(scene, moment.name)

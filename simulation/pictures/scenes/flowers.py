@@ -7,6 +7,7 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix, smoothstep
 from simulation.pictures.daylight import Daylight, daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.noise import blur, enlarge, fractal_tile, look_up
 from simulation.pictures.sky import add_glow
 from simulation.pictures.trees import Shapes, paint_over
@@ -18,6 +19,7 @@ _SOFT_GRID = 4  # blurred flowers are painted at a quarter of the size
 class Bloom:
     """A kind of flower: `whorls` of petals around an eye. `slender` is 0.4 (broad petals) to 1 (pointed petals)."""
 
+    name: str
     petals: int
     whorls: int
     step: float  # decrease in size from each whorl to the next inner one
@@ -29,14 +31,14 @@ class Bloom:
 
 
 _BLOOMS = (
-    Bloom(21, 2, 0.14, 0.9, 0.24, "#f2ecdc", "#ffffff", "#e8b21e"),  # daisy
-    Bloom(5, 2, 0.14, 0.4, 0.16, "#5a0a10", "#e2301f", "#1c1420"),  # poppy
-    Bloom(8, 1, 0.0, 0.55, 0.16, "#b02a7a", "#f2a3cf", "#eab93a"),  # cosmos
-    Bloom(30, 2, 0.14, 0.9, 0.36, "#e08a10", "#ffd02a", "#3a1f10"),  # sunflower
-    Bloom(14, 6, 0.137, 0.6, 0.05, "#c2402a", "#ffb277", "#a8341f"),  # dahlia
-    Bloom(16, 6, 0.137, 0.6, 0.05, "#7a1f6a", "#e58fd6", "#5a1450"),  # violet dahlia
-    Bloom(13, 2, 0.14, 0.8, 0.2, "#27379c", "#7d9bf0", "#2a1f52"),  # cornflower
-    Bloom(6, 1, 0.0, 0.45, 0.12, "#f3d9b0", "#fff6e6", "#d9a52a"),  # anemone
+    Bloom("daisy", 21, 2, 0.14, 0.9, 0.24, "#f2ecdc", "#ffffff", "#e8b21e"),
+    Bloom("poppy", 5, 2, 0.14, 0.4, 0.16, "#5a0a10", "#e2301f", "#1c1420"),
+    Bloom("cosmos", 8, 1, 0.0, 0.55, 0.16, "#b02a7a", "#f2a3cf", "#eab93a"),
+    Bloom("sunflower", 30, 2, 0.14, 0.9, 0.36, "#e08a10", "#ffd02a", "#3a1f10"),
+    Bloom("dahlia", 14, 6, 0.137, 0.6, 0.05, "#c2402a", "#ffb277", "#a8341f"),
+    Bloom("dahlia", 16, 6, 0.137, 0.6, 0.05, "#7a1f6a", "#e58fd6", "#5a1450"),
+    Bloom("cornflower", 13, 2, 0.14, 0.8, 0.2, "#27379c", "#7d9bf0", "#2a1f52"),
+    Bloom("anemone", 6, 1, 0.0, 0.45, 0.12, "#f3d9b0", "#fff6e6", "#d9a52a"),
 )
 _LEAVES = ("#3f5f2a", "#4c6b34", "#2f5540", "#5f6d2e")
 
@@ -51,7 +53,7 @@ class Disc:
     soft: float
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """One to three flowers in focus, and more of them blurred behind."""
     moment = daylight(rng, "day", "golden", "golden", "dawn", "mist")
     leaf = light(str(rng.choice(_LEAVES)))
@@ -71,7 +73,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
         _stems(rng, scene, heads, leaf * 0.8 * lit)
         for head in heads:
             _flower(rng, scene, bloom, head, lit)
-    return scene
+    return depict(scene, moment.name, bloom.name)
 
 
 def _meadow(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, leaf: Pixels, bloom: Bloom) -> Pixels:

@@ -4,24 +4,27 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix
 from simulation.pictures.daylight import Daylight, daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.noise import enlarge, fractal_tile, grain_of, look_up, ridge_line
 from simulation.pictures.sky import paint_sky
 from simulation.pictures.trees import Shapes, conifer, paint_over
 
-_GREENS = ("#1f3a28", "#24402f", "#303f22", "#1c3538", "#3a4420", "#4f3a1a")
+_AUTUMN = "#4f3a1a"
+_GREENS = ("#1f3a28", "#24402f", "#303f22", "#1c3538", "#3a4420", _AUTUMN)
 _SLOPES_SHARE = 0.75
 _COARSE = 4
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """One of the two kinds of forest."""
     moment = daylight(rng, "mist", "mist", "golden", "day")
-    green = light(str(rng.choice(_GREENS)))
+    colour = str(rng.choice(_GREENS))
+    green = light(colour)
     fog = mix(mix(moment.haze, moment.horizon, 0.4), green * 3, 0.12)
-    kind = _slopes if rng.random() < _SLOPES_SHARE else _trunks
-    scene = kind(rng, (height, width), moment, green, fog)
+    slopes = rng.random() < _SLOPES_SHARE
+    scene = (_slopes if slopes else _trunks)(rng, (height, width), moment, green, fog)
     _beams(rng, scene, moment)
-    return scene
+    return depict(scene, moment.name, "slopes" if slopes else "trunks", "autumn" if colour == _AUTUMN else "")
 
 
 def _slopes(rng: np.random.Generator, size: tuple[int, int], moment: Daylight, green: Pixels, fog: Pixels) -> Pixels:

@@ -5,6 +5,7 @@ import numpy as np
 from simulation.pictures.colour import Pixels, light
 from simulation.pictures.composition import View, compose
 from simulation.pictures.daylight import daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.heights import mountain_tile
 from simulation.pictures.noise import ridge_line
 from simulation.pictures.scenes.mountains import KINDS, PEAK, ground_colour, lit_ground
@@ -13,10 +14,11 @@ from simulation.pictures.terrain import hazy, look, spread
 from simulation.pictures.trees import Shapes, conifer, paint_over
 from simulation.pictures.water import paint_lake
 
+_MIRROR = 0.65  # calmer water shows a whole reflection
 _VIEW = View(skyline=(0.2, 0.34), focal=1.5, near=200, far=1700, clear_from=0.64, above=0.1)
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """Mountains above their reflection, with trees on the far shore."""
     moment = daylight(rng, "dawn", "day", "golden", "golden", "sunset", "mist")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
@@ -34,8 +36,9 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     )
     shore = round(height * rng.uniform(0.5, 0.62))
     _far_shore(rng, scene, shore, light("#12201c") * (0.6 + moment.ambient))
-    paint_lake(rng, scene, shore, moment, calm=float(rng.uniform(0.3, 1)))
-    return scene
+    calm = float(rng.uniform(0.3, 1))
+    paint_lake(rng, scene, shore, moment, calm=calm)
+    return depict(scene, moment.name, "mirror" if calm > _MIRROR else "ripples")
 
 
 def _far_shore(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixels) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 from simulation.pictures.colour import Pixels, light, mix
 from simulation.pictures.composition import View, compose
 from simulation.pictures.daylight import Daylight, daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.heights import mountain_tile
 from simulation.pictures.noise import fractal_tile, look_up
 from simulation.pictures.sky import paint_sky
@@ -18,7 +19,7 @@ _FORESTS = ("#2f4a2c", "#38502f", "#4a4f2c")
 _ROCKS = ("#77706a", "#6a6a70", "#85766a")
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """A mountain range seen from a high viewpoint."""
     moment = daylight(rng, "dawn", "day", "day", "golden", "golden", "sunset")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
@@ -29,7 +30,7 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     lit = lit_ground(rng, ground, samples, moment, camera.direction)
     air = hazy(lit, samples, moment, clear=float(rng.uniform(900, 2000)), mist=float(rng.uniform(0, 1.5)), peak=PEAK)
     spread(rng, samples, air, scene, texture=0.9)
-    return scene
+    return depict(scene, moment.name)
 
 
 def ground_colour(rng: np.random.Generator, samples: Samples, snow_line: float) -> Pixels:

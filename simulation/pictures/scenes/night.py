@@ -4,6 +4,7 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix
 from simulation.pictures.daylight import daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.noise import enlarge, fractal_tile, look_up, ridge_line
 from simulation.pictures.ridges import Ranges, paint_ridges
 from simulation.pictures.sky import add_glow, add_milky_way, add_moon, add_stars, paint_sky
@@ -14,13 +15,13 @@ _AURORAS = (("#3fe08a", "#7a4fd0"), ("#48d6b0", "#b04fb8"), ("#7be06a", "#3f6fd0
 _LAKE_SHARE, _TENT_SHARE = 0.35, 0.5
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """A starry sky above hills, sometimes with a lit tent or a lake."""
     moment = daylight(rng, "night")
     horizon = height * rng.uniform(0.72, 0.85)
     scene = paint_sky(rng, (height, width), horizon, moment, clouds=0.0)
     scene *= np.float32(rng.uniform(0.5, 1.0))
-    kind = rng.choice(["milky way", "milky way", "aurora", "moon"])
+    kind = str(rng.choice(["milky way", "milky way", "aurora", "moon"]))
     if kind == "milky way":
         add_milky_way(rng, scene, horizon)
         town = light("#d08a4a") * rng.uniform(0.05, 0.35)
@@ -37,13 +38,12 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
     line = paint_ridges(rng, scene, Ranges(3, horizon / height - 0.06, last, far, light("#04070d") * 0.6))
     if lake:
         paint_lake(rng, scene, round(horizon + height * 0.03), moment, calm=float(rng.uniform(0.7, 1)))
-    else:
-        _camp(rng, scene, line)
-    return scene
+    tent = not lake and _camp(rng, scene, line)
+    return depict(scene, moment.name, kind, "tent" if tent else "", "lake" if lake else "")
 
 
-def _camp(rng: np.random.Generator, scene: Pixels, line: Pixels) -> None:
-    """Paint firs at the sides and sometimes a lit tent between them, in place."""
+def _camp(rng: np.random.Generator, scene: Pixels, line: Pixels) -> bool:
+    """Paint firs at the sides and sometimes a lit tent between them, in place; returns whether there is one."""
     _, height, width = scene.shape
     shapes = Shapes(height, width)
     shapes.ground(line)
@@ -52,8 +52,10 @@ def _camp(rng: np.random.Generator, scene: Pixels, line: Pixels) -> None:
         size = height * (0.04 + 0.34 * abs(column - gap) ** 1.2) * rng.uniform(0.6, 1.2)
         conifer(rng, shapes, column * width, float(line[int(column * width)]) + size * 0.06, size)
     paint_over(scene, shapes.mask(), light("#03050a") * 0.5)
-    if rng.random() < _TENT_SHARE:
+    tent = rng.random() < _TENT_SHARE
+    if tent:
         _tent(rng, scene, gap * width, float(line[int(gap * width)]))
+    return bool(tent)
 
 
 def _tent(rng: np.random.Generator, scene: Pixels, x: float, ground: float) -> None:

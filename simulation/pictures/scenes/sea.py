@@ -4,6 +4,7 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, mix
 from simulation.pictures.daylight import daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.noise import ridge_line
 from simulation.pictures.sky import paint_sky
 from simulation.pictures.trees import Shapes, paint_over
@@ -14,17 +15,18 @@ _HEADLAND_SHARE = 0.5
 _SAIL_SHARE = 0.45
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """Waves from the shore to the horizon."""
     moment = daylight(rng, "dawn", "day", "day", "golden", "golden", "sunset", "dusk")
     shore = round(height * rng.uniform(0.38, 0.58))
     scene = paint_sky(rng, (height, width), shore, moment, clouds=rng.uniform(0.1, 0.9))
-    if rng.random() < _HEADLAND_SHARE:
+    headland, sail = rng.random() < _HEADLAND_SHARE, rng.random() < _SAIL_SHARE
+    if headland:
         _headlands(rng, scene, shore, mix(moment.haze, moment.ambient * 0.3, 0.5))
     paint_sea(rng, scene, shore, moment, deep=str(rng.choice(_DEEP)), swell=float(rng.uniform(0.5, 1.15)))
-    if rng.random() < _SAIL_SHARE:
+    if sail:
         _sail(rng, scene, shore, moment.ambient * 0.12, moment.cloud * 0.8)
-    return scene
+    return depict(scene, moment.name, "headland" if headland else "", "sail" if sail else "")
 
 
 def _headlands(rng: np.random.Generator, scene: Pixels, shore: int, colour: Pixels) -> None:

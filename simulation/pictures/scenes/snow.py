@@ -5,6 +5,7 @@ import numpy as np
 from simulation.pictures.colour import Pixels, light, mix
 from simulation.pictures.composition import View, compose
 from simulation.pictures.daylight import Daylight, daylight
+from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.heights import mountain_tile
 from simulation.pictures.noise import enlarge, fractal_tile, look_up, ridge_line
 from simulation.pictures.scenes.mountains import KINDS, PEAK, lit_ground
@@ -16,7 +17,7 @@ _VIEW = View(skyline=(0.24, 0.42), focal=1.4, near=230, far=1700, clear_from=0.8
 _SNOWFALL_SHARE = 0.3
 
 
-def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     """Snowy mountains and firs."""
     moment = daylight(rng, "dawn", "day", "day", "golden", "mist", "dusk")
     tile = mountain_tile(int(rng.integers(KINDS)), PEAK)
@@ -37,9 +38,10 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Pixels:
         texture=0.35,
     )
     _slope(rng, scene, moment)
-    if moment.name == "mist" or rng.random() < _SNOWFALL_SHARE:
+    falling = moment.name == "mist" or rng.random() < _SNOWFALL_SHARE
+    if falling:
         _snowfall(rng, scene)
-    return scene
+    return depict(scene, moment.name, "snowfall" if falling else "clear")
 
 
 def _slope(rng: np.random.Generator, scene: Pixels, moment: Daylight) -> None:

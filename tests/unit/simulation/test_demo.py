@@ -31,6 +31,6 @@ def test_the_demo_prints_the_feed_of_a_reader_without_a_live_session(api: Any, w
     out, reader = StringIO(), most_active_readers(world, 20)[LIVE_READERS]
     with api.client() as client:
         running: Any = RunningPhotofeed(settings=None, environment={}, logs=None, client=client)  # type: ignore[arg-type]
-        show_feed(running, world, Console(file=out, width=200))
+        show_feed(running, world, Console(file=out, width=200), LIVE_READERS)
 
     assert f"The feed of {POPULATION.people[reader].display_name}, ranked by model 3" in out.getvalue()

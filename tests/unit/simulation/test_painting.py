@@ -6,6 +6,7 @@ from PIL import Image
 
 from simulation.errors import SimulationError
 from simulation.painting import CHUNK, Paintings, check_folder
+from simulation.scale import DEMO, SMOKE
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def test_missing_painted_pictures_keep_their_numbers() -> None:
     assert len({picture.data for picture in everything.values()}) == CHUNK + 1
     assert dict(paintings.missing(range(CHUNK))) == {CHUNK: everything[CHUNK]}
     assert dict(Paintings(seed=1, count=2).missing({0})) == {1: everything[1]}
+
+
+def test_large_pictures_are_those_of_these_numbers() -> None:
+    pictures = dict(Paintings(seed=1, count=2, large=frozenset({1})).missing(()))
+    sizes = [max(Image.open(BytesIO(pictures[number].data)).size) for number in (0, 1)]
+    assert sizes[0] < 2000 < sizes[1] == 3840
+
+
+def test_the_demo_has_large_pictures_after_the_first_ones() -> None:
+    numbers = DEMO.large_numbers()
+    assert len(numbers) == DEMO.large_photos > 0
+    assert DEMO.first_photos <= min(numbers) <= max(numbers) < DEMO.photos
+    assert SMOKE.large_numbers() == frozenset()
 
 
 def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:

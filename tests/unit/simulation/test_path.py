@@ -11,6 +11,7 @@ from PIL import Image
 from simulation.api_client import ApiClient
 from simulation.errors import BrokenPathError
 from simulation.journal import Journal
+from simulation.painting import Paintings
 from simulation.path import RankedWorld, build_ranked_world
 from simulation.scale import Scale
 from tests.doubles.silent_stages import SilentStages
@@ -54,7 +55,9 @@ def photos(tmp_path: Path) -> Path:
 
 def _build(running: Any, photos: Path, fake_time: Any) -> RankedWorld:
     journal = Journal(photos.parent / "world.jsonl", seed=4, scale=SCALE, now=NOW + timedelta(seconds=fake_time.now))
-    return build_ranked_world(running, journal, photos, SilentStages(), fake_time.polling())
+    return build_ranked_world(
+        running, journal, Paintings(4, SCALE.photos, photos).missing, SilentStages(), fake_time.polling()
+    )
 
 
 def test_a_new_world_is_seeded_and_its_ranker_trained(

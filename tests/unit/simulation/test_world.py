@@ -21,7 +21,7 @@ SCALE = replace(SMOKE, readers=12, creators=4, photos=30, sessions=30)
 
 def _picture(number: int, data: bytes = b"") -> Picture:
     topic = topics()[number % len(topics())]
-    return Picture(data or f"picture {number}".encode(), "image/jpeg", topic, f"Number {number}", (topic, "more"))
+    return Picture(data or f"picture {number}".encode(), "image/jpeg", topic, (f"Number {number}",), (topic, "more"))
 
 
 def _pictures(done: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
@@ -78,6 +78,32 @@ def test_only_creators_post_and_every_tenth_post_is_a_reel(api: Any, journal: Jo
     assert {photo["ownerId"] for photo in api.photos.values()} <= creators
     assert all(photo["caption"] and photo["tags"][0] in topics() for photo in api.photos.values())
     assert sum(photo["contentType"] == "reel" for photo in api.photos.values()) == SCALE.photos / 10
+
+
+def test_the_first_photos_can_be_seen_before_the_others_are_posted(api: Any, tmp_path: Path, fake_time: Any) -> None:
+    scale, seen = replace(SCALE, first_photos=8), list[tuple[int, int]]()
+    journal = Journal(tmp_path / "first.jsonl", seed=3, scale=scale, now=NOW)
+
+    def first_feed(world: World) -> None:
+        seen.append((len(world.people), sum(photo["status"] == "ready" for photo in api.photos.values())))
+
+    with api.client() as client:
+        seed_world(client, journal, _pictures, SilentStages(), fake_time.polling(), first_feed=first_feed)
+    assert seen == [(SCALE.readers + SCALE.creators, 8)]
+    assert len(api.photos) == SCALE.photos
+
+
+def test_nobody_posts_a_caption_that_somebody_has_posted(api: Any, tmp_path: Path, fake_time: Any) -> None:
+    def alike(done: Collection[int]) -> Generator[tuple[int, Picture], None, None]:
+        captions = tuple(f"Caption {number}" for number in range(SCALE.photos))
+        return ((number, replace(picture, captions=captions)) for number, picture in _pictures(done))
+
+    api.photo_limit = 17
+    with pytest.raises(ApiError, match="the disk is full"):
+        _seed(api, _reopened(tmp_path), fake_time, alike)
+    api.photo_limit = None
+    _seed(api, _reopened(tmp_path), fake_time, alike)
+    assert len({photo["caption"] for photo in api.photos.values()}) == SCALE.photos
 
 
 def test_an_interrupted_seeding_resumes_without_repeating_anything(api: Any, tmp_path: Path, fake_time: Any) -> None:
