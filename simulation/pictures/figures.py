@@ -119,9 +119,9 @@ def dog(rng: np.random.Generator, shapes: Shapes, place: Place) -> None:
 
 def cat(shapes: Shapes, place: Place) -> None:
     """Draw a sitting cat; its size is its height without the ears."""
-    limb(shapes, place, [(-0.1, 0.2), (-0.04, 0.38), (0.08, 0.68)], [0.5, 0.46, 0.28])
+    limb(shapes, place, [(-0.1, 0.25), (-0.04, 0.4), (0.08, 0.68)], [0.5, 0.46, 0.28])
     limb(shapes, place, [(0.12, 0.6), (0.17, 0.3), (0.18, 0.04), (0.23, 0.03)], [0.2, 0.13, 0.1, 0.08])
-    limb(shapes, place, [(-0.1, 0.12), (0.1, 0.06)], [0.26, 0.12])
+    limb(shapes, place, [(-0.1, 0.13), (0.1, 0.06)], [0.26, 0.12])
     limb(shapes, place, [(0.13, 0.84), (0.17, 0.85)], [0.31, 0.29])
     shapes.polygon(place.at([(0.0, 0.92), (0.0, 1.1), (0.13, 0.98)]))
     shapes.polygon(place.at([(0.18, 0.98), (0.29, 1.1), (0.3, 0.9)]))
@@ -177,11 +177,11 @@ def photographer(rng: np.random.Generator, shapes: Shapes, place: Place) -> None
     limb(shapes, place, [(0.45, 0.815), (0.54, 0.815)], [0.09, 0.09])
 
 
-def kite(rng: np.random.Generator, shapes: Shapes, place: Place) -> None:
-    """Draw a person who flies a kite."""
+def kite(rng: np.random.Generator, shapes: Shapes, place: Place, room: float) -> None:
+    """Draw a person who flies a kite, which is at most `room` pixels ahead."""
     person(rng, shapes, place, walking=False, arms=(-1,))
     limb(shapes, place, [(0.08, 0.78), (0.19, 0.8), (0.26, 0.92)], [0.07, 0.052, 0.04])
-    x, y = float(rng.uniform(1.1, 1.7)), float(rng.uniform(1.9, 2.5))
+    x, y = min(float(rng.uniform(1.1, 1.7)), room / place.size), float(rng.uniform(1.9, 2.4))
     shapes.polygon(place.at([(x, y + 0.24), (x + 0.15, y + 0.08), (x + 0.02, y - 0.22), (x - 0.14, y + 0.04)]))
     along = np.linspace(0, 1, 20)
     string = np.stack([0.27 + (x - 0.27) * along, 0.94 + (y - 0.94) * along**1.25], axis=-1)

@@ -37,7 +37,8 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     size = height * rng.uniform(0.24, 0.34)
     column = int(width * rng.uniform(0.3, 0.62))
     facing = 1 if column < width / 2 else -1
-    _draw(rng, shapes, subject, Place(column, float(line[column]) + size * 0.012, size, facing))
+    room = (width - column if facing > 0 else column) - 0.06 * width
+    _draw(rng, shapes, subject, Place(column, float(line[column]) + size * 0.012, size, facing), room)
     mask = shapes.mask()
     if stage == "beach":
         _mirror(scene, mask, int(line[column]), dark)
@@ -45,7 +46,8 @@ def paint(rng: np.random.Generator, height: int, width: int) -> Depiction:
     return depict(scene, moment.name, stage, subject)
 
 
-def _draw(rng: np.random.Generator, shapes: Shapes, subject: str, place: Place) -> None:
+def _draw(rng: np.random.Generator, shapes: Shapes, subject: str, place: Place, room: float) -> None:
+    """Draw a subject; `room` is the width of the picture ahead of it."""
     beside = Place(place.x + place.facing * place.size * 0.62, place.foot, place.size * 0.3, place.facing)
     match subject:
         case "walker and dog":
@@ -69,7 +71,7 @@ def _draw(rng: np.random.Generator, shapes: Shapes, subject: str, place: Place) 
         case "cyclist":
             cyclist(rng, shapes, place)
         case "kite":
-            kite(rng, shapes, Place(place.x, place.foot, place.size * 0.85, place.facing))
+            kite(rng, shapes, Place(place.x, place.foot, place.size * 0.85, place.facing), room)
         case "photographer":
             photographer(rng, shapes, place)
         case _:
