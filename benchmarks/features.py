@@ -14,6 +14,7 @@ class Part(StrEnum):
     """A part that can be measured separately."""
 
     ONLINE = "online"
+    FEAST = "feast"
     STREAM = "stream"
     TRAINING_SET = "training-set"
 
@@ -36,6 +37,10 @@ def measure(part: Part, *, small: bool) -> dict[str, Any]:
             import features_online
 
             return features_online.run(small=small)
+        case Part.FEAST:
+            import features_feast
+
+            return features_feast.run(small=small)
         case Part.STREAM:
             import features_stream
 

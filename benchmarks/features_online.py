@@ -52,6 +52,7 @@ VIEWS = {
     "pair": (("user_id", "creator_id"), 7),
 }
 FEATURES = [f"{view}:{view}_{number}" for view, (_, count) in VIEWS.items() for number in range(count)]
+VALKEY = Path(get_binary_path())
 OURS, STOCK = 0, 1  # databases of the Valkey server
 FIRST_ID = 7 << 55
 
@@ -154,11 +155,11 @@ class Testbed:
 
 
 @contextmanager
-def testbed(scale: Scale) -> Iterator[Testbed]:
-    """A temporary Valkey server with the rows in both layouts."""
+def testbed(scale: Scale, server: Path) -> Iterator[Testbed]:
+    """A temporary server of this program, Valkey or Redis, with the rows in both layouts."""
     with ExitStack() as owned:
         folder = Path(owned.enter_context(tempfile.TemporaryDirectory()))
-        port, client = owned.enter_context(_valkey())
+        port, client = owned.enter_context(_server(server))
         wire = Wire(port)
         owned.callback(wire.close)
         ours = _store(
@@ -182,12 +183,15 @@ def testbed(scale: Scale) -> Iterator[Testbed]:
 
 
 @contextmanager
-def _valkey() -> Iterator[tuple[int, redis.Redis]]:
-    """A Valkey server with the embedded stack's settings."""
+def _server(binary: Path) -> Iterator[tuple[int, redis.Redis]]:
+    """A server with the embedded stack's settings, as far as it knows them."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
-    command += [part for name, value in LOOKUPS.items() for part in (f"--{name}", str(value))]
+    command = [str(binary), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    if binary == VALKEY:
+        command += [part for name, value in LOOKUPS.items() for part in (f"--{name}", str(value))]
+    else:
+        command += ["--disable-thp", "no"]  # Redis prefetches no keys
     environment = os.environ | ALLOCATOR
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603  our own
         try:
@@ -301,7 +305,7 @@ def processor_ms(bed: Testbed, requests: int, read: Callable[[Entities], object]
 def run(small: bool) -> dict[str, float]:
     """Measure reads, memory and Valkey's processor time, and print the tables."""
     scale = Scale.of(small=small)
-    with testbed(scale) as bed:
+    with testbed(scale, VALKEY) as bed:
         check(bed)
         # exclude Feast's modules from garbage collection: a server does not have them
         gc.collect()
