@@ -227,7 +227,9 @@ def run(small: bool) -> dict[str, float]:
             times = asyncio.run(milliseconds(read))
             told: Any = read.bed.client.info("server")
         p50 = {way: float(np.median(one)) for way, one in times.items()}
-        table = Table("read", "p50 ms", "p99 ms", "best ms", title=f"{CANDIDATES} candidates on {name} ({told['redis_version']})")
+        table = Table(
+            "read", "p50 ms", "p99 ms", "best ms", title=f"{CANDIDATES} candidates on {name} ({told['redis_version']})"
+        )
         for way, one in times.items():
             figures_of_way = (p50[way], float(np.percentile(one, 99)), float(one.min()))
             table.add_row(TITLES[way], *(f"{figure:.3f}" for figure in figures_of_way))

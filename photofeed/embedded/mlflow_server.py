@@ -1,7 +1,7 @@
 """The MLflow tracking server and model registry: data in PostgreSQL, artifacts proxied to object storage."""
 
 import sys
-from pathlib import Path
+from importlib.util import find_spec
 
 from photofeed.embedded import http_probe
 from photofeed.embedded.child import Launch, base_environment
@@ -22,8 +22,7 @@ class MlflowServer:
     start_seconds = 240.0  # without compiled bytecode its imports take over a minute on a busy machine
 
     def __init__(self, state: StateFolder, port: int, database: Postgres, storage: SeaweedFS) -> None:
-        self._program = Path(sys.executable).with_name("mlflow")
-        if not self._program.exists():
+        if find_spec("mlflow") is None:
             raise MissingProgramError("mlflow is not installed: pip install photofeed")
         self._folder = state.path / self.name
         self._port = port
@@ -54,17 +53,7 @@ class MlflowServer:
             "DO_NOT_TRACK": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra Python processes that photofeed does not use
         }
-        argv = [
-            str(self._program),
-            "server",
-            "--host",
-            LOOPBACK,
-            "--port",
-            str(self._port),
-            "--workers",
-            "1",
-            "--serve-artifacts",
-        ]
+        argv = [sys.executable, "-m", "photofeed.embedded.mlflow_process", str(self._port)]
         return Launch(argv, base_environment() | environment, cwd=self._folder, stop_seconds=20)
 
     def probe(self) -> None:
