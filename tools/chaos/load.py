@@ -47,6 +47,7 @@ class Load:
     ledger: Ledger
     seed: int
     receipts: bool = True
+    clients: int = CLIENTS
     people: list[int] = field(default_factory=list)
     posts: dict[str, int] = field(default_factory=dict)
     _tokens: dict[int, str] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class Load:
                 person = decode_id(reply.json()["id"])
                 self.people.append(person)
                 self._tokens[person] = mint_token(self.target.settings, person)
-        for number in range(CLIENTS):
+        for number in range(self.clients):
             client = Client(
                 self, random.Random(f"{self.seed} {number}"), self.target.urls[number % 2 :] + self.target.urls
             )

@@ -23,6 +23,7 @@ from tools.chaos.ledger import Ledger
 from tools.chaos.load import Load
 
 _BEFORE_SECONDS, _WARM_SECONDS = 20.0, 5.0
+_CLIENTS = 2  # a backup has to be done on two cores beside them
 _KNOWN = {
     "post": "select id from posts union all select photo_id from removed_photos",
     "person": "select id from users",
@@ -61,7 +62,7 @@ def under_load(target: Loaded, back_up: Callable[[], None]) -> Ledger:
 
 
 def _load(target: Loaded, ledger: Ledger, seed: int) -> Load:
-    load = Load(target, ledger, seed)
+    load = Load(target, ledger, seed, clients=_CLIENTS)
     load.begin()
     return load
 
