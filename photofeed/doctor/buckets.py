@@ -26,7 +26,7 @@ def buckets(settings: Settings, now: Callable[[], float] = time.time) -> Iterato
     with closing(s3_client(settings)) as client:
         try:
             for bucket in (settings.bucket_originals, settings.bucket_variants, settings.bucket_lake):
-                yield from _bucket(client, bucket)
+                yield from _bucket(client, bucket, settings.s3_region)
             yield from _cors(client, settings)
             before = now()
             reply = client.list_objects_v2(Bucket=settings.bucket_lake, MaxKeys=1)
@@ -42,7 +42,8 @@ def buckets(settings: Settings, now: Callable[[], float] = time.time) -> Iterato
                     first_line(error),
                     "correct PHOTOFEED_S3_ACCESS_KEY and PHOTOFEED_S3_SECRET_KEY, or the rights of that key",
                 )
-            elif _code(error) not in _MISSING:  # missing buckets are reported by name
+            elif _code(error) not in _MISSING and _region(error.response) in {None, settings.s3_region}:
+                # missing buckets and those of other regions are reported by name
                 yield wrong("objects.connection", first_line(error), "see the log of the object storage")
         except BotoCoreError as error:
             yield wrong("objects.connection", first_line(error), "start it, or correct PHOTOFEED_S3_ENDPOINT_URL")
@@ -53,15 +54,33 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code"))
 
 
-def _bucket(client: Any, bucket: str) -> Iterator[Finding]:
+def _region(reply: Any) -> str | None:
+    """The region of a bucket, if the storage tells it."""
+    found: str | None = reply["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+    return found
+
+
+def _elsewhere(bucket: str, region: str | None, wanted: str) -> Iterator[Finding]:
+    """boto3 follows a bucket to its region. Addresses for uploads are signed before, and refused there."""
+    if region not in {None, wanted}:
+        yield wrong(
+            "objects.region",
+            f"{bucket} is in {region}, and PHOTOFEED_S3_REGION is {wanted}, so uploads are refused",
+            f"set PHOTOFEED_S3_REGION={region}, and PHOTOFEED_S3_ENDPOINT_URL to the address of that region",
+        )
+
+
+def _bucket(client: Any, bucket: str, region: str) -> Iterator[Finding]:
     try:
-        client.head_bucket(Bucket=bucket)
+        reply = client.head_bucket(Bucket=bucket)
     except ClientError as error:
+        yield from _elsewhere(bucket, _region(error.response), region)
         if _code(error) not in _MISSING:
             raise
         yield wrong("objects.bucket", f"there is no bucket {bucket}", f"create it: aws s3 mb s3://{bucket}")
     else:
         yield ok("objects.bucket", f"{bucket} exists")
+        yield from _elsewhere(bucket, _region(reply), region)
 
 
 def _cors(client: Any, settings: Settings) -> Iterator[Finding]:
@@ -69,7 +88,7 @@ def _cors(client: Any, settings: Settings) -> Iterator[Finding]:
     origins = settings.upload_origins
     mend = f"set a CORS rule on {settings.bucket_originals}: AllowedOrigins {list(origins)}, AllowedMethods [PUT]"
     try:
-        rules = client.get_bucket_cors(Bucket=settings.bucket_originals)["CORSRules"]
+        rules = client.get_bucket_cors(Bucket=settings.bucket_originals).get("CORSRules", [])
     except ClientError as error:
         if _code(error) != "NoSuchCORSConfiguration":
             raise

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from photofeed.doctor import postgres
-from photofeed.doctor.buckets import strangers, upload_address
+from photofeed.doctor.buckets import buckets, strangers, upload_address
 from photofeed.doctor.certificates import certificates, plain_connections
 from photofeed.doctor.clocks import MOST_SKEW_SECONDS, clock
 from photofeed.doctor.environment import LEAST_FREE_BYTES, environment_of
@@ -194,11 +194,16 @@ def test_an_address_that_does_not_answer_is_named() -> None:
 
 
 @contextmanager
-def _answers(body: bytes) -> Iterator[str]:
+def _answers(body: bytes, status: int = 200, **headers: str) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
+        def do_HEAD(self) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
@@ -221,6 +226,17 @@ SYMMETRIC = {"kty": "oct", "kid": "hs", "alg": "HS256", "k": "c2VjcmV0"}
 def test_an_identity_provider_without_usable_keys_is_named(body: bytes) -> None:
     with _answers(body) as url:
         assert _names(identity(_production(jwt_jwks_url=url))) == ["identity.keys"]
+
+
+@pytest.mark.parametrize("status", [200, 301])
+def test_buckets_of_another_region_are_named_though_boto3_finds_them(status: int) -> None:
+    with _answers(b"<ListBucketResult/>", status, x_amz_bucket_region="eu-west-1") as url:
+        settings = _production(s3_endpoint_url=url.removesuffix("/jwks"), s3_region="us-east-1")
+        found = [finding for finding in buckets(settings) if finding.name == "objects.region"]
+        assert found
+        assert "eu-west-1" in found[0].mend
+        named = _names(buckets(settings.model_copy(update={"s3_region": "eu-west-1"})))
+        assert "objects.region" not in named
 
 
 def test_originals_that_anybody_may_list_are_named() -> None:
