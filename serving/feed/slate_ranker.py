@@ -10,6 +10,7 @@ from prometheus_client import Counter
 from redis.exceptions import RedisError
 
 from photofeed.ids import uuid7
+from photofeed.models.registry import CHAMPION
 from serving.feed.candidates import Candidates, Ids, Mask
 from serving.feed.explanation import Explanation
 from serving.feed.features import REASON_FEATURES, DefaultedValues, FeatureMatrix, FeatureReader, RequestFeatures
@@ -18,7 +19,7 @@ from serving.feed.rerankers import Ranking, Reranker, best_first, rerank
 from serving.feed.rerankers.author_spacing import have_one_author
 from serving.feed.rerankers.shown_less import dislike_flags
 from serving.feed.scorers import Scores
-from serving.feed.scorers.fallback_chain import FallbackChain
+from serving.feed.scorers.fallback_chain import RANKINGS, FallbackChain
 from serving.feed.slate import Slate, SlateItems
 from serving.feed.stage_times import timed
 
@@ -52,6 +53,9 @@ class SlateRanker:
     fallback_chain: FallbackChain
     rules: Sequence[Reranker]
     defaulted: DefaultedValues = field(default_factory=DefaultedValues)
+
+    def __post_init__(self) -> None:
+        RANKED.labels(RANKINGS[CHAMPION])  # from zero on, for the alert about servers that never rank by a model
 
     async def rank(
         self, query: FeedQuery, shortlist: Shortlist, ranker: str, shortest: int, explanation: Explanation
