@@ -40,7 +40,13 @@ class Shapes:
 
     def mask(self) -> Pixels:
         """Coverage (height, width), 0 to 1."""
-        return np.asarray(self._image.reduce(_FINE), dtype=np.float32) / 255
+        width, height = (edge // _FINE for edge in self._image.size)
+        mask = np.zeros((height, width), dtype=np.float32)
+        if box := self._image.getbbox():  # most shapes cover a small part of the picture
+            left, top, right, bottom = box[0] // _FINE, box[1] // _FINE, -(-box[2] // _FINE), -(-box[3] // _FINE)
+            part = self._image.crop((left * _FINE, top * _FINE, right * _FINE, bottom * _FINE)).reduce(_FINE)
+            mask[top:bottom, left:right] = np.asarray(part, dtype=np.float32) / 255
+        return mask
 
 
 def conifer(rng: np.random.Generator, shapes: Shapes, x: float, foot: float, size: float) -> None:

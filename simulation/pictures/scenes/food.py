@@ -11,7 +11,7 @@ import numpy as np
 
 from simulation.pictures.colour import Pixels, light, mix, smoothstep
 from simulation.pictures.depiction import Depiction, depict
-from simulation.pictures.noise import blur, fractal_tile, look_up
+from simulation.pictures.noise import blur, fractal_tile, grain_of, look_up
 from simulation.pictures.trees import Shapes, paint_over
 
 _WOODS = ("#8a5a36", "#6b452c", "#a8764a", "#4a3226", "#c09a6c")
@@ -128,7 +128,7 @@ def _table(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Pixels, str
     if kind == "linen":
         weave = 0.5 + 0.25 * (np.sin(x * 1.9) + np.sin(y * 1.9))
         folds = look_up(fractal_tile(7, 1.7), x * 0.25 + shift[0], y * 0.25 + shift[1])
-        thread = look_up(fractal_tile(6, 0.7), x * 1.2, y * 1.2)
+        thread = grain_of(rng, fractal_tile(6, 0.7), height, width)
         return light(str(rng.choice(_CLOTHS))) * (
             0.62 + 0.16 * weave + 0.35 * (folds - 0.5) + 0.25 * (thread - 0.5) + 0.1
         ), "linen"

@@ -8,7 +8,7 @@ from simulation.pictures.colour import Pixels, light, mix, smoothstep
 from simulation.pictures.daylight import Daylight, daylight
 from simulation.pictures.depiction import Depiction, depict
 from simulation.pictures.figures import Place, cat
-from simulation.pictures.noise import blur, fractal_tile, look_up
+from simulation.pictures.noise import blur, enlarge, fractal_tile, grain_of, look_up
 from simulation.pictures.ridges import Ranges, paint_ridges
 from simulation.pictures.sky import add_glow, paint_sky
 from simulation.pictures.trees import Shapes, broadleaf, paint_over
@@ -17,6 +17,7 @@ _WALLS = ("#d9cdb8", "#b9c0b4", "#c9b0a0", "#a8b2ba", "#cdbb98", "#8f9c90", "#c7
 _FLOORS = ("#9a6b42", "#7a5234", "#b58a5c", "#5c4030")
 _CLOTHS = ("#3f5a5c", "#9a4a34", "#c29a4a", "#5a6a48", "#6a4a5c", "#34465f", "#a8795a")
 _BOOKS = ("#8a3a30", "#2f4f5f", "#c0a060", "#4a5a3a", "#d8cdb8", "#3a3440", "#a86a3a", "#6a7f8a")
+_COARSE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Room:
             part *= 1 - 0.5 * np.roll(soft, (int(shadow * 0.6), int(-side * shadow)), (0, 1))
         y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
         across, down = 2 * (x - left) / (right - left) - 1, 2 * (y - top) / (bottom - top) - 1
-        weave = look_up(fractal_tile(6, 0.7), x * np.float32(0.7), y * np.float32(0.7))
+        weave = grain_of(self.rng, fractal_tile(6, 0.7), *mask.shape)
         paint_over(part, mask, colour * self.shine * ((0.92 + 0.3 * side * across - 0.2 * down) * (0.85 + 0.3 * weave)))
 
 
@@ -100,8 +101,10 @@ def _view(rng: np.random.Generator, size: tuple[int, int], moment: Daylight) -> 
 def _wall_and_floor(rng: np.random.Generator, size: tuple[int, int], floor: float) -> Pixels:
     height, width = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    plaster = look_up(fractal_tile(1, 1.55), x * 0.5 + rng.uniform(0, 1024), y * 0.5)
-    grain = look_up(fractal_tile(6, 0.7), x * 0.9, y * 0.9)
+    coarse = (slice(None, None, _COARSE), slice(None, None, _COARSE))
+    plaster = look_up(fractal_tile(1, 1.55), x[coarse] * 0.5 + rng.uniform(0, 1024), y[coarse] * 0.5)
+    plaster = enlarge(plaster, height, width)
+    grain = grain_of(rng, fractal_tile(6, 0.7), height, width)
     scene = light(str(rng.choice(_WALLS))) * (0.9 + 0.12 * plaster + 0.1 * (grain - 0.5))
     if rng.random() < 0.3:  # noqa: PLR2004  panelling on the lower part of the wall
         rail = floor - height * 0.17
@@ -109,14 +112,16 @@ def _wall_and_floor(rng: np.random.Generator, size: tuple[int, int], floor: floa
         groove = np.mod(x / (width * 0.035), 1)
         scene = mix(scene, light("#e4e0d6") * (1 - 0.25 * np.exp(-((groove - 0.5) ** 2) / 0.002)), low)
         scene *= 1 - 0.3 * np.exp(-(((y - rail - 3) / 2.5) ** 2))
-    depth = np.maximum(y - floor, 0.5) / (height - floor)
+    top = int(floor)
+    below, aside_of = y[top:], x[top:] - np.float32(width / 2)
+    depth = np.maximum(below - floor, 0.5) / (height - floor)
     near = 0.42 + 0.58 * depth
-    aside = (x - width / 2) / near
+    aside = aside_of / near
     board = np.floor(aside / (width * 0.09))
     fibre = look_up(fractal_tile(6, 0.7), aside * 0.9 + board * 40, 24 / near + board * 170)
     gap = np.clip(np.abs(aside / (width * 0.09) - np.rint(aside / (width * 0.09))) / 0.012, 0.3, 1)
     planks = light(str(rng.choice(_FLOORS))) * ((0.7 + 0.5 * (fibre - 0.5) + 0.18 * np.mod(board * 0.618, 1)) * gap)
-    scene = mix(scene, planks, np.clip(y - floor + 0.5, 0, 1))
+    scene[:, top:] = mix(scene[:, top:], planks, np.clip(below - floor + 0.5, 0, 1))
     skirting = np.clip(y - floor + height * 0.022, 0, 1) * np.clip(floor - y, 0, 1)
     scene = mix(scene, light("#ece8de"), skirting)
     scene *= 1 - 0.35 * np.exp(-np.abs(y - floor) / (height * 0.012))
@@ -145,7 +150,9 @@ def _daylight_inside(room: Room) -> None:
         for bar in (1 / 3, 2 / 3):
             patch = patch * (1 - 0.85 * np.exp(-(((pane_x - bar) / 0.018) ** 2)))
         patch = patch * (1 - 0.85 * np.exp(-(((pane_y - 0.5) / 0.018) ** 2)))
-        leaves = look_up(fractal_tile(7, 1.7), across * 0.55, rise * 0.55)
+        soft_grid = (slice(None, None, _COARSE), slice(None, None, _COARSE))
+        leaves = look_up(fractal_tile(7, 1.7), across[soft_grid] * 0.55, (rise * 0.55 + 0 * x)[soft_grid])
+        leaves = enlarge(leaves, height, width)
         patch = patch * (0.55 + 0.45 * smoothstep(0.35, 0.6, leaves))
         scene *= 1 + room.moment.sun * (1.15 * patch)
 
