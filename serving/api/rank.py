@@ -285,7 +285,8 @@ def _items(ranked: GivenRanking, facts: dict[int, ItemFacts]) -> Iterator[dict[s
             "position": position,
             **_names(one),
             "score": score,
-            "reason": why,
+            "reason": why.text,
+            "reasonCode": why.code,
             "propensity": propensity,
             "receipt": receipt,
         }

@@ -14,6 +14,7 @@ from photofeed.notifications import MEANINGS as NOTIFIED_OF
 from photofeed.notifications import NotificationKind
 from photofeed.report_reasons import ReportReason
 from photofeed.webhooks import WebhookType
+from serving.feed.reasons import ReasonCode
 
 Id = Annotated[str, Field(pattern="^[0-9A-Za-z]{11}$", examples=["15OGRpnNiJv"])]
 Count = Annotated[int, Field(ge=0)]
@@ -25,6 +26,7 @@ PhotoStatus = Literal["awaiting_upload", "processing", "ready", "review", "rejec
 ContentType = Annotated[
     Literal["photo", "reel"], Field(description="A reel is shown by its poster picture: no video is stored or played")
 ]
+REASON_CODE = "The same as a code, for clients that say it in another language"
 AltText = Annotated[
     str, Field(description="What the photo shows, for people who do not see it; empty if its author did not say")
 ]
@@ -189,6 +191,7 @@ class FeedItem(Shape):
     source: Literal["following", "celebrity", "explore"]
     score: float | None
     reason: Annotated[str, Field(description="Why the post is here, a short sentence")]
+    reason_code: Annotated[ReasonCode, Field(description=REASON_CODE)]
     receipt: Annotated[str, Field(description="Proves to `POST /v1/events`, for three days, that you were shown this")]
     post: Post
 
@@ -252,6 +255,7 @@ class FeedPage(Shape):
                 "source": "following",
                 "score": 1.8342,
                 "reason": "Because you often like @marta.k",
+                "reasonCode": "often_liked",
                 "receipt": "4kfCQpCPcCTB0bqQ1dCeCAGiArj0ZHwkskM4ratiUFIR0bVJawAA",
                 "post": _POST,
             }
@@ -328,6 +332,7 @@ class RankedItem(Shape):
     id: Id
     score: float
     reason: Annotated[str, Field(description="Why it is here, a short sentence")]
+    reason_code: Annotated[ReasonCode, Field(description=REASON_CODE)]
     propensity: Annotated[float, Field(gt=0, le=1, description="Probability of the draw; 1 if it was not drawn")]
     receipt: Annotated[str, Field(description="Proves to `POST /v1/events`, for three days, where it was served")]
 
@@ -359,6 +364,7 @@ class RankedItems(Shape):
                 "id": "15OGRpnNiJv",
                 "score": 1.8342,
                 "reason": "Because you like chairs",
+                "reasonCode": "likes_topic",
                 "propensity": 1.0,
                 "receipt": "4kfCQpCPcCTB0bqQ1dCeCAGiArj0ZHwkskM4ratiUFIR0bVJawAA",
             }

@@ -462,7 +462,8 @@ def _items_json(
                 "position": position,
                 "source": source.label,
                 "score": score,
-                "reason": why,
+                "reason": why.text,
+                "reasonCode": why.code,
                 "receipt": receipt,
                 "post": post.json,
             }

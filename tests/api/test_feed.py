@@ -7,6 +7,7 @@ import pytest
 from photofeed import database, tracing
 from photofeed.ids import decode_id, encode_id
 from photofeed.tokens import ADMIN, USER, mint_token
+from serving.feed.reasons import ReasonCode
 from serving.receipts import ReceiptSealer, ServedAt
 from tests.api.pictures import picture
 
@@ -37,6 +38,7 @@ def test_a_feed_has_followed_posts_and_one_explore_post_in_ten(app: "App", creat
     for item in page["items"]:
         assert (item["post"]["author"]["id"] in followed) == (item["source"] != "explore")
         assert item["reason"]
+        assert item["reasonCode"] in set(ReasonCode)
     assert _longest_run(_authors(page["items"])) <= 2
 
 

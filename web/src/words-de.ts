@@ -1,7 +1,7 @@
 import { compactCount } from './shell/count'
 import type { Words } from './words'
 
-/** The texts in German. What the server says, such as reasons and refusals, stays in English. */
+/** The texts in German. What the server says, such as refusals, stays in English. */
 export const german: Words = {
   app: 'photofeed',
   skip: 'Zum Inhalt springen',
@@ -356,6 +356,13 @@ export const german: Words = {
 
   why: {
     sources: { following: null, celebrity: 'Beliebt', explore: 'Vorschlag' },
+    reasons: {
+      often_liked: (name) => `Weil dir oft gefällt, was ${name} zeigt`,
+      likes_topic: (_, topic) => `Weil dir ${topic} gefällt`,
+      popular: () => 'Gerade beliebt',
+      followed: (name) => `Du folgst ${name}`,
+      new: () => 'Etwas Neues für dich',
+    },
     explanations: {
       following: (name) =>
         `Du folgst ${name}. Fotos von Personen, denen du folgst, sind danach sortiert, wie wahrscheinlich du auf sie reagierst.`,

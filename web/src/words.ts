@@ -353,6 +353,13 @@ const english = {
 
   why: {
     sources: { following: null, celebrity: 'Popular creator', explore: 'Suggested' },
+    reasons: {
+      often_liked: (name: string, _topic: string) => `Because you often like ${name}`,
+      likes_topic: (_name: string, topic: string) => `Because you like ${topic}`,
+      popular: (_name: string, _topic: string) => 'Popular right now',
+      followed: (name: string, _topic: string) => `You follow ${name}`,
+      new: (_name: string, _topic: string) => 'Something new for you',
+    },
     explanations: {
       following: (name: string) =>
         `You follow ${name}. Photos of people you follow are sorted by how likely you are to react to them.`,

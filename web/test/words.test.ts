@@ -12,8 +12,10 @@ test('the chosen language comes before the browser’s, and English before nothi
 })
 
 test('a reason names the author as the card does', () => {
-  const ada = { id: 'u', handle: 'ada', displayName: 'Ada Byron', avatarUrl: null, followedByMe: true }
-  assert.equal(plainReason('Because you often like @ada', ada), 'Because you often like Ada Byron')
+  const post = { author: { displayName: 'Ada Byron' }, topic: 'sea' }
+  const reason = (reasonCode: string) => plainReason({ reasonCode, post } as never)
+  assert.equal(reason('often_liked'), 'Because you often like Ada Byron')
+  assert.equal(reason('likes_topic'), 'Because you like sea')
 })
 
 test('every German text contains the values of the English one', async () => {

@@ -14,7 +14,7 @@ interface WhyProps {
 /** The reason for a post and, on demand, where posts like it come from; numbers only for developers. */
 export function Why({ entry, isOpen, onToggle }: WhyProps) {
   const panel = useId()
-  const { source, reason, post } = entry
+  const { source, post } = entry
   const label = words.why.sources[source]
   return (
     <div class="why">
@@ -26,7 +26,7 @@ export function Why({ entry, isOpen, onToggle }: WhyProps) {
         onClick={onToggle}
       >
         <span class={`source-dot ${source}`} aria-hidden="true" />
-        <span>{[label, plainReason(reason, post.author)].filter(Boolean).join(' · ')}</span>
+        <span>{[label, plainReason(entry)].filter(Boolean).join(' · ')}</span>
         <ChevronIcon />
       </button>
       <div id={panel} hidden={!isOpen} class="why-panel">
@@ -37,9 +37,9 @@ export function Why({ entry, isOpen, onToggle }: WhyProps) {
   )
 }
 
-/** Reasons name the author by handle; the card shows the name. */
-export function plainReason(reason: string, author: Post['author']): string {
-  return reason.replaceAll(`@${author.handle}`, author.displayName)
+/** The reason in the user's language; it names the author as the card does. */
+export function plainReason({ reasonCode, post }: FeedEntry): string {
+  return words.why.reasons[reasonCode](post.author.displayName, post.topic)
 }
 
 function explanation(source: Source, { author }: Post): string {
