@@ -3,6 +3,7 @@
 tests/deploy/rendered has what helm renders, so that these tests need no helm; where it is, it is compared.
 """
 
+import re
 from typing import Any
 
 import kubernetes_validate
@@ -20,6 +21,8 @@ URLS = {
     "PHOTOFEED_DATABASE_URL": f"postgresql://photofeed:{SECRET}@postgres/photofeed",
     "PHOTOFEED_REDIS_URL": f"rediss://:{SECRET}@redis/0",
 }
+URL_KEYS = ",".join(URLS)
+ADDRESSES = re.compile(r"(?:^|,)(?:(https?)://)?[\w.-]+(?::(\d+))?")
 
 
 @needs_helm
@@ -40,6 +43,16 @@ def test_helm_finds_no_fault() -> None:
     ("arguments", "reason"),
     [
         ((), "secretName: name a Secret"),
+        (("--set", "secretName=a,secretKeys=null"), "secretKeys: PHOTOFEED_DATABASE_URL is missing: add it"),
+        (("--set", f"secretName=a,secretKeys={{{URL_KEYS}}}"), "secretKeys: PHOTOFEED_CURSOR_SECRET is missing"),
+        (
+            ("--set", f"secretName=a,secretKeys={{{URL_KEYS},PHOTOFEED_CURSOR_SECRET}}"),
+            "secretKeys: PHOTOFEED_S3_SECRET_KEY is missing",
+        ),
+        (
+            ("--set", "secretName=a,settings.PHOTOFEED_KAFKA_SASL_USERNAME=b"),
+            "secretKeys: PHOTOFEED_KAFKA_SASL_PASSWORD is missing",
+        ),
         (("--set", "secretName=a,settings.PHOTOFEED_JWT_SECRET=b"), "is a secret: put it into the Secret"),
         (("--set", "secretName=a,settings.PHOTOFEED_REDIS_URL=b"), "is a secret: put it into the Secret"),
         (("--set", "secretName=a,settings.PHOTOFEED_DATABASE_DIRECT_URL=b"), "is a secret: put it into the Secret"),
@@ -49,7 +62,10 @@ def test_helm_finds_no_fault() -> None:
 def test_a_chart_without_what_it_needs_says_so(arguments: tuple[str, ...], reason: str) -> None:
     done = helm("template", "photofeed", ".", *arguments)
     assert done.returncode != 0
-    assert reason in done.stderr
+    assert not done.stdout
+    error, *rest = done.stderr.strip().splitlines()
+    assert reason in error
+    assert not "".join(rest).removeprefix("Use --debug flag to render out invalid YAML")
 
 
 @with_each_value_set
@@ -140,6 +156,33 @@ def test_workers_scale_with_the_lag_of_their_own_group_and_not_beyond_its_partit
         partitions = max(topic.partitions for topic in SUBSCRIPTIONS[role])
         assert one["spec"]["minReplicaCount"] <= one["spec"]["maxReplicaCount"] <= partitions
         assert one["spec"]["scaleTargetRef"]["name"] == one["metadata"]["name"]
+
+
+def test_keda_reads_the_lag_with_the_user_of_the_workers() -> None:
+    (user,) = [one for one in resources("managed") if one["kind"] == "TriggerAuthentication"]
+    (entries,) = [_container(pod)["env"] for role, pod in pods("managed").items() if role == "photos"]
+    given = {entry["name"]: entry for entry in entries}
+    (name,), (password,) = user["spec"]["env"], user["spec"]["secretTargetRef"]
+    assert (name["parameter"], password["parameter"]) == ("username", "password")
+    assert given[name["name"]]["value"]
+    key = given[password["key"]]["valueFrom"]["secretKeyRef"]
+    assert (key["name"], key["key"]) == (password["name"], password["key"])
+    for one in resources("managed"):
+        if one["kind"] == "ScaledObject":
+            (trigger,) = one["spec"]["triggers"]
+            assert trigger["authenticationRef"]["name"] == user["metadata"]["name"]
+            assert (trigger["metadata"]["tls"], trigger["metadata"]["sasl"]) == ("enable", "scram_sha512")
+
+
+@with_each_value_set
+def test_pods_may_connect_to_every_address_of_their_settings(values: str) -> None:
+    (policy,) = [one for one in resources(values) if "Egress" in one["spec"].get("policyTypes", [])]
+    allowed = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    entries = next(_container(pod)["env"] for pod in pods(values).values())
+    for entry in entries:
+        if entry["name"].endswith(("_URL", "_URI", "_SERVERS")) and "value" in entry:
+            for scheme, port in ADDRESSES.findall(entry["value"]):
+                assert int(port or {"http": 80, "https": 443}[scheme]) in allowed, entry
 
 
 @pytest.mark.parametrize("values", ["small", "air-gapped"])

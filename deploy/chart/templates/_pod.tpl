@@ -12,8 +12,21 @@ app.kubernetes.io/component: {{ .role }}
 {{/* Variables: settings in the open, secrets by reference. */}}
 {{- define "photofeed.env" -}}
 {{- $secretKeys := .root.Values.secretKeys -}}
+{{- $settings := .root.Values.settings -}}
 {{- $secret := required "secretName: name a Secret that has the variables of secretKeys" .root.Values.secretName -}}
-{{- range $name, $value := .root.Values.settings }}
+{{- $needed := list "PHOTOFEED_DATABASE_URL" "PHOTOFEED_REDIS_URL" "PHOTOFEED_CURSOR_SECRET" -}}
+{{- if or (not (hasKey $settings "PHOTOFEED_S3_ACCESS_KEY")) (get $settings "PHOTOFEED_S3_ACCESS_KEY") -}}
+{{- $needed = append $needed "PHOTOFEED_S3_SECRET_KEY" -}}
+{{- end -}}
+{{- if get $settings "PHOTOFEED_KAFKA_SASL_USERNAME" -}}
+{{- $needed = append $needed "PHOTOFEED_KAFKA_SASL_PASSWORD" -}}
+{{- end -}}
+{{- range $needed }}
+{{- if not (has . ($secretKeys | default list)) }}
+{{- fail (printf "secretKeys: %s is missing: add it, and its value to the Secret %s" . $secret) }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := $settings }}
 {{- if or (has $name $secretKeys) (regexMatch "SECRET|PASSWORD|TOKEN|DATABASE_(DIRECT_)?URL|REDIS_URL" $name) }}
 {{- fail (printf "settings: %s is a secret: put it into the Secret %s and name it in secretKeys" $name $secret) }}
 {{- end }}
