@@ -157,7 +157,7 @@ dashboards: $(INSTALLED) ## write the Grafana dashboards of deploy/grafana from 
 dashboard-pictures: $(INSTALLED) $(CLIENTS) ## draw the dashboards from a demo under load into docs/images; exit code 3 without Prometheus
 	@$(BIN)/python -W ignore -m tools.dashboards.pictures $(PICTURES)
 
-image-check: $(INSTALLED) ## carry out the steps of deploy/Dockerfile without Docker, and start the API [IMAGES=api]
+image-check: $(INSTALLED) ## carry out the steps of deploy/Dockerfile without Docker, and start the API, a worker and the trainer [IMAGES="api trainer"]
 	@$(BIN)/python release/image_check.py $(IMAGES)
 
 sbom: $(INSTALLED) ## list all installed dependencies with versions and licences in photofeed.cdx.json (CycloneDX)

@@ -1,8 +1,9 @@
 """`make image-check`: carries out the steps of deploy/Dockerfile in an empty folder, without Docker.
 
-Per image: COPY and RUN of every stage that it is built from, then its command. The API and a worker are started on an
-embedded stack, and the health check of their image has to succeed; the trainer prints the help of its command. The
-Debian packages and the account of the images are skipped: they need root and a file system of their own.
+Per image: COPY and RUN of every stage that it is built from, then a command on an embedded stack. The API and a worker
+are started, and the health check of their image has to succeed. The trainer retrains: without events it has to say that
+there is nothing to learn, and with a small click log it has to register a version in MLflow. The Debian packages and
+the account of the images are skipped: they need root and a file system of their own.
 """
 
 import argparse
@@ -14,18 +15,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from click_log import write_click_log
 from environments import ROOT
 
 from photofeed.embedded.stack import EmbeddedStack
+from training.retrain import Outcome
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 TARGETS = ("api", "worker", "trainer")
 START_SECONDS = 300.0
-# What is started of an image, instead of the help that its command prints, and the setting of the port that it answers.
+# What is started of an image, and the setting of the port that it answers.
 STARTED = {"api": ("serve", "PHOTOFEED_PORT"), "worker": ("work photos", "PHOTOFEED_MANAGEMENT_PORT")}
 
 _SKIPPED = ("apt-get", "useradd")
@@ -139,6 +144,21 @@ def build(target: str, root: Path) -> Image:
     return image
 
 
+@contextmanager
+def _set_up(state: Path) -> Iterator[dict[str, str]]:
+    """An embedded stack that is set up; the variables that name its systems."""
+    with EmbeddedStack(state) as stack:
+        _here(state, "setup")
+        lines = (stack.state.path / "stack.env").read_text().splitlines()
+        yield dict(line.split("=", 1) for line in lines)
+
+
+def _here(state: Path, *arguments: str) -> None:
+    """Run a `photofeed` command of this checkout."""
+    variables = os.environ | {"PHOTOFEED_STATE_DIR": str(state)}
+    subprocess.run([Path(_PYTHON_FOLDER) / "photofeed", *arguments], env=variables, check=True)
+
+
 def start(image: Image, state: Path, command: str, port_setting: str) -> None:
     """Start a command on an embedded stack and carry out the health check of the image until it succeeds.
 
@@ -146,14 +166,10 @@ def start(image: Image, state: Path, command: str, port_setting: str) -> None:
         SystemExit: it did not succeed in time, or the command ended.
     """
     what = f"photofeed {command}"
-    with EmbeddedStack(state) as stack:
-        lines = (stack.state.path / "stack.env").read_text().splitlines()
-        given = dict(line.split("=", 1) for line in lines)
+    with _set_up(state) as given:
         port = given["PHOTOFEED_PORT"]  # free: no API of this stack runs, unless it is what is started
         here = {"PHOTOFEED_HOST": "127.0.0.1", "PHOTOFEED_MANAGEMENT_HOST": "127.0.0.1", "LANG": "C.UTF-8"}
         environment = image.variables | given | here | {port_setting: port}
-        set_up = os.environ | {"PHOTOFEED_STATE_DIR": str(stack.state.path)}
-        subprocess.run([Path(_PYTHON_FOLDER) / "photofeed", "setup"], env=set_up, check=True)
         health = [argument.replace(f":{image.variables[port_setting]}/", f":{port}/") for argument in image.health]
         started = subprocess.Popen([_program(image), *command.split()], env=environment, cwd=image.root)
         try:
@@ -166,6 +182,31 @@ def start(image: Image, state: Path, command: str, port_setting: str) -> None:
         finally:
             started.terminate()
             started.wait(60)
+
+
+def retrain(image: Image, state: Path) -> None:
+    """Retrain on an empty embedded stack, and again after a click log was imported.
+
+    Raises:
+        SystemExit: a retraining ended in another way than it has to.
+    """
+    with _set_up(state) as given, tempfile.TemporaryDirectory(prefix="click-log-") as log:
+        environment = image.variables | given | {"LANG": "C.UTF-8"}
+        _retrain_once(image, environment, {Outcome.NOTHING_TO_LEARN})
+        write_click_log(Path(log), datetime.now(UTC))
+        _here(state, "import", log)
+        # the gates may refuse what so few slates taught, which is no fault of the image
+        _retrain_once(image, environment, {Outcome.CHALLENGER, Outcome.REFUSED})
+
+
+def _retrain_once(image: Image, environment: Mapping[str, str], wanted: set[Outcome]) -> None:
+    done = subprocess.run(
+        [_program(image), "retrain"], env=environment, cwd=image.root, check=False, stdout=subprocess.PIPE, text=True
+    )
+    last = done.stdout.strip().rpartition("\n")[2]
+    print(f"photofeed retrain: exit code {done.returncode}, {last or 'no output'}", flush=True)
+    if (done.returncode, last and json.loads(last)["outcome"]) not in [(one.exit_code, one.label) for one in wanted]:
+        sys.exit(f"image-check: photofeed retrain: none of {sorted(one.label for one in wanted)}")
 
 
 def _program(image: Image) -> Path:
@@ -186,16 +227,7 @@ def main() -> None:
             if target in STARTED:
                 start(image, Path(name) / "stack", *STARTED[target])
             else:
-                shown = subprocess.run(
-                    image.command,
-                    executable=_program(image),
-                    env=image.variables,
-                    check=False,
-                    stdout=subprocess.DEVNULL,
-                )
-                if shown.returncode:
-                    sys.exit(f"image-check: {' '.join(image.command)} failed")
-                print(f"{target}: {' '.join(image.command)}: ok", flush=True)
+                retrain(image, Path(name) / "stack")
 
 
 if __name__ == "__main__":
