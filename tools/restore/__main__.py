@@ -35,6 +35,7 @@ from simulation.scale import SMOKE
 from simulation.stages import ConsoleStages, Stages
 from simulation.waiting import Polling
 from tools.chaos.ledger import Ledger
+from tools.interruption import end_in_order
 from tools.restore.facts import Facts, facts_of
 from tools.restore.under_load import Loaded, dangling, judged, under_load
 
@@ -177,6 +178,7 @@ def _same_feeds(client: ApiClient, wanted: dict[str, Feed], told: list[str]) -> 
 
 def main() -> int:
     """Make, restore, compare."""
+    end_in_order()
     stages = ConsoleStages(Console(stderr=True))
     with tempfile.TemporaryDirectory(prefix="restore-") as name:
         folder = Path(name)
