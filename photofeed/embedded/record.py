@@ -61,6 +61,14 @@ def load_records(folder: Path) -> list[ProcessRecord]:
     return sorted(records, key=lambda record: record.stage, reverse=True)
 
 
+def load_record(folder: Path, name: str) -> ProcessRecord | None:
+    """Read the record of one process; None if it has none."""
+    try:
+        return ProcessRecord(**json.loads((folder / f"{name}.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
 def stop_recorded(folder: Path) -> None:
     """Stop every recorded process, from the highest stage to the lowest, and remove the records."""
     for _, stage in groupby(load_records(folder), key=lambda record: record.stage):

@@ -91,6 +91,14 @@ class EmbeddedStack:
         os.close(self._lock)
         self._lock = None
 
+    def probe(self, name: str) -> None:
+        """Check that a server of the running stack answers in its own protocol.
+
+        Raises:
+            NotReadyError: it does not.
+        """
+        self._servers[name].probe()
+
     def settings(self) -> Settings:
         """Return the settings of this stack; `PHOTOFEED_*` variables override those that a user may set."""
         return Settings(_env_file=self.state.path / STACK_ENV_FILE, state_dir=self.state.path)

@@ -11,7 +11,7 @@ _SECOND = 1_000_000_000
 
 
 class NoCompilerError(Exception):
-    """There is no C compiler."""
+    """The library cannot be compiled here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,16 @@ class Clocks:
         """Compile the library into a folder.
 
         Raises:
-            NoCompilerError: it cannot be compiled here.
+            NoCompilerError: there is no compiler, or it failed.
         """
         compiler = shutil.which("cc")
         if compiler is None:
             raise NoCompilerError("no process gets a clock of its own: a C compiler (cc) is missing")
         folder.mkdir()
         command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(folder / "clock.so"), str(_SOURCE), "-ldl"]
-        subprocess.run(command, check=True)  # noqa: S603  our own source
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own source
+        if done.returncode:
+            raise NoCompilerError(f"no process gets a clock of its own: {done.stderr.strip()}")
         return cls(folder)
 
     def variables(self, name: str) -> dict[str, str]:

@@ -4,10 +4,12 @@ import ctypes
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _SIZE = "4g"  # no more than what is written takes memory
+_ATTEMPTS = 14  # to fill a disk that others write to: the last leaves 64 MiB
 _NEW_NAMESPACE = 0x00020000  # CLONE_NEWNS of sched.h
 
 
@@ -35,11 +37,20 @@ class Disk:
 
     @classmethod
     def under(cls, folder: Path) -> "Disk":
-        """Move a folder, which nobody uses at the moment, to a new file system."""
+        """Move a folder, which nobody uses at the moment, to a new file system.
+
+        Raises:
+            NoMountsError: this is not allowed; the folder is as it was.
+        """
         owner, moved = folder.stat(), folder.with_name(f"{folder.name}-moved")
         folder.rename(moved)
         folder.mkdir(mode=owner.st_mode & 0o777)
-        _mount("-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder))
+        try:
+            _mount("-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder))
+        except NoMountsError:
+            folder.rmdir()
+            moved.rename(folder)
+            raise
         shutil.copystat(moved, folder)
         os.chown(folder, owner.st_uid, owner.st_gid)
         subprocess.run(["cp", "-a", f"{moved}/.", str(folder)], check=True)  # noqa: S603, S607  our own folders
@@ -47,10 +58,22 @@ class Disk:
         return cls(folder)
 
     def fill(self) -> None:
-        """Leave no room: the file system gets as small as what is on it."""
+        """Leave no room: the file system gets about as small as what is on it.
+
+        Raises:
+            NoMountsError: it grew too fast, or the size cannot be changed.
+        """
+        for attempt in range(_ATTEMPTS):
+            with suppress(NoMountsError):  # more than that is on it by now
+                self._shrink(2**attempt)
+                return
+        self._shrink(2**_ATTEMPTS)
+
+    def _shrink(self, left: int) -> None:
+        """Make the file system so small that this many blocks are left, which others soon fill."""
         status = os.statvfs(self.folder)
-        used = (status.f_blocks - status.f_bfree) * status.f_frsize
-        _mount("-o", f"remount,size={used}", str(self.folder))
+        blocks = status.f_blocks - status.f_bfree + left
+        _mount("-o", f"remount,size={blocks * status.f_frsize}", str(self.folder))
 
     def free(self) -> None:
         """Give it its room back."""

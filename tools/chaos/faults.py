@@ -15,7 +15,6 @@ from itertools import islice
 
 import psutil
 import psycopg
-import redis
 
 from photofeed import database
 from photofeed.event_log import KafkaReader
@@ -50,15 +49,20 @@ class Fault:
 def faults(stack: Stack, chance: random.Random) -> Iterator[Fault]:
     """All faults, in rounds: each round has every fault once, in another order."""
     while True:
-        every = _every(stack, chance)
-        chance.shuffle(every)
-        yield from every
+        yield from one_round(stack, chance)
+
+
+def one_round(stack: Stack, chance: random.Random) -> Iterator[Fault]:
+    """All faults once, in random order."""
+    every = _every(stack, chance)
+    chance.shuffle(every)
+    return iter(every)
 
 
 def subset(stack: Stack, chance: random.Random) -> Iterator[Fault]:
     """The six faults of a short run."""
     names = (
-        "kill tansu",
+        "kill tansu" if stack.kafka is None else "kill broker 0",
         "lose the last writes of valkey",
         "kill api",
         "make postgres read-only",
@@ -110,10 +114,7 @@ def _of_kafka(kafka: KafkaCluster) -> list[Fault]:
 
 
 def _stop_broker(kafka: KafkaCluster, number: int) -> None:
-    broker = psutil.Process(kafka.processes[number].pid)
-    broker.suspend()
-    time.sleep(STOPPED_SECONDS)
-    broker.resume()
+    _suspend([psutil.Process(kafka.processes[number].pid)])
     kafka.wait_until_whole()
 
 
@@ -122,7 +123,7 @@ def _fill_disk(stack: Stack, name: str) -> None:
     time.sleep(FULL_SECONDS)
     stack.disks[name].free()
     if name in stack.servers:
-        _wait_until(lambda: _answers(stack, name))
+        _wait_until(lambda: stack.answers(name))
 
 
 def _jump(clocks: Clocks, name: str, seconds: float) -> None:
@@ -141,21 +142,35 @@ def _end(processes: list[psutil.Process]) -> None:
             process.kill()
 
 
-def _kill_server(stack: Stack, name: str) -> None:
-    before = stack.record(name).pid
+def _kill_server(stack: Stack, name: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Kill a server, and wait until another process in its place answers.
+
+    Args:
+        stack: whose.
+        name: of the server.
+        meanwhile: is called before it starts again.
+    """
+    before = stack.record(name)
     _end(stack.processes(name))
-    _wait_until(lambda: stack.record(name).pid != before and _answers(stack, name))
+    meanwhile()
+    _wait_until(lambda: stack.record(name) != before and stack.answers(name))
 
 
 def _stop(stack: Stack, name: str) -> None:
-    stopped = stack.processes(name)
-    for process in stopped:
-        with suppress(psutil.NoSuchProcess):
-            process.suspend()
-    time.sleep(STOPPED_SECONDS)
-    for process in stopped:
-        with suppress(psutil.NoSuchProcess):
-            process.resume()
+    _suspend(stack.processes(name))
+
+
+def _suspend(processes: list[psutil.Process]) -> None:
+    """Let processes stand still for a while; they go on also if this tool is ended meanwhile."""
+    try:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        time.sleep(STOPPED_SECONDS)
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def _kill_child(stack: Stack, name: str) -> None:
@@ -165,7 +180,7 @@ def _kill_child(stack: Stack, name: str) -> None:
 def _kill_backend(stack: Stack) -> None:
     with suppress(psycopg.OperationalError), database.connect(stack.settings) as connection:
         os.kill(connection.info.backend_pid, signal.SIGKILL)
-    _wait_until(lambda: _answers(stack, "postgres"))
+    _wait_until(lambda: stack.answers("postgres"))
 
 
 def _kill_workers(stack: Stack, each: int) -> None:
@@ -218,11 +233,12 @@ def _lose_writes(stack: Stack) -> None:
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(data, kept)
     time.sleep(LOST_SECONDS)
-    before = stack.record("valkey").pid
-    _end(stack.processes("valkey"))
-    data.rename(gone)
-    kept.rename(data)
-    _wait_until(lambda: stack.record("valkey").pid != before and _answers(stack, "valkey"))
+
+    def put_back() -> None:
+        data.rename(gone)
+        kept.rename(data)
+
+    _kill_server(stack, "valkey", put_back)
     shutil.rmtree(gone)
 
 
@@ -246,31 +262,6 @@ def _duplicate(stack: Stack, chance: random.Random) -> None:
     ]
     with closing(KafkaPublisher(stack.settings)) as publisher:
         publisher.publish_encoded(ENGAGEMENT.name, chance.sample(messages, len(messages)))
-
-
-def _answers(stack: Stack, name: str) -> bool:
-    """Whether a server takes connections."""
-    match name:
-        case "postgres":
-            with suppress(psycopg.OperationalError), database.connect(stack.settings):
-                return True
-        case "valkey":
-            with suppress(redis.RedisError), connect_redis(stack.settings) as client:
-                return bool(client.ping())
-        case "tansu":
-            return _connects(stack.settings.kafka_bootstrap_servers)
-        case "mlflow":
-            return _connects(stack.settings.mlflow_tracking_uri)
-        case _:
-            return _connects(stack.settings.s3_endpoint_url)
-    return False
-
-
-def _connects(address: str) -> bool:
-    host, port = address.rpartition("/")[2].split(":")
-    with suppress(OSError), socket.create_connection((host, int(port)), 1):
-        return True
-    return False
 
 
 def _unused_port() -> int:

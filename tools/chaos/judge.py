@@ -1,7 +1,7 @@
 """After the faults: waits until everything has arrived, and compares what was accepted with what is there."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,11 +26,12 @@ from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
 from photofeed.topics import ENGAGEMENT, PURGE_GROUP, SUBSCRIPTIONS
 from tools.chaos.faults import POISON
-from tools.chaos.ledger import Ledger
+from tools.chaos.ledger import COMMENT, Ledger
 from tools.chaos.target import Target
 
 STUCK_SECONDS = 120.0
 _UNSETTLED = "select count(*) as n from photos where status = 'processing'"
+_COMMENTS = "select body, count(*) as n from comments where body like %s group by body"
 _UNPUBLISHED = "select count(*) as n from outbox"
 _LINKS = {
     "likes": "select user_id as person, post_id as target from likes",
@@ -61,6 +62,18 @@ class LogEvents:
     def read(self, columns: Sequence[str], index: int, passes: int) -> Iterator[EventColumns]:  # noqa: ARG002
         """All at once: there is one pass."""
         yield self.columns
+
+
+def wrong_comments(ledger: Ledger, times: Mapping[str, int]) -> list[str]:
+    """Comments that are lost, or there more than once.
+
+    Args:
+        ledger: what was accepted.
+        times: text -> how often it is there.
+    """
+    lost = [text for text, post in ledger.comments.items() if text not in times and post not in ledger.maybe_deleted]
+    repeated = [text for text, count in times.items() if count > 1]
+    return [f"comment\t{text!r} is there {times.get(text, 0)} times" for text in (*lost, *repeated)]
 
 
 @dataclass
@@ -104,6 +117,7 @@ class Judge:
     def compare(self) -> None:
         """Every promise but those of figures."""
         self.violations += [f"refused\t{one}" for one in self.ledger.refused]
+        self.violations += [f"misunderstood\t{one}" for one in self.ledger.misunderstood]
         self._links()
         self._comments()
         self._deleted()
@@ -172,14 +186,9 @@ class Judge:
 
     def _comments(self) -> None:
         with database.connect(self.target.settings) as connection:
-            rows = connection.execute("select body, count(*) as n from comments group by body")
+            rows = connection.execute(_COMMENTS, (f"{COMMENT}%",))
             times = {row["body"]: row["n"] for row in rows}
-            gone = connection.execute("select count(*) as n from removed_photos").fetchone()
-        may_be_gone = bool(gone and gone["n"])
-        for text, accepted in self.ledger.comments.items():
-            count = times.get(text, 0)
-            if count > 1 or (accepted and count == 0 and not may_be_gone):
-                self.violations.append(f"comment\t{text!r} is there {count} times")
+        self.violations += wrong_comments(self.ledger, times)
 
     def _deleted(self) -> None:
         ids = [decode_id(photo) for photo in self.ledger.deleted]

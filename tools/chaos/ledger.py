@@ -2,11 +2,35 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+BY_MODEL = "model"  # `ranking` of a feed
+COMMENT = "chaos "  # begins the text of every comment
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCall:
+    """A request for a feed.
+
+    Attributes:
+        ended: time of the answer.
+        seconds: that it took.
+        ranking: what ranked the feed; None if the answer was no feed.
+        url: of the API that answered; empty if none did.
+    """
+
+    ended: float
+    seconds: float
+    ranking: str | None
+    url: str = ""
+
+    @property
+    def served(self) -> bool:
+        """Whether the answer was a feed."""
+        return self.ranking is not None
 
 
 @dataclass(slots=True)
@@ -18,12 +42,12 @@ class Ledger:
         deleted: ids of the photos whose deletion was accepted.
         events: ids, in the log, of accepted events.
         links: (table, person, target) -> whether the row is there.
-        comments: text -> whether it was accepted; each text is sent for one comment only.
-        feeds: (time of the answer, seconds that it took, whether it was a feed).
-        rankings: how many feeds were ranked by what.
+        comments: text -> post, of accepted comments; each text is sent for one comment only.
+        feeds: requests for feeds.
         event_calls: (time of the answer, whether the batch was accepted).
-        http500: calls that were answered by a 500, with their texts.
-        refused: calls that were refused as if they were wrong, such as by 401, likewise.
+        http500: calls that were answered by a 500: (URL of the API, the call with its text).
+        refused: calls that were refused as if they were wrong, such as by 401, with their texts.
+        misunderstood: answers that clients could not use.
     """
 
     uploads: dict[str, int] = field(default_factory=dict)
@@ -31,12 +55,12 @@ class Ledger:
     maybe_deleted: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     links: dict[tuple[str, int, int], bool | None] = field(default_factory=dict)
-    comments: dict[str, bool] = field(default_factory=dict)
-    feeds: list[tuple[float, float, bool]] = field(default_factory=list)
-    rankings: Counter[str] = field(default_factory=Counter)
+    comments: dict[str, str] = field(default_factory=dict)
+    feeds: list[FeedCall] = field(default_factory=list)
     event_calls: list[tuple[float, bool]] = field(default_factory=list)
-    http500: list[str] = field(default_factory=list)
+    http500: list[tuple[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    misunderstood: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -51,13 +75,16 @@ class Ledger:
 
         yield became
 
-    def fed(self, began: float, ranking: str | None) -> None:
+    def fed(self, began: float, ranking: str | None, url: str = "") -> None:
         """Note the answer to a request for a feed: what ranked it, or None if it was no feed."""
         now = time.monotonic()
         with self.lock:
-            self.feeds.append((now, now - began, ranking is not None))
-            if ranking is not None:
-                self.rankings[ranking] += 1
+            self.feeds.append(FeedCall(now, now - began, ranking, url))
+
+    @property
+    def feeds_by_model(self) -> int:
+        """How many feeds the model ranked."""
+        return sum(feed.ranking == BY_MODEL for feed in self.feeds)
 
     def reported(self, *, accepted: bool) -> None:
         """Note the answer to a batch of events."""

@@ -15,10 +15,9 @@ from PIL import Image
 from photofeed.events import event_id
 from photofeed.ids import decode_id
 from photofeed.tokens import SERVICE, mint_token
-from tools.chaos.ledger import Ledger
+from tools.chaos.ledger import COMMENT, Ledger
 from tools.chaos.target import Target
 
-BY_MODEL = "model"  # `ranking` of a feed
 PEOPLE = 16
 CLIENTS = 5
 PAUSE_SECONDS = 0.12
@@ -68,7 +67,7 @@ class Load:
             client = Client(
                 self, random.Random(f"{self.seed} {number}"), self.target.urls[number % 2 :] + self.target.urls
             )
-            self._threads.append(threading.Thread(target=client.run, name=f"client-{number}"))
+            self._threads.append(threading.Thread(target=client.run, name=f"client-{number}", daemon=True))
         for thread in self._threads:
             thread.start()
 
@@ -117,6 +116,9 @@ class Client:
                     self.random.choices(choices, weights)[0]()
                 except LostError:
                     return
+                except Exception as error:  # noqa: BLE001  whatever it was, it is told, and the client goes on
+                    with self.load.ledger.lock:
+                        self.load.ledger.misunderstood.append(repr(error))
                 self.load.pause(PAUSE_SECONDS)
 
     def feed(self) -> None:
@@ -128,10 +130,10 @@ class Client:
             self.load.ledger.fed(began, None)
             return
         if not reply.is_success:
-            self.load.ledger.fed(began, None)
+            self.load.ledger.fed(began, None, _origin(reply))
             return
         page = reply.json()
-        self.load.ledger.fed(began, page["ranking"])
+        self.load.ledger.fed(began, page["ranking"], _origin(reply))
         if page["items"]:
             self.viewer, self.slate = person, page["slateId"]
             self.shown = [item | {"position": position} for position, item in enumerate(page["items"])]
@@ -179,15 +181,13 @@ class Client:
         post = self._some_post()
         if post is None:
             return
-        text, key = f"chaos {uuid.uuid4().hex}", {"Idempotency-Key": uuid.uuid4().hex}
-        with self.load.ledger.lock:
-            self.load.ledger.comments[text] = False
+        text, key = f"{COMMENT}{uuid.uuid4().hex}", {"Idempotency-Key": uuid.uuid4().hex}
         person = self.random.choice(self.load.people)
         path = f"/v1/posts/{post[0]}/comments"
         reply = self._until_answered("POST", path, person, json={"text": text}, headers=key)
         if reply.status_code == httpx.codes.CREATED:
             with self.load.ledger.lock:
-                self.load.ledger.comments[text] = True
+                self.load.ledger.comments[text] = post[0]
 
     def upload(self) -> None:
         """Upload a photo: initiate, PUT, complete."""
@@ -296,11 +296,16 @@ class Client:
             told = f"{method} {path}: {reply.status_code} {reply.text}"
             with self.load.ledger.lock:
                 if reply.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
-                    self.load.ledger.http500.append(told)
+                    self.load.ledger.http500.append((url, told))
                 elif reply.status_code in _WRONG:
                     self.load.ledger.refused.append(told)
             return reply
         raise failed
+
+
+def _origin(reply: httpx.Response) -> str:
+    """The URL of the API that answered."""
+    return f"{reply.url.scheme}://{reply.url.netloc.decode()}"
 
 
 def _picture(chance: random.Random) -> bytes:

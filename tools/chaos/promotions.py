@@ -83,7 +83,7 @@ class Promoter:
 
     def begin(self) -> None:
         """Start."""
-        self._thread = threading.Thread(target=self._run, name="promoter")
+        self._thread = threading.Thread(target=self._run, name="promoter", daemon=True)
         self._thread.start()
 
     def end(self) -> None:

@@ -5,15 +5,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from photofeed.embedded.errors import NotReadyError
 from photofeed.embedded.ports import LOOPBACK
 from photofeed.embedded.processes import Command, ProcessGroup
-from photofeed.embedded.record import ProcessRecord, load_records
+from photofeed.embedded.record import ProcessRecord, load_record
 from photofeed.embedded.stack import ALL_SERVERS, WITHOUT_MLFLOW, EmbeddedStack
 from photofeed.settings import Settings
 from tools.chaos.clocks import Clocks, NoCompilerError
@@ -66,14 +67,21 @@ class Stack:
         """The state folder."""
         return self.embedded.state.path
 
-    def record(self, name: str) -> ProcessRecord:
-        """The process of this name that runs now, or ran last."""
-        return next(one for one in load_records(self.embedded.state.run) if one.name == name)
+    def record(self, name: str) -> ProcessRecord | None:
+        """The process of this name that runs now, or ran last; None while a server waits for its next start."""
+        return load_record(self.embedded.state.run, name)
 
     def processes(self, name: str) -> list[psutil.Process]:
         """A process with its descendants; the process itself comes first."""
         record = self.record(name)
-        return sorted(record.family(), key=lambda one: one.pid != record.pid)
+        return [] if record is None else sorted(record.family(), key=lambda one: one.pid != record.pid)
+
+    def answers(self, name: str) -> bool:
+        """Whether a server is healthy."""
+        with suppress(NotReadyError):
+            self.embedded.probe(name)
+            return True
+        return False
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `photofeed` command."""
@@ -139,9 +147,14 @@ def _disks(embedded: EmbeddedStack, servers: tuple[str, ...], owned: ExitStack, 
         embedded.start(servers=servers)
     finally:
         embedded.stop()
-    disks = {name: Disk.under(embedded.state.path / name) for name in _DISKS}
-    for disk in disks.values():
-        owned.callback(disk.remove)
+    disks: dict[str, Disk] = {}
+    for name in _DISKS:
+        try:
+            disks[name] = Disk.under(embedded.state.path / name)
+        except NoMountsError as error:
+            left_out.append(str(error))
+            break
+        owned.callback(disks[name].remove)
     return disks
 
 
