@@ -60,7 +60,7 @@ class StoredRows:
     Attributes:
         data: bytes that contain the rows.
         offsets: (k,) offset in `data` of each entity's row, or MISSING.
-        numbers: (k,) number of the layout of each row in `table`.
+        numbers: (k,) number of the layout of each row in `table`; MISSING where the table lacks the layout.
         table: the layouts.
         stale: number of missing rows that have a layout which the table lacks.
     """
@@ -91,7 +91,7 @@ class StoredRows:
                 continue
             number = table.numbers.get(value[:SIGNATURE_BYTES])
             if number is None:
-                stale += 1
+                numbers[row], stale = MISSING, stale + 1
                 continue
             _require_length(value, table.layouts[number])
             offsets[row], numbers[row] = begin, number

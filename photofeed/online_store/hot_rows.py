@@ -20,6 +20,7 @@ from photofeed.online_store.codec import StoredRows
 from photofeed.online_store.hot_kernel import change_rows, fill_rows, forget_rows, keep_rows, make_table, take_rows
 from photofeed.online_store.layouts import SIGNATURE_BYTES, LayoutTable
 from photofeed.online_store.published_rows import PublishedRows
+from photofeed.online_store.schema import MISSING
 
 SILENCE: Final = 1.0
 """Seconds without a confirmation after which rows are read from Redis."""
@@ -121,11 +122,14 @@ class HotTable:
         forget_rows(self._table)
 
     def _keep(self, taken: TakenRows, read: StoredRows, index: NDArray[np.int64]) -> None:
-        if taken.generation != self._generation or read.table is not self._layouts or read.stale:
+        if taken.generation != self._generation or read.table is not self._layouts:
             return
-        ids = np.empty(len(read.offsets), np.int64)
+        ids, offsets, numbers = np.empty(len(read.offsets), np.int64), read.offsets, read.numbers
         ids[index] = taken.ids[taken.missing]
-        keep_rows(self._table, ids, read.data, read.offsets, read.numbers, self._sizes, taken.began, taken.change)
+        if read.stale:  # there are rows, which cannot be read yet
+            readable = numbers != MISSING
+            ids, offsets, numbers = ids[readable], offsets[readable], numbers[readable]
+        keep_rows(self._table, ids, read.data, offsets, numbers, self._sizes, taken.began, taken.change)
 
     def _open(self, layouts: LayoutTable) -> None:
         self._layouts = layouts

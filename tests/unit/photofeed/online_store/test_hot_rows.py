@@ -277,9 +277,17 @@ def test_a_row_of_an_unknown_layout_is_not_kept_as_absent() -> None:
     store = Store({1: row(GROWN, 8, event_us=9)})
     server = Server(store, 4)
     assert server.values([1, 2], now=0.0) == [0, 0]
-    assert len(server.table) == 0
-    server.values([1], now=0.0)
-    assert (server.table.reads.hits, server.table.reads.misses) == (0, 3)
+    assert len(server.table) == 1
+    assert server.values([1, 2], now=0.0) == [0, 0]
+    assert (server.table.reads.hits, server.table.reads.misses) == (1, 3)
+
+
+def test_a_row_of_an_unknown_layout_does_not_keep_others_from_being_kept() -> None:
+    store = Store({1: row(GROWN, 8, event_us=9), 2: row(POST, 5, event_us=9)})
+    server = Server(store, 4)
+    assert server.values([1, 2, 3], now=0.0) == [0, 5, 0]
+    assert server.values([2, 3], now=0.0) == [5, 0]
+    assert server.table.reads.hits == 2
 
 
 def test_rows_are_current_while_somebody_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
