@@ -1,7 +1,7 @@
 """Rebuilds timelines from PostgreSQL after Redis was emptied, or after a release changed their layout."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -51,7 +51,9 @@ _FRESH = f"{PUBLIC_POSTS} order by p.id desc limit {POOL_LENGTH}"
 class TimelineRebuild:
     """Restores what fan-out wrote; fan-out may continue meanwhile.
 
-    It adds posts that are missing, and drops entries that are unreadable or that PostgreSQL does not confirm.
+    It adds posts that are missing, and drops entries that are unreadable or that PostgreSQL does not confirm. What it
+    added is confirmed once more after it was written, as deliveries are (ingestion/deliveries.py): other workers remove
+    posts meanwhile.
     """
 
     database: Database
@@ -108,27 +110,30 @@ class TimelineRebuild:
         return restored
 
     def _restore(self, posts: "PostsOfRedis", kept: Sequence["KeptPosts"], length: int) -> None:
-        """Add posts to sorted sets, and drop members that PostgreSQL does not confirm."""
+        """Add posts to sorted sets, and drop members that PostgreSQL does not confirm, before or afterwards."""
         reading = self.redis.pipeline(transaction=False)
         for each in kept:
             reading.zrange(each.key, 0, -1)
         found: list[list[bytes]] = reading.execute()
-        confirmed = posts.confirmed(kept, found)
+        missing = [{post.member(): post.posted_ms for post in each.posts} for each in kept]
+        for scores, members in zip(missing, found, strict=True):
+            for member in members:
+                scores.pop(member, None)
+        self._drop(kept, posts.unconfirmed(kept, found))
         writing = self.redis.pipeline(transaction=False)
-        for each, members in zip(kept, found, strict=True):
-            mine = {post.member(): post.posted_ms for post in each.posts}
-            wrong = [
-                member
-                for member in members
-                if len(member) != POST_DTYPE.itemsize
-                or (member not in mine and (each.owner, post_of(member)) not in confirmed)
-            ]
-            if wrong:
-                writing.zrem(each.key, *wrong)
-            if mine:
-                writing.zadd(each.key, mine)
+        for each, scores in zip(kept, missing, strict=True):
+            if scores:
+                writing.zadd(each.key, scores)
                 writing.zremrangebyrank(each.key, 0, -length - 1)
         writing.execute()
+        self._drop(kept, posts.unconfirmed([replace(each, posts=()) for each in kept], [list(one) for one in missing]))
+
+    def _drop(self, kept: Sequence["KeptPosts"], wrong: Sequence[Sequence[bytes]]) -> None:
+        dropping = self.redis.pipeline(transaction=False)
+        for each, members in zip(kept, wrong, strict=True):
+            if members:
+                dropping.zrem(each.key, *members)
+        dropping.execute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,21 @@ class PostsOfRedis:
         return [
             KeptPosts(timeline_key(one["id"]), one["id"], self._followed(one, most_each), _IN_TIMELINE)
             for one in people
+        ]
+
+    def unconfirmed(self, kept: Sequence["KeptPosts"], found: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
+        """Of the members of each sorted set those that are unreadable, or do not belong there."""
+        confirmed = self.confirmed(kept, found)
+        return [
+            [
+                member
+                for member in members
+                if len(member) != POST_DTYPE.itemsize
+                or (member not in known and (each.owner, post_of(member)) not in confirmed)
+            ]
+            for each, members, known in zip(
+                kept, found, [{post.member() for post in each.posts} for each in kept], strict=True
+            )
         ]
 
     def confirmed(self, kept: Sequence[KeptPosts], found: Sequence[Sequence[bytes]]) -> set[tuple[int, int]]:

@@ -1,12 +1,13 @@
 """Fan-out when messages about posts and follows are handled late, in another order, or by several workers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ingestion.celebrities import Celebrities
 from ingestion.fanout import Fanout
+from ingestion.timeline_rebuild import KeptPosts, PostsOfRedis, TimelineRebuild
 from photofeed import database
 from photofeed.database import Database
 from photofeed.events import Envelope
@@ -122,6 +123,40 @@ def test_a_post_that_is_deleted_while_it_is_delivered_is_taken_back(pair: Pair) 
     pair.writer.meanwhile = delete
     pair.handle("photo.processed")
     assert not any(map(pair.has_post, (timeline_key(pair.reader), author_key(pair.author), FRESH_POOL)))
+
+
+@pytest.mark.parametrize("read", ["of_timelines", "of_authors", "fresh"])
+def test_a_post_that_is_deleted_while_timelines_are_rebuilt_is_taken_back(
+    pair: Pair, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_posts: Any = getattr(PostsOfRedis, read)
+
+    def read_before_it_is_deleted(*arguments: Any) -> Any:
+        posts = read_posts(*arguments)
+        pair.delete()
+        pair.handle("photo.removed")
+        return posts
+
+    monkeypatch.setattr(PostsOfRedis, read, read_before_it_is_deleted)
+    TimelineRebuild(pair.pool, pair.client, 100).rebuild()
+    assert not any(map(pair.has_post, (timeline_key(pair.reader), author_key(pair.author), FRESH_POOL)))
+
+
+def test_a_reader_who_leaves_while_timelines_are_rebuilt_gets_nothing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_timelines = PostsOfRedis.of_timelines
+
+    def read_before_they_leave(*arguments: Any) -> list[KeptPosts]:
+        timelines = read_timelines(*arguments)
+        pair.leave()
+        pair.handle("unfollowed")
+        return timelines
+
+    monkeypatch.setattr(PostsOfRedis, "of_timelines", read_before_they_leave)
+    TimelineRebuild(pair.pool, pair.client, 100).rebuild()
+    assert not pair.in_timeline()
+    assert pair.has_post(author_key(pair.author))
 
 
 def test_a_post_that_is_still_there_stays_after_following_again(pair: Pair) -> None:
