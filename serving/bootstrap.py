@@ -178,6 +178,7 @@ async def services(
             experiments=experiments,
         )
         verifier = TokenVerifier(settings)
+        await model_slot.looked()
         yield Services(
             settings=settings,
             ids=ids,

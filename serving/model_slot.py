@@ -44,6 +44,9 @@ UNREGISTERED = Gauge(
 )
 
 
+FIRST_LOOK_SECONDS = 15.0
+
+
 class ModelSlot:
     """Holds the champion, the previous champion and the challenger; a background task polls their aliases.
 
@@ -64,6 +67,7 @@ class ModelSlot:
         self._refused_beside: dict[str, str] = {}
         self._noted: dict[str, str] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._looked = asyncio.Event()
 
     @property
     def live(self) -> LoadedModel | None:
@@ -83,6 +87,15 @@ class ModelSlot:
     def start(self) -> None:
         """Start polling the aliases. Call it inside the event loop."""
         self._task = asyncio.create_task(self._follow())
+
+    async def looked(self) -> None:
+        """Return when the aliases were read, and their models loaded or refused, or after FIRST_LOOK_SECONDS.
+
+        A server that took requests before would rank them without the model that is there.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._looked.wait()
 
     async def stop(self) -> None:
         """Stop polling."""
@@ -187,6 +200,7 @@ class ModelSlot:
                 await self.refresh()
             except Exception as error:  # noqa: BLE001  whatever one poll finds, the next one must take place
                 log.error("aliases not followed; the live model keeps ranking", error=repr(error))
+            self._looked.set()
             await asyncio.sleep(self._settings.model_poll_seconds)
 
     def _refuse(self, version: str | None, why: str | None = None) -> None:

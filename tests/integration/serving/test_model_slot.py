@@ -20,6 +20,7 @@ from photofeed.models.alias_moves import roll_back
 from photofeed.models.contract import ModelContract, ScoredSamples
 from photofeed.models.history import OUTSIDE, moves
 from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
+from serving import model_slot
 from serving.model_slot import ModelSlot
 from tests.unit.serving.fake_features import READER
 
@@ -109,6 +110,42 @@ def test_an_alias_moved_in_mlflow_is_followed_and_recorded_once(models: "Models"
         (first, second, OUTSIDE),
         (None, first, OUTSIDE),
     ]
+
+
+def test_a_server_that_has_looked_once_ranks_with_the_champion(models: "Models") -> None:
+    version = models.register()
+    models.point(CHAMPION, version)
+
+    async def start(slot: ModelSlot) -> str | None:
+        slot.start()
+        await slot.looked()
+        await slot.stop()
+        return slot.live.version if slot.live else None
+
+    with ModelRegistry.connect(models.settings) as registry:
+        assert asyncio.run(start(ModelSlot(models.settings, registry, READER))) == version
+
+
+def test_a_server_does_not_wait_long_for_a_registry_that_hangs(
+    models: "Models", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def wait() -> dict[str, str]:
+        answered.wait()
+        return {}
+
+    async def start(slot: ModelSlot) -> None:
+        slot.start()
+        await slot.looked()
+        assert slot.live is None
+        answered.set()
+        await slot.stop()
+
+    monkeypatch.setattr(model_slot, "FIRST_LOOK_SECONDS", 0.0)
+    with ModelRegistry.connect(models.settings) as registry:
+        monkeypatch.setattr(registry, "aliases", wait)
+        asyncio.run(start(ModelSlot(models.settings, registry, READER)))
 
 
 def test_the_previous_champion_stays_loaded_and_a_rollback_loads_nothing(models: "Models") -> None:
