@@ -39,7 +39,8 @@ class Load:
 
     Attributes:
         receipts: whether events name the receipt of a feed's item; clients of version 0.1.0 know none.
-        posts: ids of the photos that are posts, with their authors.
+        deletes: how often a photo is deleted, if two are uploaded.
+        posts: ids of the photos that are posts, with their authors; others than the clients' may be given.
     """
 
     target: Target
@@ -47,6 +48,7 @@ class Load:
     seed: int
     receipts: bool = True
     clients: int = CLIENTS
+    deletes: int = 1
     people: list[int] = field(default_factory=list)
     posts: dict[str, int] = field(default_factory=dict)
     _tokens: dict[int, str] = field(default_factory=dict)
@@ -60,9 +62,7 @@ class Load:
             for _ in range(PEOPLE):
                 body = {"handle": f"c{uuid.uuid4().hex[:12]}", "displayName": "Chaos"}
                 reply = http.post(f"{self.target.urls[0]}/v1/users", json=body, headers=service).raise_for_status()
-                person = decode_id(reply.json()["id"])
-                self.people.append(person)
-                self._tokens[person] = mint_token(self.target.settings, person)
+                self.people.append(decode_id(reply.json()["id"]))
         for number in range(self.clients):
             client = Client(
                 self, random.Random(f"{self.seed} {number}"), self.target.urls[number % 2 :] + self.target.urls
@@ -88,6 +88,8 @@ class Load:
 
     def headers(self, person: int) -> dict[str, str]:
         """The token of a person."""
+        if person not in self._tokens:
+            self._tokens[person] = mint_token(self.target.settings, person)
         return {"Authorization": f"Bearer {self._tokens[person]}"}
 
 
@@ -107,7 +109,7 @@ class Client:
         """Act until the run ends."""
         doings: list[tuple[int, Callable[[], None]]] = [
             (8, self.feed), (6, self.report), (3, self.like), (2, self.follow), (2, self.comment), (2, self.upload),
-            (1, self.delete),
+            (self.load.deletes, self.delete),
         ]  # fmt: skip
         weights, choices = zip(*doings, strict=True)
         with self.http:
@@ -207,7 +209,7 @@ class Client:
         """Delete a photo, as long as there are enough others."""
         with self.load.ledger.lock:
             mine = list(self.load.posts)
-            if len(mine) < 2 * CLIENTS:
+            if len(mine) < 2 * self.load.clients:
                 return
             photo = self.random.choice(mine)
             owner = self.load.posts.pop(photo)

@@ -34,10 +34,9 @@ from simulation.running import PHOTOFEED, RunningPhotofeed, processes_of, runnin
 from simulation.scale import SMOKE
 from simulation.stages import ConsoleStages, Stages
 from simulation.waiting import Polling
-from tools.chaos.ledger import Ledger
 from tools.interruption import end_in_order
 from tools.restore.facts import Facts, facts_of
-from tools.restore.under_load import Loaded, dangling, judged, under_load
+from tools.restore.under_load import Acknowledged, Loaded, dangling, judged, under_load
 
 QUIET, BUSY = "at-rest", "under-load"
 READERS = 10
@@ -51,7 +50,7 @@ class Original:
 
     facts: Facts
     feeds: dict[str, Feed]
-    ledger: Ledger
+    acknowledged: Acknowledged
     backup_seconds: float
     loaded_backup_seconds: float
 
@@ -73,11 +72,11 @@ def _make(folder: Path, stages: Stages) -> Original:
         facts = facts_of(running.settings)
         quiet = _backed_up(running, folder / QUIET, stages)
         loaded: list[float] = []
-        ledger = under_load(
+        acknowledged = under_load(
             Loaded(running.settings, partial(_photofeed, state)),
             lambda: loaded.append(_backed_up(running, folder / BUSY, stages)),
         )
-        return Original(facts, feeds, ledger, quiet, *loaded)
+        return Original(facts, feeds, acknowledged, quiet, *loaded)
 
 
 def _backed_up(running: RunningPhotofeed, folder: Path, stages: Stages) -> float:
@@ -148,7 +147,7 @@ def _judge(folder: Path, original: Original, stages: Stages) -> tuple[dict[str, 
         told = list(dangling(stack.settings()))
         with processes_of(stack, SMOKE, stages) as running, stages.stage("compare, under load"):
             target = Loaded(running.settings, partial(_photofeed, stack.state.path))
-            figures, violations = judged(target, original.ledger)
+            figures, violations = judged(target, original.acknowledged)
     times = {
         "backupUnderLoadSeconds": round(original.loaded_backup_seconds, 1),
         "restoreOfItSeconds": round(seconds, 1),

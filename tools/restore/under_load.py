@@ -1,6 +1,6 @@
 """A backup that is made while people read, like, upload and delete; and what must be true of it afterwards.
 
-1. Everything that was acknowledged before `photofeed backup` began is there, as it was.
+1. Everything that was acknowledged before `photofeed backup` began is there, as it was; photos deleted before are not.
 2. Nothing refers to what is not there: no event of the log or the lake is about a post or a person that PostgreSQL does
    not know, no post lacks an image, and no object is left over.
 3. Counters are those of the restored log, by the function that counts.
@@ -24,6 +24,9 @@ from tools.chaos.load import Load
 
 _BEFORE_SECONDS, _WARM_SECONDS = 20.0, 5.0
 _CLIENTS = 2  # a backup has to be done on two cores beside them
+_DELETES = 4
+_POSTS = "select id, owner_id from photos where status = 'ready' order by id"
+_MUST_HAPPEN = ("uploadsAccepted", "eventsAccepted", "linksAccepted", "deletedBefore", "deletedMeanwhile")
 _KNOWN = {
     "post": "select id from posts union all select photo_id from removed_photos",
     "person": "select id from users",
@@ -47,22 +50,38 @@ class Loaded:
         return self.command(*arguments)
 
 
-def under_load(target: Loaded, back_up: Callable[[], None]) -> Ledger:
-    """Make a backup while clients act. The ledger says what was acknowledged before it began."""
-    before = _load(target, Ledger(), 1)
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What clients were told before a backup began, and how many photos were deleted while it was made."""
+
+    before: Ledger
+    deleted_meanwhile: int
+
+
+def under_load(target: Loaded, back_up: Callable[[], None]) -> Acknowledged:
+    """Make a backup while clients act.
+
+    Those who act before it, and those who act meanwhile, are other people with other posts, so what the first ones did
+    stays as it was. Each have half of the posts that were there, to delete some of them.
+    """
+    with database.connect(target.settings) as connection:
+        posts = [(encode_id(row["id"]), row["owner_id"]) for row in connection.execute(_POSTS)]
+    before = _load(target, 1, dict(posts[::2]))
     time.sleep(_BEFORE_SECONDS)
     before.end()
-    meanwhile = _load(target, Ledger(), 2)  # other people, so what the first ones did stays as it was
+    meanwhile = _load(target, 2, dict(posts[1::2]))
     try:
         time.sleep(_WARM_SECONDS)
+        earlier = len(meanwhile.ledger.deleted)
         back_up()
+        deleted = len(meanwhile.ledger.deleted) - earlier
     finally:
         meanwhile.end()
-    return before.ledger
+    return Acknowledged(before.ledger, deleted)
 
 
-def _load(target: Loaded, ledger: Ledger, seed: int) -> Load:
-    load = Load(target, ledger, seed, clients=_CLIENTS)
+def _load(target: Loaded, seed: int, posts: dict[str, int]) -> Load:
+    load = Load(target, Ledger(), seed, clients=_CLIENTS, deletes=_DELETES, posts=posts)
     load.begin()
     return load
 
@@ -85,8 +104,9 @@ def _unknown(where: str, events: EventColumns, known: dict[str, set[int]]) -> It
             yield f"dangling\tthe {where} has events of the {name} {encode_id(one)}, whom the tables do not have"
 
 
-def judged(target: Loaded, ledger: Ledger) -> tuple[dict[str, int], list[str]]:
-    """Compare a ledger with a restored photofeed whose workers run; figures, and what is wrong."""
+def judged(target: Loaded, acknowledged: Acknowledged) -> tuple[dict[str, int], list[str]]:
+    """Compare what was acknowledged with a restored photofeed whose workers run; figures, and what is wrong."""
+    ledger = acknowledged.before
     judge = Judge(target, ledger)
     judge.settle()
     judge.compare()
@@ -96,6 +116,9 @@ def judged(target: Loaded, ledger: Ledger) -> tuple[dict[str, int], list[str]]:
         "eventsAccepted": len(ledger.events),
         "eventsRestored": judge.events_logged(),
         "linksAccepted": len(ledger.links),
+        "deletedBefore": len(ledger.deleted),
+        "deletedMeanwhile": acknowledged.deleted_meanwhile,
         "countersWrong": judge.counters_wrong(),
     }
-    return figures, judge.violations
+    idle = [f"load\t{name} is 0" for name in _MUST_HAPPEN if not figures[name]]
+    return figures, judge.violations + idle
