@@ -43,6 +43,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
     Exit code 1 if anything is wrong; warnings do not count.
     """
     import json
+    import logging
     from dataclasses import asdict
 
     from photofeed.doctor.checkup import examine
@@ -52,6 +53,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
 
     settings = load_settings()
     set_up_logs(settings)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a broker that is away is a line of the report, not fifty
     findings = list(examine(settings))
     counts = {level.value: sum(finding.level is level for finding in findings) for level in Level}
     if as_json:

@@ -1,5 +1,6 @@
 """Kafka: topics, partitions, retention and replicas."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -85,11 +86,11 @@ def topics_as_declared(
         yield wrong("kafka.topics", f"missing: {', '.join(missing)}", _SETUP)
     else:
         yield ok("kafka.topics", f"{len(topics)} topics exist")
-    for topic in topics:
-        if topic.name in facts:
-            yield from _partitions(topic, facts[topic.name])
-            yield from _retention(topic, facts[topic.name])
-            yield from _replicas(settings, topic, facts[topic.name])
+    there = [topic for topic in topics if topic.name in facts]
+    for topic in there:
+        yield from _partitions(topic, facts[topic.name])
+        yield from _retention(topic, facts[topic.name])
+    yield from _replicas(settings, there, facts)
 
 
 def _partitions(topic: Topic, facts: TopicFacts) -> Iterator[Finding]:
@@ -112,26 +113,32 @@ def _retention(topic: Topic, facts: TopicFacts) -> Iterator[Finding]:
         yield wrong("kafka.retention", f"{topic.name} has {', '.join(different)}", _SETUP)
 
 
-def _replicas(settings: Settings, topic: Topic, facts: TopicFacts) -> Iterator[Finding]:
+def _replicas(settings: Settings, topics: Sequence[Topic], facts: Mapping[str, TopicFacts]) -> Iterator[Finding]:
+    """Topics that can lose messages; what is wrong with many is one finding."""
+    found: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for topic in topics:
+        for fault in _losses(settings, topic, facts[topic.name]):
+            found[fault].append(topic.name)
+    for (name, text, mend), names in found.items():
+        yield wrong(name, f"{text}: {', '.join(names)}", mend)
+
+
+def _losses(settings: Settings, topic: Topic, facts: TopicFacts) -> Iterator[tuple[str, str, str]]:
+    """Name, text and remedy of how a topic can lose messages."""
     wanted = settings.kafka_replication or topic.replication or (1 if settings.env == "dev" else FEWEST_REPLICAS)
     fewest = min(facts.replicas, default=0)
     if fewest < wanted:
-        yield wrong(
+        yield (
             "kafka.replication",
-            f"{topic.name} has {fewest} replicas, {wanted} are needed",
+            f"replicas={fewest}, and {wanted} are needed",
             "add replicas with kafka-reassign-partitions.sh",
         )
-    behind = sum(here < copies for here, copies in zip(facts.in_sync, facts.replicas, strict=True))
-    if behind:
-        yield wrong(
-            "kafka.in_sync",
-            f"{behind} partitions of {topic.name} have replicas that are behind",
-            "start the missing brokers",
-        )
+    if any(here < copies for here, copies in zip(facts.in_sync, facts.replicas, strict=True)):
+        yield "kafka.in_sync", "replicas are behind", "start the missing brokers"
     least = int(facts.configs.get(_MIN_IN_SYNC) or 1)
     if wanted > 1 and least < FEWEST_REPLICAS:
-        yield wrong(
+        yield (
             "kafka.min_in_sync",
-            f"{topic.name} has {_MIN_IN_SYNC}={least}, so one broker that dies can take acknowledged messages with it",
+            f"{_MIN_IN_SYNC}={least}, so one broker that dies can take acknowledged messages with it",
             f"set {_MIN_IN_SYNC}={FEWEST_REPLICAS} on the topic or the cluster",
         )

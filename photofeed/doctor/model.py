@@ -33,8 +33,8 @@ def features(settings: Settings) -> Iterator[Finding]:
     """Check that the feature repo was applied."""
     try:
         manifest = load_manifest(settings, S3ObjectStore.connect(settings))
-    except NotFoundError as error:
-        yield wrong("features.manifest", str(error), "run `photofeed setup`")
+    except NotFoundError:
+        yield wrong("features.manifest", f"{settings.feature_service} was never applied", "run `photofeed setup`")
     except RetryableError as error:
         yield wrong("features.manifest", str(error), "mend the object storage first")
     else:

@@ -102,6 +102,13 @@ def test_a_topic_that_can_lose_messages_is_named(facts: TopicFacts, name: str) -
     assert _names(topics_as_declared(_production(), [TOPIC], {"posts": facts})) == [name]
 
 
+def test_what_is_wrong_with_many_topics_is_one_finding() -> None:
+    topics = [Topic(name, key="id", partitions=2) for name in ("posts", "likes", "views")]
+    facts = {"posts": _topic(replicas=1, in_sync=1), "likes": _topic(replicas=1, in_sync=1), "views": _topic()}
+    (finding,) = [one for one in topics_as_declared(_production(), topics, facts) if one.level is Level.WRONG]
+    assert finding.text == "replicas=1, and 2 are needed: posts, likes"
+
+
 def test_the_replication_of_the_settings_is_what_topics_need() -> None:
     facts = {"posts": _topic()}
     assert _names(topics_as_declared(_production(kafka_replication=5), [TOPIC], facts)) == ["kafka.replication"]
