@@ -76,6 +76,10 @@ def wrong_comments(ledger: Ledger, times: Mapping[str, int]) -> list[str]:
     return [f"comment\t{text!r} is there {times.get(text, 0)} times" for text in (*lost, *repeated)]
 
 
+class VerifyError(Exception):
+    """`photofeed verify` failed."""
+
+
 @dataclass
 class Judge:
     """Compares a ledger with a stack that has settled."""
@@ -208,10 +212,23 @@ class Judge:
             publisher.close()
 
     def _verify(self) -> None:
-        done = self.target.run("verify", "--json", "--patience", "10")
-        if done.returncode not in (0, 1):
-            self.violations.append(f"verify\texit code {done.returncode}: {done.stderr}")
+        try:
+            found = self.disagreements()
+        except VerifyError as error:
+            self.violations.append(f"verify\t{error}")
             return
-        for one in orjson.loads(done.stdout)["disagreements"]:
+        for one in found:
             if one["check"] != "kafka.dead_letters":  # told apart above
                 self.violations.append("verify\t" + "\t".join(one[name] for name in ("check", "subject", "text")))
+
+    def disagreements(self) -> list[dict[str, str]]:
+        """What `photofeed verify` finds: check, subject and text of each.
+
+        Raises:
+            VerifyError: it could not compare everything.
+        """
+        done = self.target.run("verify", "--json", "--patience", "10")
+        if done.returncode not in (0, 1):
+            raise VerifyError(f"exit code {done.returncode}: {done.stderr}")
+        found: list[dict[str, str]] = orjson.loads(done.stdout)["disagreements"]
+        return found

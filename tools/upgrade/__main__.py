@@ -10,10 +10,11 @@ answered by 500 are told: clients repeat them.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from tools.upgrade.released import NotThereError, Released, installed
 
 NOT_THERE = 3
 PHASE_SECONDS = 20.0
+# Workers of version 0.1.0 delete originals at one of their two keys. The other goes when its address has expired.
+UPLOAD_URL_SECONDS = 60
 _FEATURES = "features"
 
 
@@ -52,8 +55,14 @@ class Upgrade:
     released: list[str]
 
     @classmethod
-    def judged(cls, judge: Judge, released_url: str) -> "Upgrade":
-        """Compare what was accepted with what is there; `released_url` is that of the API of version 0.1.0."""
+    def judged(cls, judge: Judge, released_url: str, left: Sequence[str] = ()) -> "Upgrade":
+        """Compare what was accepted with what is there.
+
+        Args:
+            judge: of the upgraded stack.
+            released_url: that of the API of version 0.1.0.
+            left: what `photofeed verify` found before it was mended.
+        """
         judge.compare()
         ledger = judge.ledger
         figures = _figures(judge)
@@ -69,7 +78,7 @@ class Upgrade:
             feeds.append("feed\tnone was asked for")
         figures |= {"http500": len(ours), "http500OfReleased": len(theirs)}
         broken = judge.violations + feeds + [f"http500\t{one}" for one in ours]
-        return cls(figures, broken, [f"http500\t{one}" for one in theirs])
+        return cls(figures, broken, [f"http500\t{one}" for one in theirs] + [f"left\t{one}" for one in left])
 
 
 @contextmanager
@@ -127,9 +136,10 @@ def _upgraded(state: Path, released: Released, seconds: float) -> Upgrade:
         load.end()
         judge = Judge(stack, ledger)
         judge.settle()
+        left = [f"{one['check']}\t{one['subject']}" for one in judge.disagreements()]
         with _step("what version 0.1.0 left is mended"):
             _mend(stack, judge, features)
-        return Upgrade.judged(judge, stack.urls[0])
+        return Upgrade.judged(judge, stack.urls[0], left)
 
 
 def _mend(stack: Stack, judge: Judge, features: ProcessGroup) -> None:
@@ -145,6 +155,8 @@ def _mend(stack: Stack, judge: Judge, features: ProcessGroup) -> None:
     for view in views:
         _run(stack, "features", "backfill", view)
     features.start()
+    time.sleep(UPLOAD_URL_SECONDS)
+    _run(stack, "photos", "sweep")
 
 
 def _run(stack: Stack, *arguments: str) -> None:
@@ -180,6 +192,7 @@ def main() -> int:
         return NOT_THERE
     end_in_order()
     set_quick_sweeps()
+    os.environ["PHOTOFEED_UPLOAD_URL_SECONDS"] = str(UPLOAD_URL_SECONDS)
     with tempfile.TemporaryDirectory(prefix="upgrade-") as name:
         state = Path(name) / "state"
         with _step("version 0.1.0 fills an empty stack"):

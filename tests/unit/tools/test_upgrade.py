@@ -31,13 +31,13 @@ class FoundNothing:
         return 0
 
 
-def _upgrade(ledger: Ledger) -> Upgrade:
-    return Upgrade.judged(cast("Judge", FoundNothing(ledger)), RELEASED)
+def _upgrade(ledger: Ledger, *left: str) -> Upgrade:
+    return Upgrade.judged(cast("Judge", FoundNothing(ledger)), RELEASED, left)
 
 
 def test_a_500_of_the_released_version_is_told_and_one_of_ours_is_broken() -> None:
-    told = _upgrade(Ledger(feeds=[MODEL], http500=[(RELEASED, "theirs"), (OURS, "ours")]))
-    assert told.released == ["http500\ttheirs"]
+    told = _upgrade(Ledger(feeds=[MODEL], http500=[(RELEASED, "theirs"), (OURS, "ours")]), "removed.original")
+    assert told.released == ["http500\ttheirs", "left\tremoved.original"]
     assert told.broken == ["http500\tours"]
     assert told.figures["http500"] == told.figures["http500OfReleased"] == 1
 
