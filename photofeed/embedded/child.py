@@ -94,9 +94,12 @@ class Child:
             if abort.wait(_PROBE_SECONDS):
                 raise self.failure("was cancelled")
 
-    def wait(self) -> int:
-        """Wait until the process ends by itself; return its exit code."""
-        return self._popen.wait()
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Wait until the process ends by itself; return its exit code, or None if it still runs after some seconds."""
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     def stop(self) -> None:
         """Stop the process with its descendants, if it runs, and remove its record."""

@@ -1,9 +1,11 @@
 """SeaweedFS, S3-compatible object storage: master, volume server, filer and S3 gateway in one process."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ACCESS_KEY = "photofeed"
+HEALTH_BUCKET = "health"
+_ROOM_BYTES = 32 * 2**20
+_CHECKS_BETWEEN_WRITES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class SeaweedFS:
         self._jwt_key = jwt_key
         self._admin_password = admin_password
         self._buckets = buckets
+        self._checks_until_write = _CHECKS_BETWEEN_WRITES
 
     @property
     def url(self) -> str:
@@ -144,6 +150,28 @@ class SeaweedFS:
             raise NotReadyError(str(error)) from error
         if "fid" not in answer:
             raise NotReadyError(f"no writable volume: {answer.get('error')}")
+
+    def stuck(self) -> str | None:
+        """Why a running server must be started again, or None.
+
+        Its filer keeps the first error of its LevelDB: once its disk was full it takes no file until it is started
+        again, also when there is room. That is tried out after the disk was full, and now and then.
+        """
+        if shutil.disk_usage(self._state.path / self.name).free < _ROOM_BYTES:
+            self._checks_until_write = 0
+            return None
+        self._checks_until_write -= 1
+        if self._checks_until_write > 0:
+            return None
+        try:
+            self._client().put_object(Bucket=HEALTH_BUCKET, Key="written", Body=b"")
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return f"there is room on its disk, and it takes no files: {error}"
+        except BotoCoreError:  # it does not answer; it may be starting
+            return None
+        self._checks_until_write = _CHECKS_BETWEEN_WRITES
+        return None
 
     def provision(self) -> None:
         """Create the buckets and their CORS rules, because without a rule SeaweedFS accepts every origin."""

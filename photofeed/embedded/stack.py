@@ -19,7 +19,7 @@ from photofeed.embedded.mlflow_server import MlflowServer
 from photofeed.embedded.ports import LOOPBACK, Ports, wanted_ports
 from photofeed.embedded.postgres import MLFLOW_DATABASE, Postgres
 from photofeed.embedded.record import stop_recorded
-from photofeed.embedded.seaweedfs import ACCESS_KEY, Buckets, SeaweedFS
+from photofeed.embedded.seaweedfs import ACCESS_KEY, HEALTH_BUCKET, Buckets, SeaweedFS
 from photofeed.embedded.server import Server, bring_up
 from photofeed.embedded.state import Secrets, StateFolder
 from photofeed.embedded.supervisor import Supervisor
@@ -48,6 +48,7 @@ class EmbeddedStack:
         self._lock: int | None = None
         self._guardian: Guardian | None = None
         self._servers: dict[str, Server] = {}
+        self._stuck: dict[str, Callable[[], str | None]] = {}
         self._supervisors: dict[str, Supervisor] = {}
 
     def __enter__(self) -> Self:
@@ -146,7 +147,13 @@ class EmbeddedStack:
         settings = self.settings()
         buckets = Buckets(
             uploads=settings.bucket_originals,
-            others=(settings.bucket_variants, settings.bucket_lake, tansu.BUCKET, mlflow_server.BUCKET),
+            others=(
+                settings.bucket_variants,
+                settings.bucket_lake,
+                tansu.BUCKET,
+                mlflow_server.BUCKET,
+                HEALTH_BUCKET,
+            ),
             origins=sorted({settings.public_url.rstrip("/"), api_url, f"http://localhost:{ports.api}"}),
         )
         seaweedfs = SeaweedFS(
@@ -162,6 +169,7 @@ class EmbeddedStack:
         registry = MlflowServer(self.state, ports.mlflow, postgres, seaweedfs)
         every: tuple[Server, ...] = (postgres, valkey, seaweedfs, broker, registry)
         self._servers = {server.name: server for server in every}
+        self._stuck = {seaweedfs.name: seaweedfs.stuck}
 
     def _bring_up(self, names: Collection[str], progress: Callable[[str], None]) -> None:
         """Start in the order of `ALL_SERVERS`, each as soon as the servers that it needs are healthy."""
@@ -189,5 +197,6 @@ class EmbeddedStack:
             raise EmbeddedStackError(f"the start of {server.name} was cancelled")
         # stored here and not by the waiting thread, which stops waiting at the first failure
         child = bring_up(server, self.state, abort)
-        self._supervisors[server.name] = Supervisor(child, partial(bring_up, server, self.state))
+        start = partial(bring_up, server, self.state)
+        self._supervisors[server.name] = Supervisor(child, start, self._stuck.get(server.name))
         return server.name

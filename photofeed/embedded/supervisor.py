@@ -7,9 +7,10 @@ from threading import Event, Lock, Thread
 import structlog
 
 from photofeed.embedded.child import Child
-from photofeed.embedded.record import ProcessRecord, kill_leftovers
+from photofeed.embedded.record import ProcessRecord, kill_leftovers, stop
 
 FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS = 0.25, 30.0, 60.0
+CHECK_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -17,16 +18,20 @@ log = structlog.get_logger(__name__)
 class Supervisor:
     """Supervises one process. The delay before a start doubles while the process ends early or does not start."""
 
-    def __init__(self, child: Child, start: Callable[[Event], Child]) -> None:
+    def __init__(
+        self, child: Child, start: Callable[[Event], Child], stuck: Callable[[], str | None] | None = None
+    ) -> None:
         """Take over a running process.
 
         Args:
             child: the process.
             start: starts it again; it gives up with an exception soon after the event is set.
+            stuck: why a process that runs must be started again, or None; asked again and again.
         """
         self.name = child.name
         self._child = child
         self._start = start
+        self._stuck = stuck
         self._stopping = Event()
         self._starting = Lock()
         self._thread = Thread(target=self._keep_running, name=f"supervise-{child.name}", daemon=True)
@@ -46,7 +51,7 @@ class Supervisor:
     def _keep_running(self) -> None:
         delay, began = FIRST_DELAY, time.monotonic()
         while True:
-            code = self._child.wait()
+            code = self._ended()
             if self._stopping.is_set():
                 return
             if time.monotonic() - began > STEADY_SECONDS:
@@ -59,6 +64,17 @@ class Supervisor:
                     return
                 delay = min(delay * 2, LONGEST_DELAY)
             began, delay = time.monotonic(), min(delay * 2, LONGEST_DELAY)
+
+    def _ended(self) -> int | None:
+        """Wait until the process has ended, also because it was stuck; return its exit code."""
+        if self._stuck is None:
+            return self._child.wait()
+        while (code := self._child.wait(CHECK_SECONDS)) is None:
+            why = None if self._stopping.is_set() else self._stuck()
+            if why is not None:
+                log.warning("process_stuck", process=self.name, reason=why)
+                stop([self._child.record])
+        return code
 
     def _start_after(self, delay: float) -> bool:
         """Start the process after a delay; returns whether it runs."""

@@ -10,6 +10,7 @@ from threading import Event
 import psutil
 import pytest
 
+from photofeed.embedded import supervisor as supervisor_module
 from photofeed.embedded.child import Child, Launch
 from photofeed.embedded.errors import MissingProgramError, NotReadyError, ServerStartError
 from photofeed.embedded.processes import Command, ProcessGroup
@@ -128,6 +129,27 @@ def test_a_start_that_fails_is_repeated(tmp_path: Path, state: StateFolder, pipe
     supervisor.join()
     assert failures == []
     assert lines(pipe, 1) == ["broker stopped"]
+    assert load_records(state.run) == []
+
+
+def test_a_process_that_is_stuck_is_started_again(
+    tmp_path: Path, state: StateFolder, pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.01)
+    launch = Launch(worker("storage", tmp_path).argv, {"PHOTOFEED_STATE_DIR": str(state.path)})
+    reasons = list[str]()
+    supervisor = Supervisor(
+        Child("storage", launch, state, stage=0),
+        lambda _: Child("storage", launch, state, stage=0),
+        lambda: reasons.pop() if reasons else None,
+    )
+    (first,) = lines(pipe, 1)
+    reasons.append("it takes no files")
+    stopped, second = lines(pipe, 2)
+    assert stopped == "storage stopped"
+    assert first.split()[1] != second.split()[1]
+    stop([supervisor.retire()])
+    supervisor.join()
     assert load_records(state.run) == []
 
 
