@@ -18,8 +18,8 @@ from simulation.errors import ApiError, UnreachableError
 from simulation.replies import EventsReply, Feed, Photo, WorkersProgress
 
 ATTEMPTS, FIRST_PAUSE_SECONDS = 6, 0.1
-# An error of the API is shown at once: a demo that waits says nothing.
-_RETRIES = RetryPolicy(attempts=ATTEMPTS, first_pause_seconds=FIRST_PAUSE_SECONDS, statuses=frozenset({429}))
+# A busy machine may be late for a moment. What lasts is shown: a demo that waits says nothing.
+_RETRIES = RetryPolicy(attempts=ATTEMPTS, first_pause_seconds=FIRST_PAUSE_SECONDS, statuses=frozenset({429, 503}))
 
 
 class ApiClient:

@@ -43,6 +43,18 @@ def test_a_refusal_is_not_retried() -> None:
     assert len(calls) == 1
 
 
+def test_what_is_late_for_a_moment_is_asked_again() -> None:
+    late = ["The event log does not answer."] * (ATTEMPTS - 1)
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        if late:
+            return httpx.Response(503, json={"code": "try_again", "detail": late.pop()})
+        return httpx.Response(200, json={"accepted": 0, "refused": [], "unchanged": 0})
+
+    client = ApiClient("http://api.test", "token", transport=httpx.MockTransport(handle), sleep=lambda _: None)
+    assert client.send_events([]).accepted == 0
+
+
 def _ticket(url: str) -> UploadTicket:
     return UploadTicket(datetime.now(UTC), UploadTicketHeaders(), "p", url)
 
