@@ -20,28 +20,33 @@ _INK, _FAINT, _RED = "#24292f", "#d8dee4", "#d1242f"
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def draw(dashboard: Dashboard, prometheus: Prometheus, start: float, end: float, file: Path) -> list[str]:
-    """Draw what the graphs showed between two moments; returns the titles of those without any data."""
+def without_data(dashboard: Dashboard, prometheus: Prometheus, start: float, end: float) -> list[str]:
+    """The titles of the graphs that showed nothing between two moments."""
+    return [panel.title for panel in dashboard.panels if not _lines(panel, prometheus, start, end)]
+
+
+def _lines(panel: Panel, prometheus: Prometheus, start: float, end: float) -> list[tuple[Series, str]]:
+    """The lines of a graph, with their legends."""
+    return [
+        (series, legend)
+        for expression, legend in panel.queries.items()
+        for series in prometheus.range(expression, start, end)
+        if any(map(isfinite, series.values))
+    ]
+
+
+def draw(dashboard: Dashboard, prometheus: Prometheus, start: float, end: float, file: Path) -> None:
+    """Draw what the graphs showed between two moments."""
     rows = -(-len(dashboard.panels) // 2)
     figure = Figure(figsize=(2 * _PANEL_INCHES[0], rows * _PANEL_INCHES[1] + 0.5), layout="constrained")
     figure.suptitle(dashboard.title, fontsize=13, fontweight="bold", color=_INK)
     axes = figure.subplots(rows, 2, squeeze=False).flatten()
-    empty = []
     for panel, axis in zip(dashboard.panels, axes, strict=False):
-        lines = [
-            (series, legend)
-            for expression, legend in panel.queries.items()
-            for series in prometheus.range(expression, start, end)
-            if any(map(isfinite, series.values))
-        ]
-        if not lines:
-            empty.append(panel.title)
-        _draw_panel(axis, panel, lines)
+        _draw_panel(axis, panel, _lines(panel, prometheus, start, end))
         axis.set_xlim(_moment(start), _moment(end))
     for axis in axes[len(dashboard.panels) :]:
         axis.set_visible(False)
     figure.savefig(file, dpi=80, metadata={"Software": None})
-    return empty
 
 
 def _draw_panel(axis: Axes, panel: Panel, lines: list[tuple[Series, str]]) -> None:
