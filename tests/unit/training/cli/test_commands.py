@@ -15,6 +15,7 @@ from photofeed.errors import ConflictError
 from photofeed.experiments import Arm, Experiment, Experiments
 from photofeed.features.program import FeatureProgram
 from photofeed.features.ranking import PROGRAM
+from photofeed.models.alias_moves import ROLLED_BACK
 from photofeed.models.history import Move
 from training.cli import preview as preview_module
 from training.cli.commands import app
@@ -251,6 +252,9 @@ def test_a_forced_promotion_says_so(calls: Calls) -> None:
 def test_rollback_names_both_versions(calls: Calls) -> None:
     calls.give("photofeed.models.alias_moves.roll_back", ("7", "6"))
     assert "ranker: champion is version 6 again, instead of 7" in _run("rollback").output
+    assert calls.of["roll_back"] == ((SETTINGS,), {"why": ROLLED_BACK})
+    _run("rollback", "--reason", "people see less")
+    assert calls.of["roll_back"] == ((SETTINGS,), {"why": "people see less"})
 
 
 def test_models_lists_the_versions(calls: Calls) -> None:

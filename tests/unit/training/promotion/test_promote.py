@@ -176,11 +176,15 @@ def test_a_forced_promotion_records_who_and_why(world: World) -> None:
     assert (done.moved, done.passed, done.forced) == (True, False, "rehearsal")
     assert world.calls[0][-1] == "forced: rehearsal"
     assert world.tags["forced"] == f"2026-03-20T00:00:00+00:00 {actor()}: rehearsal"
+    assert world.description is not None
+    assert "; forced: rehearsal ([report](" in world.description
 
 
 def test_force_that_was_not_needed_is_no_reason_of_the_move(world: World) -> None:
     assert _promote(force="rehearsal").moved
     assert world.calls[0][-1] == PASSED
+    assert world.description is not None
+    assert "forced" not in world.description
 
 
 @pytest.mark.parametrize("passes", [True, False])
