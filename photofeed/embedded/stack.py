@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from photofeed.embedded import mlflow_server, tansu
-from photofeed.embedded.errors import EmbeddedStackError, StackSettingsError
+from photofeed.embedded.errors import EmbeddedStackError, NotReadyError, StackSettingsError
 from photofeed.embedded.guardian import Guardian
 from photofeed.embedded.mlflow_server import MlflowServer
 from photofeed.embedded.ports import LOOPBACK, Ports, wanted_ports
@@ -93,12 +93,15 @@ class EmbeddedStack:
         self._lock = None
 
     def probe(self, name: str) -> None:
-        """Check that a server of the running stack answers in its own protocol.
+        """Check that a server of the running stack answers in its own protocol, and need not be started again.
 
         Raises:
-            NotReadyError: it does not.
+            NotReadyError: it does not, or must.
         """
         self._servers[name].probe()
+        stuck = self._stuck.get(name)
+        if stuck is not None and (why := stuck()) is not None:
+            raise NotReadyError(why)
 
     def settings(self) -> Settings:
         """Return the settings of this stack; `PHOTOFEED_*` variables override those that a user may set."""

@@ -9,7 +9,9 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from photofeed.embedded.errors import NotReadyError
 from photofeed.embedded.seaweedfs import Buckets, SeaweedFS
+from photofeed.embedded.stack import EmbeddedStack
 from photofeed.embedded.state import StateFolder
 
 
@@ -73,3 +75,13 @@ def test_a_filer_is_tried_out_now_and_then(disk: Disk, stuck: Callable[[], str |
     told = [stuck() for _ in range(65)]
     assert told == [None] * 65
     assert disk.writes == 2
+
+
+def test_a_stuck_server_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = EmbeddedStack(tmp_path / "state")
+    reasons: list[str | None] = [None, "it takes no files"]
+    monkeypatch.setattr(stack, "_servers", {"seaweedfs": SimpleNamespace(probe=lambda: None)})
+    monkeypatch.setattr(stack, "_stuck", {"seaweedfs": lambda: reasons.pop(0)})
+    stack.probe("seaweedfs")
+    with pytest.raises(NotReadyError, match="it takes no files"):
+        stack.probe("seaweedfs")
