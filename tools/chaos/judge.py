@@ -221,13 +221,13 @@ class Judge:
             if one["check"] != "kafka.dead_letters":  # told apart above
                 self.violations.append("verify\t" + "\t".join(one[name] for name in ("check", "subject", "text")))
 
-    def disagreements(self) -> list[dict[str, str]]:
-        """What `photofeed verify` finds: check, subject and text of each.
+    def disagreements(self, patience: int = 10) -> list[dict[str, str]]:
+        """What `photofeed verify` finds and does not pass within seconds: check, subject and text of each.
 
         Raises:
             VerifyError: it could not compare everything.
         """
-        done = self.target.run("verify", "--json", "--patience", "10")
+        done = self.target.run("verify", "--json", "--patience", str(patience))
         if done.returncode not in (0, 1):
             raise VerifyError(f"exit code {done.returncode}: {done.stderr}")
         found: list[dict[str, str]] = orjson.loads(done.stdout)["disagreements"]

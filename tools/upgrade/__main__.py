@@ -136,7 +136,7 @@ def _upgraded(state: Path, released: Released, seconds: float) -> Upgrade:
         load.end()
         judge = Judge(stack, ledger)
         judge.settle()
-        left = [f"{one['check']}\t{one['subject']}" for one in judge.disagreements()]
+        left = [f"{one['check']}\t{one['subject']}" for one in judge.disagreements(patience=0)]
         with _step("what version 0.1.0 left is mended"):
             _mend(stack, judge, features)
         return Upgrade.judged(judge, stack.urls[0], left)
