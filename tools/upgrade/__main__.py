@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -136,7 +137,8 @@ def _upgraded(state: Path, released: Released, seconds: float) -> Upgrade:
         load.end()
         judge = Judge(stack, ledger)
         judge.settle()
-        left = [f"{one['check']}\t{one['subject']}" for one in judge.disagreements(patience=0)]
+        counts = Counter(one["check"] for one in judge.disagreements(patience=0))
+        left = [f"{check}\t{count} times" for check, count in sorted(counts.items())]
         with _step("what version 0.1.0 left is mended"):
             _mend(stack, judge, features)
         return Upgrade.judged(judge, stack.urls[0], left)
