@@ -1,10 +1,12 @@
 """SeaweedFS, S3-compatible object storage: master, volume server, filer and S3 gateway in one process."""
 
+import hashlib
 import json
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ ACCESS_KEY = "photofeed"
 HEALTH_BUCKET = "health"
 _ROOM_BYTES = 32 * 2**20
 _CHECKS_BETWEEN_WRITES = 30
+_FILER_DATABASES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,8 @@ class SeaweedFS:
     def stuck(self) -> str | None:
         """Why a running server must be started again, or None.
 
-        Its filer keeps the first error of its LevelDB: once its disk was full it takes no file until it is started
-        again, also when there is room. That is tried out after the disk was full, and now and then.
+        Its filer keeps the first error of each LevelDB: once its disk was full it takes no file of some folders until
+        it is started again, also when there is room. That is tried out after the disk was full, and now and then.
         """
         if shutil.disk_usage(self._state.path / self.name).free < _ROOM_BYTES:
             self._checks_until_write = 0
@@ -164,7 +167,9 @@ class SeaweedFS:
         if self._checks_until_write > 0:
             return None
         try:
-            self._client().put_object(Bucket=HEALTH_BUCKET, Key="written", Body=b"")
+            client = self._client()
+            for folder in _folder_of_each_database():
+                client.put_object(Bucket=HEALTH_BUCKET, Key=f"{folder}/written", Body=b"")
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 return f"there is room on its disk, and it takes no files: {error}"
@@ -198,3 +203,17 @@ class SeaweedFS:
                 s3={"addressing_style": "path"}, connect_timeout=2, read_timeout=20, retries={"max_attempts": 1}
             ),
         )
+
+
+@cache
+def _folder_of_each_database() -> list[str]:
+    """Names of folders in HEALTH_BUCKET: the filer divides folders among its databases by the hash of their path."""
+    folders: dict[int, str] = {}
+    number = 0
+    while len(folders) < _FILER_DATABASES:
+        path = f"/buckets/{HEALTH_BUCKET}/{number}"
+        folders.setdefault(
+            hashlib.md5(path.encode(), usedforsecurity=False).digest()[-1] % _FILER_DATABASES, str(number)
+        )
+        number += 1
+    return list(folders.values())

@@ -1,5 +1,6 @@
 """SeaweedFS is started again when its filer keeps the error of a disk that was full."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from photofeed.embedded.seaweedfs import Buckets, SeaweedFS
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.embedded.state import StateFolder
 
+DATABASES = 8  # of the filer, by the hash of a folder's path
+
 
 class Disk:
     """The disk of a SeaweedFS, and how its S3 gateway answers."""
@@ -21,11 +24,13 @@ class Disk:
     def __init__(self) -> None:
         self.free = 2**40
         self.error: Exception | None = None
-        self.writes = 0
+        self.writes = self.stuck_database = 0
 
-    def put_object(self, **_: Any) -> None:
+    def put_object(self, **written: Any) -> None:
         self.writes += 1
-        if self.error is not None:
+        path = f"/buckets/{written['Bucket']}/{written['Key'].rpartition('/')[0]}"
+        database = hashlib.md5(path.encode(), usedforsecurity=False).digest()[-1] % DATABASES
+        if self.error is not None and database == self.stuck_database:
             raise self.error
 
 
@@ -49,9 +54,11 @@ def _refusal(status: int) -> ClientError:
     return ClientError({"ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")  # type: ignore[typeddict-item]
 
 
+@pytest.mark.parametrize("database", range(DATABASES))
 def test_a_filer_that_takes_no_files_after_its_disk_was_full_is_stuck(
-    disk: Disk, stuck: Callable[[], str | None]
+    disk: Disk, stuck: Callable[[], str | None], database: int
 ) -> None:
+    disk.stuck_database = database
     disk.free, disk.error = 0, _refusal(500)
     assert stuck() is None
     assert disk.writes == 0  # there is no room, so nothing would be better after a start
@@ -68,13 +75,15 @@ def test_a_filer_that_does_not_answer_is_asked_again(disk: Disk, stuck: Callable
     disk.free, disk.error = 2**40, EndpointConnectionError(endpoint_url="")
     assert stuck() is None
     assert stuck() is None
-    assert disk.writes == 2
+    disk.error = None
+    assert stuck() is None
+    assert disk.writes > DATABASES  # it was asked at each check
 
 
 def test_a_filer_is_tried_out_now_and_then(disk: Disk, stuck: Callable[[], str | None]) -> None:
     told = [stuck() for _ in range(65)]
     assert told == [None] * 65
-    assert disk.writes == 2
+    assert disk.writes == 2 * DATABASES
 
 
 def test_a_stuck_server_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
