@@ -14,7 +14,7 @@ from photofeed.embedded.state import StateFolder
 from photofeed.embedded.supervisor import Supervisor
 
 STAGE = 10  # stops before every server
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0  # the first start compiles the kernels, which takes minutes on a busy machine
 STOP_SECONDS = 15.0
 
 # Feast sets it in every process that imports it: processes that inherit it would label their metrics by process.
