@@ -128,20 +128,11 @@ class KafkaReader:
 
     def read(self, topic: str) -> Iterator[Message]:
         """All messages of a topic, up to the end that the broker reports with the first records."""
-        from kafka import KafkaConsumer, TopicPartition
         from kafka.errors import KafkaError
 
         try:
-            with closing(
-                KafkaConsumer(
-                    **self._connection,
-                    enable_auto_commit=False,
-                    auto_offset_reset="earliest",
-                    fetch_max_wait_ms=_FETCH_WAIT_MS,
-                )
-            ) as consumer:
-                partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-                consumer.assign(partitions)
+            with closing(self._consumer()) as consumer:
+                partitions = _assign(consumer, [topic])
                 yield from _to_the_end(consumer, topic, partitions)
         except KafkaError as error:
             raise UnavailableError(f"the event log does not return {topic}: {error}") from error
@@ -161,28 +152,36 @@ class KafkaReader:
 
     def ends(self, topics: Sequence[str]) -> Offsets:
         """The ends as the first fetches report them; other answers may lag behind."""
-        from kafka import KafkaConsumer, TopicPartition
         from kafka.errors import KafkaError
 
         try:
-            with closing(
-                KafkaConsumer(
-                    **self._connection,
-                    enable_auto_commit=False,
-                    auto_offset_reset="earliest",
-                    fetch_max_wait_ms=_FETCH_WAIT_MS,
-                )
-            ) as consumer:
-                partitions = [
-                    TopicPartition(topic, number)
-                    for topic in topics
-                    for number in consumer.partitions_for_topic(topic) or ()
-                ]
-                consumer.assign(partitions)
+            with closing(self._consumer()) as consumer:
+                partitions = _assign(consumer, topics)
                 _seek_to_last(consumer, partitions)
                 return {(one.topic, one.partition): end for one, end in _fetched_ends(consumer, partitions).items()}
         except KafkaError as error:
             raise UnavailableError(f"the event log does not return the ends of its topics: {error}") from error
+
+    def _consumer(self) -> Any:
+        from kafka import KafkaConsumer
+
+        return KafkaConsumer(
+            **self._connection,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+        )
+
+
+def _assign(consumer: Any, topics: Sequence[str]) -> list[Any]:
+    """Assign all partitions of topics to a consumer, and return them."""
+    from kafka import TopicPartition
+
+    partitions = [
+        TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()
+    ]
+    consumer.assign(partitions)
+    return partitions
 
 
 def _seek_to_last(consumer: Any, partitions: Sequence[Any]) -> None:

@@ -39,7 +39,7 @@ SQL_STATES = {
 }
 
 # SQLSTATE 0A000 is of what PostgreSQL does not support, and of a prepared statement whose columns a migration has
-# changed. This function of PostgreSQL reports the latter; the next attempt prepares the statement anew.
+# changed. This function of PostgreSQL reports the latter; the next attempt prepares the statement again.
 _CHANGED_PLAN = "RevalidateCachedQuery"
 
 # The code of an error that redis-py has no class for is in its text, in a pipeline after the command.

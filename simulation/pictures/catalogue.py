@@ -42,7 +42,7 @@ _MEDIA_TYPES = {
 class Picture:
     """A file for upload with its metadata. The first tag is the topic.
 
-    `captions` all fit the picture, the best first; whoever posts it takes the first that nobody has used.
+    `captions` all fit the picture, the best first; the uploader takes the first that is unused.
     """
 
     data: bytes

@@ -87,7 +87,7 @@ def _load(target: Loaded, seed: int, posts: dict[str, int]) -> Load:
 
 
 def dangling(settings: Settings) -> Iterator[str]:
-    """Events of the log and of the lake that are about posts or people whom PostgreSQL does not know."""
+    """Events of the log and of the lake that are about posts or people that PostgreSQL does not have."""
     with database.connect(settings) as connection:
         known = {
             kind: {row["id"] for row in connection.execute(query.encode())} | {0} for kind, query in _KNOWN.items()
@@ -101,7 +101,7 @@ def dangling(settings: Settings) -> Iterator[str]:
 def _unknown(where: str, events: EventColumns, known: dict[str, set[int]]) -> Iterator[str]:
     for name, ids in (("post", events.post_id), ("person", events.user_id), ("person", events.creator_id)):
         for one in sorted(set(ids.tolist()) - known[name]):
-            yield f"dangling\tthe {where} has events of the {name} {encode_id(one)}, whom the tables do not have"
+            yield f"dangling\tthe {where} has events of the {name} {encode_id(one)}, which the tables lack"
 
 
 def judged(target: Loaded, acknowledged: Acknowledged) -> tuple[dict[str, int], list[str]]:
