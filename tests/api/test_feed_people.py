@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tests.api.conftest import App
 
 # Without followed posts a slate has 30 posts. Some may be withheld: those of other tests which were hidden since.
-NEARLY_FULL = 25
+MAY_BE_WITHHELD = 5
+NEARLY_FULL = 30 - MAY_BE_WITHHELD
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +106,8 @@ def test_a_viewer_with_thousands_of_follows_gets_a_full_feed(app: "App", world: 
     world.deliver(posts[:500], [viewer])
     body = _feed(app, viewer)
     sources = [item["source"] for item in body["items"]]
-    assert len(sources) == 100
-    assert 0.05 <= sources.count("explore") / 100 <= 0.15
+    assert 100 - MAY_BE_WITHHELD <= len(sources) <= 100
+    assert 0.05 <= sources.count("explore") / len(sources) <= 0.15
     assert body["skippedSources"] == []
 
 

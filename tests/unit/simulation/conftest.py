@@ -137,7 +137,8 @@ class FakeApi:
                 "position": at,
                 "source": "following",
                 "score": 0.5,
-                "reason": "r",
+                "reason": "From someone you follow",
+                "reasonCode": "followed",
                 "receipt": f"r{at}",
                 "post": self._post(photo),
             }
