@@ -79,13 +79,64 @@ def test_a_stuck_photo_goes_back_on_its_topic_and_becomes_ready(app: "App", swee
     assert person.get(f"/v1/photos/{photo_id}")["status"] == "ready"
 
 
-def test_a_photo_that_is_requeued_too_often_fails(app: "App", sweeper: Sweeper) -> None:
+def test_a_photo_that_is_stuck_after_five_requeues_fails(app: "App", sweeper: Sweeper) -> None:
     person = app.person()
     photo_id = person.upload(picture(71))
-    _set(app, photo_id, "completed_at = %s, requeues = 5", datetime.now(UTC) - timedelta(hours=2))
-    assert sweeper.sweep(datetime.now(UTC)).given_up >= 1
+    _set(app, photo_id, "completed_at = %s", datetime.now(UTC) - timedelta(hours=2))
+    for _ in range(5):
+        counts = sweeper.sweep(datetime.now(UTC))
+        assert (counts.requeued >= 1, counts.given_up) == (True, 0)
+        _set(app, photo_id, "queued_at = %s", datetime.now(UTC) - timedelta(hours=2))
+    counts = sweeper.sweep(datetime.now(UTC))
+    assert (counts.requeued, counts.given_up >= 1) == (0, True)
     photo = person.get(f"/v1/photos/{photo_id}")
     assert (photo["status"], photo["failure"]["code"]) == ("failed", "unprocessable")
+
+
+_KEPT_ROWS = """
+with kept as (insert into upload_days values (%(user)s, %(day)s, 1)),
+     told as (insert into told_changes values (%(id)s, %(at)s)),
+     news as (insert into notifications (user_id, number, kind, subject, at)
+              values (%(user)s, 1, 'follow', %(id)s, %(noticed_at)s))
+insert into webhook_deliveries (endpoint_id, message_id, type, body, created_at)
+values (%(user)s, %(id)s, 'photo.ready', '{}', %(sent_at)s)
+"""
+_STILL_KEPT = """
+select (select array_agg(day) from upload_days where user_id = %(user)s) as days,
+       (select array_agg(event_id) from told_changes where event_id = any(%(ids)s)) as changes,
+       (select array_agg(subject) from notifications where user_id = %(user)s) as notifications,
+       (select array_agg(message_id) from webhook_deliveries where endpoint_id = %(user)s) as deliveries
+"""
+
+
+def test_rows_are_deleted_at_the_end_of_their_retention(app: "App", sweeper: Sweeper) -> None:
+    user, now, moment = decode_id(app.person().id), datetime.now(UTC), timedelta(minutes=1)
+    names = {f"old {user}": -moment, f"young {user}": moment}
+    old, young = names
+    with database.connect(app.settings) as connection:
+        endpoint = (
+            "insert into webhook_endpoints (id, url, types, secret, disabled_at) values (%s, '', '{}', '', now())"
+        )
+        connection.execute(endpoint, (user,))
+        for name, younger in names.items():
+            row = {
+                "user": user,
+                "id": name,
+                "day": now.date() - timedelta(days=8 if name == old else 7),
+                "at": now - timedelta(days=8) + younger,
+                "noticed_at": now - timedelta(days=90) + younger,
+                "sent_at": now - timedelta(days=30) + younger,
+            }
+            connection.execute(_KEPT_ROWS, row)
+        sweeper.sweep(now)
+        left = connection.execute(_STILL_KEPT, {"user": user, "ids": list(names)}).fetchone()
+        connection.execute("delete from webhook_endpoints where id = %s", (user,))
+    assert left == {
+        "days": [now.date() - timedelta(days=7)],
+        "changes": [young],
+        "notifications": [young],
+        "deliveries": [young],
+    }
 
 
 def test_parts_of_incomplete_multipart_uploads_are_deleted(app: "App", sweeper: Sweeper) -> None:

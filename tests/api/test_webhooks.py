@@ -137,6 +137,20 @@ def test_a_failed_delivery_is_sent_again_with_the_same_id_until_no_attempt_is_le
     assert app.service.get(f"/v1/webhooks/{webhook['id']}")["failingSince"] is not None
 
 
+def test_a_delivery_of_a_worker_that_died_is_sent_by_the_next_after_five_minutes(
+    app: "App", sender: WebhookSender, receiver: Receiver
+) -> None:
+    _create(app)
+    _publish(app, 387)
+    now, receiver.answer = datetime.now(UTC), MemoryError()
+    with pytest.raises(MemoryError):
+        sender.send_due(now)
+    receiver.answer = 204
+    assert sender.send_due(now + timedelta(minutes=5) - timedelta(seconds=1)) == 0
+    assert sender.send_due(now + timedelta(minutes=5)) == 1
+    assert sender.send_due(now + timedelta(days=1)) == 0
+
+
 def test_a_delivery_is_replayed_with_the_same_id(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
     webhook, other = _create(app), _create(app)
     _publish(app, 383)
@@ -172,10 +186,13 @@ def test_an_endpoint_is_disabled_after_long_failure_and_enabled_again(
             now += DISABLED_AFTER + timedelta(hours=1)
             sender.send_due(now)
     assert app.service.get(path)["enabled"] is False
+    (former,) = _deliveries(app, webhook)
+    assert former["state"] == ("failed" if how == "gone" else "waiting")
     _publish(app, 385)
     sent = len(receiver.got)
     sender.send_due(now + timedelta(days=9))
     assert len(receiver.got) == sent
+    assert _deliveries(app, webhook) == [former]  # what happened meanwhile is not sent later
     enabled = app.service.call("PATCH", path, json={"enabled": True}).json()
     assert (enabled["enabled"], enabled["failingSince"]) == (True, None)
     receiver.answer = 200
