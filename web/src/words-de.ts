@@ -1,7 +1,7 @@
 import { compactCount } from './shell/count'
 import type { Words } from './words'
 
-/** The texts in German. What the server says, such as refusals, stays in English. */
+/** The texts in German. */
 export const german: Words = {
   app: 'photofeed',
   skip: 'Zum Inhalt springen',

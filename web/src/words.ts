@@ -509,9 +509,22 @@ export type Words = Texts<typeof english>
 /** The texts in the language of the app. */
 export let words: Words = english
 
+/** Sentences for refusals, by the code of a problem or of a photo's failure. */
+export type Refusals = Readonly<Record<string, string>>
+
+let refusals: Refusals = {}
+
+/** What a refusal with this code means, in the language of the app. The server's own sentence is English. */
+export function translatedRefusal(code: string, said: string): string {
+  return refusals[code] ?? said
+}
+
 /** Loads the texts of a language; until then they are English. */
 export async function loadWords(language: Language): Promise<void> {
-  if (language === 'de') words = (await import('./words-de')).german
+  if (language !== 'de') return
+  const [texts, sentences] = await Promise.all([import('./words-de'), import('./refusals-de')])
+  words = texts.german
+  refusals = sentences.germanRefusals
 }
 
 function counted(count: number, one: string, many: string): string {

@@ -5,7 +5,7 @@ import { forgetProfile } from '../people/profiles'
 import { api, learnOwnLook, session } from '../session'
 import { showError, showToast } from '../shell/toasts'
 import { ACCEPTED, refusalOf } from '../upload/photo-file'
-import { words } from '../words'
+import { translatedRefusal, words } from '../words'
 
 /** The user's picture: choose a file, which is cropped to a square, or remove it. */
 export function AvatarSettings() {
@@ -74,6 +74,7 @@ export function AvatarSettings() {
 async function setAvatar(file: File, signal: AbortSignal): Promise<Me | null> {
   const photo = await uploadPhoto(api, { file, purpose: 'avatar' }, undefined, signal)
   if (photo.status === 'ready') return api.put<Me>('/me/avatar', { photoId: photo.id })
-  showToast(photo.failure?.reason ?? words.upload.inReviewHint)
+  const { failure } = photo
+  showToast(failure ? translatedRefusal(failure.code, failure.reason) : words.upload.inReviewHint)
   return null
 }

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals'
-import { isAbort, messageOf, Problem } from 'photofeed-client'
+import { isAbort, Problem } from 'photofeed-client'
+import { sentenceOf } from '../api/message'
 import { words } from '../words'
 import { CloseIcon } from './icons'
 import { UNDO_MS } from './later'
@@ -32,10 +33,10 @@ export function showToast(text: string, action?: ToastAction): void {
   )
 }
 
-/** Shows an error, with the server's message if there is one. Aborts are ignored; the sign-in page says that a session ended. */
+/** Shows an error. Aborts are ignored; the sign-in page says that a session ended. */
 export function showError(error: unknown): void {
   if (isAbort(error) || (error instanceof Problem && error.isSignedOut)) return
-  showToast(messageOf(error))
+  showToast(sentenceOf(error))
 }
 
 function dismiss(id: number): void {

@@ -1,11 +1,12 @@
 import { signal } from '@preact/signals'
 import type { Photo } from 'photofeed-client'
-import { isAbort, messageOf, Problem, type UploadStage, uploadPhoto } from 'photofeed-client'
+import { isAbort, Problem, type UploadStage, uploadPhoto } from 'photofeed-client'
+import { sentenceOf } from '../api/message'
 import { forgetLists } from '../kept-lists'
 import { api, session } from '../session'
 import { showToast } from '../shell/toasts'
 import { isWaiting } from '../shell/when-online'
-import { words } from '../words'
+import { translatedRefusal, words } from '../words'
 import { drop, dropAll, keepFile, keepWords, keptDrafts } from './kept-drafts'
 import { refusalOf } from './photo-file'
 import { parseTags } from './tags'
@@ -152,22 +153,23 @@ function failureOf(error: unknown): DraftState {
   const isSignedOut = error instanceof Problem && error.isSignedOut
   // 403: the upload's address has expired.
   const canRetry = !(error instanceof Problem) || error.isTransient || isSignedOut || error.status === 403
-  return { stage: 'failed', reason: isSignedOut ? words.signIn.ended : messageOf(error), canRetry }
+  return { stage: 'failed', reason: isSignedOut ? words.signIn.ended : sentenceOf(error), canRetry }
 }
 
 /** What became of a photo, in words, and whether its file may be tried again. */
 export function outcomeOf({ status, failure }: Photo): { title: string; detail: string; canRetry: boolean } {
+  const why = failure && translatedRefusal(failure.code, failure.reason)
   const { published, publishedHint, inReview, inReviewHint, rejected, rejectedHint, failed, failedHint } =
     words.upload
   switch (status) {
     case 'ready':
       return { title: published, detail: publishedHint, canRetry: false }
     case 'review':
-      return { title: inReview, detail: failure?.reason ?? inReviewHint, canRetry: false }
+      return { title: inReview, detail: why ?? inReviewHint, canRetry: false }
     case 'rejected':
-      return { title: rejected, detail: failure?.reason ?? rejectedHint, canRetry: false }
+      return { title: rejected, detail: why ?? rejectedHint, canRetry: false }
     default:
-      return { title: failed, detail: failure?.reason ?? failedHint, canRetry: !isFault(failure?.code) }
+      return { title: failed, detail: why ?? failedHint, canRetry: !isFault(failure?.code) }
   }
 }
 
