@@ -16,14 +16,14 @@ from photofeed.errors import UnavailableError
 from photofeed.events import Envelope
 from photofeed.kafka_client import GROUP_HEADER, connection_options
 from photofeed.settings import Settings
-from photofeed.topics import Topic
+from photofeed.topics import UNHURRIED_GROUPS, Topic
 from photofeed.tracing import TRACEPARENT_HEADER
 
 log = structlog.get_logger(__name__)
 
 REBALANCES = Counter("photofeed_worker_rebalances", "Rebalances of a consumer group", ["group"])
 
-_FETCH_WAIT_MS, _STAY_POLL_MS = 100, 50
+_FETCH_WAIT_MS, _UNHURRIED_FETCH_WAIT_MS, _STAY_POLL_MS = 100, 500, 50
 _READ_PATIENCE_SECONDS = 60.0  # a broker on object storage may take 20 s for a fetch on a loaded machine
 _OFFSETS_MS, _COMMIT_MS = 5_000, 10_000  # kafka-python waits for ever by default
 _HANDOVER_SECONDS = 5.0  # heartbeats stop meanwhile, so well below the session timeout
@@ -342,7 +342,7 @@ class KafkaGroupConsumer:
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_max_wait_ms=_UNHURRIED_FETCH_WAIT_MS if group in UNHURRIED_GROUPS else _FETCH_WAIT_MS,
             max_poll_interval_ms=int(max_poll_seconds * 1000),
         )
         self._contiguous = ContiguousPoll(self._consumer, self._first)

@@ -63,6 +63,10 @@ SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
     REMOVAL_GROUP: (PHOTO_PROCESSED,),
 }
 
+# Nobody waits for what these groups do, so they ask the brokers less often while there is nothing to read: an idle
+# stack of one machine spends most of its processor time on such questions.
+UNHURRIED_GROUPS = frozenset({ZOOM_GROUP, ARCHIVE_GROUP, PURGE_GROUP, REMOVAL_GROUP})
+
 
 def dead_letters(topic: str, group: str) -> str:
     """The topic of the messages of `topic` that `group` failed to handle."""
