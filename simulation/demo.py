@@ -43,7 +43,7 @@ def run_demo(state_dir: Path, photos: Path | None, console: Console) -> None:
     if photos is not None:
         check_folder(photos)
     stages, began, first_seconds = ConsoleStages(console), time.monotonic(), list[float]()
-    paintings = Paintings(SEED, DEMO.photos, photos, DEMO.large_numbers())
+    paintings = Paintings(SEED, DEMO.photos, photos, DEMO.large_numbers(), DEMO.first_photos)
     with (
         paintings.ahead(_posted(state_dir / JOURNAL_FILE)) as ahead,
         running_photofeed(state_dir, DEMO, stages) as running,

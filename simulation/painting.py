@@ -17,7 +17,7 @@ from simulation.pictures.catalogue import Picture, picture, pictures
 
 PROCESSES = 2
 CHUNK = 4  # pictures per task
-_AHEAD = 40  # tasks: the first feed's pictures are painted while servers start
+_AHEAD = 40  # tasks
 _NICENESS = 10  # servers that start go first
 
 Numbered: TypeAlias = Generator[tuple[int, Picture], None, None]
@@ -29,13 +29,15 @@ class Paintings:
     """The numbered pictures of a world: painted from a seed, or read from a folder of the user's photos.
 
     The same seed gives the same pictures. Only the next pictures are in memory. Pictures whose number is in `large`
-    are painted in the size of a camera's picture.
+    are painted in the size of a camera's picture. The `first` ones are painted while servers start; the others wait
+    until somebody asks for one, because the processors are needed for the first feed.
     """
 
     seed: int
     count: int
     folder: Path | None = None
     large: frozenset[int] = frozenset()
+    first: int = 0
 
     def missing(self, done: Collection[int]) -> Numbered:
         """(number, picture) in order, without the numbers in `done`. Closing the generator stops painting."""
@@ -44,7 +46,7 @@ class Paintings:
 
     @contextmanager
     def ahead(self, done: Collection[int]) -> Iterator[Numbered]:
-        """The same pictures, which are painted from now on: up to _AHEAD tasks before anybody asks for them."""
+        """The same pictures, which are painted from now on: the first ones before anybody asks for them."""
         if self.folder is not None:
             every = enumerate(pictures(self.seed, self.count, self.folder))
             yield ((number, picture) for number, picture in every if number not in done)
@@ -54,7 +56,8 @@ class Paintings:
         # Spawned, because a fork would copy the upload threads.
         pool = ProcessPoolExecutor(PROCESSES, get_context("spawn"), _begin_painting)
         try:
-            tasks = deque((chunk, self._paint_in(pool, chunk)) for chunk in islice(wanted, _AHEAD))
+            early = -(-self.first // CHUNK) or _AHEAD
+            tasks = deque((chunk, self._paint_in(pool, chunk)) for chunk in islice(wanted, early))
             yield self._painted(pool, tasks, wanted, done)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -62,9 +65,14 @@ class Paintings:
     def _painted(
         self, pool: ProcessPoolExecutor, tasks: deque[Task], wanted: Iterator[range], done: Collection[int]
     ) -> Numbered:
-        while tasks:
+        ahead = 0 if self.first else _AHEAD  # tasks to have waiting: none before the first pictures were taken
+        while True:
+            if not tasks:
+                ahead = _AHEAD
+            tasks += ((chunk, self._paint_in(pool, chunk)) for chunk in islice(wanted, max(0, ahead - len(tasks))))
+            if not tasks:
+                return
             chunk, painted = tasks.popleft()
-            tasks += ((more, self._paint_in(pool, more)) for more in islice(wanted, 1))
             yield from (numbered for numbered in zip(chunk, painted.result(), strict=True) if numbered[0] not in done)
 
     def _paint_in(self, pool: ProcessPoolExecutor, chunk: range) -> Future[list[Picture]]:

@@ -23,11 +23,7 @@ def develop(rng: np.random.Generator, scene: Pixels) -> Image.Image:
     columns = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     gain = 1 - np.float32(rng.uniform(0.1, 0.22)) * (rows**2 * 0.5 + columns**2 * 0.5) ** 1.5
     top, left = rng.integers(0, TILE // 2, 2)
-    rows_of_grain, columns_of_grain = (
-        np.arange(top, top + height) % len(_GRAIN),
-        np.arange(left, left + width) % len(_GRAIN),
-    )
-    gain *= 1 + _GRAIN.take(rows_of_grain, axis=0).take(columns_of_grain, axis=1)
+    gain *= 1 + _grain(top, left, height, width)
     gain *= np.float32(np.exp(rng.normal(0, 0.05)) * _STEPS**2 / _BRIGHTEST)
     warmth = rng.normal(0, 0.03)
     picture = np.empty((height, width, 3), dtype=np.uint8)
@@ -39,3 +35,11 @@ def develop(rng: np.random.Generator, scene: Pixels) -> Image.Image:
         np.sqrt(plane, out=plane)
         picture[..., channel] = _CURVE.take(plane.astype(np.int64))
     return Image.fromarray(picture)
+
+
+def _grain(top: int, left: int, height: int, width: int) -> Pixels:
+    """A part of the grain, which is repeated in a picture that is larger than it."""
+    if top + height <= len(_GRAIN) and left + width <= len(_GRAIN):
+        return _GRAIN[top : top + height, left : left + width]
+    rows, columns = np.arange(top, top + height) % len(_GRAIN), np.arange(left, left + width) % len(_GRAIN)
+    return _GRAIN.take(rows, axis=0).take(columns, axis=1)

@@ -76,10 +76,8 @@ class Table:
         cover = np.clip((1 - far) * radius + 0.5, 0, 1).astype(np.float32)
         inside = np.minimum(far, 0.995)
         steep = bulge * inside / np.sqrt(1 - (bulge * inside) ** 2 + 1e-3)
-        angle = np.arctan2(down, across)
-        facing = (1 + steep * (np.cos(angle) * self.to_light[0] + np.sin(angle) * self.to_light[1])) / np.hypot(
-            1, steep
-        )
+        outwards = steep / np.maximum(np.hypot(across, down), np.float32(1e-6))
+        facing = (1 + outwards * (across * self.to_light[0] + down * self.to_light[1])) / np.sqrt(1 + steep**2)
         shine = gloss * np.clip(facing - 1.12, 0, 1) ** 2 * 26 if gloss else 0.0
         lit = (
             colour * (self.ambient * (1 - 0.35 * inside**4 * bulge) + self.sun * np.clip(facing, 0, None))

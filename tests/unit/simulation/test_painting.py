@@ -1,11 +1,15 @@
+from concurrent.futures import Future
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from simulation.errors import SimulationError
 from simulation.painting import CHUNK, Paintings, check_folder
+from simulation.pictures.catalogue import Picture
 from simulation.scale import DEMO, SMOKE
 
 
@@ -57,3 +61,21 @@ def test_the_demo_has_large_pictures_after_the_first_ones() -> None:
 def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match="has no JPEG, PNG, WebP or HEIC file"):
         check_folder(tmp_path)
+
+
+def test_later_pictures_are_painted_when_the_first_ones_were_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[int] = []
+
+    def paint(_: Paintings, __: Any, chunk: range) -> Future[list[Picture]]:
+        painted.extend(chunk)
+        future: Future[list[Picture]] = Future()
+        future.set_result([Picture(b"", "image/jpeg", "sea", (), ())] * len(chunk))
+        return future
+
+    monkeypatch.setattr(Paintings, "_paint_in", paint)
+    with Paintings(seed=1, count=5 * CHUNK, first=2 * CHUNK).ahead(()) as numbered:
+        assert painted == list(range(2 * CHUNK))
+        first = list(islice(numbered, 2 * CHUNK))
+        assert painted == list(range(2 * CHUNK))
+        others = list(numbered)
+    assert [number for number, _ in first + others] == painted == list(range(5 * CHUNK))
