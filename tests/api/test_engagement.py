@@ -111,6 +111,67 @@ def test_a_resent_comment_is_stored_once(app: "App", post: tuple["Person", str],
     assert len({event.id for event in events}) == len(events) == 2
 
 
+def test_a_comment_without_a_text_is_behaviour_and_no_comment(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    told = viewer.call("POST", "/v1/events", json={"events": [_event("comment", postId=post_id)]})
+    assert told.json() == {"accepted": 1, "unchanged": 0, "refused": []}
+    assert viewer.id not in [one["author"]["id"] for one in viewer.get(f"/v1/posts/{post_id}/comments")["items"]]
+    assert _actions(app, published) == ["comment"]
+
+
+def test_of_equal_ids_in_one_batch_the_first_event_counts(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    liked = _event("like", postId=post_id)
+    batch = [liked, _event("unlike", postId=post_id), liked]
+    body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
+    assert (body["accepted"], body["unchanged"]) == (2, 1)
+    assert not viewer.get(f"/v1/posts/{post_id}")["likedByMe"]
+    assert _actions(app, published) == ["like", "unlike"]
+
+
+def test_follows_and_mutes_occur_when_they_arrive_and_other_actions_when_their_client_says(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (author, post_id) = app.person(), post
+    begin = datetime.now(UTC)
+    then = (begin - timedelta(hours=1)).isoformat()
+    kinds = ("follow", "mute", "unmute", "unfollow")
+    batch = [_event(kind, personId=author.id, occurredAt=then) for kind in kinds]
+    batch.append(_event("like", postId=post_id, occurredAt=then))
+    assert viewer.call("POST", "/v1/events", json={"events": batch}).json()["accepted"] == 5
+    moments = {event.action.value: event.occurred_at for event in _events(app, published)}
+    assert moments.pop("like").isoformat() == then
+    assert set(moments) == set(kinds)
+    assert all(begin <= moment <= datetime.now(UTC) for moment in moments.values())
+
+
+def test_an_event_of_a_clock_that_is_a_little_fast_occurred_when_it_arrived(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    moments = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (4, 6))
+    batch = [_event("open", postId=post_id, occurredAt=moment.isoformat()) for moment in moments]
+    body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
+    assert [(one["index"], one["code"]) for one in body["refused"]] == [(1, "in_the_future")]
+    (event,) = _events(app, published)
+    assert event.occurred_at <= datetime.now(UTC)
+
+
+def test_events_without_a_time_occurred_in_the_order_of_their_batch(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    viewer, (_, post_id) = app.person(), post
+    batch = [_event(kind, postId=post_id) for kind in ("open", "like", "save", "share")]
+    viewer.call("POST", "/v1/events", json={"events": batch})
+    events = sorted(_events(app, published), key=lambda event: event.occurred_at)
+    assert [event.action.value for event in events] == ["open", "like", "save", "share"]
+    assert len({event.occurred_at for event in events}) == 4
+
+
 def test_the_same_client_event_id_of_two_people_counts_twice(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
@@ -204,7 +265,7 @@ def test_an_event_has_the_post_and_the_position_at_which_it_was_shown(
 def test_a_position_without_a_receipt_is_not_believed(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
-    viewer, other, (_, post_id) = app.person(), app.person(), post
+    viewer, other, (author, post_id) = app.person(), app.person(), post
     stated = {"slateId": uuid7(), "position": 9876}
     receipts = {
         "receipt_missing": {},
@@ -216,9 +277,32 @@ def test_a_position_without_a_receipt_is_not_believed(
         assert [(refusal["index"], refusal["code"]) for refusal in body["refused"]] == [(0, code)]
         viewer.call("DELETE", f"/v1/posts/{post_id}/like")
     viewer.call("PUT", f"/v1/posts/{post_id}/save", json=stated)
+    visit = _event("profile_visit", personId=author.id, **stated)
+    assert viewer.call("POST", "/v1/events", json={"events": [visit]}).json()["accepted"] == 1
     events = _events(app, published)
-    assert {event.action for event in events} == {Action.OPEN, Action.LIKE, Action.UNLIKE, Action.SAVE}
+    actions = {Action.OPEN, Action.LIKE, Action.UNLIKE, Action.SAVE, Action.PROFILE_VISIT}
+    assert {event.action for event in events} == actions
     assert {(event.slate_id, event.position) for event in events} == {(None, None)}
+
+
+def test_a_service_states_where_actions_took_place_unless_it_sends_the_receipt(
+    app: "App", post: tuple["Person", str], published: InMemoryConsumer
+) -> None:
+    person, (author, post_id) = app.person(), post
+    slate, other = uuid7(), uuid7()
+    stated = {"actorId": person.id, "slateId": slate, "position": 3}
+    receipt = app.receipt(person, post_id, slate=other, position=5)
+    batch = [
+        _event("impression", postId=post_id, **stated),
+        _event("open", postId=post_id, receipt=receipt, **stated),
+        _event("profile_visit", personId=author.id, **stated),
+    ]
+    assert app.service.call("POST", "/v1/events", json={"events": batch}).json()["accepted"] == 3
+    assert {event.action: (event.slate_id, event.position) for event in _events(app, published)} == {
+        Action.IMPRESSION: (slate, 3),
+        Action.OPEN: (other, 5),
+        Action.PROFILE_VISIT: (slate, 3),
+    }
 
 
 def test_removing_a_like_that_does_not_exist_changes_nothing(
@@ -277,20 +361,29 @@ def test_a_batch_has_its_limits(app: "App", post: tuple["Person", str]) -> None:
 def test_a_service_imports_backdated_events_of_several_people(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
-    one, other, (_, post_id) = app.person(), app.person(), post
-    then = (datetime.now(UTC) - timedelta(days=10)).isoformat()
+    one, other, (author, post_id) = app.person(), app.person(), post
+    then, earliest, too_old = ((datetime.now(UTC) - timedelta(days=days)).isoformat() for days in (10, 89, 91))
+    not_shown = author.upload(picture(28))
     batch = [
         _event("like", postId=post_id, actorId=one.id, occurredAt=then),
         _event("comment", postId=post_id, actorId=other.id, occurredAt=then, text="Then"),
         _event("follow", personId=other.id, actorId=one.id, occurredAt=then),
         _event("open", postId=post_id, actorId="00000000000", occurredAt=then),
+        _event("open", postId=not_shown, actorId=one.id, occurredAt=then),
+        _event("open", postId=post_id, actorId=one.id, occurredAt=too_old),
+        _event("open", postId=post_id, actorId=one.id, occurredAt=earliest),
     ]
     body = app.service.call("POST", "/v1/events", json={"events": batch}).json()
-    assert body["accepted"] == 3
-    assert body["refused"][0]["code"] == "actor_not_found"
+    assert body["accepted"] == 4
+    codes = ["actor_not_found", "post_not_found", "too_old"]
+    assert [one["code"] for one in body["refused"]] == codes
     events = _events(app, published)
-    assert {event.user_id for event in events} != {0}
-    assert all(event.imported and event.occurred_at.isoformat() == then for event in events)
+    assert {event.user_id for event in events} == {decode_id(one.id), decode_id(other.id)}
+    assert all(event.imported for event in events)
+    assert {(event.action is Action.OPEN, event.occurred_at.isoformat()) for event in events} == {
+        (False, then),
+        (True, earliest),
+    }
 
 
 def test_strangers_cannot_touch_posts_of_private_accounts(app: "App") -> None:
