@@ -38,6 +38,7 @@ def _post(app: "App", author: "Person", seed: int) -> str:
         ("DELETE", "/v1/users/{}/block"),
         ("PUT", "/v1/users/{}/mute"),
         ("DELETE", "/v1/users/{}/mute"),
+        ("DELETE", "/v1/me/followers/{}"),
     ],
 )
 def test_the_blocked_get_the_same_reply_as_for_nobody(app: "App", method: str, path: str) -> None:
@@ -105,11 +106,14 @@ def test_the_blocked_can_take_back_their_own_reactions_and_nothing_else(app: "Ap
     post_id, other_id = _post(app, author, 200), _post(app, author, 201)
     for reaction in ("like", "save"):
         viewer.call("PUT", f"/v1/posts/{post_id}/{reaction}")
+    hidden = _post(app, author, 207)
+    viewer.call("PUT", f"/v1/posts/{hidden}/hide")
     _block(author, viewer)
     assert viewer.call("PUT", f"/v1/posts/{post_id}/like").status_code == 404
     assert viewer.call("DELETE", f"/v1/posts/{post_id}/like").json()["likedByMe"] is False
     assert viewer.call("DELETE", f"/v1/posts/{post_id}/save").json()["savedByMe"] is False
-    for gone in (post_id, other_id):
+    assert viewer.call("DELETE", f"/v1/posts/{hidden}/hide").status_code == 204
+    for gone in (post_id, other_id, hidden):
         assert viewer.call("DELETE", f"/v1/posts/{gone}/like").status_code == 404
 
 
@@ -131,6 +135,7 @@ def test_comments_of_the_blocked_leave_the_blockers_posts_for_everyone(app: "App
     _block(author, rude)
     assert seen() == (["lovely"], 1)
     assert [one["text"] for one in reader.get(f"/v1/posts/{of_reader}/comments")["items"]] == ["elsewhere"]
+    assert reader.get(f"/v1/posts/{of_reader}")["commentCount"] == 1
     author.call("DELETE", f"/v1/users/{rude.id}/block")
     assert seen() == (["lovely", "second", "first"], 3)
 

@@ -9,6 +9,7 @@ import pytest
 from photofeed.events import Action, Envelope, engagement_events, event_id
 from photofeed.ids import decode_id, uuid7
 from photofeed.topics import ENGAGEMENT, GRAPH_CHANGED
+from serving.api import followers
 from tests.api.held_up import Begin, held_up
 from tests.api.pictures import picture
 from tests.doubles.event_log import InMemoryConsumer
@@ -134,6 +135,17 @@ def test_requests_are_accepted_when_an_account_becomes_public_and_followers_stay
     owner.call("PATCH", "/v1/me", json={"isPrivate": True})
     assert _follow(follower, owner) == 204
     assert _follow(app.person(), owner) == 202
+
+
+def test_however_many_requests_there_are_all_are_accepted_when_an_account_becomes_public(
+    app: "App", owner: "Person", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followers, "_BATCH", 2)
+    people = [app.person() for _ in range(5)]
+    for one in people:
+        _follow(one, owner)
+    assert owner.call("PATCH", "/v1/me", json={"isPrivate": False}).json()["followerCount"] == len(people)
+    assert _asking(owner) == []
 
 
 def test_a_removed_follower_no_longer_sees_the_photos_in_the_feed(app: "App", owner: "Person") -> None:

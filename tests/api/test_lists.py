@@ -102,6 +102,13 @@ def test_follows_are_listed_on_both_sides(app: "App") -> None:
     assert ids(pages(app.person(), f"/v1/users/{one.id}/following")) == expected
     assert ids(pages(app.person(), f"/v1/users/{others[0].id}/followers")) == [one.id]
     assert pages(others[0], "/v1/me/following") == []
+    blocked, blocking, viewer = others[0], others[1], others[2]
+    for other in (blocked, blocking):
+        other.call("PUT", f"/v1/users/{others[3].id}/follow")
+    viewer.call("PUT", f"/v1/users/{blocked.id}/block")
+    blocking.call("PUT", f"/v1/users/{viewer.id}/block")
+    assert ids(pages(viewer, f"/v1/users/{one.id}/following")) == [others[3].id, viewer.id]
+    assert ids(pages(viewer, f"/v1/users/{others[3].id}/followers")) == [one.id]
     assert one.call("GET", f"/v1/users/{encode_id(77)}/following").json()["code"] == "user_not_found"
 
 
@@ -148,6 +155,7 @@ def test_my_photos_are_listed_in_every_state(app: "App") -> None:
     (failed,) = pages(me, "/v1/me/photos", status="failed")
     assert (failed["id"], failed["failure"]["code"]) == (broken, me.get(f"/v1/photos/{broken}")["failure"]["code"])
     assert pages(app.person(), "/v1/me/photos") == []
+    assert app.person().get(f"/v1/users/{me.id}")["postCount"] == 2
     assert me.call("GET", "/v1/me/photos?status=lost").json()["errors"][0]["field"] == "status"
 
 
@@ -157,6 +165,10 @@ def test_people_are_found_by_the_beginning_of_their_handle_or_name(app: "App") -
     assert ids(pages(me, "/v1/people", q=f"@{other.handle[:12].upper()}")) == [other.id]
     assert other.id in ids(pages(me, "/v1/people", q="žofie n"))
     assert pages(me, "/v1/people", q="ovákov") == []
+    slashed = app.person(displayName=f"back\\{other.handle}")
+    assert ids(pages(me, "/v1/people", q=f"back\\{other.handle}")) == [slashed.id]
+    gone = me.get("/v1/people", params={"q": "back\\", "cursor": encode_id(77)})
+    assert slashed.id in ids(gone["items"])  # of a cursor whose person is gone, the list goes on from the start
     everybody = pages(me, "/v1/people", limit=7, q="p")
     assert [one["handle"] for one in everybody] == sorted({one["handle"] for one in everybody})
     assert {me.id, other.id} <= set(ids(everybody))
