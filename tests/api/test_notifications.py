@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 
 from photofeed import database
 from photofeed.ids import decode_id
-from photofeed.notifications import KEPT, NotificationKind
+from photofeed.notifications import KEPT, RETENTION, NotificationKind
 from serving.api import notifications as api
 from serving.api.lists import cursor_id
 from serving.api.notifications import notification_events
@@ -155,6 +156,29 @@ def test_muted_and_blocked_people_notify_nobody(app: "App", link: str, *, first:
     told = _told(author)
     assert sorted(one["kind"] for one in told) == ["follow", "like", "mention"]
     assert [(one["actorCount"], [actor["id"] for actor in one["actors"]]) for one in told] == [(1, [kind.id])] * 3
+
+
+@pytest.mark.parametrize("link", ["mute", "block"])
+def test_a_like_stays_when_a_later_one_is_by_somebody_hidden(app: "App", link: str) -> None:
+    author, kind, rude = app.person(), app.person(), app.person()
+    post = _post(app, author, 341)
+    for person in (kind, rude):
+        person.call("PUT", f"/v1/posts/{post}/like")
+    author.call("PUT", f"/v1/users/{rude.id}/{link}")
+    (one,) = _told(author)
+    assert (one["actorCount"], [actor["id"] for actor in one["actors"]]) == (1, [kind.id])
+    kind.call("DELETE", f"/v1/posts/{post}/like")
+    assert _told(author) == []
+
+
+def test_notifications_end_after_a_time(app: "App") -> None:
+    author, fan = app.person(), app.person()
+    fan.call("PUT", f"/v1/users/{author.id}/follow")
+    for age, kinds in ((RETENTION - timedelta(hours=1), ["follow"]), (RETENTION + timedelta(hours=1), [])):
+        with database.connect(app.settings) as connection:
+            moment = datetime.now(UTC) - age
+            connection.execute("update notifications set at = %s where user_id = %s", (moment, decode_id(author.id)))
+        assert _kinds(author) == kinds
 
 
 def test_a_mention_in_a_comment_that_a_block_hides_is_gone(app: "App") -> None:
@@ -330,6 +354,29 @@ def test_a_stream_sends_what_happens_and_the_unread_count(app: "App", watch: Cal
     missed = again.next()
     assert missed is not None
     assert orjson.loads(missed["data"])["actors"][0]["id"] == fans[1].id
+
+
+@pytest.mark.parametrize("cause", ["edited comment", "edited caption", "photo", "comment", "person"])
+def test_whatever_notifies_a_person_wakes_their_stream(app: "App", watch: Callable[..., Stream], cause: str) -> None:
+    author, told, moderator = app.person(), app.person(), app.moderator()
+    post = _post(app, author, 342)
+    comment = _comment(author, post, text="hm")
+    paths = {"photo": post, "comment": f"comments/{comment}", "person": f"people/{author.id}"}
+    reports = {"photo": f"posts/{post}", "comment": f"posts/{post}/comments/{comment}", "person": f"users/{author.id}"}
+    if cause in reports:
+        assert told.call("POST", f"/v1/{reports[cause]}/report", json={"reason": "spam"}).status_code == 201
+    stream = watch(told)
+    assert _unread(stream.next()) == '{"unreadCount":0}'
+    text = f"Hello @{told.handle}"
+    if cause == "edited comment":
+        reply = author.call("PATCH", f"/v1/posts/{post}/comments/{comment}", json={"text": text})
+    elif cause == "edited caption":
+        reply = author.call("PATCH", f"/v1/posts/{post}", json={"caption": text})
+    else:
+        ruling = {"decision": "reject", "reason": "seen by a person"}
+        reply = moderator.call("POST", f"/v1/moderation/{paths[cause]}/decisions", json=ruling)
+    assert reply.is_success
+    assert (stream.next() or {}).get("event") == "notification"
 
 
 def test_a_further_stream_of_a_person_ends_the_oldest(app: "App", watch: Callable[..., Stream]) -> None:

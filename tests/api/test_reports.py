@@ -89,7 +89,7 @@ def test_enough_reports_put_a_thing_into_the_queue_with_counts_and_reasons(app: 
 def test_a_dismissal_empties_the_queue_and_stays_in_the_history(app: "App", reported: Reported) -> None:
     moderator, people = app.moderator(), [app.person() for _ in range(4)]
     for person in people[:3]:
-        person.call("POST", reported.path, json={"reason": "hate"})
+        person.call("POST", reported.path, json={"reason": "child_safety"})  # urgent, and decided
     decided = _rule(moderator, reported.ruling_path, "approve")
     assert (decided.status_code, decided.json()["decision"]) == (201, "approved")
     assert reported.id not in _queue(moderator, reported.kind)
@@ -108,6 +108,68 @@ def test_a_dismissal_empties_the_queue_and_stays_in_the_history(app: "App", repo
         "at": "",
     }
     assert reported.author.get(f"/v1/posts/{reported.post}")["commentCount"] == (reported.kind == "comment")
+
+
+def test_a_decision_is_about_one_thing_and_its_reports_so_far(app: "App", reported: Reported) -> None:
+    moderator, people = app.moderator(), [app.person() for _ in range(10)]
+    other = Reported(app, reported.kind, 320 + KINDS.index(reported.kind))
+    for path in (reported.path, other.path):
+        people[0].call("POST", path, json={"reason": "self_harm", "text": "before"})
+    assert _rule(moderator, reported.ruling_path, "approve").json()["decision"] == "approved"
+    queue = _queue(moderator, reported.kind)
+    assert reported.id not in queue
+    assert queue[other.id]["reasons"] == [{"reason": "self_harm", "count": 1, "texts": ["before"]}]
+    texts = ["first", "", "second", "third", "fourth", "fifth", "sixth"]
+    for person, text in zip(people[1:], texts, strict=False):
+        person.call("POST", reported.path, json={"reason": "spam", "text": text})
+    for person in people[8:]:
+        person.call("POST", reported.path, json={"reason": "hate"})
+    item = _queue(moderator, reported.kind)[reported.id]
+    assert item["reports"] == 9
+    assert item["reasons"] == [
+        {"reason": "spam", "count": 7, "texts": ["sixth", "fifth", "fourth", "third", "second"]},
+        {"reason": "hate", "count": 2, "texts": []},
+    ]
+
+
+def test_the_queue_shows_what_was_reported(app: "App") -> None:
+    author, moderator, reporter = app.person(displayName="Vera V."), app.moderator(), app.person()
+    author.call("PATCH", "/v1/me", json={"bio": "Mountains."})
+    post = author.upload(picture(323, (320, 240)), caption="A lake", altText="A lake in fog")
+    app.work()
+    comment = _comment(author, post, "buy this")
+    for path in (f"posts/{post}", f"posts/{post}/comments/{comment}", f"users/{author.id}"):
+        reporter.call("POST", f"/v1/{path}/report", json={"reason": "self_harm"})
+    photo = _queue(moderator, "photo")[post]
+    assert {name: photo[name] for name in ("ownerId", "caption", "altText", "width", "height", "previewUrl")} == {
+        "ownerId": author.id,
+        "caption": "A lake",
+        "altText": "A lake in fog",
+        "width": 320,
+        "height": 240,
+        "previewUrl": f"{app.settings.public_url}/v1/moderation/{post}/preview",
+    }
+    said = _queue(moderator, "comment")[comment]
+    assert (said["text"], said["postId"], said["author"]["id"]) == ("buy this", post, author.id)
+    person = _queue(moderator, "person")[author.id]
+    assert (person["bio"], person["person"]["handle"]) == ("Mountains.", author.handle)
+    assert person["person"]["displayName"] == "Vera V."
+    everything = moderator.get("/v1/moderation/queue", params={"limit": 200})["items"]
+    assert {item["kind"] for item in everything} == set(KINDS)
+
+
+def test_decisions_are_read_page_by_page_newest_first(app: "App") -> None:
+    moderator, people = app.moderator(), [app.person() for _ in range(3)]
+    for person in people:
+        for decision in ("approve", "reject"):
+            assert _rule(moderator, f"people/{person.id}", decision).status_code == 201
+    first = moderator.get("/v1/moderation/decisions", params={"limit": 4})
+    second = moderator.get("/v1/moderation/decisions", params={"limit": 2, "cursor": first["nextCursor"]})
+    assert [(one["id"], one["decision"]) for one in first["items"] + second["items"]] == [
+        (person.id, decision) for person in reversed(people) for decision in ("rejected", "approved")
+    ]
+    about = moderator.get("/v1/moderation/decisions", params={"subject": people[1].id})
+    assert ([one["id"] for one in about["items"]], about["nextCursor"]) == ([people[1].id] * 2, None)
 
 
 def test_a_rejected_comment_is_gone_and_counted_once(app: "App") -> None:
