@@ -166,6 +166,8 @@ def test_tags_are_suggested_by_how_often_they_are_used(app: "App") -> None:
     assert suggested == [{"tag": f"{begins}often", "postCount": 2}, {"tag": f"{begins}once", "postCount": 1}]
     assert len(viewer.get("/v1/tags", params={"limit": 1})["items"]) == 1
     assert viewer.get("/v1/tags", params={"q": f"{begins}%"})["items"] == []
+    author.upload(picture(140), tags=[f"{begins}once"])  # not shown yet
+    assert viewer.get("/v1/tags", params={"q": begins})["items"] == suggested
     assert author.call("PATCH", "/v1/me", json={"isPrivate": True}).status_code == 200
     assert viewer.get("/v1/tags", params={"q": begins})["items"] == []
 

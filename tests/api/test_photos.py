@@ -1,6 +1,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from photofeed.ids import encode_id
+from photofeed import database
+from photofeed.ids import decode_id, encode_id
 from serving import bootstrap
 from serving.app import create_app
 from tests.api.pictures import picture
@@ -89,6 +91,45 @@ def test_a_photo_that_is_larger_than_allowed_cannot_be_completed(app: "App") -> 
     assert author.get(f"/v1/photos/{initiated['photoId']}")["status"] == "awaiting_upload"
     assert httpx2.put(initiated["uploadUrl"], content=data).status_code == 200  # the first file has been deleted
     assert author.call("POST", f"/v1/photos/{initiated['photoId']}/complete").status_code == 202
+
+
+def test_a_photo_that_is_as_large_as_allowed_is_completed(app: "App") -> None:
+    author, state, data = app.person(), app.http.app_state, picture(11)
+    services = state["services"]
+    state["services"] = replace(services, settings=app.settings.model_copy(update={"upload_max_bytes": len(data)}))
+    try:
+        initiated = author.call("POST", "/v1/photos/initiate", json={"byteSize": len(data)})
+        assert initiated.status_code == 201
+        assert httpx2.put(initiated.json()["uploadUrl"], content=data).status_code == 200
+        path = f"/v1/photos/{initiated.json()['photoId']}/complete"
+        assert author.call("POST", path).status_code == 202
+    finally:
+        state["services"] = services
+
+
+def test_a_post_is_as_old_as_its_completion_and_an_imported_one_as_its_photo(app: "App") -> None:
+    author, then = app.person(), "2026-01-01T00:00:00Z"
+    posts = []
+    for who, headers, body in (
+        (author, {}, {}),
+        (app.service, {"Act-As": author.id}, {"createdAt": then}),
+    ):
+        initiated = who.call("POST", "/v1/photos/initiate", json=body, headers=headers).json()
+        posts.append(initiated["photoId"])
+        assert httpx2.put(initiated["uploadUrl"], content=picture(12 + len(posts))).status_code == 200
+    live, imported = posts
+    with database.connect(app.settings) as connection:  # an upload that took an hour
+        connection.execute(
+            "update photos set created_at = created_at - interval '1 hour' where id = %s", (decode_id(live),)
+        )
+    begin = datetime.now(UTC)
+    for photo_id in posts:
+        assert author.call("POST", f"/v1/photos/{photo_id}/complete").status_code == 202
+    app.work()
+    moments = [datetime.fromisoformat(author.get(f"/v1/posts/{photo_id}")["postedAt"]) for photo_id in posts]
+    assert begin - timedelta(milliseconds=1) <= moments[0] <= datetime.now(UTC)
+    assert moments[1] == datetime.fromisoformat(then)
+    assert [post["id"] for post in author.get(f"/v1/users/{author.id}/posts")["items"]] == [live, imported]
 
 
 def test_a_photo_needs_an_existing_owner(app: "App") -> None:

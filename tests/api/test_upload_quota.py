@@ -98,6 +98,17 @@ def test_the_address_of_a_deleted_upload_counts_until_it_expires(app: "App") -> 
         assert http.post("/v1/photos/initiate", headers=person.headers).status_code == 201
 
 
+def test_a_deleted_photo_that_was_completed_is_no_unfinished_upload(app: "App") -> None:
+    person = app.person()
+    with _limited(app, app.settings.upload_max_bytes) as http:
+        for seed in (91, 92):
+            photo = http.post("/v1/photos/initiate", headers=person.headers).json()
+            httpx.put(photo["uploadUrl"], content=picture(seed)).raise_for_status()
+            path = f"/v1/photos/{photo['photoId']}"
+            assert http.post(f"{path}/complete", headers=person.headers).status_code == 202
+            assert http.delete(path, headers=person.headers).status_code == 204
+
+
 def test_concurrent_calls_start_no_more_than_allowed(app: "App") -> None:
     person = app.person()
     with _limited(app, 3 * app.settings.upload_max_bytes) as http, ThreadPoolExecutor(8) as pool:
