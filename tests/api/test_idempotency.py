@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 
+from photofeed.errors import RetryableError
 from photofeed.ids import decode_id
 from photofeed.redis_client import connect_redis
 from tests.api.held_up import held_up
@@ -78,15 +79,27 @@ def test_a_key_belongs_to_its_caller(app: "App", post: str, key: str) -> None:
     assert len(ids) == 3
 
 
-@pytest.mark.parametrize("other", ["body", "path"])
+def test_a_key_of_a_service_belongs_to_the_person_it_acts_for(app: "App", key: str) -> None:
+    started = [
+        app.service.call(
+            "POST", "/v1/photos/initiate", headers={"Idempotency-Key": key, "Act-As": app.person().id}
+        ).json()["photoId"]
+        for _ in range(2)
+    ]
+    assert len(set(started)) == 2
+
+
+@pytest.mark.parametrize("other", ["body", "path", "query"])
 def test_a_key_of_another_call_is_refused(app: "App", post: str, key: str, other: str) -> None:
     viewer, path = app.person(), f"/v1/posts/{post}/comments"
     assert _send(viewer, path, key, {"text": "One"}).status_code == 201
-    reused = (
-        _send(viewer, path, key, {"text": "Another"})
-        if other == "body"
-        else _send(viewer, f"/v1/posts/{post}/share", key)
-    )
+    calls = {
+        "body": (path, {"text": "Another"}),
+        "path": (f"/v1/posts/{post}/share", {"text": "One"}),
+        "query": (f"{path}?again=1", {"text": "One"}),
+    }
+    another, body = calls[other]
+    reused = _send(viewer, another, key, body)
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
 
 
@@ -96,11 +109,28 @@ def test_a_refused_call_leaves_its_key_free(app: "App", post: str, key: str) -> 
     assert _send(viewer, path, key, {"text": "Now"}).status_code == 201
 
 
+def test_a_call_that_failed_leaves_its_key_free(
+    app: "App", post: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise RetryableError("no broker")
+
+    viewer, body = app.person(), {"events": [{"id": key, "type": "open", "postId": post}]}
+    with monkeypatch.context() as patched:
+        patched.setattr(app.log.__class__, "publish", away)
+        assert _send(viewer, "/v1/events", key, body).status_code == 503
+    again = _send(viewer, "/v1/events", key, body)
+    assert (again.status_code, again.json()["accepted"], "idempotency-replayed" in again.headers) == (202, 1, False)
+
+
 def test_a_call_that_is_sent_while_the_first_runs_is_a_conflict(app: "App", post: str, key: str) -> None:
     viewer, path = app.person(), f"/v1/posts/{post}/comments"
     with held_up(app, b"select from posts where id = %s for update", decode_id(post)) as begin:
         running = begin(partial(_send, viewer, path, key, {"text": "Slow"}))
         second = _send(viewer, path, key, {"text": "Slow"})
+        with connect_redis(app.settings) as client:  # the key of a server that was killed is free again soon
+            (name,) = client.keys(f"idempotency:{viewer.id}:*")
+            assert 0 < client.ttl(name) <= 60
     assert (second.status_code, second.json()["code"]) == (409, "idempotency_key_in_use")
     assert running.result().status_code == 201
     assert _same(running.result(), _send(viewer, path, key, {"text": "Slow"}))

@@ -78,6 +78,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(app: "App") ->
     assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (True, "lax", "/", "")
     assert reply.headers["cache-control"] == "no-store"
     assert cookie.value not in reply.text
+    assert 23.9 * 3600 < int(cookie["max-age"]) <= 24 * 3600  # it ends with its token
 
 
 def test_a_public_url_elsewhere_makes_cookies_secure(app: "App") -> None:
@@ -212,6 +213,20 @@ def test_the_database_holds_no_cookie_and_no_token(app: "App") -> None:
     assert token.encode() not in rows[0]["refresh_token"]
 
 
+def test_a_new_session_removes_sessions_that_have_ended(app: "App") -> None:
+    ended, going_on = app.person(), app.person()
+    for person in (ended, going_on):
+        _signed_in(app, person)
+    with database.connect(app.settings) as connection:
+        connection.execute(
+            "update sessions set ends_at = now() - interval '1 minute' where user_id = %s", (decode_id(ended.id),)
+        )
+        _signed_in(app, app.person())
+        query = "select user_id from sessions where user_id = any(%s)"
+        rows = connection.execute(query, ([decode_id(ended.id), decode_id(going_on.id)],)).fetchall()
+    assert [row["user_id"] for row in rows] == [decode_id(going_on.id)]
+
+
 def test_a_deleted_account_has_no_sessions(app: "App") -> None:
     person = app.person()
     one, other = _signed_in(app, person), _signed_in(app, person)
@@ -287,6 +302,19 @@ def test_a_person_signs_in_at_the_provider_and_comes_back_to_their_page(app: "Ap
     assert first == again
     assert (first["handle"], first["displayName"]) == (name, f"{name} of the provider")
     assert moderator["roles"] == ["moderator", "user"]  # a browser is never a service, whatever the provider says
+
+
+def test_under_another_name_of_this_machine_sign_in_begins_at_the_public_url(app: "App", provider: Provider) -> None:
+    with provider.running(signing_key("one")):
+        browser = Browser(app, {})
+        there = browser.call(
+            "GET", "/v1/session/sign-in", OURS | {"Host": "localhost:1234"}, params={"to": "/saved?a=b"}
+        )
+        here = browser.call("GET", "/v1/session/sign-in")
+    expected = f"{app.settings.public_url}/v1/session/sign-in?to=%2Fsaved%3Fa%3Db"
+    assert (there.status_code, there.headers["location"]) == (303, expected)
+    assert here.headers["location"].startswith(provider.url)
+    assert (here.headers["cache-control"], _cookies(here)[SIGN_IN]["max-age"]) == ("no-store", "600")
 
 
 def test_the_provider_can_end_its_own_session_at_sign_out(app: "App", provider: Provider) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from photofeed.settings import Settings
 from serving.api.rate_limit import RateLimits, route_class
 from serving.rate_limits import UNSHARED, RateLimiter, RouteClass, headers_of
+from serving.session_cookies import SESSION
 
 READS = RouteClass.READS
 
@@ -169,6 +171,9 @@ def test_few_calls_are_never_sent_to_redis() -> None:
         ("GET", "/v1/tags/sea/posts", RouteClass.READS),
         ("GET", "/photos/1/640", RouteClass.IMAGES),
         ("GET", "/", RouteClass.READS),
+        ("HEAD", "/v1/feed", RouteClass.READS),
+        ("OPTIONS", "/v1/me", RouteClass.READS),
+        ("PATCH", "/v1/me", RouteClass.WRITES),
     ],
 )
 def test_each_call_has_a_class(method: str, path: str, expected: RouteClass) -> None:
@@ -195,7 +200,9 @@ class Api:
         limiter = RateLimiter(self.settings, SlidingWindowCounterRateLimiter(MemoryStorage()), Clock())
         self.services = type("S", (), {"rate_limiter": limiter, "verifier": Verifier()})()
 
-    async def call(self, peer: str, forwarded: str = "", token: str = "", path: str = "/v1/feed") -> int:
+    async def call(
+        self, peer: str, forwarded: str = "", token: str = "", path: str = "/v1/feed", cookie: str = ""
+    ) -> int:
         async def answer(_: Any, __: Any, send: Any) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
@@ -206,6 +213,7 @@ class Api:
 
         headers = [(b"x-forwarded-for", line.encode()) for line in forwarded.splitlines()]
         headers += [(b"authorization", f"Bearer {token}".encode())] if token else []
+        headers += [(b"cookie", cookie.encode())] if cookie else []
         scope = {"type": "http", "method": "GET", "path": path, "client": (peer, 1), "headers": headers}
         await RateLimits(answer, self.settings)(scope | {"state": {"services": self.services}}, None, note)  # type: ignore[arg-type]
         return self.statuses[-1]
@@ -267,9 +275,32 @@ def test_unknown_tokens_are_limited_by_address() -> None:
     assert asyncio.run(api.call("203.0.113.1")) == 200
 
 
-def test_probes_are_never_limited() -> None:
+def test_unknown_session_cookies_are_limited_by_address() -> None:
+    api = Api(Settings(env="dev", rate_sign_in="3/day"))
+    statuses = [asyncio.run(api.call("203.0.113.1", cookie=f"{SESSION}=s{number}")) for number in range(5)]
+    assert statuses == [200, 200, 200, 429, 429]
+    assert asyncio.run(api.call("203.0.113.1", cookie="another=s1")) == 200
+
+
+def test_images_of_an_address_have_the_limit_of_one_person() -> None:
+    api = _api(rate_images="2/day")
+    assert [asyncio.run(api.call("203.0.113.1", path="/photos/1/640")) for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_refused_call_says_when_to_come_back_and_is_counted() -> None:
+    api, labels = _api(), {"route_class": "reads", "by": "address"}
+    before = REGISTRY.get_sample_value("photofeed_rate_limited_total", labels) or 0.0
+    assert _statuses(api, *[("203.0.113.1", "")] * 3) == [200, 200, 429]
+    told = dict(api.headers)
+    assert int(told[b"retry-after"]) > 0
+    assert told[b"ratelimit-remaining"] == b"0"
+    assert REGISTRY.get_sample_value("photofeed_rate_limited_total", labels) == before + 1
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_are_never_limited(path: str) -> None:
     api = _api()
-    assert [asyncio.run(api.call("203.0.113.1", path="/readyz")) for _ in range(9)] == [200] * 9
+    assert [asyncio.run(api.call("203.0.113.1", path=path)) for _ in range(9)] == [200] * 9
 
 
 def test_what_is_left_is_in_the_headers_of_every_reply() -> None:
