@@ -11,10 +11,12 @@ from photofeed.dead_letters import DeadLetter
 from photofeed.errors import PermanentError, UnavailableError
 from photofeed.event_log import Message
 from photofeed.events import Envelope
+from photofeed.kafka_groups import GroupState
 from photofeed.models import alias_moves
 from photofeed.models.history import record
 from photofeed.models.registry import CHAMPION
 from photofeed.settings import Settings
+from serving.api.admin import MOST_LETTERS
 from serving.operations import Operations
 
 if TYPE_CHECKING:
@@ -44,6 +46,35 @@ def test_a_system_that_is_away_hides_no_other(app: "App", monkeypatch: pytest.Mo
     assert found["workers"] is None
     assert found["systems"]
     assert found["outbox"]
+
+
+def test_health_has_the_workers_and_the_messages_that_wait(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    state = GroupState("fanout", 2, {"photo.processed": 5, "graph.changed": 0})
+    monkeypatch.setattr(Operations, "workers", lambda _: [state])
+    admin = app.admin()
+    app.work()
+    before = admin.get("/v1/admin/health")
+    assert before["workers"] == [
+        {
+            "group": "fanout",
+            "members": 2,
+            "topics": [{"topic": "photo.processed", "lag": 5}, {"topic": "graph.changed", "lag": 0}],
+        }
+    ]
+    assert before["outbox"] == {"waiting": 0, "hasRelay": False}
+    admin.call("PATCH", "/v1/me", json={"isPrivate": True})
+    assert admin.get("/v1/admin/health")["outbox"]["waiting"] == 1
+
+
+def test_of_many_dead_letters_the_oldest_are_listed_with_their_number(
+    app: "App", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message(topics.PHOTO_ZOOM.name, 0, 7, "k", Envelope("photo.zoom", "k", {}).encode())
+    letters = [DeadLetter.about(message, topics.ZOOM_GROUP, PermanentError("gone")) for _ in range(MOST_LETTERS + 1)]
+    monkeypatch.setattr(Operations, "waiting_letters", lambda _: letters)
+    listed = app.admin().get("/v1/admin/dead-letters")
+    assert [one["id"] for one in listed["items"]] == [letter.id for letter in letters[:-1]]
+    assert (listed["total"], listed["items"][0]["key"]) == (MOST_LETTERS + 1, "k")
 
 
 def test_dead_letters_are_listed_and_replayed_once_by_name(app: "App") -> None:

@@ -12,6 +12,7 @@ from ingestion.webhooks.sender import DISABLED_AFTER, PAUSES, WebhookSender
 from photofeed import database
 from photofeed.ids import encode_id
 from photofeed.webhooks import signature
+from serving.api import webhooks
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -224,6 +225,40 @@ def test_failures_count_anew_after_a_success(app: "App", sender: WebhookSender, 
 def test_addresses_that_are_no_public_endpoints_are_refused(app: "App", url: str) -> None:
     reply = app.service.call("POST", "/v1/webhooks", json={"url": url, "types": ["photo.ready"]})
     assert (reply.status_code, reply.json()["code"]) == (422, "address_not_allowed")
+
+
+def test_there_are_at_most_so_many_webhooks_and_they_are_listed_in_the_order_of_their_creation(
+    app: "App", sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sender
+    monkeypatch.setattr(webhooks, "MOST_ENDPOINTS", 3)
+    created = [_create(app)["id"] for _ in range(3)]
+    refused = app.service.call("POST", "/v1/webhooks", json={"url": URL, "types": ["photo.ready"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_webhooks")
+    assert [one["id"] for one in app.service.get("/v1/webhooks")["items"]] == created
+    assert app.service.call("DELETE", f"/v1/webhooks/{created[0]}").status_code == 204
+    assert [one["id"] for one in app.service.get("/v1/webhooks")["items"]] == created[1:]
+
+
+def test_an_address_is_checked_also_when_it_is_changed(app: "App", sender: WebhookSender) -> None:
+    assert sender
+    path = f"/v1/webhooks/{_create(app)['id']}"
+    refused = app.service.call("PATCH", path, json={"url": "https://10.0.0.7/"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "address_not_allowed")
+    assert app.service.get(path)["url"] == URL
+
+
+def test_deliveries_of_an_endpoint_are_read_page_by_page_newest_first(app: "App", sender: WebhookSender) -> None:
+    assert sender
+    webhook, other = _create(app), _create(app, "post.reported")
+    photos = [_publish(app, 393 + number)[1] for number in range(3)]
+    path = f"/v1/webhooks/{webhook['id']}/deliveries"
+    first = app.service.get(path, params={"limit": 2})
+    rest = app.service.get(path, params={"limit": 2, "cursor": first["nextCursor"]})
+    told = [orjson.loads(one["body"])["data"]["photoId"] for one in first["items"] + rest["items"]]
+    assert (told, rest["nextCursor"]) == (photos[::-1], None)
+    assert {one["nextAttemptAt"] is None for one in first["items"]} == {False}
+    assert _deliveries(app, webhook, state="delivered") == _deliveries(app, other) == []
 
 
 def test_the_secret_is_shown_once_and_nothing_is_left_after_a_deletion(app: "App", sender: WebhookSender) -> None:
