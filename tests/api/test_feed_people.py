@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from photofeed import database
 from photofeed.ids import decode_id, encode_id
@@ -245,7 +246,12 @@ class Broken:
         raise ValueError(f"features of {len(candidates)} posts for {query.user_id}, {models} and {given}")
 
 
+def _skipped() -> float:
+    return REGISTRY.get_sample_value("photofeed_feed_sources_skipped_total", {"source": Broken.name}) or 0.0
+
+
 def test_a_broken_source_and_a_broken_feature_store_do_not_break_the_feed(app: "App", world: FeedWorld) -> None:
+    before = _skipped()
     viewer, author = world.people(2)
     world.follow(viewer, [author])
     world.deliver(world.posts([author], 5), [viewer])
@@ -257,8 +263,52 @@ def test_a_broken_source_and_a_broken_feature_store_do_not_break_the_feed(app: "
     finally:
         feed.explore, feed.ranker = right
     assert body["skippedSources"] == ["broken"]
+    assert _skipped() == before + 1
     assert body["ranking"] == "recency"
     assert sum(item["source"] == "following" for item in body["items"]) == 5
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_feed_ends_with_its_posts_unless_a_source_that_may_have_more_was_skipped(
+    app: "App", world: FeedWorld, *, broken: bool
+) -> None:
+    others = _everything(app)
+    viewer, author = world.people(2)
+    world.follow(viewer, [author])
+    world.deliver(world.posts([author], 5), [viewer])
+    feed = app.http.app_state["services"].feed
+    right = feed.explore
+    feed.explore = [Broken()] if broken else []  # pools have posts that are hidden now
+    try:
+        with world.hidden(others):
+            page = _feed(app, viewer)
+    finally:
+        feed.explore = right
+    assert len(page["items"]) == 5
+    assert (page["nextCursor"] is None) is not broken
+
+
+def test_without_explore_the_feed_of_one_author_has_the_most_popular_of_the_newest_posts_of_strangers(
+    app: "App", world: FeedWorld
+) -> None:
+    viewer, author, *strangers = world.people(102)
+    world.follow(viewer, [author])
+    world.deliver(world.posts([author], 40), [viewer])
+    (popular,) = world.posts(strangers[:1], age=timedelta(minutes=3))
+    (unpopular,) = world.posts(strangers[:1], age=timedelta(minutes=3))
+    newer = world.posts(strangers[1:], age=timedelta(minutes=1))
+    with database.connect(app.settings) as connection:
+        connection.execute("update posts set like_count = 50 where id = %s", (popular.post_id,))
+    feed = app.http.app_state["services"].feed
+    right = feed.explore
+    feed.explore = []
+    try:
+        outcomes = _outcomes(app, viewer)
+    finally:
+        feed.explore = right
+    found = set(outcomes) - {encode_id(post.post_id) for post in newer}
+    assert encode_id(popular.post_id) in found
+    assert encode_id(unpopular.post_id) not in found
 
 
 class OnePool:

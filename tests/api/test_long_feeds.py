@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from photofeed import database
+from photofeed.experiments import load_experiments
 from photofeed.ids import decode_id, encode_id
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import TimelineWriter
 from photofeed.tokens import mint_token
+from serving.feed import chain, pipeline
 from serving.visibility import VISIBLE_TO_VIEWER
 from tests.api.conftest import Person
 from tests.api.feed_world import FeedWorld
@@ -190,7 +193,7 @@ def test_repeated_and_concurrent_requests_at_the_end_of_a_slate_get_one_slate(
     _, last, page = _second_slate(reader)
     _, unread, other = _second_slate(reader)
     with connect_redis(app.settings) as client:  # as if nobody had asked for the second slate of this feed yet
-        client.delete(f"slate:feed:{other['slateId']}")
+        assert client.delete(*client.keys(f"slate:*{other['slateId']}")) == 1
 
     def ask(cursor: str) -> tuple[str, list[str]]:
         page = reader.person.get("/v1/feed", params={"cursor": cursor, "limit": 100})
@@ -234,6 +237,35 @@ def test_new_posts_are_counted_for_every_slate_of_a_feed(
         assert reader.person.get("/v1/feed", params={"cursor": page["nextCursor"]})["items"]
         extended = [key for key in keys if client.ttl(key) > 30]
         assert len(extended) == 4  # all except the first slate, whose pages are used up
+
+
+def test_a_feed_ends_after_the_most_posts_that_one_may_have(
+    world: FeedWorld, readers: Callable[[list[int]], Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world
+    monkeypatch.setattr(chain, "MOST_SHOWN", 40)
+    monkeypatch.setattr(pipeline, "MOST_SHOWN", 40)
+    items = _items(list(readers([]).pages()))
+    assert 35 <= len(items) <= 40  # posts of other tests may be withheld
+    assert [item["position"] for item in items] == list(range(len(items)))
+
+
+def test_later_slates_are_ranked_by_the_arm_of_the_first(
+    app: "App", readers: Callable[[list[int]], Reader], tmp_path: Path
+) -> None:
+    file = tmp_path / "experiments.toml"
+    arms = ", ".join(f'{{ name = "{name}", ranker = "recency", share = 0.5 }}' for name in ("a", "b"))
+    file.write_text(f'[[experiments]]\nname = "e"\nsalt = "x"\narms = [{arms}]\n')
+    feed = app.http.app_state["services"].feed
+    right, feed.experiments = feed.experiments, load_experiments(file)
+    try:
+        opening, _, page = _second_slate(readers([]))
+    finally:
+        feed.experiments = right
+    served = [app.served(one["slateId"]) for one in (opening, page)]
+    assert {one["ranking"] for one in (opening, page)} == {"recency"}
+    assert {one["experiment"] for one in served} == {"e"}
+    assert len({one["arm"] for one in served} & {"a", "b"}) == 1
 
 
 def test_a_feed_whose_ids_have_expired_is_expired(app: "App", readers: Callable[[list[int]], Reader]) -> None:

@@ -9,6 +9,7 @@ from serving.feed.rerankers.explore_slots import (
     count_slots,
     draw_from_pools,
     pick_posts,
+    slots_for,
     spread_explore,
 )
 from serving.feed.source_table import Source
@@ -25,6 +26,13 @@ def test_explore_exceeds_its_share_only_in_a_short_slate(
     assert total <= max(length + 1, shortest)
     if from_graph and total > shortest:
         assert abs(explore / total - share) <= 0.5 / total + 0.01
+
+
+@given(st.integers(0, 3_000), st.floats(0.0, 0.5))
+def test_a_slate_made_for_so_many_posts_has_slots_for_all_of_them(followed: int, share: float) -> None:
+    length = slots_for(followed, share)
+    assert count_slots(followed, share, length, 0)[0] == followed
+    assert length <= followed / (1 - share) + 2
 
 
 CHANCES = st.floats(0, 1, exclude_max=True)

@@ -13,7 +13,7 @@ from photofeed.timelines import FRESH_POOL
 from serving.feed.candidates import Candidates
 from serving.feed.query import FeedRequest
 from serving.feed.source_table import Source
-from serving.feed.sources.pools import PoolSource
+from serving.feed.sources.pools import FRESH_DEPTH, PoolSource
 from serving.pipelined_redis import RedisCommands
 
 KEEP_SECONDS = 10.0
@@ -31,12 +31,13 @@ class Pools:
         self.reads += 1
         return [self._answer(*command) for command in commands]
 
-    def _answer(self, name: str, key: str, *_: int) -> Any:
+    def _answer(self, name: str, key: str, *span: int) -> Any:
         if name == "GET":
             first, count = self._posts[key]
             return b"".join(_members(first, count)) or None
         assert key == FRESH_POOL
-        return _members(2001, self._fresh)
+        first, last = span
+        return _members(2001, self._fresh)[first : last + 1]
 
 
 def _members(first: int, count: int) -> list[bytes]:
@@ -79,6 +80,11 @@ def test_over_many_requests_every_post_of_the_pools_is_drawn() -> None:
     source = _source(Pools(20, 20, 20), [0.0])
     drawn = {post for _ in range(100) for post in _fetch(source, 6).post_ids.tolist()}
     assert len(drawn) == 60
+
+
+def test_fresh_posts_are_drawn_from_the_newest_ones() -> None:
+    found = _fetch(_source(Pools(0, 0, FRESH_DEPTH + 100), [0.0]), FRESH_DEPTH + 100)
+    assert sorted(found.post_ids.tolist()) == list(range(2001, 2001 + FRESH_DEPTH))
 
 
 def test_pools_are_read_once_for_all_viewers_and_again_when_they_are_old() -> None:
