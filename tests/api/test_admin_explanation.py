@@ -71,6 +71,7 @@ def test_a_model_that_is_not_loaded_is_said_to_be_replaced(app: "App", viewer: "
         ("PUT", "/v1/users/{author}/mute", "muted", "dropped: muted_or_blocked"),
         ("PUT", "/v1/users/{author}/block", "blocked", "no source found it"),
         ("PUT", "/v1/posts/{post}/hide", "hidden", "dropped: hidden"),
+        ("POST", "/v1/posts/{post}/report", "reported", "dropped: hidden"),
     ],
 )
 def test_what_the_viewer_did_is_why(
@@ -83,6 +84,15 @@ def test_what_the_viewer_did_is_why(
     assert found["post"]["reasons"] == [reason]
     (ranking,) = found["rankings"]
     assert ranking["outcome"].startswith((outcome, "dropped: muted_or_blocked"))
+
+
+def test_a_block_by_the_author_is_why(app: "App") -> None:
+    author, viewer, other = app.person(), app.person(), app.person()
+    post = author.upload(picture(7_101, (160, 120)))
+    app.work()
+    author.call("PUT", f"/v1/users/{viewer.id}/block")
+    assert _explain(app, viewer, post)["post"]["reasons"] == ["blocked"]
+    assert _explain(app, other, post)["post"]["reasons"] == []
 
 
 def test_own_private_and_moderated_posts_say_so(app: "App") -> None:

@@ -12,7 +12,7 @@ from photofeed.ids import decode_id, encode_id
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import hidden_key
 from photofeed.tokens import mint_token
-from photofeed.turned_away import SkippedPost, skipped_key, unfollowed_key
+from photofeed.turned_away import KEPT_SECONDS, UNFOLLOWED_LENGTH, SkippedPost, skipped_key, unfollowed_key
 from serving.feed.dislikes import DISLIKED, LATEST, Dislikes
 from tests.api.feed_world import FeedWorld
 
@@ -175,22 +175,71 @@ def test_an_unfollow_is_forgotten_when_the_request_to_follow_again_is_accepted(a
 
 def test_a_follow_that_the_author_ended_is_no_unfollow(app: "App") -> None:
     person, author = app.person(), app.person()
-    person.call("PUT", f"/v1/users/{author.id}/follow")
-    assert author.call("DELETE", f"/v1/me/followers/{person.id}").status_code == 204
-    assert _unfollowed(app, person) == []
+    for method, path in (("DELETE", f"/v1/me/followers/{person.id}"), ("PUT", f"/v1/users/{person.id}/block")):
+        assert person.call("PUT", f"/v1/users/{author.id}/follow").status_code == 204
+        assert author.call(method, path).status_code == 204
+        assert _unfollowed(app, person) == []
 
 
-def test_the_latest_hides_count_however_many_there_were_before(app: "App") -> None:
-    world = FeedWorld(app.settings, seed=9130)
-    person, author = world.people(2)
-    *before, latest = (post.post_id for post in world.posts([author], LATEST + 1))
+def test_a_block_of_a_followed_author_is_an_unfollow(app: "App") -> None:
+    person, author = app.person(), app.person()
+    for one, other in ((person, author), (author, person)):
+        assert one.call("PUT", f"/v1/users/{other.id}/follow").status_code == 204
+    assert person.call("PUT", f"/v1/users/{author.id}/block").status_code == 204
+    assert (_unfollowed(app, person), _unfollowed(app, author)) == ([decode_id(author.id)], [])
+
+
+def test_the_latest_unfollows_are_kept_for_a_time(app: "App") -> None:
+    person, author = app.person(), app.person()
+    key = unfollowed_key(decode_id(person.id))
+    with connect_redis(app.settings) as client:
+        client.zadd(key, {str(number): number for number in range(1, UNFOLLOWED_LENGTH + 1)})
+        for method in ("PUT", "DELETE"):
+            person.call(method, f"/v1/users/{author.id}/follow")
+        assert _unfollowed(app, person) == [*range(2, UNFOLLOWED_LENGTH + 1), decode_id(author.id)]
+        assert 0 < client.ttl(key) <= KEPT_SECONDS
+
+
+_PAST = {
+    "hide": """
+        insert into hides (user_id, post_id, created_at) select %(me)s, id, %(at)s from posts where id = any(%(ids)s)
+        """,
+    "report": """
+        insert into reports (user_id, post_id, created_at) select %(me)s, id, %(at)s from posts where id = any(%(ids)s)
+        """,
+    "person": """
+        insert into person_reports (user_id, person_id, reason, created_at)
+        select %(me)s, id, 'spam', %(at)s from users where id = any(%(ids)s)
+        """,
+    "comment": """
+        with said as (
+            insert into comments (id, post_id, user_id, body, event_id, created_at)
+            select id, id, author_id, 'spam', 'said ' || id, now() from posts where id = any(%(ids)s) returning id)
+        insert into comment_reports (user_id, comment_id, reason, created_at)
+        select %(me)s, id, 'spam', %(at)s from said
+        """,
+}
+
+
+@pytest.mark.parametrize(("what", "weight"), [("hide", 1.0), ("report", 3.0), ("person", 3.0), ("comment", 1.0)])
+def test_the_latest_dislikes_of_each_kind_count_however_many_there_were_before(
+    app: "App", what: str, weight: float
+) -> None:
+    world = FeedWorld(app.settings)
+    person, *authors = world.people(LATEST + 2)
+    refs = world.posts(authors)
+    ids = authors if what == "person" else [ref.post_id for ref in refs]
     with database.connect(app.settings) as connection:
-        for posts, moment in ((before, "2020-01-01"), ([latest], "2020-01-02")):
-            connection.execute(
-                "insert into hides (user_id, post_id, created_at) select %s, id, %s from unnest(%s::bigint[]) id",
-                (person, moment, posts),
-            )
+        for those, moment in ((ids[:-1], "2020-01-01"), (ids[-1:], "2020-01-02")):
+            connection.execute(_PAST[what].encode(), {"me": person, "at": moment, "ids": those})
         row = connection.cursor(row_factory=tuple_row).execute(DISLIKED, {"me": person}).fetchone()
     assert row is not None
-    disliked = Dislikes.of(row).post_ids
-    assert (len(disliked), latest in disliked) == (LATEST, True)
+    dislikes = Dislikes.of(row)
+    assert (len(dislikes), authors[-1] in dislikes.author_ids) == (LATEST, True)
+    assert set(dislikes.weights.tolist()) == {weight}
+    if what in {"hide", "report"}:
+        assert ids[-1] in dislikes.post_ids
+        assert set(dislikes.hashes.tolist()) <= {ref.perceptual_hash for ref in refs}
+        assert set(dislikes.topic_ids.tolist()) == {7}
+    else:
+        assert not dislikes.post_ids.any()  # their posts may be shown

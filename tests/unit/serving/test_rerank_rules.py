@@ -61,6 +61,20 @@ def _slate(posts: list[Post], seed: int, shortest: int = 30) -> Ranking:
     return ranking
 
 
+def test_soft_rules_come_before_those_that_select_and_order() -> None:
+    assert [rule.name for rule in reranking_rules(0.1, np.random.default_rng(0))] == [
+        "shown less",
+        "freshness",
+        "author diversity",
+        "topic diversity",
+        "kind diversity",
+        "near duplicates",
+        "explore slots",
+        "repeats",
+        "author spacing",
+    ]
+
+
 def _bits(one: int, other: int) -> int:
     return ((one ^ other) & (2**64 - 1)).bit_count()
 
