@@ -37,13 +37,15 @@ def _found(app: "App", person: dict[str, str], **more: Any) -> list[dict[str, An
 def test_items_are_found_by_topic_and_by_people_who_liked_the_same(app: "App") -> None:
     me, alike, topic = (f"u-{uuid.uuid4().hex}" for _ in range(3))
     liked, same_topic = _catalogue(app, 2, tags=[topic])
-    (theirs,) = _catalogue(app, 1)
+    theirs, of_a_stranger = _catalogue(app, 2)
     _like(app, me, liked)
     _like(app, alike, liked, theirs)
+    _like(app, f"u-{uuid.uuid4().hex}", of_a_stranger)
     pools = {one["externalId"]: one["pool"] for one in _found(app, {"externalId": me})}
     assert pools[theirs] == "neighbours"
     assert pools[same_topic] == "topics"
     assert liked not in pools
+    assert pools[of_a_stranger] in {"popular", "fresh"}
 
 
 def test_popular_and_fresh_items_are_found_for_somebody_new(app: "App") -> None:
@@ -60,6 +62,8 @@ def test_what_must_not_be_shown_is_not_found(app: "App") -> None:
     (away,) = _catalogue(app, 1, available=False)
     (own,) = _catalogue(app, 1, creatorExternalId=me)
     (hidden,) = _catalogue(app, 1)
+    named = f"sku-{uuid.uuid4().hex}"
+    _like(app, f"u-{uuid.uuid4().hex}", named)  # added by an event, and not described yet
     ids = {one["externalId"]: one["id"] for one in _found(app, {"externalId": me})}
     with database.connect(app.settings) as connection, connect_redis(app.settings) as redis:
         row = connection.execute("select user_id from external_ids where external_id = %s", (me,)).fetchone()
@@ -67,6 +71,7 @@ def test_what_must_not_be_shown_is_not_found(app: "App") -> None:
         redis.sadd(hidden_key(row["user_id"]), decode_id(ids[hidden]))
     assert not {away, own, hidden} & {one["externalId"] for one in _found(app, {"externalId": me})}
     assert own not in ids
+    assert named not in ids
 
 
 def test_posts_are_those_of_a_feed(app: "App") -> None:

@@ -4,17 +4,23 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fastapi.testclient import TestClient
 
 from ingestion.bootstrap.engagement import engagement_pipeline
 from ingestion.consumer.worker import Worker
 from photofeed import topics
+from photofeed.errors import InvalidError
 from photofeed.feature_store import close_feature_store, open_feature_store
+from photofeed.features.manifest import FeatureManifest
 from photofeed.features.ranking import FEATURE_NAMES
 from photofeed.ids import decode_id
 from photofeed.redis_client import connect_redis
+from serving import bootstrap
+from serving.app import create_app
 from tests.api.pictures import picture
 
 if TYPE_CHECKING:
@@ -150,3 +156,10 @@ def test_an_event_of_a_fast_clock_takes_nothing_from_the_likes_of_others(
     while features.step():
         pass
     assert seen_by_model(viewer, post_id)["post_likes_5m"] > 3.5
+
+
+def test_no_server_starts_on_features_that_lack_what_it_reads(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "load_manifest", lambda *_: FeatureManifest("feed_ranker_v1", ()))
+    make_services = partial(bootstrap.services, connect_publisher=lambda _: app.log)
+    with pytest.raises(InvalidError, match="photofeed setup"), TestClient(create_app(app.settings, make_services)):
+        pytest.fail("the server has started")

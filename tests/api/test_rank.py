@@ -91,6 +91,10 @@ def test_the_model_orders_candidates_by_features_that_the_request_states(app: "A
     assert body["unknown"] == names[::-1]
     of_all = _rank(app, names, features={"tag_count": 3.0})
     assert {one["score"] for one in of_all["items"]} == {3.0}
+    both = _rank(
+        app, [{"externalId": names[0], "features": {"tag_count": 2.0}}, *names[1:]], features={"tag_count": 3.0}
+    )
+    assert {one["externalId"]: one["score"] for one in both["items"]} == dict.fromkeys(names, 3.0) | {names[0]: 2.0}
 
 
 @pytest.mark.usefixtures("given")
@@ -187,6 +191,31 @@ def test_hidden_own_and_missing_candidates_are_left_out_by_name(app: "App") -> N
     assert _order(body) == [other]
     reasons = {one["externalId"] or one["id"]: one["reason"] for one in body["leftOut"]}
     assert reasons == {hidden: "hidden", own: "own", nothing: "not_found"}
+
+
+@pytest.mark.usefixtures("given")
+def test_what_a_person_thinks_of_the_creators_counts(app: "App") -> None:
+    me, muted, followed, *items = (f"c-{uuid.uuid4().hex}" for _ in range(6))
+    creators = zip(items, (muted, followed), strict=False)
+    described = [{"externalId": item, "creatorExternalId": creator} for item, creator in creators]
+    app.service.call("PUT", "/v1/items", json={"items": described})
+    events = [
+        {"id": uuid.uuid4().hex, "type": kind, "actorExternalId": me, "personExternalId": whom}
+        for kind, whom in (("mute", muted), ("follow", followed))
+    ]
+    assert app.service.call("POST", "/v1/events", json={"events": events}).json()["accepted"] == 2
+    body = _rank(app, items, person={"externalId": me})
+    assert {one["externalId"]: one["reasonCode"] for one in body["items"]} == {items[1]: "followed", items[2]: "new"}
+    assert [(one["externalId"], one["reason"]) for one in body["leftOut"]] == [(items[0], "muted_or_blocked")]
+
+
+@pytest.mark.usefixtures("given")
+def test_an_item_is_given_once_by_whichever_id(app: "App") -> None:
+    (name,) = _names(1)
+    (item,) = _rank(app, [name])["items"]
+    twice = _call(app, {"candidates": [{"externalId": name}, {"id": item["id"]}]})
+    assert (twice.status_code, twice.json()["code"]) == (422, "duplicate_candidates")
+    assert item["id"] in twice.json()["detail"]
 
 
 @pytest.mark.usefixtures("given")

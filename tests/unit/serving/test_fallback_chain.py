@@ -48,7 +48,10 @@ def test_the_first_ranker_that_works_ranks_and_is_named(
     live: FixedScorer | None, previous: FixedScorer | None, ranking: str, version: str | None
 ) -> None:
     models = FakeModels(model_of("2", live) if live else None, model_of("1", previous) if previous else None)
+    before = _failed("champion"), _failed("previous")
     scored = FallbackChain(models, [PopularityScorer(), RecencyScorer()]).score(CANDIDATES, FEATURES)
+    fails = [one in (BROKEN, SILENT) for one in (live, previous)]
+    assert (_failed("champion"), _failed("previous")) == (before[0] + fails[0], before[1] + fails[1])
     assert scored.ranking == ranking
     assert (scored.model.version if scored.model else None) == version
     assert np.isfinite(scored.scores).all()
@@ -101,6 +104,27 @@ def test_a_feed_without_posts_is_no_fallback() -> None:
 
 def _fallbacks(ranker: str) -> float:
     return REGISTRY.get_sample_value("photofeed_feed_fallbacks_total", {"ranker": ranker}) or 0.0
+
+
+def _failed(alias: str) -> float:
+    return REGISTRY.get_sample_value("photofeed_feed_model_failures_total", {"alias": alias}) or 0.0
+
+
+@pytest.mark.parametrize(
+    ("champion", "previous", "challenger", "versions"),
+    [
+        ("2", "1", "3", {"1": "previous", "2": "champion", "3": "challenger"}),
+        ("2", "1", "2", {"1": "previous", "2": "champion"}),
+        ("2", "1", "1", {"1": "previous", "2": "champion"}),
+        (None, None, "3", {"3": "challenger"}),
+        (None, None, None, {}),
+    ],
+)
+def test_a_version_ranks_by_the_first_ranker_that_has_it(
+    champion: str | None, previous: str | None, challenger: str | None, versions: dict[str, str]
+) -> None:
+    models = FakeModels(*(model_of(one, GOOD) if one else None for one in (champion, previous, challenger)))
+    assert FallbackChain(models, []).versions == versions
 
 
 def test_the_random_ranker_is_not_in_the_fallback_chain() -> None:

@@ -21,10 +21,12 @@ from photofeed.online_store.layouts import LayoutTable
 from photofeed.online_store.reader import FetchedRows, PackedReader, PackedView
 from photofeed.online_store.schema import FieldSpec
 from photofeed.posts import PostRef
+from serving.feed import features as feed_features
 from serving.feed.candidates import Candidates
-from serving.feed.features import DefaultedValues, FeatureReader, ModelInputs, RequestFeatures
+from serving.feed.features import OBSERVED_SECONDS, DefaultedValues, FeatureReader, ModelInputs, RequestFeatures
 from serving.feed.query import FeedQuery, Viewer
 from serving.feed.source_table import Source
+from tests.doubles.module_time import patch_time
 from tests.served_manifest import SERVED
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -136,3 +138,39 @@ def test_a_feature_of_another_meaning_is_not_taken_for_a_reason(stored: StoredRe
     found = _read(stored, [model], features)
     assert found.matrix().values[:, 0].tolist() == [100, 0, 100]
     assert found.column("post_likes_24h").tolist() == [2, 0, 2]
+
+
+def test_given_values_replace_what_was_read_up_to_the_cap_of_their_feature(
+    stored: StoredReader, features: FeatureReader
+) -> None:
+    at = int(np.flatnonzero(np.isfinite(PROGRAM.caps))[0])
+    name, cap = PROGRAM.names[at], float(PROGRAM.caps[at])
+    read = _read(stored, [features.default], features).matrix()
+    given = {name: np.array([cap + 1, cap / 2, np.nan], np.float32), "not of this model": np.zeros(3, np.float32)}
+    matrix = asyncio.run(features.read(QUERY, POSTS, [features.default], given)).matrix()
+    assert matrix.column(name).tolist() == [cap, cap / 2, read.column(name)[2]]
+    others = np.arange(len(FEATURE_NAMES)) != at
+    np.testing.assert_array_equal(matrix.values[:, others], read.values[:, others])
+
+
+def test_defaulted_values_of_a_version_are_counted_now_and_then(
+    stored: StoredReader, features: FeatureReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, counts = [1_000.0], {"post_content": 3}
+    patch_time(monkeypatch, feed_features, monotonic=lambda: now[0])
+    found = _read(stored, [features.default], features)
+    monkeypatch.setattr(found, "defaulted", lambda _: counts)
+    values = DefaultedValues()
+
+    def observed(version: str) -> float | None:
+        values.observe(version, features.default, found)
+        return REGISTRY.get_sample_value(
+            "photofeed_model_defaulted_values", {"version": version, "view": "post_content"}
+        )
+
+    assert observed("81") == 3
+    counts["post_content"] = 5
+    now[0] += OBSERVED_SECONDS - 1
+    assert (observed("81"), observed("82")) == (3, 5)
+    now[0] += 1
+    assert observed("81") == 5
