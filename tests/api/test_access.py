@@ -138,6 +138,9 @@ def test_the_first_login_of_a_subject_adds_a_user_and_later_ones_find_it(app: "A
         other = _me(app, provider, sub=f"{subject}x", preferred_username=handle).json()
         assert other["id"] != first["id"]
         assert other["handle"].startswith(handle.lower() + "_")
+        names = {"preferred_username": f"{subject[6:]}{'x' * 30}", "name": "N" * 99}
+        long = _me(app, provider, sub=str(uuid.uuid4()), **names).json()
+        assert (long["handle"], long["displayName"]) == (subject[6:36], "N" * 80)
         nameless = _me(app, provider, sub=str(uuid.uuid4()), preferred_username="!").json()
         assert nameless["handle"].startswith("user_")
 
@@ -172,6 +175,15 @@ def test_a_subject_is_never_taken_for_an_id_of_photofeed(app: "App") -> None:
     victim = app.person()
     with _identity_provider(app) as provider:
         assert _me(app, provider, sub=victim.id).json()["id"] != victim.id
+
+
+def test_a_subject_of_another_issuer_is_somebody_else(app: "App") -> None:
+    subject, person = uuid.uuid4().hex, app.person()
+    with database.connect(app.settings) as connection:
+        values = ("https://another.example", subject, decode_id(person.id))
+        connection.execute("insert into identities (issuer, subject, user_id) values (%s, %s, %s)", values)
+    with _identity_provider(app) as provider:
+        assert _me(app, provider, sub=subject).json()["id"] != person.id
 
 
 def test_without_provisioning_only_known_subjects_have_an_account(app: "App") -> None:

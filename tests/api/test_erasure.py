@@ -25,11 +25,12 @@ from photofeed.erasures import erased_among
 from photofeed.errors import ConflictError, UnavailableError
 from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, open_feature_store
-from photofeed.ids import decode_id
+from photofeed.ids import decode_id, encode_id
 from photofeed.offline_store.lake import open_lake
 from photofeed.redis_client import connect_redis
-from photofeed.timelines import timeline_key
+from photofeed.timelines import hidden_key, timeline_key
 from photofeed.tokens import mint_token
+from photofeed.turned_away import SkippedPost, skipped_key, unfollowed_key
 from photofeed.webhooks import QUEUE, photo_event
 from tests.api.pictures import picture
 from tests.command_line import photofeed
@@ -329,7 +330,13 @@ def test_an_operator_deletes_by_handle(app: "App", eraser: Eraser) -> None:
 
 def test_an_export_has_what_is_stored(app: "App", history: Callable[[], None]) -> None:
     person, friend, post, friends_post = _live(app, history)
+    me = decode_id(person.id)
     friend.call("PUT", f"/v1/users/{person.id}/mute")
+    assert person.call("POST", "/v1/photos/initiate").status_code == 201  # without a file
+    with connect_redis(app.settings) as client:
+        client.sadd(hidden_key(me), 33)
+        client.zadd(skipped_key(me), {SkippedPost(44, 900, 7).member(): 6.0})
+        client.zadd(unfollowed_key(me), {"55": 7.0})
     assert person.call("POST", "/v1/session").status_code == 201
     app.http.cookies.clear()
     reply = person.call("GET", "/v1/me/export")
@@ -342,7 +349,6 @@ def test_an_export_has_what_is_stored(app: "App", history: Callable[[], None]) -
         }
         assert "addresses" not in files
         assert "24 hours" in archive.read("README.txt").decode()
-    me = decode_id(person.id)
     assert files["users"][0]["handle"] == person.handle
     assert [one["id"] for one in files["posts"]] == [decode_id(post)]
     assert [one["body"] for one in files["comments"]] == ["nice"]
@@ -354,13 +360,21 @@ def test_an_export_has_what_is_stored(app: "App", history: Callable[[], None]) -
     (session,) = files["sessions"]
     assert "refresh_token" not in session  # it renews the session
     assert files["mutes"] == []  # who muted them is about somebody else
-    assert {"kind": "seen", "postId": friends_post} in [
-        {name: one[name] for name in ("kind", "postId")} for one in files["memory"]
-    ]
+    memory = {one["kind"]: one for one in files["memory"]}
+    assert memory.pop("seen")["postId"] == memory.pop("liked")["postId"] == friends_post
+    assert memory == {
+        "hidden": {"kind": "hidden", "postId": encode_id(33)},
+        "skipped": {"kind": "skipped", "postId": encode_id(44), "seconds": 6.0},
+        "unfollowed": {"kind": "unfollowed", "userId": encode_id(55), "seconds": 7.0},
+    }
+    assert [one["photoId"] for one in files["originals"]] == [post]
+    assert [one["photo_id"] for one in files["photo_metadata"]] == [decode_id(post)]
     assert httpx2.get(files["originals"][0]["url"]).status_code == 200
     again = person.call("GET", "/v1/me/export")
     assert (again.status_code, again.json()["code"]) == (429, "too_many_exports")
     assert int(again.headers["retry-after"]) > 0
+    with connect_redis(app.settings) as client:
+        assert client.ttl(f"export:{me}") > 0
 
 
 def test_an_operator_exports_what_the_lake_has(app: "App", history: Callable[[], None]) -> None:

@@ -42,6 +42,15 @@ def test_a_link_to_a_public_post_shows_its_caption_author_and_image(app: "App", 
     assert f'<meta property="og:url" content="{app.settings.public_url}/p/{post}">' in html
 
 
+def test_a_post_without_a_caption_is_described_by_its_author(app: "App", site: TestClient) -> None:
+    author = app.person()
+    post = author.upload(picture(93))
+    app.work()
+    assert f'content="A photo by @{author.handle}"' in site.get(f"/p/{post}").text
+    author.upload(picture(94))  # not shown yet
+    assert "1 photo on photofeed" in site.get(f"/@{author.handle}").text
+
+
 def test_a_private_post_looks_like_one_that_does_not_exist(app: "App", site: TestClient) -> None:
     author = app.person(isPrivate=True)
     post = author.upload(picture(92), caption="for friends")

@@ -1,8 +1,11 @@
 """Requests for another host are refused, whatever page sent them."""
 
+import asyncio
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from photofeed.settings import Settings
 from serving.api.host_check import HostCheck
@@ -27,11 +30,40 @@ def test_the_own_host_is_answered_in_every_spelling(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "photos.example.evil.example", "evil.example:443", "photos.example@evil.example", "::2", ""],
+    [
+        *("evil.example", "photos.example.evil.example", "evil.example:443", "photos.example@evil.example", "::2", ""),
+        *("photos.example:evil", "photos.example:80:80"),
+    ],
 )
 def test_another_host_is_refused(host: str) -> None:
     assert _status(host) == 421
     assert _status(host, "/v1/feed") == 421
+
+
+def _passes(*hosts: bytes) -> bool:
+    """Whether a request with these Host headers reaches the application."""
+    reached: list[Scope] = []
+
+    async def application(scope: Scope, _: Receive, __: Send) -> None:
+        reached.append(scope)
+
+    async def nothing() -> Message:
+        return {"type": "http.request"}
+
+    async def ignore(_: Message) -> None:
+        pass
+
+    headers = [(b"host", host) for host in hosts]
+    scope = {"type": "http", "path": "/v1/feed", "headers": headers}
+    asyncio.run(HostCheck(application, frozenset({"Photos.Example"}))(scope, nothing, ignore))
+    return bool(reached)
+
+
+def test_every_host_header_must_name_this_host() -> None:
+    assert _passes(b"photos.example", b" photos.example ")
+    assert not _passes(b"photos.example", b"evil.example")
+    assert not _passes(b"evil.example", b"photos.example")
+    assert _passes()  # no browser sends this
 
 
 def test_probes_address_a_process_by_its_address() -> None:

@@ -24,6 +24,9 @@ def test_a_person_has_a_number_of_streams() -> None:
     streams.open(2)
     streams.close(1)
     streams.open(1)
+    for person in (1, 1, 2):
+        streams.close(person)
+    assert not streams._open  # nothing is kept of people who have left
 
 
 def test_a_process_has_a_number_of_streams() -> None:
