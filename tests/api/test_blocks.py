@@ -172,9 +172,10 @@ def test_a_deleted_comment_of_a_blocked_person_is_not_subtracted_twice(app: "App
 
 
 def test_a_mute_reaches_a_feed_that_is_already_ranked(app: "App") -> None:
-    viewer, loud, quiet = app.person(), app.person(), app.person()
+    viewer, other, loud, quiet = (app.person() for _ in range(4))
     for author in (loud, quiet):
-        viewer.call("PUT", f"/v1/users/{author.id}/follow")
+        for follower in (viewer, other):
+            follower.call("PUT", f"/v1/users/{author.id}/follow")
     for seed in range(3):
         _post(app, loud, 210 + seed)
         _post(app, quiet, 220 + seed)
@@ -186,4 +187,5 @@ def test_a_mute_reaches_a_feed_that_is_already_ranked(app: "App") -> None:
         shown += [item["post"]["author"]["id"] for item in page["items"]]
     assert loud.id not in shown
     assert quiet.id in shown
+    assert {loud.id, quiet.id} <= {item["post"]["author"]["id"] for item in other.get("/v1/feed")["items"]}
     assert viewer.get(f"/v1/users/{loud.id}/posts")["items"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_private_account_is_followed_after_its_owner_accepts(
     app: "App", owner: "Person", published: InMemoryConsumer
 ) -> None:
     post_id = owner.upload(picture(31))
-    follower, other = app.person(), app.person()
+    follower, other, begin = app.person(), app.person(), datetime.now(UTC)
     assert [_follow(follower, owner), _follow(follower, owner), _follow(other, owner)] == [202, 202, 202]
     seen = follower.get(f"/v1/users/{owner.id}")
     assert (seen["followedByMe"], seen["requestedByMe"], seen["followerCount"]) == (False, True, 0)
@@ -77,6 +78,8 @@ def test_a_private_account_is_followed_after_its_owner_accepts(
     assert [first["total"], second["total"]] == [2, 2]
     assert [page["items"][0]["handle"] for page in (first, second)] == [other.handle, follower.handle]
     assert second["nextCursor"] is None
+    moments = [datetime.fromisoformat(page["items"][0]["requestedAt"]) for page in (first, second)]
+    assert begin - timedelta(milliseconds=1) <= moments[1] <= moments[0] <= datetime.now(UTC)
 
     assert owner.call("PUT", f"/v1/me/follow-requests/{follower.id}").status_code == 204
     seen = follower.get(f"/v1/users/{owner.id}")

@@ -1,6 +1,7 @@
 """Lists of people, posts and photos: complete, in order, page by page, and only what the caller may see."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,15 @@ def test_a_single_post_is_read_as_in_a_list(app: "App", posts: list[str]) -> Non
     viewer.call("PUT", f"/v1/posts/{posts[0]}/like")
     post = viewer.get(f"/v1/posts/{posts[0]}")
     assert post["likedByMe"]
+    fan = app.person()
+    fan.call("PUT", f"/v1/users/{post['author']['id']}/follow")
+    fan.call("PUT", f"/v1/posts/{posts[0]}/save")
+    flags = [
+        (one["likedByMe"], one["savedByMe"], one["author"]["followedByMe"])
+        for one in (viewer.get(f"/v1/posts/{posts[0]}"), fan.get(f"/v1/posts/{posts[0]}"))
+    ]
+    assert flags == [(True, False, False), (False, True, True)]
+    post = viewer.get(f"/v1/posts/{posts[0]}")
     assert post in viewer.get(f"/v1/users/{post['author']['id']}/posts")["items"]
     assert viewer.call("GET", f"/v1/posts/{encode_id(77)}").json()["code"] == "post_not_found"
 
@@ -186,6 +196,16 @@ def test_a_person_is_read_by_handle(app: "App") -> None:
     for handle in (other.handle, other.handle.upper()):
         assert me.get(f"/v1/handles/{handle}") == me.get(f"/v1/users/{other.id}")
     assert me.call("GET", "/v1/handles/nobody.at.all").json()["code"] == "user_not_found"
+
+
+def test_an_account_is_as_old_as_the_service_that_adds_it_says(app: "App") -> None:
+    then, begin = "2026-01-05T10:00:00Z", datetime.now(UTC)
+    old, new = app.person(createdAt=then), app.person()
+    viewer = app.person()
+    moments = [datetime.fromisoformat(viewer.get(f"/v1/users/{one.id}")["createdAt"]) for one in (old, new)]
+    assert moments[0] == datetime.fromisoformat(then)
+    assert begin - timedelta(milliseconds=1) <= moments[1] <= datetime.now(UTC)
+    assert old.id < new.id  # ids sort by time
 
 
 def test_name_and_bio_are_changed_and_shown(app: "App") -> None:

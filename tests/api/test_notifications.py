@@ -15,6 +15,7 @@ from photofeed.notifications import KEPT, RETENTION, NotificationKind
 from serving.api import notifications as api
 from serving.api.lists import cursor_id
 from serving.api.notifications import notification_events
+from serving.api.server_sent_events import STILL_HERE
 from serving.notification_signals import MOST_STREAMS
 from tests.api.pictures import picture
 
@@ -377,6 +378,23 @@ def test_whatever_notifies_a_person_wakes_their_stream(app: "App", watch: Callab
         reply = moderator.call("POST", f"/v1/moderation/{paths[cause]}/decisions", json=ruling)
     assert reply.is_success
     assert (stream.next() or {}).get("event") == "notification"
+
+
+def test_a_stream_without_news_says_that_it_is_there(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_LOOK_SECONDS", 0.0)
+    services, person = app.http.app_state["services"], app.person()
+
+    async def read() -> list[bytes]:
+        events = notification_events(services, decode_id(person.id), 0)
+        try:
+            return [await anext(events) for _ in range(3)]
+        finally:
+            await events.aclose()
+
+    assert app.http.portal is not None
+    first, *others = app.http.portal.call(read)
+    assert b'{"unreadCount":0}' in first
+    assert others == [STILL_HERE] * 2
 
 
 def test_a_further_stream_of_a_person_ends_the_oldest(app: "App", watch: Callable[..., Stream]) -> None:
