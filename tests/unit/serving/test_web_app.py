@@ -96,6 +96,7 @@ def test_every_address_that_the_app_writes_is_answered_with_the_app(http: TestCl
 def test_a_browser_gets_a_page_for_an_unknown_path_and_other_clients_a_problem(http: TestClient, path: str) -> None:
     page = http.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert (page.headers["vary"], page.headers["cache-control"]) == ("Accept", "no-cache")
     assert "<p>photofeed</p>" in page.text
     assert http.get(path).headers["content-type"] == "application/problem+json"
     assert http.get("/v1/nothing", headers={"Accept": "text/html"}).json()["code"] == "not_found"
