@@ -69,6 +69,17 @@ def test_events_about_a_blocker_are_refused_like_those_about_nobody(app: "App") 
     assert {one["code"] for one in reply["refused"]} == {"user_not_found"}
 
 
+def test_a_service_imports_what_somebody_did_who_has_been_blocked_since(app: "App") -> None:
+    blocker, blocked = app.person(), app.person()
+    _block(blocker, blocked)
+    events = [
+        {"id": uuid.uuid4().hex, "type": kind, "personId": blocker.id, "actorId": blocked.id}
+        for kind in ("profile_visit", "mute", "unmute", "follow")
+    ]
+    reply = app.service.call("POST", "/v1/events", json={"events": events}).json()
+    assert (reply["accepted"], [one["code"] for one in reply["refused"]]) == (3, ["blocked"])
+
+
 @pytest.mark.parametrize("by_event", [False, True])
 def test_a_mute_of_somebody_who_has_blocked_since_can_be_taken_back_once(app: "App", *, by_event: bool) -> None:
     blocker, blocked = app.person(), app.person()

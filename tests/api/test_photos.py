@@ -212,6 +212,8 @@ def test_images_are_negotiated_cached_and_revalidated(app: "App") -> None:
     jpeg = app.http.get(path, headers={"Accept": "image/png"})
     assert webp.headers["content-type"] == "image/webp"
     assert jpeg.headers["content-type"] == "image/jpeg"
+    spelled = app.http.get(path, headers={"Accept": "text/html, Image/WebP ;q=0.9"})
+    assert spelled.headers["content-type"] == "image/webp"
     assert webp.headers["vary"] == "Accept"
     assert "immutable" in jpeg.headers["cache-control"]
     assert app.http.get(f"{path}.webp").content == webp.content

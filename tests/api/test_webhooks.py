@@ -259,6 +259,10 @@ def test_deliveries_of_an_endpoint_are_read_page_by_page_newest_first(app: "App"
     assert (told, rest["nextCursor"]) == (photos[::-1], None)
     assert {one["nextAttemptAt"] is None for one in first["items"]} == {False}
     assert _deliveries(app, webhook, state="delivered") == _deliveries(app, other) == []
+    unknown = path.replace(webhook["id"], encode_id(7))
+    for method, address in (("GET", unknown), ("POST", f"{unknown}/{first['items'][0]['id']}/replay")):
+        reply = app.service.call(method, address)
+        assert (reply.status_code, reply.json()["code"]) == (404, "webhook_not_found")
 
 
 def test_the_secret_is_shown_once_and_nothing_is_left_after_a_deletion(app: "App", sender: WebhookSender) -> None:
