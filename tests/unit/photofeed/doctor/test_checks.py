@@ -1,6 +1,7 @@
 """What the checks conclude from what servers say, and TLS against servers with wrong certificates."""
 
 import json
+import os
 import re
 import shutil
 import ssl
@@ -15,13 +16,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from photofeed.doctor import postgres
-from photofeed.doctor.buckets import buckets, strangers, upload_address
+from photofeed.doctor.buckets import _bucket, _cors, buckets, strangers, upload_address
 from photofeed.doctor.certificates import certificates, plain_connections
 from photofeed.doctor.clocks import MOST_SKEW_SECONDS, clock
 from photofeed.doctor.environment import LEAST_FREE_BYTES, environment_of
@@ -64,7 +66,15 @@ def test_a_redis_that_photofeed_cannot_use_is_named(change: dict[str, Any], name
     assert _names(server(HEALTHY_REDIS | change)) == [name]
 
 
-@pytest.mark.parametrize("change", [{"maxmemory": 0}, {"used_memory": 2**30 - 1}])
+@pytest.mark.parametrize(
+    "change",
+    [{"redis_version": "7.0.0"}, {"redis_version": "10.0"}, {"role": "primary"}, {"used_memory": 9 * 2**30 // 10}],
+)
+def test_a_redis_that_just_suffices_is_used(change: dict[str, Any]) -> None:
+    assert all(finding.level is Level.OK for finding in server(HEALTHY_REDIS | change))
+
+
+@pytest.mark.parametrize("change", [{"maxmemory": 0}, {"used_memory": 2**30 - 1}, {"used_memory": 91 * 2**30 // 100}])
 def test_a_redis_that_runs_out_of_memory_is_a_warning(change: dict[str, int]) -> None:
     assert _names(server(HEALTHY_REDIS | change), Level.WARNING) == ["redis.memory"]
 
@@ -72,7 +82,7 @@ def test_a_redis_that_runs_out_of_memory_is_a_warning(change: dict[str, int]) ->
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"major": 13}, "postgres.version"),
+        ({"major": 14}, "postgres.version"),
         ({"standby": True}, "postgres.role"),
         ({"encoding": "SQL_ASCII"}, "postgres.encoding"),
     ],
@@ -81,7 +91,9 @@ def test_a_postgresql_that_photofeed_cannot_use_is_named(change: dict[str, Any],
     healthy = {"major": 18, "standby": False, "encoding": "UTF8", "connections": 200}
     assert not _names(postgres._server(healthy))
     assert _names(postgres._server(healthy | change)) == [name]
-    assert _names(postgres._server(healthy | {"connections": 20}), Level.WARNING) == ["postgres.connections"]
+    assert _names(postgres._server(healthy | {"connections": 99}), Level.WARNING) == ["postgres.connections"]
+    just_enough = healthy | {"major": 15, "connections": 100}
+    assert [finding.level for finding in postgres._server(just_enough)] == [Level.OK]
 
 
 def _topic(replicas: int = 3, in_sync: int = 3, least: str | None = "2") -> TopicFacts:
@@ -246,6 +258,73 @@ def test_buckets_of_another_region_are_named_though_boto3_finds_them(status: int
         assert "objects.region" not in named
 
 
+def _refusal(code: str, region: str | None = None) -> ClientError:
+    headers = {"x-amz-bucket-region": region} if region else {}
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPHeaders": headers}}, "Asked")  # type: ignore[typeddict-item]
+
+
+class Storage:
+    """Object storage that gives one answer, or refuses."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def get_bucket_cors(self, **_: str) -> Any:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    head_bucket = get_bucket_cors
+
+
+OWN = "https://photos.example"
+
+
+@pytest.mark.parametrize(
+    ("origins", "methods", "faults"),
+    [
+        ([OWN], ["PUT"], []),
+        ([OWN, "https://other.example"], ["GET", "PUT"], []),
+        ([OWN], ["GET"], ["objects.cors"]),
+        (["https://other.example"], ["PUT"], ["objects.cors"]),
+        (["*"], ["PUT"], ["objects.cors"]),
+        (["*"], ["GET"], ["objects.cors"]),
+    ],
+)
+def test_browsers_may_upload_from_the_origins_of_the_settings_alone(
+    origins: list[str], methods: list[str], faults: list[str]
+) -> None:
+    answer = {"CORSRules": [{"AllowedMethods": methods, "AllowedOrigins": origins}]}
+    assert _names(_cors(Storage(answer), _production(public_url=OWN))) == faults
+
+
+def test_a_bucket_without_a_rule_takes_no_uploads_of_browsers_and_other_refusals_are_not_hidden() -> None:
+    settings = _production(public_url=OWN)
+    for answer in ({}, _refusal("NoSuchCORSConfiguration")):
+        (finding,) = _cors(Storage(answer), settings)
+        assert (finding.name, OWN in finding.text) == ("objects.cors", True)
+    with pytest.raises(ClientError):
+        list(_cors(Storage(_refusal("AccessDenied")), settings))
+
+
+def test_a_bucket_that_is_missing_or_elsewhere_is_named_and_other_refusals_are_not_hidden() -> None:
+    here = {"ResponseMetadata": {"HTTPHeaders": {}}}
+    assert [finding.level for finding in _bucket(Storage(here), "photos", "eu-west-1")] == [Level.OK]
+    for code in ("404", "NoSuchBucket"):
+        assert _names(_bucket(Storage(_refusal(code)), "photos", "eu-west-1")) == ["objects.bucket"]
+    found = list[Finding]()
+    with pytest.raises(ClientError):
+        found.extend(_bucket(Storage(_refusal("403")), "photos", "eu-west-1"))
+    elsewhere = _bucket(Storage(_refusal("404", "us-east-1")), "photos", "eu-west-1")
+    assert _names(elsewhere) == ["objects.region", "objects.bucket"]
+
+
+def test_a_storage_that_fails_is_named() -> None:
+    with _answers(b"", 501) as url:
+        named = _names(buckets(_production(s3_endpoint_url=url.removesuffix("/jwks"))))
+    assert "objects.connection" in named
+
+
 def test_originals_that_anybody_may_list_are_named() -> None:
     with _answers(b"<ListBucketResult/>") as url:
         assert _names(strangers(_production(s3_endpoint_url=url.removesuffix("/jwks")))) == ["objects.private"]
@@ -275,10 +354,19 @@ def test_a_state_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> No
     assert _names(environment_of({})(Settings(state_dir=file / "folder"))) == ["state.folder"]
 
 
+@pytest.mark.parametrize("refused", [os.W_OK, os.X_OK])
+def test_a_state_folder_without_a_right_to_write_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _, rights: not rights & refused)
+    assert _names(environment_of({})(Settings(state_dir=tmp_path))) == ["state.folder"]
+
+
 def test_a_state_folder_without_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = SimpleNamespace(free=LEAST_FREE_BYTES - 1)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    assert _names(environment_of({})(Settings(state_dir=tmp_path)), Level.WARNING) == ["state.space"]
+    for free, names in ((LEAST_FREE_BYTES - 1, ["state.space"]), (LEAST_FREE_BYTES, [])):
+        disk = SimpleNamespace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, disk=disk: disk)
+        assert _names(environment_of({})(Settings(state_dir=tmp_path)), Level.WARNING) == names
 
 
 def test_every_fault_that_doctor_can_name_is_provoked_by_a_test() -> None:
