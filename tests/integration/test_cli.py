@@ -3,16 +3,21 @@
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from photofeed.tokens import SERVICE, TokenVerifier
+from photofeed import database
+from photofeed.ids import encode_id
+from photofeed.tokens import SERVICE, USER, TokenVerifier
 from tests.command_line import photofeed
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
+
+_USER = "insert into users (id, handle, display_name, created_at) values (%s, %s, 'T', now())"
 
 
 def _run(state_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -99,6 +104,22 @@ def test_a_service_token_is_valid(stack: "EmbeddedStack") -> None:
     done = _run(stack.state.path, "token", "--scope", SERVICE)
     assert done.returncode == 0, done.stderr
     assert TokenVerifier(stack.settings()).verify(done.stdout.strip()).scopes == {SERVICE}
+
+
+def test_a_token_is_of_the_person_with_this_handle_or_id(stack: "EmbeddedStack") -> None:
+    settings, user = stack.settings(), uuid.uuid4().int % 2**60
+    handle, nobody = f"t{user}", f"t{user + 1}"
+    database.migrate(settings)
+    with database.connect(settings) as connection:
+        connection.execute(_USER, (user, handle))
+    for name in (handle, handle.upper(), encode_id(user)):
+        done = _run(stack.state.path, "token", "--user", name)
+        assert done.returncode == 0, done.stderr
+        verified = TokenVerifier(settings).verify(done.stdout.strip())
+        assert (verified.user_id, verified.scopes) == (user, {USER})
+    for name in (nobody, encode_id(user + 1)):
+        done = _run(stack.state.path, "token", "--user", name)
+        assert (done.returncode, done.stdout) == (1, ""), name
 
 
 def test_wrong_usage_has_exit_code_2(tmp_path: Path) -> None:
