@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -174,6 +175,20 @@ def test_a_withdrawn_key_is_refused_within_five_minutes_and_a_new_one_is_accepte
         clock.now += 300 - 60  # a checked token is remembered for a minute
         with pytest.raises(UnauthenticatedError, match="names no key"):
             verifier.verify(provider.token("RS256", provider.rsa_key, "rs2"))
+
+
+def test_a_key_that_is_published_for_encryption_signs_nothing() -> None:
+    with running_identity_provider() as provider:
+        for use, holds in (("sig", True), ("enc", False)):
+            keys = [key | {"use": use} for key in provider.jwks()["keys"]]
+            provider.published = json.dumps({"keys": keys}).encode()
+            verifier, _ = _with_clock(provider)
+            token = provider.token("RS256", provider.rsa_key, "rs")
+            if holds:
+                assert verifier.verify(token).subject
+            else:
+                with pytest.raises(UnauthenticatedError, match="names no key"):
+                    verifier.verify(token)
 
 
 def test_unknown_keys_are_asked_for_once_a_second(provider: IdentityProvider) -> None:
