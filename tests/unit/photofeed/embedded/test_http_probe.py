@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -45,3 +46,19 @@ def test_where_nothing_listens_nothing_is_ready() -> None:
         port = http.server_address[1]
     with pytest.raises(NotReadyError, match="refused"):
         http_probe.get(f"http://{LOOPBACK}:{port}/health")
+
+
+def test_a_server_that_speaks_something_else_is_not_ready() -> None:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotReadyError, match="220 mail"):
+            http_probe.get(f"http://{LOOPBACK}:{listener.getsockname()[1]}/health")
+        thread.join()
