@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from photofeed.models.scorer import ScoringTables, TablesError, build_tables
+from photofeed.models.scorer.table_bounds import _multiples, _one_after_another, _runs, _within
+
+Check = Callable[[str, Any, Any, int], None]
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +159,39 @@ def test_an_item_that_leads_out_of_its_array(tables: ScoringTables, tmp_path: Pa
 
     with pytest.raises(TablesError):
         ScoringTables.load(path)
+
+
+@pytest.mark.parametrize("values", [[], [0, 4]])
+def test_indices_within_their_array_are_taken(values: list[int]) -> None:
+    _within("index", np.array(values, np.int32), 5)
+
+
+@pytest.mark.parametrize("values", [[5], [0, 5], [-1, 4]])
+def test_the_first_index_beyond_an_array_is_refused(values: list[int]) -> None:
+    with pytest.raises(TablesError, match="must be in 0 to 4"):
+        _within("index", np.array(values, np.int32), 5)
+
+
+@pytest.mark.parametrize(
+    ("check", "first", "lengths"),
+    [
+        (_runs, [0, 3], [3, 3]),
+        (_runs, [0, -1], [3, 2]),
+        (_runs, [0, 3], [3, -1]),
+        (_one_after_another, [0, 2], [3, 2]),
+        (_one_after_another, [0, 4], [3, 2]),
+        (_one_after_another, [1, 3], [2, 2]),
+        (_one_after_another, [0, 3], [3, 1]),
+        (_one_after_another, [0, 6], [6, -1]),
+    ],
+)
+def test_runs_end_with_their_array(check: Check, first: list[int], lengths: list[int]) -> None:
+    check("run", np.array([0, 3], np.int32), np.array([3, 2], np.int32), 5)
+    with pytest.raises(TablesError, match="run"):
+        check("run", np.array(first, np.int32), np.array(lengths, np.int32), 5)
+
+
+def test_runs_that_are_read_four_at_a_time_are_padded() -> None:
+    _multiples("run", np.array([0, 4, 8]))
+    with pytest.raises(TablesError, match="padded"):
+        _multiples("run", np.array([4, 6]))
