@@ -1,15 +1,18 @@
 """Before a process waits for Kafka it learns whether certificates are refused."""
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socketserver import BaseRequestHandler, TCPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from photofeed import kafka_access
 from photofeed.errors import InvalidError
 from photofeed.kafka_access import check_access
 from photofeed.settings import Settings
@@ -91,3 +94,77 @@ def test_brokers_that_are_away_refuse_nothing(files: Certificates) -> None:
 def test_one_broker_with_a_wrong_certificate_is_told_beside_others_that_are_away(files: Certificates) -> None:
     with _broker(files, files.expired) as servers, pytest.raises(InvalidError, match="expired"):
         check_access(_settings(f"127.0.0.1:1,{servers}", files.authority))
+
+
+class Answers:
+    """What a broker answers to one request after the other; it remembers them."""
+
+    def __init__(self, *answers: SimpleNamespace) -> None:
+        self.asked: list[Any] = []
+        self._left = list(answers)
+
+    def __call__(self, _protocol: object, _connection: object, request: Any) -> SimpleNamespace:
+        self.asked.append(request)
+        return self._left.pop(0)
+
+
+OFFERED = SimpleNamespace(error_code=0, mechanisms=["PLAIN"])
+WELCOME = SimpleNamespace(error_code=0, error_message=None, auth_bytes=b"")
+
+
+def _log_in(monkeypatch: pytest.MonkeyPatch, *answers: SimpleNamespace) -> Answers:
+    """Log in by PLAIN at a broker that gives these answers."""
+    asked = Answers(*answers)
+    monkeypatch.setattr(kafka_access, "_ask", asked)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        known = {
+            "kafka_bootstrap_servers": f"127.0.0.1:{listener.getsockname()[1]}",
+            "kafka_security_protocol": "SASL_PLAINTEXT",
+            "kafka_sasl_mechanism": "PLAIN",
+            "kafka_sasl_username": "feed",
+            "kafka_sasl_password": "secret",
+        }
+        check_access(Settings.model_validate(known))
+    return asked
+
+
+def test_a_login_that_the_broker_accepts_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    handshake, login = _log_in(monkeypatch, OFFERED, WELCOME).asked
+    assert handshake.mechanism == "PLAIN"
+    assert login.auth_bytes.split(b"\0")[1:] == [b"feed", b"secret"]
+
+
+def test_a_mechanism_that_the_broker_does_not_offer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = SimpleNamespace(error_code=33, mechanisms=["SCRAM-SHA-256", "SCRAM-SHA-512"])
+    with pytest.raises(InvalidError, match="MECHANISM=PLAIN: it offers SCRAM-SHA-256, SCRAM-SHA-512"):
+        _log_in(monkeypatch, offered, WELCOME)
+
+
+def test_a_login_that_the_broker_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = SimpleNamespace(error_code=58, error_message="Authentication failed", auth_bytes=b"")
+    with pytest.raises(InvalidError, match=r"refuses the login of feed \(Authentication failed\)") as told:
+        _log_in(monkeypatch, OFFERED, refused)
+    assert "secret" not in str(told.value)
+
+
+def test_a_broker_that_hangs_up_during_the_login_refuses_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        known = {
+            "kafka_bootstrap_servers": f"127.0.0.1:{listener.getsockname()[1]}",
+            "kafka_security_protocol": "SASL_PLAINTEXT",
+            "kafka_sasl_username": "feed",
+            "kafka_sasl_password": "secret",
+        }
+        check_access(Settings.model_validate(known))
+        thread.join()
+
+
+def test_nothing_is_asked_of_brokers_without_tls_and_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked"))
+    check_access(Settings(kafka_bootstrap_servers="127.0.0.1:1"))
