@@ -1,4 +1,5 @@
 import copy
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,11 @@ def test_the_loader_answers_as_the_one_that_it_wraps() -> None:
     loader = copy.copy(feast.__spec__.loader)
     assert loader.get_filename("feast") == feast.__file__
     assert "FeatureStore" in loader.get_source("feast")
+
+
+def test_a_module_that_feast_does_not_have_is_not_found() -> None:
+    assert importlib.util.find_spec("feast.no_such_module") is None
+    assert importlib.util.find_spec("feast.feature_view") is not None
 
 
 def test_asking_twice_changes_nothing() -> None:

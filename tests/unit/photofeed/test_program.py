@@ -47,6 +47,20 @@ def test_declarations_survive_json_and_compute_the_same() -> None:
     assert np.array_equal(again.caps, program.caps)
 
 
+def test_programs_are_equal_if_they_compute_the_same_columns() -> None:
+    program = FeatureProgram([LIKES, *PROGRAM.features[:2]])
+    same = FeatureProgram([LIKES, *PROGRAM.features[:2]])
+    assert (program == same, hash(program) == hash(same)) == (True, True)
+    others: list[object] = [
+        FeatureProgram([*PROGRAM.features[:2], LIKES]),
+        FeatureProgram([LIKES, PROGRAM.features[0]]),
+        FeatureProgram([replace(LIKES, name="other"), *PROGRAM.features[:2]]),
+        FeatureProgram([replace(LIKES, of=Ratio("post_engagement", "saves_24h")), *PROGRAM.features[:2]]),
+        program.hash,
+    ]
+    assert [program == other for other in others] == [False] * len(others)
+
+
 def test_a_program_of_some_features_has_their_columns_in_its_own_order() -> None:
     names = FEATURE_NAMES[20:2:-3]
     columns = dict(zip(FEATURE_NAMES, PROGRAM.matrix(_stored(), ROWS).T, strict=True))
