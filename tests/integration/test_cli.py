@@ -116,7 +116,7 @@ def test_a_token_is_of_the_person_with_this_handle_or_id(stack: "EmbeddedStack")
         done = _run(stack.state.path, "token", "--user", name)
         assert done.returncode == 0, done.stderr
         verified = TokenVerifier(settings).verify(done.stdout.strip())
-        assert (verified.user_id, verified.scopes) == (user, {USER})
+        assert (verified.user_id, verified.scopes) == (user, frozenset({USER}))
     for name in (nobody, encode_id(user + 1)):
         done = _run(stack.state.path, "token", "--user", name)
         assert (done.returncode, done.stdout) == (1, ""), name

@@ -300,7 +300,8 @@ def test_browsers_may_upload_from_the_origins_of_the_settings_alone(
 
 def test_a_bucket_without_a_rule_takes_no_uploads_of_browsers_and_other_refusals_are_not_hidden() -> None:
     settings = _production(public_url=OWN)
-    for answer in ({}, _refusal("NoSuchCORSConfiguration")):
+    answers: list[Any] = [{}, _refusal("NoSuchCORSConfiguration")]
+    for answer in answers:
         (finding,) = _cors(Storage(answer), settings)
         assert (finding.name, OWN in finding.text) == ("objects.cors", True)
     with pytest.raises(ClientError):
@@ -308,7 +309,7 @@ def test_a_bucket_without_a_rule_takes_no_uploads_of_browsers_and_other_refusals
 
 
 def test_a_bucket_that_is_missing_or_elsewhere_is_named_and_other_refusals_are_not_hidden() -> None:
-    here = {"ResponseMetadata": {"HTTPHeaders": {}}}
+    here: Any = {"ResponseMetadata": {"HTTPHeaders": {}}}
     assert [finding.level for finding in _bucket(Storage(here), "photos", "eu-west-1")] == [Level.OK]
     for code in ("404", "NoSuchBucket"):
         assert _names(_bucket(Storage(_refusal(code)), "photos", "eu-west-1")) == ["objects.bucket"]
