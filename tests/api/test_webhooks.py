@@ -26,6 +26,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.answer: int | Exception = 204
+        self.refusing: set[str] = set()  # addresses
         self.got: list[tuple[str, bytes, dict[str, str]]] = []
 
     def __call__(self, url: str, body: bytes, headers: dict[str, str], *, allow_private: bool) -> int:
@@ -33,7 +34,7 @@ class Receiver:
         self.got.append((url, body, headers))
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return 503 if url in self.refusing else self.answer
 
 
 @pytest.fixture
@@ -136,6 +137,26 @@ def test_a_failed_delivery_is_sent_again_with_the_same_id_until_no_attempt_is_le
     assert len({headers["webhook-id"] for _, _, headers in receiver.got}) == 1
     assert len({body for _, body, _ in receiver.got}) == 1
     assert app.service.get(f"/v1/webhooks/{webhook['id']}")["failingSince"] is not None
+
+
+def test_what_one_endpoint_answers_concerns_no_other(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
+    well, ill = _create(app), _create(app, url=f"{URL}/ill")
+    receiver.refusing.add(ill["url"])
+
+    def states() -> list[tuple[str, int, bool]]:
+        return [
+            (one["state"], one["attempts"], app.service.get(f"/v1/webhooks/{hook['id']}")["failingSince"] is not None)
+            for hook in (well, ill)
+            for one in _deliveries(app, hook)
+        ]
+
+    _publish(app, 388)
+    now = datetime.now(UTC)
+    assert sender.send_due(now) == 2
+    assert states() == [("delivered", 1, False), ("waiting", 1, True)]
+    receiver.refusing.clear()
+    assert sender.send_due(now + PAUSES[0] * 1.11) == 1
+    assert states() == [("delivered", 1, False), ("delivered", 2, False)]
 
 
 def test_a_delivery_of_a_worker_that_died_is_sent_by_the_next_after_five_minutes(
