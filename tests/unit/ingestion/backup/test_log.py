@@ -71,6 +71,9 @@ def test_messages_of_after_the_snapshot_are_left_out(tmp_path: Path) -> None:
     new = NewArchive.create(tmp_path)
     # nothing of a partition whose end is not known: it was added since
     assert copy_messages(_OldLog(), new, {(ENGAGEMENT.name, 0): 42})[ENGAGEMENT.name] == 2
+    # those of other partitions follow them
+    ends = {(ENGAGEMENT.name, 0): 42, (ENGAGEMENT.name, 1): 8}
+    assert copy_messages(_OldLog(), new, ends)[ENGAGEMENT.name] == 3
 
 
 def test_messages_keep_partition_order_time_group_and_bytes(tmp_path: Path) -> None:

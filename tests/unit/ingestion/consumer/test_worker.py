@@ -7,7 +7,7 @@ import psycopg
 import pytest
 import redis
 
-from ingestion.consumer.worker import Worker, stop_on_signals
+from ingestion.consumer.worker import HANDLED, RETRIES, Worker, stop_on_signals
 from photofeed.errors import PermanentError, RetryableError, UnavailableError
 from photofeed.event_log import Message
 from photofeed.events import Envelope
@@ -67,6 +67,23 @@ def test_a_message_that_cannot_succeed_is_a_dead_letter_and_the_others_are_handl
     assert letter.payload["reason"] == "cannot be"
     assert "PermanentError" in letter.payload["trace"]
     assert Envelope.decode(letter.payload["value"].encode()).key == "bad"
+
+
+def _metrics(group: str) -> dict[str, float]:
+    """The counters of a group: messages by outcome, and retries by reason."""
+    return {
+        **{outcome: HANDLED.labels(group, outcome)._value.get() for outcome in ("done", "dead")},
+        **{reason: RETRIES.labels(group, reason)._value.get() for reason in ("unavailable", "failed")},
+    }
+
+
+def test_outcomes_and_retries_are_counted() -> None:
+    before, log = _metrics("g"), _log("a", "bad", "c", "d")
+    failures: list[Exception] = [UnavailableError("away"), RetryableError("locked"), UnavailableError("away")]
+    handler = Recorder({"a": failures, "bad": [PermanentError("cannot be")] * 9})
+    _worker(log, handler).step()
+    counted = {name: value - before[name] for name, value in _metrics("g").items()}
+    assert counted == {"done": 3, "dead": 1, "unavailable": 2, "failed": 1}
 
 
 def test_a_dead_letter_stays_in_the_trace_of_its_message() -> None:

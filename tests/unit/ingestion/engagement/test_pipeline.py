@@ -1,7 +1,7 @@
 """Every event is counted exactly once, with kills at any step and repeated messages."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -235,6 +235,16 @@ def test_pending_rows_of_a_changed_view_are_dropped_and_the_others_pushed() -> N
     sink = InMemoryFeatureSink()
     EngagementPipeline([changed, VIEWS[1]], counted, sink, NoFeedMemory(), _journal()).handle([_batch(4)])
     assert _totals(sink) == (1, 4)
+
+
+def test_partial_sums_that_wait_since_features_were_counted_in_two_stages_stop_nothing() -> None:
+    counted, sink = InMemoryCountedEvents(), InMemoryFeatureSink()
+    with pytest.raises(Killed):
+        _pipeline(counted, DyingSink(after_push=False)).handle([_batch(3)])
+    counted._pending[0] = replace(counted._pending[0], partials=[("0", b"{}")])
+    _pipeline(counted, sink).handle([_batch(4)])
+    assert _totals(sink) == (4, 4)
+    assert counted.pending() == []
 
 
 def test_repeated_messages_change_nothing() -> None:
