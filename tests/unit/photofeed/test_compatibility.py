@@ -49,6 +49,16 @@ def test_an_addition_or_another_order_breaks_nothing(fields: tuple[FieldSpec, ..
     assert breaks(_manifest(), {"ranker": _manifest(fields)}) == []
 
 
+@pytest.mark.parametrize("before", [float("nan"), 0.0, 1.0])
+@pytest.mark.parametrize("now", [float("nan"), 0.0, 1.0])
+def test_defaults_are_the_same_if_both_are_nan_or_equal(before: float, now: float) -> None:
+    served, offered = (_manifest((replace(LIKES, default=one), AGE)) for one in (before, now))
+    same = repr(before) == repr(now)
+    assert [f"had the default {before} and has {now}" in one for one in breaks(served, {"ranker": offered})] == (
+        [] if same else [True]
+    )
+
+
 def test_what_a_manifest_of_before_does_not_tell_is_not_compared() -> None:
     assert breaks(_manifest(counts=""), {"ranker": _manifest(counts="like=2")}) == []
 

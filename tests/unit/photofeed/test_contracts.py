@@ -58,6 +58,14 @@ def test_bad_feature_rows_wait_in_quarantine_and_the_others_go_on(
     assert set(json.loads(row["row"])) == set(SCHEMA.names)
 
 
+def test_of_a_good_batch_nothing_is_bad() -> None:
+    batch = rows({}, {"likes": None})
+    checked = CONTRACT.check(batch, NOW)
+    assert (checked.good, len(checked.bad), checked.reasons) == (batch, 0, [])
+    broken = CONTRACT.check(rows({}, {"post_id": None}), NOW)
+    assert (len(broken.good), len(broken.bad), len(broken.reasons)) == (1, 1, 1)
+
+
 def test_every_reason_of_a_row_is_said(lake: Lake) -> None:
     admit(lake, "lake", CONTRACT, rows({"post_id": None, "likes": float("-inf")}))
     (row,) = quarantined(lake, "lake", NOW).to_pylist()

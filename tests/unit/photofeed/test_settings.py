@@ -5,7 +5,7 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy.engine import make_url
 
 from photofeed.errors import InvalidError
-from photofeed.settings import Settings, load_settings
+from photofeed.settings import Settings, is_confidential, load_settings
 
 REAL = {
     "database_url": "postgresql://app:Ui3kd@db/photofeed",
@@ -132,3 +132,22 @@ def test_uploads_come_from_our_own_pages_and_the_named_origins() -> None:
     origins = ("https://app.example", "http://localhost:3000", "http://[::1]:8000")
     settings = Settings(public_url="https://photos.example/app", cors_origins=origins)
     assert settings.upload_origins == ("https://photos.example", *origins)
+
+
+@pytest.mark.parametrize(
+    ("url", "confidential", "secure"),
+    [
+        ("https://photos.example", True, True),
+        ("https://localhost:8000", True, True),
+        ("http://localhost:8000", True, False),
+        ("http://127.0.0.1:8000/x", True, False),
+        ("http://photos.example", False, True),
+        ("http://localhost.example", False, True),
+        ("ftp://localhost", False, True),
+    ],
+)
+def test_what_is_sent_to_this_machine_or_over_https_is_confidential(
+    *, url: str, confidential: bool, secure: bool
+) -> None:
+    assert is_confidential(url) is confidential
+    assert Settings(env="dev").model_copy(update={"public_url": url}).secure_cookies is secure
