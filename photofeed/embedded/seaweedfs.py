@@ -147,7 +147,7 @@ class SeaweedFS:
     def probe(self) -> None:
         """List buckets to check S3 gateway and filer, and assign a file id to check that a volume is writable."""
         try:
-            self._client().list_buckets()
+            self.client().list_buckets()
             answer = json.loads(http_probe.get(f"http://{LOOPBACK}:{self._ports.master}/dir/assign"))
         except (BotoCoreError, ClientError, json.JSONDecodeError) as error:
             raise NotReadyError(str(error)) from error
@@ -167,7 +167,7 @@ class SeaweedFS:
         if self._checks_until_write > 0:
             return None
         try:
-            client = self._client()
+            client = self.client()
             for folder in _folder_of_each_database():
                 client.put_object(Bucket=HEALTH_BUCKET, Key=f"{folder}/written", Body=b"")
         except ClientError as error:
@@ -180,7 +180,7 @@ class SeaweedFS:
 
     def provision(self) -> None:
         """Create the buckets and their CORS rules, because without a rule SeaweedFS accepts every origin."""
-        client = self._client()
+        client = self.client()
         have = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for name in (self._buckets.uploads, *self._buckets.others):
             if name not in have:
@@ -189,7 +189,8 @@ class SeaweedFS:
             rules: Any = {"CORSRules": [cors_rule(self._buckets.origins, method)]}
             client.put_bucket_cors(Bucket=name, CORSConfiguration=rules)
 
-    def _client(self) -> "S3Client":
+    def client(self) -> "S3Client":
+        """A client of this server, with its credentials."""
         import boto3  # half a second
         from botocore.config import Config
 

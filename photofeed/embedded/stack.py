@@ -12,7 +12,7 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
-from photofeed.embedded import mlflow_server, tansu
+from photofeed.embedded import mlflow_server, tansu_log
 from photofeed.embedded.errors import EmbeddedStackError, NotReadyError, StackSettingsError
 from photofeed.embedded.guardian import Guardian
 from photofeed.embedded.mlflow_server import MlflowServer
@@ -153,7 +153,7 @@ class EmbeddedStack:
             others=(
                 settings.bucket_variants,
                 settings.bucket_lake,
-                tansu.BUCKET,
+                tansu_log.BUCKET,
                 mlflow_server.BUCKET,
                 HEALTH_BUCKET,
             ),

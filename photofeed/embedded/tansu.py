@@ -10,8 +10,7 @@ from photofeed.embedded.errors import NotReadyError
 from photofeed.embedded.ports import LOOPBACK
 from photofeed.embedded.seaweedfs import SeaweedFS
 from photofeed.embedded.server import package_folder
-
-BUCKET = "tansu"
+from photofeed.embedded.tansu_log import BUCKET, take_back_ends
 
 
 class Tansu:
@@ -32,7 +31,8 @@ class Tansu:
         return f"{LOOPBACK}:{self._port}"
 
     def prepare(self) -> None:
-        """Nothing to do: all its state is in object storage."""
+        """Take back what a killed broker left unfinished; all its state is in object storage."""
+        take_back_ends(self._storage.client())
 
     def launch(self) -> Launch:
         """Return the command line; AWS_* variables name the object storage."""
