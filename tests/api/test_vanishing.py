@@ -52,6 +52,27 @@ def test_a_batch_about_a_post_that_is_being_deleted_keeps_its_other_events(app: 
     assert [refused["code"] for refused in outcome["refused"]] == ["post_not_found"]
 
 
+@pytest.mark.parametrize(
+    ("deletion", "method", "path"),
+    [
+        (b"delete from comments where id = %s", "POST", "/v1/posts/{post}/comments/{gone}/report"),
+        (b"delete from users where id = %s", "POST", "/v1/users/{gone}/report"),
+        (b"delete from users where id = %s", "PUT", "/v1/users/{gone}/block"),
+    ],
+)
+def test_what_is_deleted_while_it_is_reported_or_blocked_is_a_404(
+    app: "App", written: dict[str, str], deletion: bytes, method: str, path: str
+) -> None:
+    person, viewer = app.person(), app.person()
+    gone = person.id
+    if b"comments" in deletion:
+        gone = person.call("POST", f"/v1/posts/{written['post']}/comments", json={"text": "Gone?"}).json()["id"]
+    with held_up(app, deletion, decode_id(gone), commit=True) as begin:
+        acted = begin(viewer.call, method, path.format(post=written["post"], gone=gone))
+    reply = acted.result()
+    assert (reply.status_code, reply.headers["content-type"]) == (404, "application/problem+json")
+
+
 WRITES = [
     ("PUT", "/v1/posts/{post}/like", None),
     ("PUT", "/v1/posts/{post}/save", None),
