@@ -1,6 +1,7 @@
 """Rows that a server keeps are those in Redis, while writers change them, on one server and on a cluster."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from photofeed.online_store.hot_rows import HotRows
 from photofeed.online_store.keys import KeyEncoder
@@ -19,6 +21,7 @@ from photofeed.redis_client import connect_redis, connect_redis_async
 from photofeed.settings import Settings
 from serving import hot_rows
 from serving.hot_rows import StreamState, following, has_gap
+from tests.doubles.module_time import patch_time
 from tests.valkey_cluster import ValkeyCluster
 
 if TYPE_CHECKING:
@@ -119,6 +122,31 @@ def test_rows_are_kept_and_follow_their_writers(settings: Settings, schema: RowS
             await server.until([3, 4], [7, 8])
             writer.write([3], 5, event_us=1, keep_newest=False)  # replaced, as a backfill does
             await server.until([3, 4], [5, 8])
+
+    asyncio.run(check())
+
+
+def _lag() -> tuple[float, float]:
+    """How many entries were applied, and the sum of their lags in seconds."""
+    count, total = (REGISTRY.get_sample_value(f"photofeed_hot_rows_lag_seconds_{one}") for one in ("count", "sum"))
+    return count or 0.0, total or 0.0
+
+
+def test_the_time_until_rows_are_applied_is_measured(
+    settings: Settings, schema: RowSchema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = 60.0
+    patch_time(monkeypatch, hot_rows, time=lambda: time.time() + minute)  # a server whose clock is ahead
+
+    async def check() -> None:
+        writer = Writer(settings, schema)
+        async with serving(settings, schema) as server:
+            count, total = _lag()
+            for likes in (1, 2, 3):
+                writer.write([3], likes, event_us=likes)
+                await server.until([3], [likes])
+            await eventually(lambda: _lag()[0] >= count + 3)
+        assert 3 * (minute - 1) < _lag()[1] - total < 1_000
 
     asyncio.run(check())
 
