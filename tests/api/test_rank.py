@@ -18,6 +18,7 @@ from photofeed.timelines import hidden_key
 from serving.feed.scorers.fallback_chain import FallbackChain
 from serving.feed.scorers.popularity import PopularityScorer
 from serving.feed.scorers.recency import RecencyScorer
+from serving.receipts import ReceiptSealer, ServedAt
 from tests.api.feed_world import FeedWorld
 from tests.unit.serving.fake_models import FakeModels, FixedScorer, model_of
 
@@ -119,6 +120,13 @@ def test_the_log_has_what_the_model_saw_and_receipts_prove_it(app: "App") -> Non
     outcome = app.service.call("POST", "/v1/events", json=sent).json()
     assert outcome["accepted"] == 2
     assert [one["code"] for one in outcome["refused"]] == ["receipt_invalid"]
+    with database.connect(app.settings) as connection:
+        row = connection.execute("select user_id from external_ids where external_id = 'ranked'").fetchone()
+    assert row is not None
+    sealer = ReceiptSealer(app.settings)
+    for position, one in enumerate(body["items"]):
+        served = sealer.read(one["receipt"], row["user_id"], decode_id(one["id"]))
+        assert (served, one["position"]) == (ServedAt(body["slateId"], position), position)
 
 
 @pytest.mark.usefixtures("given")

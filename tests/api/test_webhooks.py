@@ -112,6 +112,11 @@ def test_each_endpoint_gets_the_types_it_wants(app: "App", sender: WebhookSender
         "rejected": ["photo.rejected"],
         "reported": ["post.reported"],
     }
+    told = {event["type"]: event["data"] for event in (orjson.loads(body) for _, body, _ in receiver.got)}
+    assert told == {
+        "photo.rejected": {"photoId": photo, "ownerId": author},
+        "post.reported": {"postId": photo, "authorId": author},
+    }
     assert all(reporter.id.encode() not in body for _, body, _ in receiver.got)
     assert {orjson.loads(body)["data"].get("authorId", author) for _, body, _ in receiver.got} == {author}
 

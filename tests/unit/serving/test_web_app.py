@@ -27,6 +27,8 @@ def http(tmp_path: Path) -> Iterator[TestClient]:
     (tmp_path / f"{HASHED}.gz").write_bytes(gzip.compress(b"1"))
     (tmp_path / "docs.html").write_text("<p>documentation</p>")
     (tmp_path / HASHED).write_text("1")
+    for name in ("data-ABCDEFGH.unknown", "data-ABCDEFGH.unknown.br"):
+        (tmp_path / "assets" / name).write_bytes(b"b")
     (tmp_path / "assets/plain.js").write_text("2")
     router = APIRouter(prefix="/v1")
 
@@ -73,6 +75,12 @@ def test_an_asset_is_sent_in_the_best_encoding_that_the_client_accepts(
     assert "javascript" in reply.headers["content-type"]
     assert reply.headers["vary"] == "Accept-Encoding"
     assert "immutable" in reply.headers["cache-control"]
+
+
+def test_an_asset_of_an_unknown_type_is_bytes(http: TestClient) -> None:
+    reply = http.head("/assets/data-ABCDEFGH.unknown", headers={"Accept-Encoding": "br"})
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/octet-stream")
+    assert reply.headers["content-encoding"] == "br"
 
 
 ROUTER = Path(__file__).parents[3] / "web" / "src" / "router.ts"
