@@ -1,6 +1,7 @@
 """Fan-out when messages about posts and follows are handled late, in another order, or by several workers."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from photofeed.database import Database
 from photofeed.events import Envelope
 from photofeed.posts import PostRef, PublishedPost, decode_members
 from photofeed.redis_client import RedisClient, connect_redis
-from photofeed.timelines import FRESH_POOL, TimelineWriter, author_key, timeline_key
+from photofeed.timelines import AUTHOR_LENGTH, FRESH_POOL, TimelineWriter, author_key, timeline_key
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
@@ -165,3 +166,13 @@ def test_a_post_that_is_still_there_stays_after_following_again(pair: Pair) -> N
     pair.world.follow(pair.reader, [pair.author])
     pair.handle("unfollowed", "followed")
     assert pair.in_timeline()
+
+
+def test_the_newest_posts_of_an_account_that_becomes_private_leave_the_pools(pair: Pair) -> None:
+    pair.world.posts([pair.author], each=AUTHOR_LENGTH, age=timedelta(hours=2))
+    pair.writer.add_to_author(pair.post, public=True)
+    assert pair.has_post(FRESH_POOL)
+    pair.execute("update users set is_private = true where id = %(author)s")
+    fanout = Fanout(pair.pool, pair.writer, Celebrities(pair.pool, pair.writer, 1_000_000))
+    fanout.handle([Envelope("made_private", "", {"userId": pair.author})])
+    assert not pair.has_post(FRESH_POOL)
