@@ -252,6 +252,17 @@ def test_a_route_that_lets_others_in_than_its_rule_is_refused(dependency: Any) -
         enforce([_router(dependency)])
 
 
+def test_a_route_that_checks_nobody_is_refused() -> None:
+    router = APIRouter()
+
+    async def endpoint() -> None:
+        """Do nothing."""
+
+    router.add_api_route("/v1/me", endpoint)
+    with pytest.raises(PolicyError, match=r"GET /v1/me is declared as SIGNED_IN.*no check of the caller"):
+        enforce([router])
+
+
 def test_a_route_without_a_rule_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "RULES", tuple(rule for rule in RULES if rule.route != "GET /v1/me"))
     with pytest.raises(PolicyError, match=r"add Rule\('GET /v1/me', Access\.…\) to RULES in serving/api/policy.py"):

@@ -166,6 +166,21 @@ def test_pages_left_when_a_server_stops_are_counted() -> None:
     assert _dropped() == before + 3
 
 
+def test_nothing_is_published_after_a_stop_and_a_log_that_never_ran_can_be_stopped() -> None:
+    async def serve() -> None:
+        served_log = ServedLog(log)
+        await served_log.stop()
+        served_log.start()
+        task = served_log._task
+        assert task is not None
+        await served_log.stop()
+        assert task.cancelled()
+
+    log = InMemoryEventLog()
+    asyncio.run(serve())
+    assert _logged(log) == []
+
+
 def test_a_full_buffer_drops_and_counts_pages_without_waiting() -> None:
     served_log, before = ServedLog(InMemoryEventLog()), _dropped()
     for _ in range(MAX_PAGES + 3):
