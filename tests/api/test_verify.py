@@ -15,7 +15,7 @@ from ingestion.bootstrap.removal import open_leftovers
 from ingestion.cdn import HttpPurgeCdn
 from ingestion.engagement.counted_events import RedisCountedEvents
 from ingestion.leftovers import Leftovers
-from ingestion.verify import Check, Disagreement, Patience
+from ingestion.verify import Check, Disagreement, Patience, objects
 from ingestion.verify.counts import Counts
 from ingestion.verify.features import Features, LakeEvents
 from ingestion.verify.log import Groups, LogCounted, LogInLake
@@ -167,6 +167,23 @@ def test_objects_that_photos_name(settings: "Settings", photo: Photo) -> None:
         ("storage.missing_original", f"{photo.id} {settings.bucket_originals}/{photo.original}"),
         ("storage.missing_variant", f"{photo.id} {settings.bucket_variants}/{photo.variant}"),
     ]
+
+
+@pytest.mark.parametrize(("query", "table"), [(objects._PHOTOS, "photos"), (objects._REMOVED, "removed_photos")])
+def test_photos_are_read_page_by_page(
+    settings: "Settings", pool: Database, world: FeedWorld, monkeypatch: pytest.MonkeyPatch, query: str, table: str
+) -> None:
+    made = [post.post_id for post in world.posts(world.people(1), each=5)]
+    key, wanted = ("id", "true") if table == "photos" else ("photo_id", "purged_at is null")
+    nothing: Any = None
+    with pool.connection() as connection:
+        if table == "removed_photos":
+            connection.execute("delete from photos where id = any(%s)", (made,))
+        rows = connection.execute(f"select {key} as id from {table} where {wanted} order by 1".encode()).fetchall()  # noqa: S608
+    monkeypatch.setattr(objects, "_AT_ONCE", len(rows) // 3)
+    pages = list(Objects(settings, pool, nothing, AT_ONCE, {})._pages(query))
+    assert len(pages) >= 3
+    assert [row["id"] for page in pages for row in page] == [row["id"] for row in rows]
 
 
 def test_objects_that_no_photo_names(settings: "Settings", photo: Photo) -> None:
