@@ -29,6 +29,7 @@ from photofeed.erasures import ErasedAmong, erased_among, nobody
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.event_log import EventPublisher, KafkaReader
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
+from photofeed.features.counters import CounterView
 from photofeed.kafka_access import open_publisher
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import Lake, open_lake
@@ -61,6 +62,7 @@ def engagement_pipeline(
     *,
     partition: int | None = None,
     publisher: EventPublisher | None = None,
+    stores: "Stores | None" = None,
 ) -> EngagementPipeline:
     """The engagement path on a Feast feature store, Redis and object storage.
 
@@ -71,15 +73,16 @@ def engagement_pipeline(
         erased: which people are erased.
         partition: the only one that it counts, in two stages.
         publisher: sends what a partition adds to rows of others.
+        stores: what it shares with the pipelines of other partitions.
     """
-    views = load_counter_views(store)
+    stores = stores or Stores.open(settings, store, client)
     name = FEATURES if partition is None else f"{FEATURES}:{partition}"
     pipeline = EngagementPipeline(
-        views,
+        stores.views,
         counted_events(settings, client, partition),
-        FeastSink(store, client, views),
+        stores.sink,
         RedisFeedMemory(client),
-        StoredPushJournal(S3ObjectStore.connect(settings), settings.bucket_lake, partition),
+        StoredPushJournal(stores.objects, settings.bucket_lake, partition),
         erased,
         WriteMarks(client, name),
         partition=partition or 0,
@@ -90,6 +93,21 @@ def engagement_pipeline(
         pipeline.exchange = PartialExchange(Partitions(topics.ENGAGEMENT.partitions), publisher)
     pipeline.rebuild = lambda: restore_features(settings, store, client, [pipeline])
     return pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where pipelines write features, connected in a part of a second. Only one thread may use them."""
+
+    views: Sequence[CounterView]
+    sink: FeastSink
+    objects: S3ObjectStore
+
+    @classmethod
+    def open(cls, settings: Settings, store: Any, client: RedisClient) -> "Stores":
+        """Connect to the systems of a feature store."""
+        views = load_counter_views(store)
+        return cls(views, FeastSink(store, client, views), S3ObjectStore.connect(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +192,18 @@ def begin_partitions(settings: Settings, systems: Systems) -> None:
 def staged_pipeline(settings: Settings, systems: Systems, publisher: EventPublisher) -> StagedPipeline:
     """The engagement path in two stages."""
     store, client = systems.store, systems.redis
+    stores = Stores.open(settings, store, client)
 
     def open_partition(partition: int) -> EngagementPipeline:
         pipeline = engagement_pipeline(
-            settings, store, client, systems.erased, partition=partition, publisher=publisher
+            settings, store, client, systems.erased, partition=partition, publisher=publisher, stores=stores
         )
         if not pipeline.counted.has_begun():
             raise EmptiedError
         pipeline.become_leader()
         return pipeline
 
-    return StagedPipeline(open_partition, FeastSink(store, client, load_counter_views(store)), _HISTORY_SECONDS)
+    return StagedPipeline(open_partition, stores.sink, _HISTORY_SECONDS)
 
 
 def _counting_run(
@@ -288,9 +307,9 @@ def counting_alone(settings: Settings) -> Iterator[CountingAlone]:
         store = open_feature_store(settings)
         owned.callback(close_feature_store, store)
         # pushes the pending batches of a worker that died, which have rows of other views too
-        pipelines = []
+        pipelines, stores = [], Stores.open(settings, store, client)
         for partition in counting_partitions(settings):
-            pipeline = engagement_pipeline(settings, store, client, partition=partition)
+            pipeline = engagement_pipeline(settings, store, client, partition=partition, stores=stores)
             _become_leader(pipeline, settings, store)
             pipeline.flush()
             pipelines.append(pipeline)
