@@ -42,7 +42,7 @@ def disk() -> Disk:
 @pytest.fixture
 def stuck(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str | None]:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=disk.free))
-    monkeypatch.setattr(SeaweedFS, "_client", lambda _: disk)
+    monkeypatch.setattr(SeaweedFS, "client", lambda _: disk)
     ports, state = cast("Any", None), StateFolder(tmp_path / "state")
     server = SeaweedFS(
         state, ports, region="", secret_key="", jwt_key="", admin_password="", buckets=Buckets("uploads", (), ())
