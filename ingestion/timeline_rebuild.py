@@ -23,7 +23,6 @@ FEWEST_EACH = 20  # posts of each followed account, for followers of thousands
 _AT_ONCE = 100
 _LAYOUT = str(POST_DTYPE.itemsize).encode()
 
-_AUTHORS = "select distinct author_id as id from posts where visible and author_id > %s order by 1 limit %s"
 _PEOPLE = "select id, following_count from users where id > %s order by id limit %s"
 _PEOPLE_NOW = "select id, following_count from users where id = any(%s) order by id"
 _LATEST = """
@@ -154,8 +153,8 @@ class PostsOfRedis:
     timeline_length: int
 
     def authors(self) -> Iterator[list[int]]:
-        """Ids of everybody with visible posts, in pieces."""
-        return ([row["id"] for row in rows] for rows in self._ids(_AUTHORS))
+        """Ids of everybody, in pieces: Redis may have posts of those who have deleted all of theirs."""
+        return ([row["id"] for row in rows] for rows in self.people())
 
     def people(self) -> Iterator[list[DictRow]]:
         """Everybody, in pieces: `id` and `following_count`."""

@@ -80,6 +80,18 @@ def test_hidden_and_pulled_posts_are_not_delivered_again(lost: Lost, app: "App")
     assert set(lost.timeline()) == {post.post_id for post in expected} | {lost.since.post_id}
 
 
+def test_posts_of_an_author_who_has_deleted_all_are_dropped(lost: Lost, app: "App") -> None:
+    author = lost.followed[1]
+    gone = [post for post in lost.posts if post.author_id == author]
+    lost.world.deliver(gone, [])
+    lost.redis.delete(TIMELINES_WHOLE_KEY)
+    assert lost.redis.zcard(author_key(author)) >= len(gone) > 0
+    with database.connect(app.settings) as connection:
+        connection.execute("update posts set visible = false where author_id = %s", (author,))
+    lost.rebuild.ensure()
+    assert lost.redis.zrange(author_key(author), 0, -1) == []
+
+
 def test_one_account_does_not_crowd_out_the_others(lost: Lost) -> None:
     many = lost.world.posts(lost.followed[:1], 2 * LENGTH, age=timedelta(0))
     lost.rebuild.ensure()
