@@ -138,20 +138,6 @@ def test_each_post_that_is_not_shown_has_one_reason(posts: list[Post], seed: int
     assert gone.keys() | set(slate.rows.tolist()) >= set(ranking.rows.tolist())
 
 
-def test_the_rules_of_a_slate_are_all_there_soft_ones_first() -> None:
-    assert [rule.name for rule in reranking_rules(0.1, np.random.default_rng(0))] == [
-        "shown less",
-        "freshness",
-        "author diversity",
-        "topic diversity",
-        "kind diversity",
-        "near duplicates",
-        "explore slots",
-        "repeats",
-        "author spacing",
-    ]
-
-
 def test_no_request_waits_for_a_compiler() -> None:
     """Rules compiled by `warm` are called with the same types by a real ranking."""
     rules = reranking_rules(0.1, np.random.default_rng(0))
