@@ -208,8 +208,8 @@ def test_what_a_person_thinks_of_the_creators_counts(app: "App") -> None:
     described = [{"externalId": item, "creatorExternalId": creator} for item, creator in creators]
     app.service.call("PUT", "/v1/items", json={"items": described})
     events = [
-        {"id": uuid.uuid4().hex, "type": kind, "actorExternalId": me, "personExternalId": whom}
-        for kind, whom in (("mute", muted), ("follow", followed))
+        {"id": uuid.uuid4().hex, "type": kind, "actorExternalId": me, "personExternalId": person}
+        for kind, person in (("mute", muted), ("follow", followed))
     ]
     assert app.service.call("POST", "/v1/events", json={"events": events}).json()["accepted"] == 2
     body = _rank(app, items, person={"externalId": me})
