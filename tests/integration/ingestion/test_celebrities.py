@@ -13,17 +13,9 @@ from photofeed.timelines import TimelineWriter, timeline_key
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
-    from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
 
 THRESHOLD = 10
-
-
-@pytest.fixture(scope="module")
-def settings(stack: "EmbeddedStack") -> "Settings":
-    settings = stack.settings()
-    database.migrate(settings)
-    return settings
 
 
 @pytest.fixture

@@ -18,15 +18,7 @@ from photofeed.timelines import AUTHOR_LENGTH, FRESH_POOL, TimelineWriter, autho
 from tests.api.feed_world import FeedWorld
 
 if TYPE_CHECKING:
-    from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def settings(stack: "EmbeddedStack") -> "Settings":
-    settings = stack.settings()
-    database.migrate(settings)
-    return settings
 
 
 class MeanwhileWriter(TimelineWriter):

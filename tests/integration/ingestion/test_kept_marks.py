@@ -13,15 +13,7 @@ from photofeed.errors import UnavailableError
 from photofeed.redis_client import RedisClient, connect_redis
 
 if TYPE_CHECKING:
-    from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def settings(stack: "EmbeddedStack") -> "Settings":
-    settings = stack.settings()
-    database.migrate(settings)
-    return settings
 
 
 @pytest.fixture

@@ -18,15 +18,7 @@ from photofeed.topics import Topic
 from tests.doubles.event_log import InMemoryEventLog
 
 if TYPE_CHECKING:
-    from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def settings(stack: "EmbeddedStack") -> "Settings":
-    settings = stack.settings()
-    database.migrate(settings)
-    return settings
 
 
 @pytest.fixture
