@@ -1,6 +1,6 @@
 import type { Post } from 'photofeed-client'
 import { Problem } from 'photofeed-client'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { reporter, useAttention } from '../engagement/tracking'
 import { ActionBar } from '../post/action-bar'
 import { Byline } from '../post/byline'
@@ -31,7 +31,8 @@ export function Viewer({ postId }: { postId: string }) {
   const { post: found, state, retry } = useFoundPost(postId, listed !== undefined)
   const post = listed ?? found
 
-  useEffect(() => {
+  // Before it is painted: keys belong to it as soon as it is seen.
+  useLayoutEffect(() => {
     const opener = document.activeElement
     dialog.current?.focus()
     document.documentElement.classList.add('viewer-open')
