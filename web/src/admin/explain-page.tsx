@@ -153,12 +153,14 @@ function SideBySide({ rankings }: { rankings: readonly Ranking[] }) {
             <Row name={text.outcome} values={rankings.map(({ outcome }) => outcome)} />
             <Row name={text.source} values={rankings.map(({ post }) => post && (post.pool ?? post.source))} />
             <Row name={text.score} values={rankings.map(({ post }) => shown(post?.score))} />
-            <Row name={text.rank} values={rankings.map(({ post }) => place(post?.rank))} />
-            <Row name={text.position} values={rankings.map(({ post }) => place(post?.position))} />
+            <Row name={text.rank} values={rankings.map(({ post }) => ordinal(post?.rank))} />
+            <Row name={text.position} values={rankings.map(({ post }) => ordinal(post?.position))} />
             <Row
               name={text.rules}
               values={rankings.map(({ post }) =>
-                post?.moves.map((move) => `${move.rule}: ${place(move.from)} → ${place(move.to)}`).join(', '),
+                post?.moves
+                  .map((move) => `${move.rule}: ${ordinal(move.from)} → ${ordinal(move.to)}`)
+                  .join(', '),
               )}
             />
             {featureRows(rankings).map(({ name, values }) => (
@@ -202,7 +204,7 @@ function Candidates({ ranking, onPost }: { ranking: Ranking; onPost: (id: string
           <tbody>
             {ranking.candidates.map(({ postId, position, source, pool, score, outcome }) => (
               <tr key={postId}>
-                <td>{place(position)}</td>
+                <td>{ordinal(position)}</td>
                 <td>
                   <button type="button" class="link" onClick={() => onPost(postId)}>
                     {postId}
@@ -232,6 +234,6 @@ function shown(value: number | null | undefined): string {
   return Math.abs(value) < LARGE ? `${Number(value.toPrecision(DIGITS))}` : value.toExponential(DIGITS)
 }
 
-function place(index: number | null | undefined): string {
+function ordinal(index: number | null | undefined): string {
   return index == null ? '' : `${index + 1}`
 }
