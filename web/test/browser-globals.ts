@@ -12,3 +12,8 @@ function storage() {
 }
 
 Object.assign(globalThis, { localStorage: storage(), sessionStorage: storage() })
+Object.defineProperty(globalThis, 'navigator', {
+  value: { onLine: true },
+  configurable: true,
+  writable: true,
+})

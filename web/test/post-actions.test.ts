@@ -101,6 +101,17 @@ test('a hidden post leaves the lists at once, with its receipt, and undo takes i
   )
 })
 
+test('a post whose hide the server does not take back stays hidden, with the reason', async () => {
+  hideWithMessage(POST, PLACEMENT)
+  await settled()
+  reply = () => Response.json({ detail: 'Not now.' }, { status: 500 })
+  toasts.value[0]?.action?.run()
+  assert.equal(isGone(POST), false)
+  await settled()
+  assert.equal(isGone(POST), true)
+  assert.equal(toasts.value.at(-1)?.text, 'Not now.')
+})
+
 test('a post that the server does not hide comes back', async () => {
   reply = () => Response.json({ detail: 'Not now.' }, { status: 500 })
   hideWithMessage(POST, PLACEMENT)

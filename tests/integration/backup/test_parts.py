@@ -13,6 +13,7 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
 from ingestion.backup import log, tables
+from ingestion.backup import restore as restoring
 from ingestion.backup.archive import Archive, NewArchive
 from ingestion.backup.objects import INDEX, ObjectCopies, Place, put_objects, require_no_others, stored_objects
 from ingestion.backup.restore import _load, restore
@@ -20,12 +21,15 @@ from photofeed import database
 from photofeed.doctor.postgres import newest_revision
 from photofeed.errors import ConflictError, InvalidError, RetryableError
 from photofeed.event_log import KafkaReader
+from photofeed.events import Envelope
 from photofeed.ids import encode_id
 from photofeed.kafka_topics import create_topics
 from photofeed.object_store import S3ObjectStore, s3_client
+from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
 from photofeed.topics import ENGAGEMENT
 from tests.command_line import photofeed
+from tests.doubles.event_log import InMemoryEventLog
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -146,7 +150,10 @@ def test_an_account_that_was_deleted_after_the_backup_does_not_return(
 def test_deleted_accounts_are_listed_for_a_restore(migrated: Callable[[], Settings], tmp_path: Path) -> None:
     settings = migrated()
     with _connections(settings) as (connection,):
-        connection.execute("insert into erasures (user_id, requested_at) values (7, '2026-03-01'), (8, now())")
+        connection.execute(
+            "insert into erasures (user_id, requested_at) values (7, '2026-03-01'),"
+            " (8, now() - interval '30 hours'), (9, now() - interval '20 hours'), (10, now())"
+        )
     variables: dict[str, str | Path] = {
         "PHOTOFEED_ENV": "dev",
         "PHOTOFEED_STATE_DIR": tmp_path,
@@ -154,8 +161,9 @@ def test_deleted_accounts_are_listed_for_a_restore(migrated: Callable[[], Settin
     }
     everybody = photofeed("erasure", "list", **variables)
     assert everybody.stdout.splitlines()[0] == f"{encode_id(7)}\t2026-03-01T00:00:00Z"
-    assert len(everybody.stdout.splitlines()) == 2
-    assert photofeed("erasure", "list", "--days", "1", **variables).stdout.startswith(f"{encode_id(8)}\t")
+    assert len(everybody.stdout.splitlines()) == 4
+    of_a_day = photofeed("erasure", "list", "--days", "1", **variables).stdout.splitlines()
+    assert [line.partition("\t")[0] for line in of_a_day] == [encode_id(9), encode_id(10)]
 
 
 @pytest.fixture
@@ -267,6 +275,34 @@ def test_a_stack_with_data_is_refused_and_stays_as_it_is(migrated: Callable[[], 
             restore(settings, archive.folder, told.append)
         assert "setting up" not in told
         assert [row["handle"] for row in connection.execute("select handle from users")] == ["ada"]
+
+
+@pytest.mark.parametrize(
+    ("filled", "why"), [("log", "the topic engagement has messages"), ("redis", r"Redis has keys: .* \(FLUSHDB\)")]
+)
+def test_messages_and_keys_of_others_are_not_mixed_with_a_backup(
+    migrated: Callable[[], Settings],
+    settings_apart: Callable[[int], Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    filled: str,
+    why: str,
+) -> None:
+    messages = InMemoryEventLog()
+    # of the session's topics other tests have filled some
+    monkeypatch.setattr(restoring, "KafkaReader", lambda _: messages)
+    settings = migrated().model_copy(update={"redis_url": settings_apart(14).redis_url})
+    new = NewArchive.create(tmp_path / "backup")
+    with connect_redis(settings) as client, _connections(settings) as (connection,):
+        client.set("layouts:of a set-up", b"")
+        restoring._require_empty(settings, _finished(new), connection, None)
+        if filled == "log":
+            messages.publish(ENGAGEMENT.name, [Envelope("engagement", "1", {})])
+        else:
+            client.set("tl:1", b"")
+        with pytest.raises(ConflictError, match=why):
+            restoring._require_empty(settings, _finished(new), connection, None)
+        client.flushdb()
 
 
 def test_commands_refuse_in_one_line(stack: "EmbeddedStack", tmp_path: Path) -> None:

@@ -147,17 +147,20 @@ def test_a_login_that_the_broker_refuses_is_told(monkeypatch: pytest.MonkeyPatch
     assert "secret" not in str(told.value)
 
 
-def test_a_broker_that_hangs_up_during_the_login_refuses_nothing() -> None:
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL", "SSL"])
+def test_a_broker_that_hangs_up_during_the_login_refuses_nothing(protocol: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up() -> None:
-            listener.accept()[0].close()
+            connection = listener.accept()[0]
+            connection.recv(65_536)
+            connection.close()
 
         thread = threading.Thread(target=hang_up)
         thread.start()
         known = {
             "kafka_bootstrap_servers": f"127.0.0.1:{listener.getsockname()[1]}",
-            "kafka_security_protocol": "SASL_PLAINTEXT",
+            "kafka_security_protocol": protocol,
             "kafka_sasl_username": "feed",
             "kafka_sasl_password": "secret",
         }

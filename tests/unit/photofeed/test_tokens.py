@@ -218,6 +218,8 @@ def test_a_provider_that_is_away_is_no_fault_of_the_caller_and_tells_nothing() -
         provider.published = None
         clock.now += 1
         assert verifier.verify(token).subject
+        with pytest.raises(UnauthenticatedError, match="names no key"):  # it has answered since
+            verifier.verify(provider.token("RS256", provider.rsa_key, "no such key"))
     clock.now += 2
     assert verifier.verify(token).subject  # the keys are known
     for seconds in (0, 0, 300, 0):  # an unknown key, again at once, keys that are too old, and again at once

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.types import Message
 
 from photofeed.errors import QuotaError, RetryableError
@@ -37,6 +38,20 @@ def test_a_process_has_a_number_of_streams() -> None:
         streams.open(4)
     streams.close(2)
     streams.open(4)
+
+
+def test_open_streams_are_counted_until_they_end() -> None:
+    def shown() -> float:
+        return REGISTRY.get_sample_value("photofeed_open_streams") or 0.0
+
+    streams, before = _streams(), shown()
+    streams.open(1)
+    streams.open(2)
+    assert shown() == before + 2
+    streams.close(1)
+    assert shown() == before + 1
+    streams.close(2)
+    assert shown() == before
 
 
 async def _events() -> AsyncIterator[bytes]:
