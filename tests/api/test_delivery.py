@@ -114,6 +114,18 @@ def test_zooming_twice_or_after_a_deletion_changes_nothing(app: "App") -> None:
     assert again == row
 
 
+def test_a_photo_that_nobody_sees_gets_no_zoom_size(app: "App") -> None:
+    photo_id, moderator = app.person().upload(picture(49, (2400, 1800))), app.moderator()
+    app.work()
+    decisions = f"/v1/moderation/{photo_id}/decisions"
+    assert moderator.call("POST", decisions, json={"decision": "reject", "reason": "no"}).status_code == 201
+    app.zoom()
+    with database.connect(app.settings) as connection:
+        row = connection.execute("select variants from photos where id = %s", (decode_id(photo_id),)).fetchone()
+    assert row is not None
+    assert max(variant["size"] for variant in row["variants"]) < max(PHOTO_PIXELS)
+
+
 def test_a_photo_deleted_while_its_zoom_size_is_made_leaves_nothing_behind(app: "App") -> None:
     author = app.person()
     photo_id = author.upload(picture(44, (2400, 1800)))

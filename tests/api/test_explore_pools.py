@@ -11,10 +11,11 @@ import pytest
 
 from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
-from ingestion.pools.neighbours import nearest
+from ingestion.pools.neighbours import Neighbours, nearest
 from ingestion.pools.trending import Trending
 from ingestion.pools.worker import KEPT_SECONDS, PoolsWorker
 from photofeed import database
+from photofeed.action_weights import ENGAGEMENT_WEIGHTS
 from photofeed.events import Action, EngagementEvent, engagement_envelope
 from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pools
 from photofeed.factorization import factorize
@@ -122,6 +123,11 @@ def test_posts_with_comments_by_the_same_people_are_neighbours(app: "App", pools
     pools.build(datetime.now(UTC))
     assert _posts_in(pools, neighbours_key(one.post_id))[0] == other.post_id
     assert _posts_in(pools, neighbours_key(other.post_id))[0] == one.post_id
+    with database.pool(app.settings) as pool:
+        pairs = zip(*(column.tolist() for column in Neighbours(pool)._pairs(datetime.now(UTC))), strict=True)
+    # who comments on a post again and again weighs no more
+    weights = {(fan, post): weight for fan, post, weight in pairs if fan in fans}
+    assert weights == {(fan, post.post_id): ENGAGEMENT_WEIGHTS[Action.COMMENT] for fan, post in said}
 
 
 def test_a_private_post_is_in_no_pool(app: "App", pools: PoolsWorker) -> None:
@@ -181,13 +187,14 @@ def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", po
     authors = world.people(3)
     posts = world.posts(authors, 4)
     too_old = world.posts(authors[:1], 1, timedelta(days=9))
-    pools.build(datetime.now(UTC))
+    later = world.posts(authors[1:2], 1, timedelta(minutes=1))
+    pools.build(datetime.now(UTC) - timedelta(minutes=10))
     found = _posts_in(pools, NEW_CREATORS_KEY)
     mine = {post.post_id: post.author_id for post in posts}
     order = [mine[post] for post in found if post in mine]
     assert set(order[:3]) == set(authors)
     assert max(Counter(order).values()) <= 3
-    assert too_old[0].post_id not in found
+    assert not {too_old[0].post_id, later[0].post_id} & set(found)
 
 
 def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:

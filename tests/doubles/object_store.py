@@ -14,12 +14,14 @@ class InMemoryObjectStore:
 
     def __init__(self) -> None:
         self._objects: dict[tuple[str, str], tuple[bytes, str]] = {}
+        self.cache_control: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
-    def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:  # noqa: ARG002
+    def put(self, bucket: str, key: str, data: bytes, media_type: str, *, cache_control: str = "") -> None:
         """Write an object whole."""
         with self._lock:
             self._objects[bucket, key] = (data, media_type)
+            self.cache_control[bucket, key] = cache_control
 
     def put_new(self, bucket: str, key: str, data: bytes, media_type: str) -> bool:
         """Write an object unless its key is taken."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
     from photofeed.settings import Settings
 
-TOPIC = 7_301  # of this test alone
+TOPIC, NO_TOPIC = 7_301, 7_302  # of this test alone
 _COUNTS = (
     "update posts set topic_id = %s, like_count = %s, comment_count = %s, save_count = %s, posted_at = now() "
     "where id = %s"
@@ -54,8 +54,13 @@ def posts(settings: "Settings") -> list[PostRef]:
 
 
 def test_the_pool_of_a_topic_is_ordered_by_the_weights(settings: "Settings", posts: list[PostRef]) -> None:
+    world = FeedWorld(settings)
+    (untold,) = world.posts(world.people(1))
+    with database.connect(settings) as connection:
+        connection.execute("update posts set topic = '', topic_id = %s where id = %s", (NO_TOPIC, untold.post_id))
     with database.pool(settings) as pool:
         built = Topics(pool).build(datetime.now(UTC))
+    assert topic_key(NO_TOPIC) not in built
     assert posts_of_pools(built[topic_key(TOPIC)])["post_id"].tolist() == [post.post_id for post in posts]
 
 

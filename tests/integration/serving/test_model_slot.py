@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -360,6 +361,21 @@ def test_a_text_that_is_not_a_model_is_refused(models: "Models") -> None:
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == [
         "model refused; the current one keeps ranking"
     ]
+
+
+def test_a_version_that_could_not_be_stored_is_loaded_when_it_can(models: "Models", tmp_path: Path) -> None:
+    models.point(CHAMPION, models.register())
+    settings = models.settings.model_copy(update={"state_dir": tmp_path})
+    in_the_way = tmp_path / "models"
+    in_the_way.touch()
+    with ModelRegistry.connect(settings) as registry:
+        slot, before = ModelSlot(settings, registry, READER), _refused()
+        assert asyncio.run(_live(slot)) is None
+        assert "cannot be stored on this machine" in str(slot.reason)
+        in_the_way.unlink()
+        assert asyncio.run(_live(slot)) == "1"
+        assert slot.reason is None
+        assert _refused() == before
 
 
 def test_without_mlflow_the_live_model_stays(models: "Models") -> None:

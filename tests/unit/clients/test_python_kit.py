@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -146,6 +148,49 @@ def test_a_refused_token_is_renewed_once(asynchronous: bool) -> None:
     refused = Server(httpx.Response(401), httpx.Response(401))
     with pytest.raises(ApiError):
         refused.call(asynchronous, POST, **with_new)
+
+
+def test_requests_that_are_refused_together_renew_the_token_once(asynchronous: bool) -> None:
+    renewed, together = list[str](), 3
+
+    def renew() -> str:
+        renewed.append("new")
+        return "new"
+
+    def is_new(request: httpx.Request) -> bool:
+        return request.headers["Authorization"] == "Bearer new"
+
+    def in_threads() -> list[Any]:
+        all_came = threading.Barrier(together)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if is_new(request):
+                return ok()
+            all_came.wait()
+            return httpx.Response(401)
+
+        transport = httpx.MockTransport(answer)
+        with (
+            PhotofeedClient(URL, "old", transport=transport, renew=renew) as client,
+            ThreadPoolExecutor(together) as threads,
+        ):
+            return list(threads.map(client.call, [POST] * together))
+
+    async def in_tasks() -> list[Any]:
+        all_came = asyncio.Barrier(together)
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            if is_new(request):
+                return ok()
+            await all_came.wait()
+            return httpx.Response(401)
+
+        transport = httpx.MockTransport(answer)
+        async with AsyncPhotofeedClient(URL, "old", transport=transport, renew=renew) as client:
+            return list(await asyncio.gather(*(client.call(POST) for _ in range(together))))
+
+    assert (asyncio.run(in_tasks()) if asynchronous else in_threads()) == [{"done": True}] * together
+    assert renewed == ["new"]
 
 
 def test_a_renewal_may_be_awaited() -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import structlog
 
+from ingestion.post_traces import keeping_traces
 from photofeed import tracing
 from photofeed.errors import InvalidError
 from photofeed.events import Envelope
 from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.logs import set_up_logs
+from photofeed.post_traces import KEPT_SECONDS, trace_key
 from photofeed.settings import Settings, load_settings
 from tests.doubles.kafka_producer import FakeProducer
 from tests.doubles.trace_collector import TraceCollector, collecting
@@ -153,3 +155,24 @@ def test_a_wrong_setting_is_refused_by_its_name(
     monkeypatch.setenv(name, value)
     with pytest.raises(InvalidError, match=name):
         load_settings(needs_secrets=False)
+
+
+def test_the_trace_of_a_visible_post_is_kept_for_a_time(collector: TraceCollector) -> None:
+    kept: dict[str, tuple[str, int]] = {}
+
+    class Redis:
+        def set(self, key: str, value: str, *, ex: int) -> None:
+            kept[key] = value, ex
+
+    trace, handled = secrets.token_hex(16), list[Envelope]()
+    traced, removed = (
+        Envelope(type_, key, {}, traceparent=context_of(trace))
+        for type_, key in (("photo.processed", "7"), ("photo.removed", "8"))
+    )
+    untraced = Envelope("photo.processed", "9", {})
+    with tracing.tracing(settings_for(collector), "fan-out"):
+        tracing.continued(keeping_traces(handled.extend, Redis()), "group")([traced, removed, untraced])
+    assert handled == [traced, removed, untraced]
+    ((key, (context, seconds)),) = kept.items()
+    assert (key, seconds) == (trace_key(7), KEPT_SECONDS)
+    assert trace in context

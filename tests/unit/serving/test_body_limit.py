@@ -89,6 +89,20 @@ async def _called(receive: Receive, seconds: float) -> tuple[list[Message], list
     return received, sent
 
 
+def test_the_parts_of_a_body_count_together() -> None:
+    parts: Iterator[Message] = iter(
+        {"type": "http.request", "body": b"x" * size, "more_body": True} for size in (LIMIT // 2, LIMIT // 2, 1)
+    )
+
+    async def receive() -> Message:
+        return next(parts, None) or await _stalled()
+
+    received, sent = asyncio.run(_called(receive, 60))
+    assert sum(len(part["body"]) for part in received) == LIMIT
+    assert sent[0]["status"] == 413
+    assert b"body_too_large" in sent[1]["body"]
+
+
 def test_a_body_that_does_not_arrive_is_refused() -> None:
     parts: Iterator[Message] = iter([{"type": "http.request", "body": b"x", "more_body": True}])
 

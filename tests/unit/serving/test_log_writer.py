@@ -28,10 +28,12 @@ class StuckLog(InMemoryEventLog):
 
 def test_many_calls_to_a_stuck_log_fail_in_time_and_leave_the_other_threads_free() -> None:
     async def scenario(stuck: StuckLog) -> list[BaseException | None]:
-        writer = LogWriter(stuck, seconds=0.2)
+        patience = 0.2
+        writer = LogWriter(stuck, seconds=patience)
         calls = [asyncio.create_task(writer.publish(ENGAGEMENT, [Envelope("thing", "a", {})])) for _ in range(100)]
         await asyncio.sleep(0)
         assert await anyio.to_thread.run_sync(lambda: "free") == "free"
+        asyncio.get_running_loop().call_later(4 * patience, stuck.released.set)  # too late
         results = await asyncio.gather(*calls, return_exceptions=True)
         stuck.released.set()
         return list(results)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
-from ingestion.engagement.counted_events import EmptiedError, EventIds, Partial, PendingBatch
+from ingestion.engagement.counted_events import EmptiedError, EventIds, Partial, PendingBatch, RolledBackError
 from ingestion.engagement.credits import Credits
 from ingestion.engagement.pipeline import FRESHNESS, EngagementPipeline
 from ingestion.engagement.push_journal import StoredPushJournal
@@ -214,6 +214,23 @@ def test_what_was_counted_before_redis_was_emptied_is_kept_in_the_journal_and_in
     assert after.finish_push() == 3
     after.handle([_batch(4)])  # the messages come again
     assert _totals(sink) == (4, 4)
+
+
+def test_a_push_during_which_another_process_of_redis_took_over_is_repeated() -> None:
+    marks = LosableMarks()
+
+    class Sink(InMemoryFeatureSink):
+        def push_offline(self, rows: Sequence[CounterRows]) -> None:
+            super().push_offline(rows)
+            marks.state = MarkState(frozenset({"of another process"}), marks.state.lowest)
+
+    counted, sink = InMemoryCountedEvents(), Sink()
+    pipeline = EngagementPipeline(VIEWS, counted, sink, NoFeedMemory(), _journal(), marks=marks)
+    with pytest.raises(RolledBackError):
+        pipeline.handle([_batch(2)])
+    pipeline.handle([_batch(3)])
+    assert pipeline.is_flushed
+    assert _totals(sink) == (3, 3)
 
 
 def test_pushes_before_the_last_whose_messages_were_not_committed_do_not_count_again() -> None:

@@ -14,9 +14,11 @@ from ingestion.photos.placeholder import Placeholder
 from ingestion.photos.process import ProcessedPhoto
 from ingestion.photos.quality import Quality
 from ingestion.photos.rejection import PhotoRejected
-from ingestion.photos.storage import Original
+from ingestion.photos.storage import Original, PhotoStorage
 from ingestion.photos.validate import Header
 from ingestion.photos.variants import Variant
+from photofeed.cache_control import IMMUTABLE
+from tests.doubles.object_store import InMemoryObjectStore
 
 UPLOAD = Upload(5, Original("key", None, None), None, None, [], None)
 DATA = b"the file"
@@ -55,6 +57,15 @@ def test_a_file_that_is_not_the_announced_one_is_damaged(
     with pytest.raises(PhotoRejected, match=reason) as rejected:
         _check(replace(UPLOAD, byte_size=byte_size, sha256=sha256), DATA)
     assert rejected.value.code == "damaged"
+
+
+def test_stored_variants_may_be_cached_for_ever() -> None:
+    objects = InMemoryObjectStore()
+    PhotoStorage(objects, "originals", "variants").store([LARGE, SMALL, LARGE])
+    stored = {("variants", variant.key): variant for variant in (LARGE, SMALL)}
+    assert objects.cache_control == dict.fromkeys(stored, IMMUTABLE)
+    for (bucket, key), variant in stored.items():
+        assert (objects.get(bucket, key), objects.head(bucket, key).media_type) == (variant.data, variant.media_type)
 
 
 def test_another_run_replaces_the_sizes_that_it_makes_and_keeps_the_others() -> None:

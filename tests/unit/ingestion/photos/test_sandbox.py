@@ -120,6 +120,7 @@ def test_a_photo_that_needs_too_much_memory_is_refused_and_the_next_one_is_not(
         with pytest.raises(PhotoRejected) as rejected:
             sandbox.process(huge)
         assert rejected.value.code == "unprocessable"
+        assert sandbox.pid is None  # the memory of its child is used up
         assert sandbox.process(jpeg).variants
 
 
