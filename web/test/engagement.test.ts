@@ -58,6 +58,20 @@ test('time in a hidden tab does not count as dwell', () => {
   )
 })
 
+test('a post that leaves while the page is hidden has no further dwell', () => {
+  const { attention, happenings, clock } = watched()
+  attention.enter(FIRST)
+  clock.now = 800
+  attention.pause()
+  clock.now = 60_000
+  attention.leave(FIRST)
+  attention.resume()
+  assert.deepEqual(
+    happenings.filter(({ type }) => type === 'dwell').map(({ dwellMs }) => dwellMs),
+    [800],
+  )
+})
+
 test('the same post in another slate is another impression', () => {
   const { attention, happenings } = watched()
   attention.enter(FIRST)
@@ -99,6 +113,34 @@ test('events are kept while the server is down, with their ids', async () => {
     ['impression', 'open'],
   )
   assert.equal(batches[1]?.[0]?.id, batches[0]?.[0]?.id)
+})
+
+test('while the server is down the newest events are kept, in their order', async () => {
+  let away = true
+  let now = 1_700_000_000_000
+  let sent: EngagementEvent[] = []
+  const reporter = new Reporter({
+    send: async (events) => {
+      if (away) throw new Problem(0, 'unreachable', 'No reply.')
+      sent = [...sent, ...events]
+      return { accepted: events.length, unchanged: 0, refused: [] }
+    },
+    onFailure: () => {},
+    now: () => now++,
+  })
+  const report = (from: number, to: number) => {
+    for (let at = from; at < to; at++) reporter.report({ type: 'open', postId: `${at}` })
+  }
+  report(0, 450)
+  await reporter.flush()
+  report(450, 620)
+  await reporter.flush()
+  away = false
+  await reporter.flush()
+  assert.deepEqual(
+    sent.map(({ postId }) => postId),
+    Array.from({ length: 500 }, (_, at) => `${120 + at}`),
+  )
 })
 
 test('a batch that the server refuses is reported once and not sent again', async () => {

@@ -64,9 +64,14 @@ export class Reporter {
         this.options.onFailure(new Problem(202, first.code, `Some activity was not counted: ${first.reason}`))
     } catch (error) {
       if (error instanceof Problem && error.isTransient) {
-        this.waiting = [...batch, ...this.waiting].slice(-MAX_WAITING)
+        // Batches fail in any order.
+        this.waiting = [...batch, ...this.waiting].sort(byTime).slice(-MAX_WAITING)
       }
       this.options.onFailure(error)
     }
   }
+}
+
+function byTime(one: EngagementEvent, other: EngagementEvent): number {
+  return (one.occurredAt ?? '').localeCompare(other.occurredAt ?? '')
 }
