@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.archive import Archive
 from ingestion.bootstrap.engagement import engagement_pipeline
@@ -166,6 +167,10 @@ def _in_lake(eraser: Eraser, person: "Person") -> dict[str, int]:
     return {finding.name: finding.count for finding in found if "mirror" not in finding.name}
 
 
+def _metric(name: str) -> float:
+    return REGISTRY.get_sample_value(name) or 0.0
+
+
 def test_the_end_is_recorded_after_the_last_pass(app: "App", eraser: Eraser) -> None:
     leaver = app.person()
     leaver.upload(picture())
@@ -177,7 +182,9 @@ def test_the_end_is_recorded_after_the_last_pass(app: "App", eraser: Eraser) -> 
     eraser.pass_over(datetime.now(UTC) + LATER)
     with database.connect(app.settings) as connection:
         connection.execute("update removed_photos set purged_at = now() where owner_id = %s", (decode_id(leaver.id),))
+    before = _metric("photofeed_erased_people_total")
     eraser.pass_over(datetime.now(UTC) + 2 * LATER)
+    assert _metric("photofeed_erased_people_total") > before
     reply = _delete(leaver).json()
     assert (reply["status"], reply["userId"]) == ("erased", leaver.id)
     assert reply["erasedAt"] is not None
@@ -187,9 +194,12 @@ def test_nobody_is_erased_before_late_messages_have_arrived(app: "App", eraser: 
     leaver, now = app.person(), datetime.now(UTC)
     assert _delete(leaver).status_code == 202
     app.work()
+    requested_at = datetime.fromisoformat(_delete(leaver).json()["requestedAt"])
     statuses = []
     for moment in (now + timedelta(minutes=1), now + LATER):
         eraser.pass_over(moment)
+        age = moment - requested_at - timedelta(milliseconds=1)  # the reply has no microseconds
+        assert _metric("photofeed_erasure_oldest_seconds") >= age.total_seconds()
         assert _left(eraser, leaver) == []
         statuses.append(_delete(leaver).json()["status"])
     assert statuses == ["erasing", "erased"]

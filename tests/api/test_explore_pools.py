@@ -4,10 +4,12 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
@@ -198,9 +200,12 @@ def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", po
 
 
 def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:
+    failures = partial(REGISTRY.get_sample_value, "photofeed_pools_failed_total", {"pools": "trending"})
+    before = failures() or 0.0
     with database.pool(app.settings) as closed:
         closed.close()
         worker = PoolsWorker([Trending(closed, pools.redis), *pools.builders[1:]], pools.redis)
         built = worker.build(datetime.now(UTC))
     assert "trending" not in built
     assert "topics" in built
+    assert failures() == before + 1

@@ -1,6 +1,7 @@
 """The sweeper cleans up after clients and crashes: rows in PostgreSQL, objects and parts in S3."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from ingestion.bootstrap.removal import open_sweeper
-from ingestion.sweeper import Sweeper
+from ingestion.sweeper import SWEPT, Sweeper
 from photofeed import database
 from photofeed.errors import NotFoundError
 from photofeed.ids import decode_id
@@ -33,6 +34,12 @@ def _set(app: "App", photo_id: str, assignment: str, *values: object) -> None:
         connection.execute(query.encode(), (*values, decode_id(photo_id)))
 
 
+def _swept() -> dict[str, float]:
+    """What was cleaned up since the process began, by kind."""
+    samples = (sample for metric in SWEPT.collect() for sample in metric.samples if sample.name.endswith("_total"))
+    return {sample.labels["kind"]: sample.value for sample in samples}
+
+
 def _begun(person: "Person") -> tuple[str, str]:
     reply = person.call("POST", "/v1/photos/initiate").json()
     return reply["photoId"], upload_key_of(reply)
@@ -46,7 +53,10 @@ def test_an_upload_that_is_never_completed_fails_and_its_object_is_deleted(app: 
     young, _ = _begun(person)
     _set(app, old, "initiated_at = %s", datetime.now(UTC) - EXPIRED)
 
-    assert sweeper.sweep(datetime.now(UTC)).expired >= 1
+    before = _swept()
+    counts = asdict(sweeper.sweep(datetime.now(UTC)))
+    assert counts["expired"] >= 1
+    assert {kind: count - before.get(kind, 0) for kind, count in _swept().items()} == counts
     photo = person.get(f"/v1/photos/{old}")
     assert (photo["status"], photo["failure"]["code"]) == ("failed", "upload_expired")
     with pytest.raises(NotFoundError):

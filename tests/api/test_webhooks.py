@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.webhooks.post import NotSentError
 from ingestion.webhooks.sender import DISABLED_AFTER, PAUSES, WebhookSender
@@ -48,6 +49,12 @@ def sender(app: "App", receiver: Receiver) -> Iterator[WebhookSender]:
         connection.execute("delete from webhook_endpoints")
     with database.pool(app.settings) as pool:
         yield WebhookSender(app.settings, pool, receiver)
+
+
+def _attempts() -> dict[str, float]:
+    """Attempts to deliver, by outcome."""
+    outcomes = ("delivered", "failed")
+    return {one: REGISTRY.get_sample_value("photofeed_webhooks_total", {"outcome": one}) or 0.0 for one in outcomes}
 
 
 def _create(app: "App", *types: str, **words: Any) -> dict[str, Any]:
@@ -233,13 +240,16 @@ def test_an_endpoint_is_disabled_after_long_failure_and_enabled_again(
 
 def test_failures_count_anew_after_a_success(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
     webhook, now, failing = _create(app), datetime.now(UTC) + timedelta(minutes=1), []
+    before, sent = _attempts(), {"delivered": 0, "failed": 0}
     for seed, answer in ((390, 503), (391, 204), (392, 503)):
         _publish(app, seed)
         receiver.answer = answer
-        sender.send_due(now)
+        sent["delivered" if answer == 204 else "failed"] += sender.send_due(now)
         failing.append(app.service.get(f"/v1/webhooks/{webhook['id']}")["failingSince"] is not None)
         now += DISABLED_AFTER * 0.6
     assert failing == [True, False, True]
+    assert sent == {"delivered": 2, "failed": 2}  # what failed first was sent again
+    assert _attempts() == {outcome: before[outcome] + count for outcome, count in sent.items()}
     assert app.service.get(f"/v1/webhooks/{webhook['id']}")["enabled"] is True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.erasure import eraser as eraser_module
 from ingestion.erasure.eraser import Eraser
@@ -116,7 +117,9 @@ def test_people_are_erased_by_the_leader_alone(monkeypatch: pytest.MonkeyPatch, 
     def connect() -> Any:
         return connects.pop(0)()
 
+    before = REGISTRY.get_sample_value("photofeed_erasure_failures_total") or 0.0
     Eraser(settings, NOTHING, []).run(connect, stop)
+    assert REGISTRY.get_sample_value("photofeed_erasure_failures_total") == before + 3
     listen = ["lead?", "listen erasures"]
     assert connection.asked == ["lead?", *listen, "wait 5.0 1", *listen, *listen, "last pass"]
     assert stop.pauses == [5.0] * 4

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.archive import Archive
 from photofeed.events import Action, EngagementEvent, engagement_envelope
@@ -67,7 +68,9 @@ def test_of_a_good_batch_nothing_is_bad() -> None:
 
 
 def test_every_reason_of_a_row_is_said(lake: Lake) -> None:
+    before = REGISTRY.get_sample_value("photofeed_quarantined_rows_total", {"table": "posts"}) or 0.0
     admit(lake, "lake", CONTRACT, rows({"post_id": None, "likes": float("-inf")}))
+    assert REGISTRY.get_sample_value("photofeed_quarantined_rows_total", {"table": "posts"}) == before + 1
     (row,) = quarantined(lake, "lake", NOW).to_pylist()
     assert "post_id" in row["reason"]
     assert "likes" in row["reason"]
