@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.bootstrap.removal import open_leftovers, open_sweeper
 from ingestion.cdn import HttpPurgeCdn
@@ -92,6 +93,12 @@ def _ready(app: "App", author: "Person", seed: int) -> str:
     return photo_id
 
 
+def _removed_objects() -> list[float]:
+    """Originals and variants that were deleted since the process began."""
+    kinds = ({"kind": kind} for kind in ("original", "variant"))
+    return [REGISTRY.get_sample_value("photofeed_removed_objects_total", kind) or 0.0 for kind in kinds]
+
+
 def test_a_deleted_photo_leaves_nothing(app: "App", remove: Callable[[], None], leftovers: Leftovers) -> None:
     author, follower = app.person(), app.person()
     follower.call("PUT", f"/v1/users/{author.id}/follow")
@@ -103,8 +110,10 @@ def test_a_deleted_photo_leaves_nothing(app: "App", remove: Callable[[], None], 
         _left(leftovers, photo_id)
     assert author.call("DELETE", f"/v1/photos/{photo_id}").status_code == 204
     assert _left(leftovers, photo_id) == {"variant", "timeline"}  # the rows and the original are deleted at once
+    before = _removed_objects()
     remove()
     assert _left(leftovers, photo_id) == set()
+    assert all(count > former for count, former in zip(_removed_objects(), before, strict=True))
 
 
 def test_copies_in_the_cdn_are_found_and_purged(app: "App", remove: Callable[[], None], leftovers: Leftovers) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import REGISTRY
 from psycopg import Connection
 from psycopg.rows import DictRow
 
@@ -50,6 +51,7 @@ def test_only_committed_messages_are_published_in_order(
     assert relay.relay_batch(connection) == 5
     assert relay.relay_batch(connection) == 0
     assert _published(log, topic) == ["0", "1", "2", "3", "4"]
+    assert REGISTRY.get_sample_value("photofeed_outbox_messages_total", {"topic": topic.name}) == 5
 
 
 def test_messages_that_the_log_refuses_stay_for_the_next_relay(

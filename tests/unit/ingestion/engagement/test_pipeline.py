@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
 from ingestion.engagement.counted_events import EmptiedError, EventIds, Partial, PendingBatch, RolledBackError
@@ -118,6 +119,19 @@ def _pipeline(counted: InMemoryCountedEvents, sink: InMemoryFeatureSink) -> Enga
     return EngagementPipeline(VIEWS, counted, sink, NoFeedMemory(), _journal())
 
 
+def _metrics() -> dict[str, float]:
+    """Events by outcome, and repairs by their way."""
+    labels = {
+        "photofeed_engagement_events_total": ("outcome", ("counted", "duplicate")),
+        "photofeed_redis_repairs_total": ("way", ("repeated", "rebuilt")),
+    }
+    return {
+        value: REGISTRY.get_sample_value(name, {label: value}) or 0.0
+        for name, (label, values) in labels.items()
+        for value in values
+    }
+
+
 def _totals(sink: InMemoryFeatureSink) -> tuple[float, float]:
     return sink.online["post_engagement", (5,)][1][0], sink.online["creator_engagement", (9,)][1][0]
 
@@ -226,10 +240,13 @@ def test_a_push_during_which_another_process_of_redis_took_over_is_repeated() ->
 
     counted, sink = InMemoryCountedEvents(), Sink()
     pipeline = EngagementPipeline(VIEWS, counted, sink, NoFeedMemory(), _journal(), marks=marks)
+    before = _metrics()
     with pytest.raises(RolledBackError):
         pipeline.handle([_batch(2)])
     pipeline.handle([_batch(3)])
     assert pipeline.is_flushed
+    grown = {name: value - before[name] for name, value in _metrics().items()}
+    assert grown == {"counted": 3, "duplicate": 2, "repeated": 1, "rebuilt": 0}
     assert _totals(sink) == (3, 3)
 
 
