@@ -24,6 +24,7 @@ from photofeed.embedded.server import Server, bring_up
 from photofeed.embedded.state import Secrets, StateFolder
 from photofeed.embedded.supervisor import Supervisor
 from photofeed.embedded.tansu import Tansu
+from photofeed.embedded.upkeep import Upkeep
 from photofeed.embedded.valkey import Valkey
 from photofeed.settings import STACK_ENV_FILE, Settings
 
@@ -50,6 +51,8 @@ class EmbeddedStack:
         self._servers: dict[str, Server] = {}
         self._stuck: dict[str, Callable[[], str | None]] = {}
         self._supervisors: dict[str, Supervisor] = {}
+        self._upkeep_of: dict[str, Callable[[], None]] = {}
+        self._upkeeps: list[Upkeep] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -82,6 +85,9 @@ class EmbeddedStack:
             return
         for supervisor in self._supervisors.values():
             supervisor.retire()
+        for upkeep in self._upkeeps:
+            upkeep.stop()
+        self._upkeeps.clear()
         stop_recorded(self.state.run)
         for supervisor in self._supervisors.values():
             supervisor.join()
@@ -173,6 +179,7 @@ class EmbeddedStack:
         every: tuple[Server, ...] = (postgres, valkey, seaweedfs, broker, registry)
         self._servers = {server.name: server for server in every}
         self._stuck = {seaweedfs.name: seaweedfs.stuck}
+        self._upkeep_of = {broker.name: broker.upkeep}
 
     def _bring_up(self, names: Collection[str], progress: Callable[[str], None]) -> None:
         """Start in the order of `ALL_SERVERS`, each as soon as the servers that it needs are healthy."""
@@ -202,4 +209,6 @@ class EmbeddedStack:
         child = bring_up(server, self.state, abort)
         start = partial(bring_up, server, self.state)
         self._supervisors[server.name] = Supervisor(child, start, self._stuck.get(server.name))
+        if upkeep := self._upkeep_of.get(server.name):
+            self._upkeeps.append(Upkeep(server.name, upkeep))
         return server.name

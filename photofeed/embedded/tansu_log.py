@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 BUCKET = "tansu"
 _CLUSTER = "clusters/tansu_cluster/"
-_TOPICS, _GROUPS = f"{_CLUSTER}topics/", f"{_CLUSTER}groups/consumers/"
+TOPICS, _GROUPS = f"{_CLUSTER}topics/", f"{_CLUSTER}groups/consumers/"
 _THREADS = 8
 _FIRST_LOOK = 64  # offsets before the end; twice as many if no batch begins there
 # Of a Kafka record batch, format 2: the offset of its last record, relative to the first (int32, big endian).
@@ -35,7 +35,7 @@ def take_back_ends(client: "S3Client") -> None:
         BotoCoreError, ClientError: the object storage does not answer.
     """
     with ThreadPoolExecutor(_THREADS) as pool:
-        topics = _folders(client, _TOPICS)
+        topics = _folders(client, TOPICS)
         partitions = [one for found in pool.map(lambda topic: _partitions(client, topic), topics) for one in found]
         list(pool.map(lambda partition: _take_back_end(client, partition), partitions))
 
@@ -56,7 +56,7 @@ def _take_back_end(client: "S3Client", partition: str) -> None:
     if end == 0 or (written := _end_of_batches(client, f"{partition}records/", end)) >= end:
         return
     # Where messages have expired, the groups know how far they were.
-    written = max([written, *_committed(client, partition.removeprefix(_TOPICS).rstrip("/"))])
+    written = max([written, *_committed(client, partition.removeprefix(TOPICS).rstrip("/"))])
     if written < end:
         log.warning("taking back offsets without a message", partition=partition, end=end, written=written)
         client.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(stored | {"high": written}).encode())

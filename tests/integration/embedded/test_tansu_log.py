@@ -2,28 +2,16 @@
 
 import json
 import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from photofeed.embedded.stack import EmbeddedStack
 from photofeed.embedded.tansu_log import BUCKET, take_back_ends
-from photofeed.object_store import s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CLUSTER = "clusters/tansu_cluster"
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Client"]:
-    """Object storage of its own: no broker may run."""
-    with_storage = EmbeddedStack(tmp_path_factory.mktemp("storage"))
-    with_storage.start(servers=("seaweedfs",))
-    yield s3_client(with_storage.settings())
-    with_storage.stop()
 
 
 @pytest.mark.parametrize(
