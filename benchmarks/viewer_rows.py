@@ -38,7 +38,7 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Viewers with the creators whom each has rows with, (viewers, rows)."""
+    """The creators of each viewer's rows, (viewers, rows)."""
 
     schema: RowSchema
     creators: Ids
