@@ -65,6 +65,10 @@ class Batch:
         alike = self.records.compression_type == other.records.compression_type
         return self.stored.first == other.end and alike and self.is_plain and other.is_plain
 
+    def is_within(self, other: "Batch") -> bool:
+        """Whether the other one is whole and has all messages of this one."""
+        return other.stored.first < self.stored.first < self.end <= other.end and other.is_plain
+
 
 class BatchMerger:
     """Merges the small batches of all partitions, again and again; nobody else may.
@@ -138,7 +142,7 @@ class BatchMerger:
         row: list[Batch] = []
         left: list[str] = []  # by a round that was interrupted
         for batch in batches:
-            if row and batch.end <= row[-1].end:
+            if row and batch.is_within(row[-1]):
                 left.append(batch.stored.key)
                 continue
             if row and not self._may_follow(row, batch):

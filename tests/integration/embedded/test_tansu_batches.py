@@ -152,6 +152,11 @@ LONG = MOST_BYTES // 12 - 200  # twelve such batches fit into one
             id="left by a crash",
         ),
         pytest.param(
+            [Sent(0), Sent(1, 10, is_whole=False), *singles(2, 13)],
+            {0: 1, 1: 10, 2: 11},
+            id="the only whole copies",
+        ),
+        pytest.param(
             [Sent(0), Sent(1, 12), *singles(4, 13), *singles(13, 21)],
             {0: 1, 1: 20},
             id="left by a crash, and more since",
