@@ -267,7 +267,7 @@ class KafkaGroupOffsets:
 
         The embedded broker reports the first message of the last batch as the end, so the end may be too low by the
         length of a batch. It is above the committed offset whenever a whole batch waits. While batches of that broker
-        are merged, it may be lower for a second, so an end that was seen counts.
+        are merged, it may be lower for a second, so the end that the read before has found counts, too.
 
         Raises:
             UnavailableError: the log does not answer.
@@ -289,14 +289,17 @@ class KafkaGroupOffsets:
                 for number in self._consumer.partitions_for_topic(topic.name) or ()
             ]
             ends = self._consumer.end_offsets(partitions, timeout_ms=_OFFSETS_MS)
-            self._ends = {one: max(end, self._ends.get(one, 0)) for one, end in ends.items()}
+            before, self._ends = self._ends, ends
             committed = {one: self._consumer.committed(one, timeout_ms=_OFFSETS_MS) for one in partitions}
             fresh = [one for one, offset in committed.items() if offset is None]
             begins = self._consumer.beginning_offsets(fresh, timeout_ms=_OFFSETS_MS) if fresh else {}
         except KafkaError as error:
             self.close()
             raise UnavailableError(f"the event log does not return the offsets of {self._group}: {error}") from error
-        return {(one.topic, one.partition): (begins.get(one, committed[one]), self._ends[one]) for one in partitions}
+        return {
+            (one.topic, one.partition): (begins.get(one, committed[one]), max(ends[one], before.get(one, 0)))
+            for one in partitions
+        }
 
     def close(self) -> None:
         """Close the connections; the next read opens them again."""
