@@ -136,6 +136,8 @@ class World:
                 ENGAGEMENT_SCHEMA.field("occurred_at").type
             ),
             "archived_at": pa.nulls(len(rows), MOMENT),
+            "log_offset": pa.nulls(len(rows), pa.int64()),
+            "imported": pa.nulls(len(rows), pa.bool_()),
         }
         return pa.table(columns, schema=ENGAGEMENT_SCHEMA)
 

@@ -1,8 +1,9 @@
 """The archive: engagement and served feeds as Parquet in object storage, partitioned by day and hour.
 
 It is the raw history from which training sets and all features can be computed again. The name of a part is derived
-from its messages, so a batch that is handled twice overwrites itself. Readers still drop repeated event ids, because
-after a crash the same messages may come in other batches.
+from its messages, so a batch that is handled twice overwrites itself. Event ids still repeat, because after a crash the
+same messages may come in other batches, and because clients repeat requests. Readers take the copy of an event that is
+first in the log, as the features worker does: another copy may have another time.
 """
 
 import hashlib
@@ -41,6 +42,7 @@ ENGAGEMENT_SCHEMA = pa.schema(
         ("source", pa.string()),
         ("occurred_at", MOMENT),
         ("archived_at", MOMENT),
+        ("log_offset", pa.int64()),  # of its message, among those of the same user; null if it was never in the log
         ("imported", pa.bool_()),  # whether `photofeed import` wrote it: only a backfill counts it, no worker
     ]
 )
@@ -83,6 +85,7 @@ CONTRACTS = {
             Rule("post_id", low=1),
             Rule("position", low=0),
             Rule("dwell_ms", low=0, high=_A_DAY_MS),
+            Rule("log_offset", low=0),
             Rule("occurred_at", required=True, moment=True),
         ),
     ),
@@ -118,13 +121,15 @@ class Archive:
     def handle(self, envelopes: Sequence[Envelope]) -> None:
         """Write one part per table and hour that the batch touches."""
         now = datetime.now(UTC)
-        engagement = [
-            _engagement_row(e, now) for env in envelopes if env.type == "engagement" for e in engagement_events(env)
-        ]
+        engagement: dict[str, dict[str, Any]] = {}
+        for envelope in envelopes:
+            if envelope.type == "engagement":
+                for event in engagement_events(envelope):
+                    engagement.setdefault(event.id, _engagement_row(event, now, envelope.offset))
         pages = [ServedPage.from_envelope(env) for env in envelopes if env.type == SERVED_PAGE]
         served = [row for page in pages for row in _served_rows(page)]
         part_id = hashlib.blake2b("".join(env.id for env in envelopes).encode(), digest_size=12).hexdigest()
-        self._append(ENGAGEMENT, ENGAGEMENT_SCHEMA, "occurred_at", engagement, part_id)
+        self._append(ENGAGEMENT, ENGAGEMENT_SCHEMA, "occurred_at", list(engagement.values()), part_id)
         self._append(FEED_SERVED, SERVED_SCHEMA, "served_at", served, part_id)
 
     def _append(self, table: str, schema: pa.Schema, moment: str, rows: list[dict[str, Any]], part_id: str) -> None:
@@ -135,7 +140,7 @@ class Archive:
             self.lake.append(LakeFolder(self.bucket, table), good, moment, part_id)
 
 
-def _engagement_row(event: EngagementEvent, now: datetime) -> dict[str, Any]:
+def _engagement_row(event: EngagementEvent, now: datetime, offset: int | None) -> dict[str, Any]:
     return {
         "id": event.id,
         "action": event.action.value,
@@ -150,6 +155,7 @@ def _engagement_row(event: EngagementEvent, now: datetime) -> dict[str, Any]:
         "source": event.source,
         "occurred_at": event.occurred_at,
         "archived_at": now,
+        "log_offset": offset,
         "imported": False,
     }
 

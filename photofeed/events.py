@@ -28,6 +28,7 @@ class Envelope:
     id: str = field(default_factory=uuid7)
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     partition: int = field(default=0, compare=False)  # of the log that it was read from; not in the message
+    offset: int | None = field(default=None, compare=False)  # in that partition; None if it was not read from the log
     traceparent: str | None = field(default=None, compare=False)  # in a header of the message (tracing.py)
 
     def encode(self) -> bytes:
@@ -45,8 +46,10 @@ class Envelope:
         )
 
     @staticmethod
-    def decode(data: bytes, partition: int = 0, traceparent: str | None = None) -> "Envelope":
-        """The envelope in a message, read from this partition, and the context of its trace.
+    def decode(
+        data: bytes, partition: int = 0, traceparent: str | None = None, offset: int | None = None
+    ) -> "Envelope":
+        """The envelope in a message, with where it was read from, and the context of its trace.
 
         Raises:
             PoisonError: the bytes are not an envelope.
@@ -66,6 +69,7 @@ class Envelope:
                 id=document["id"],
                 occurred_at=occurred_at.astimezone(UTC),
                 partition=partition,
+                offset=offset,
                 traceparent=traceparent,
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:

@@ -144,10 +144,12 @@ class Worker:
             if message.group not in (None, self.group):  # a dead letter of another group
                 continue
             try:
-                readable.append((message, Envelope.decode(message.value, message.partition, message.traceparent)))
+                envelope = Envelope.decode(message.value, message.partition, message.traceparent, message.offset)
             except PoisonError as error:
                 if not self._dead_letter(message, error):
                     return False
+            else:
+                readable.append((message, envelope))
         return not readable or self._attempt(readable)
 
     def _attempt(self, batch: Sequence[tuple[Message, Envelope]]) -> bool:

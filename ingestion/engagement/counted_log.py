@@ -15,15 +15,18 @@ from photofeed import topics
 from photofeed.errors import ConflictError
 from photofeed.features.event_columns import ACTIONS, EventColumns
 from photofeed.offline_store.lake import Lake, LakeFolder
+from photofeed.offline_store.spilling import spilling
 from photofeed.offline_store.tables import ENGAGEMENT
 
 IMPORTED = "coalesce(imported, false)"
 """SQL: whether an event is of an import. Parts of before there were imports have null."""
 _EVENTS_AT_ONCE = 10_000
-# Parts written before a column was declared have null in it.
+_MEMORY_MB = 1_024  # 5 million events take 7 s with it, and 5 s without a limit
+# Parts written before a column was declared have null in it. The copy of an event that is first in the log was counted.
 _EVENTS = """
-select distinct on (id) * from (select * from log union all by name select * from declared)
-where {where} order by occurred_at, id
+select * from (select * from log union all by name select * from declared) where {where}
+qualify row_number() over (partition by id order by log_offset nulls first, occurred_at) = 1 and ({keep})
+order by occurred_at, id
 """
 _ACTIONS = pa.array([action.value for action in ACTIONS])
 
@@ -52,8 +55,14 @@ def counted_log(lake: Lake, bucket: str, counted: KnownEvents) -> Iterator[Event
         yield events.take(np.array([name not in uncounted for name in events.id], np.bool_)) if uncounted else events
 
 
-def read_log(lake: Lake, bucket: str, where: str = "true") -> Iterator[EventColumns]:
-    """Every event of the log that meets a condition in DuckDB's SQL, once, in order of time and in pieces.
+def read_log(lake: Lake, bucket: str, where: str = "true", keep: str = "true") -> Iterator[EventColumns]:
+    """Events of the log, each once, in order of time and in pieces. Copies of an event have the same id.
+
+    Args:
+        lake: where the log is.
+        bucket: its bucket.
+        where: a condition in DuckDB's SQL, for every copy of an event. It saves reading the others.
+        keep: one for the copy that was counted, which is the first in the log.
 
     Raises:
         RetryableError: object storage cannot be reached.
@@ -61,12 +70,13 @@ def read_log(lake: Lake, bucket: str, where: str = "true") -> Iterator[EventColu
     files = lake.mirror(LakeFolder(bucket, ENGAGEMENT))
     if not files:
         return
-    with duckdb.connect() as connection:
+    with duckdb.connect(config=spilling(lake.cache_dir, _MEMORY_MB)) as connection:
         connection.execute("set timezone = 'UTC'")
         names = [str(file) for file in files]
         connection.register("log", connection.read_parquet(names, hive_partitioning=False, union_by_name=True))
         connection.register("declared", ENGAGEMENT_SCHEMA.empty_table())
-        yield from map(_columns, connection.sql(_EVENTS.format(where=where)).to_arrow_reader(_EVENTS_AT_ONCE))
+        events = connection.sql(_EVENTS.format(where=where, keep=keep))
+        yield from map(_columns, events.to_arrow_reader(_EVENTS_AT_ONCE))
 
 
 def _columns(batch: Any) -> EventColumns:

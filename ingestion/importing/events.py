@@ -93,6 +93,7 @@ def _engagement(batch: Any, now: datetime) -> pa.Table:
         "source": pa.array([SOURCE] * len(batch), pa.string()),
         "occurred_at": batch["occurred_us"].cast(pa.int64()).cast(pa.timestamp("us", tz="UTC")),
         "archived_at": pa.array([now] * len(batch), pa.timestamp("us", tz="UTC")),
+        "log_offset": pa.nulls(len(batch), pa.int64()),
         "imported": pa.array([True] * len(batch)),
     }
     columns = [

@@ -49,8 +49,8 @@ class LakeEvents:
 
     def read(self, columns: Sequence[str], index: int, passes: int) -> Iterator[EventColumns]:
         """The events of one pass."""
-        where = " or ".join(f"coalesce({column}, 0) % {passes} = {index}" for column in columns)
-        return read_log(self.lake, self.bucket, where)
+        keep = " or ".join(f"coalesce({column}, 0) % {passes} = {index}" for column in columns)
+        return read_log(self.lake, self.bucket, keep=keep)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from ingestion.bootstrap.engagement import engagement_pipeline
 from ingestion.bootstrap.removal import open_leftovers
 from ingestion.cdn import HttpPurgeCdn
 from ingestion.engagement.counted_events import RedisCountedEvents
+from ingestion.engagement.pipeline import EngagementPipeline
 from ingestion.leftovers import Leftovers
 from ingestion.verify import Check, Disagreement, Patience, objects
 from ingestion.verify.counts import Counts
@@ -328,6 +329,18 @@ class Counting:
     person: int
     events: list[EngagementEvent]
     counted: RedisCountedEvents
+    pipeline: EngagementPipeline
+
+    def handle(self, *batches: Sequence[EngagementEvent]) -> None:
+        """Publish one message per batch; count and archive them."""
+        self.log.publish(ENGAGEMENT.name, [engagement_envelope(self.person, list(batch)) for batch in batches])
+        archive = Archive(open_lake(self.settings), self.settings.bucket_lake)
+        for group, handle in (("features", self.pipeline.handle), ("archive", archive.handle)):
+            consumer = self.log.consumer(group, [ENGAGEMENT])
+            for message in consumer.poll(100, 0):
+                handle([Envelope.decode(message.value, message.partition, offset=message.offset)])
+            consumer.commit()
+        self.pipeline.flush()
 
     def features(self, *, erasures: int = 0, events_at_once: int = 1_000_000) -> Features:
         views = load_counter_views(self.store)
@@ -335,6 +348,11 @@ class Counting:
         readers = {name: PackedReader([schema], client=self.client) for name, schema in schemas.items()}
         log = LakeEvents(open_lake(self.settings), self.settings.bucket_lake)
         return Features(log, views, readers, AT_ONCE, 0, erasures, events_at_once)
+
+    def wrong(self, check: Features) -> list[str]:
+        """Disagreements about the person, the author and the posts of these events."""
+        names = {encode_id(self.person + number) for number in range(5)}
+        return [one.text for one in check.run() if any(name in one.subject for name in names)]
 
     def forget_row(self, view: str, **keys: int) -> None:
         schema = row_schema(self.store.get_feature_view(view), self.store.project)
@@ -373,22 +391,13 @@ def _counting(settings: "Settings", client: RedisClient) -> Iterator[Counting]:
         )
         for place, action in enumerate([Action.IMPRESSION, Action.LIKE, Action.DWELL, Action.UNLIKE, Action.LIKE] * 4)
     ]
-    log.publish(ENGAGEMENT.name, [engagement_envelope(person, events[start : start + 5]) for start in (0, 5, 10, 15)])
     pipeline = engagement_pipeline(settings, store, client)
     counted = RedisCountedEvents(client, uuid.uuid4().hex)
     pipeline.counted = counted
     pipeline.become_leader()
-    for group in ("features", "archive"):
-        consumer = log.consumer(group, [ENGAGEMENT])
-        envelopes = [Envelope.decode(message.value) for message in consumer.poll(100, 0)]
-        if group == "features":
-            for envelope in envelopes:
-                pipeline.handle([envelope])
-        else:
-            Archive(open_lake(settings), settings.bucket_lake).handle(envelopes)
-        consumer.commit()
-    pipeline.flush()
-    yield Counting(settings, store, client, log, person, events, counted)
+    counting = Counting(settings, store, client, log, person, events, counted, pipeline)
+    counting.handle(*(events[start : start + 5] for start in (0, 5, 10, 15)))
+    yield counting
     close_feature_store(store)
 
 
@@ -403,6 +412,19 @@ def test_counters_that_are_not_those_of_the_lake(counting: Counting) -> None:
     assert found(counting.features(), name) == expected
     assert found(counting.features(events_at_once=3), name) == expected  # in several passes
     assert found(counting.features(erasures=1), name) == expected  # less than the lake: no deleted account explains it
+
+
+@pytest.mark.parametrize("seconds", [-300, 60])
+def test_an_event_is_counted_as_its_first_copy_in_the_log_has_it(counting: Counting, seconds: int) -> None:
+    """A client that repeats a request without times has an event with two times, and may send another post with it."""
+    early, late = counting.events[0], counting.events[1]
+    other = replace(late, post_id=counting.person + 4, content_type="reel")
+    copies = [replace(one, occurred_at=one.occurred_at + timedelta(seconds=seconds)) for one in (early, other)]
+    counting.handle(copies, [counting.events[2]])
+    assert counting.wrong(counting.features()) == []
+    assert counting.wrong(counting.features(events_at_once=3)) == []  # in several passes
+    counting.handle([replace(one, id=f"{early.id}-new") for one in (early, copies[0])])  # both in one message
+    assert counting.wrong(counting.features()) == []
 
 
 def test_counters_of_a_moment_ago_are_not_compared(counting: Counting) -> None:
