@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tools.kafka.cluster import KafkaCluster
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
+READS_ALL = "reads_all"
 _KEPT = ("PHOTOFEED_SAMPLES", kafka_stack.VARIABLE)
 
 # numba reads these when it is first imported; servers and commands that tests start inherit them. Compiled code then
@@ -30,6 +31,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(_REPOSITORY / ".pytest_cache" / "numba")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{READS_ALL}: reads all that other tests have left in the stack; runs first")
     # On import, kafka-python reads its schemas with a function that is deprecated in Python 3.11 and 3.12.
     config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
     # Tests run on shared machines, so the time of one example means nothing.
@@ -41,8 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # All processes of `running_app` take processor time until the session ends, so tests that need it come last.
-    items.sort(key=lambda item: "running_app" in getattr(item, "fixturenames", ()))
+    # Tests that read all that is in the stack come first, because all tests add to it. All processes of `running_app`
+    # take processor time until the session ends, so tests that need it come last.
+    items.sort(
+        key=lambda item: ("running_app" in getattr(item, "fixturenames", ()), not item.get_closest_marker(READS_ALL))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ from tests.doubles.moderator import InMemoryModerator
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
 
+pytestmark = pytest.mark.reads_all
 Hook = Callable[[str], None]
 _WAITS_FOR_ROW = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%photos%'"
 _WAITING = "select 1 from pg_locks where locktype = 'advisory' and not granted"

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from photofeed.settings import Settings
     from tests.api.conftest import App, Person
 
+pytestmark = pytest.mark.reads_all
 AT_ONCE = Patience(0)
 
 
