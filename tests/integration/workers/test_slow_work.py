@@ -28,8 +28,10 @@ def test_slow_work_is_done_once_without_a_rebalance(stack: "EmbeddedStack") -> N
     create_topics(settings, [topic])
     publisher, stop = KafkaPublisher(settings), threading.Event()
     started: list[str] = []
+    joined: list[float] = []
 
     def slow(envelopes: Sequence[Envelope]) -> None:
+        joined.append(_rebalances(group))  # one, or two if a broker did not know the new topic yet
         started.extend(envelope.key for envelope in envelopes)
         threading.Event().wait(2.5 * MAX_POLL_SECONDS)  # the work itself: long, and nothing that could be waited for
         if len(started) == 2:
@@ -40,7 +42,7 @@ def test_slow_work_is_done_once_without_a_rebalance(stack: "EmbeddedStack") -> N
     worker = Worker(group, consumer, publisher, slow, stop, batch_size=1)
     worker.run()
     assert sorted(started) == ["a", "b"]
-    assert _rebalances(group) == 1  # when it joined
+    assert _rebalances(group) == joined[0] >= 1
 
     after = KafkaGroupConsumer(settings, group, [topic])
     left = [message for _ in range(10) for message in after.poll(10, 0.5)]
