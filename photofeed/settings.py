@@ -121,6 +121,11 @@ class Settings(BaseSettings):
     streams_per_process: int = Field(
         default=2_000, ge=1, description="Open streams of events that a server process may have"
     )
+    requests_per_process: int = Field(
+        default=128,
+        ge=1,
+        description="Requests that a server process works on at once, and batches of events; others are answered 503",
+    )
 
     management_token: SecretStr | None = Field(
         default=None, description="Bearer token for /metrics, /openapi.json and the details of /readyz in production"

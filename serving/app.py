@@ -45,6 +45,7 @@ from serving.api import (
     users,
     webhooks,
 )
+from serving.api.admission import Admission
 from serving.api.app_page import AppPage
 from serving.api.body_limit import BodyLimit
 from serving.api.cors import cors_options
@@ -157,6 +158,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
     if settings.rate_limits:
         app.add_middleware(RateLimits, settings=settings)
+    app.add_middleware(Admission, most=settings.requests_per_process)
     app.add_middleware(HostCheck, hosts=settings.hosts)
     app.add_middleware(RequestMetrics)
     app.add_middleware(HeadRequests)

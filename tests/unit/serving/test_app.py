@@ -1,5 +1,6 @@
 from photofeed.settings import Settings
 from serving.api import dev
+from serving.api.admission import Admission
 from serving.app import create_app
 
 
@@ -13,3 +14,9 @@ def test_development_endpoints_exist_in_development_only() -> None:
     assert len(development) >= 3
     assert development <= _paths("dev")
     assert not development & _paths("production")
+
+
+def test_the_limit_of_requests_is_that_of_the_settings() -> None:
+    app = create_app(Settings().model_copy(update={"requests_per_process": 7}))
+    (admission,) = [one for one in app.user_middleware if one.cls is Admission]
+    assert admission.kwargs == {"most": 7}

@@ -1,0 +1,99 @@
+"""How many requests a process works on at once. More are refused, so that those that are taken stay fast.
+
+Requests that wait for the event log have a lane of their own: a log that does not answer must not refuse feeds. A
+request holds its place in the lane until its reply begins, except while its body arrives: neither slow clients nor
+streams fill a lane.
+"""
+
+from http import HTTPStatus
+
+from prometheus_client import Counter, Gauge
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.api.problems import problem
+from serving.api.rate_limit import UNLIMITED, RouteClass, route_class
+
+IN_PROGRESS = Gauge(
+    "photofeed_http_requests_in_progress", "Requests that are worked on, by lane", ["lane"], multiprocess_mode="livesum"
+)
+REFUSED = Counter("photofeed_http_requests_refused", "Requests refused because a lane was full", ["lane"])
+EVENTS, OTHERS = "events", "others"
+_DETAIL = "The server has too much to do. Please try again in a moment."
+
+
+class _Lane:
+    """Requests that share a limit."""
+
+    def __init__(self, name: str) -> None:
+        self.taken = 0
+        self._in_progress, self._refused = IN_PROGRESS.labels(name), REFUSED.labels(name)
+
+    def take(self) -> None:
+        self.taken += 1
+        self._in_progress.set(self.taken)
+
+    def leave(self) -> None:
+        self.taken -= 1
+        self._in_progress.set(self.taken)
+
+    def refuse(self) -> None:
+        self._refused.inc()
+
+
+class _Place:
+    """A request's place in a lane. It may be left more than once."""
+
+    def __init__(self, lane: _Lane) -> None:
+        self._lane, self._held = lane, True
+        lane.take()
+
+    def leave(self) -> bool:
+        """Leave the lane; whether the place was held."""
+        held, self._held = self._held, False
+        if held:
+            self._lane.leave()
+        return held
+
+    def take_again(self) -> None:
+        """Come back, even if the lane is full by now."""
+        self._held = True
+        self._lane.take()
+
+
+class Admission:
+    """Answers 503 to requests that find `most` others in their lane. Probes and metrics are always answered."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._lanes = {name: _Lane(name) for name in (EVENTS, OTHERS)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in UNLIMITED:
+            await self._app(scope, receive, send)
+            return
+        is_event = route_class(scope["method"], scope["path"]) is RouteClass.EVENTS
+        lane = self._lanes[EVENTS if is_event else OTHERS]
+        if lane.taken >= self._most:
+            lane.refuse()
+            await problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", _DETAIL)(scope, receive, send)
+            return
+        place = _Place(lane)
+
+        async def receive_outside() -> Message:
+            held = place.leave()
+            try:
+                return await receive()
+            finally:
+                if held:
+                    place.take_again()
+
+        async def leaving_send(message: Message) -> None:
+            place.leave()
+            await send(message)
+
+        try:
+            await self._app(scope, receive_outside, leaving_send)
+        finally:
+            place.leave()
