@@ -11,7 +11,8 @@ from prometheus_client import Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.problems import problem
-from serving.api.rate_limit import UNLIMITED, RouteClass, route_class
+from serving.api.rate_limit import UNLIMITED, route_class
+from serving.rate_limits import RouteClass
 
 IN_PROGRESS = Gauge(
     "photofeed_http_requests_in_progress", "Requests that are worked on, by lane", ["lane"], multiprocess_mode="livesum"
