@@ -187,6 +187,14 @@ attack: $(INSTALLED) ## attack a fresh stack through plain HTTP clients; lines, 
 chaos: $(INSTALLED) ## break a stack under load for an hour, and compare what was accepted with what is there; lines, then JSON [CHAOS="--minutes 3": six faults]
 	@$(BIN)/python -W ignore -m tools.chaos $(CHAOS)
 
+.PHONY: load
+load: $(INSTALLED) ## raise the load of a filled stack until an objective breaks, then overload it; lines, then JSON; a page in build/load [LOAD="--seconds 10"]
+	@$(BIN)/python -W ignore -m tools.load $(LOAD)
+
+.PHONY: soak
+soak: $(INSTALLED) ## use a filled stack for an hour, and tell what grew; lines, then JSON [SOAK="--minutes 10"]
+	@$(BIN)/python -W ignore -m tools.load.soak $(SOAK)
+
 .PHONY: test-upgrade
 test-upgrade: $(INSTALLED) ## upgrade a filled stack of version 0.1.0 under load, both side by side; lines, then JSON; exit code 3 where it cannot be installed [UPGRADE_TEST="--seconds 60"]
 	@$(BIN)/python -W ignore -m tools.upgrade $(UPGRADE_TEST)
