@@ -58,7 +58,7 @@ def main() -> int:
 
 def _told(step: Step) -> None:
     figures = ", ".join(f"{name} {value:.3f}" for name, value in step.figures.items())
-    sys.stdout.write(f"{step.rate:.0f} per second\t{figures}\t{step.bottleneck}\n")
+    sys.stdout.write(f"{step.rate:.0f} per second\t{figures}\t{step.bottleneck}\t{step.failures}\n")
     sys.stdout.flush()
 
 

@@ -1,6 +1,7 @@
 """Traffic in steps: it rises until an objective breaks; then comes twice as much, then half of what was good."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -41,6 +42,12 @@ class Step:
     def broken(self) -> list[Objective]:
         """The objectives that did not hold."""
         return broken(self.figures)
+
+    @property
+    def failures(self) -> str:
+        """The answers that were not good, by kind and status."""
+        found = Counter((one.kind, one.status) for one in self.answers if not one.good)
+        return ", ".join(f"{times} {kind} {status or 'unanswered'}" for (kind, status), times in found.most_common())
 
     @property
     def bottleneck(self) -> str:
@@ -93,14 +100,18 @@ def step(traffic: Traffic, probes: Probes, rate: float, seconds: float) -> Step:
 def rising(
     traffic: Traffic, probes: Probes, first_rate: float, seconds: float, tell: Callable[[Step], None]
 ) -> list[Step]:
-    """Steps until an objective breaks; the last one is the broken one."""
+    """Steps until an objective breaks twice with one rate; the last one is the broken one."""
     steps: list[Step] = []
     for number in count():
-        steps.append(step(traffic, probes, first_rate * GROWTH**number, seconds))
-        tell(steps[-1])
-        if steps[-1].broken:
-            break
-    return steps
+        for _ in range(2):  # the machine may have stalled
+            one = step(traffic, probes, first_rate * GROWTH**number, seconds)
+            tell(one)
+            if not one.broken:
+                break
+        steps.append(one)
+        if one.broken:
+            return steps
+    raise AssertionError("rates rise without end")
 
 
 def overload(traffic: Traffic, good_rate: float, broken_rate: float, seconds: float) -> Overload:

@@ -127,7 +127,7 @@ class Traffic:
     async def _upload(self, http: aiohttp.ClientSession) -> int:
         person, data = self._person(), self._pictures[int(self._random.integers(len(self._pictures)))]
         data += uuid.uuid4().bytes  # after the end of the picture, so that no two uploads are the same
-        body = {"contentType": "image/jpeg", "byteSize": len(data)}
+        body = {"mediaType": "image/jpeg", "byteSize": len(data)}
         async with http.post(self._url("/v1/photos/initiate"), json=body, headers=self._headers[person]) as reply:
             if not reply.ok:
                 return reply.status
