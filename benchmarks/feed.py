@@ -19,6 +19,8 @@ use the other cores. A second server builds the same feeds from stock libraries 
     ...Ms                 mean of each stage, from the server's histograms, unloaded
     abRatio               p50 of a server with half of the people on a challenger of other features, abP50Ms, over that
                           of one with the champion alone, in the same turns
+    pgbouncerRatio        p50 of a server behind a PgBouncer in transaction mode, pgbouncerP50Ms, over that of one with
+                          PostgreSQL alone, in the same turns; left out where PgBouncer is not installed
     rank100Ms, rank500Ms  p50 of POST /v1/rank with so many candidates, unloaded
     scoreRatio            processor time of Booster.predict with one thread over that of our scorer, on the same rows
     onnxMs                processor time of a small neural network by ONNX Runtime with one thread, on the same rows
@@ -32,6 +34,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -76,6 +79,8 @@ from photofeed.redis_client import connect_redis
 from photofeed.settings import Settings
 from photofeed.timelines import FRESH_POOL, timeline_key
 from simulation.running import PHOTOFEED
+from tools.pgbouncer import IS_INSTALLED as HAS_PGBOUNCER
+from tools.pgbouncer import running_pgbouncer
 
 STAGES = ("query", "candidates", "filters", "features", "score", "rerank", "slate", "page", "serialize")
 STOCK = Path(__file__).with_name("feed_stock.py")
@@ -87,6 +92,7 @@ TRAINING_VIEWERS = 30
 LANES = 8
 RANKED = (100, 500)
 HIDDEN_UNITS = (64, 32)
+SESSIONS = 10  # of PostgreSQL behind PgBouncer; a server opens as many connections at most
 GZIP = "Accept-Encoding: gzip\r\n"
 COMPRESSION_ROUNDS = 4
 HALVES = """
@@ -288,6 +294,34 @@ def halves_server(bench: Bench, core: int) -> Iterator[str]:
             yield url
 
 
+@contextmanager
+def pooled_server(bench: Bench, core: int) -> Iterator[str]:
+    """Run a server behind a PgBouncer in transaction mode. Yields its address."""
+    url = f"http://127.0.0.1:{bench.settings.port + 4}"
+    with (
+        tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder,
+        running_pgbouncer(bench.settings, Path(folder), SESSIONS) as pooled,
+        registry(bench.folder) as registry_url,
+    ):
+        environment = _environment(pooled, bench.folder, registry_url)
+        environment |= {
+            "PHOTOFEED_DATABASE_URL": pooled.database_url.get_secret_value(),
+            "PHOTOFEED_DATABASE_DIRECT_URL": bench.settings.database_url.get_secret_value(),
+            "PHOTOFEED_PORT": str(bench.settings.port + 4),
+        }
+        with server([PHOTOFEED, "serve"], environment, f"{url}/readyz", core):
+            _wait_for(Requests.of(bench.settings, url, bench.viewer_ids), {"model"})
+            yield url
+
+
+def beside(bench: Bench, feeds: Requests, url: str, turns: int) -> tuple[float, float]:
+    """Median ms of a feed from the server of `feeds`, and from the one at `url`, in turns."""
+    both = [feeds, Requests.of(bench.settings, url, bench.viewer_ids)]
+    asyncio.run(in_turns(both, turns))  # until both servers keep the rows that are read most
+    first, second = np.median(asyncio.run(in_turns(both, turns)), axis=0).tolist()
+    return first, second
+
+
 def compression(bench: Bench, seconds: float, core: int) -> dict[str, float]:
     """Size of a page, and processor ms of the server per feed, without and with gzip, in turns on one server."""
     settings, port = bench.settings, bench.settings.port + 3
@@ -347,9 +381,12 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         asyncio.run(in_turns(ranked, 3))
         ranks = np.median(asyncio.run(in_turns(ranked, turns)), axis=0)
         with halves_server(bench, core) as halves_url:
-            beside = [feeds, Requests.of(settings, halves_url, bench.viewer_ids)]
-            asyncio.run(in_turns(beside, 10 * turns))  # until both servers keep the rows that are read most
-            champion_ms, halves_ms = np.median(asyncio.run(in_turns(beside, 10 * turns)), axis=0)
+            champion_ms, halves_ms = beside(bench, feeds, halves_url, 10 * turns)
+        pooled: dict[str, float] = {}
+        if HAS_PGBOUNCER:
+            with pooled_server(bench, core) as pooled_url:
+                alone_ms, pooled_ms = beside(bench, feeds, pooled_url, 10 * turns)
+            pooled = {"pgbouncerP50Ms": pooled_ms, "pgbouncerRatio": pooled_ms / alone_ms}
         with server(stock, environment, f"{stock_url}/openapi.json", core):
             same = [
                 Requests.of(settings, url, bench.viewer_ids[:STOCK_VIEWERS]) for url in (settings.public_url, stock_url)
@@ -363,8 +400,9 @@ def measure(bench: Bench, turns: int, seconds: float, core: int) -> tuple[dict[s
         "clientLateMs": float(late.max()),
         "stockP50Ms": float(both[1]),
         "stockRatio": float(both[1] / both[0]),
-        "abP50Ms": float(halves_ms),
-        "abRatio": float(halves_ms / champion_ms),
+        "abP50Ms": halves_ms,
+        "abRatio": halves_ms / champion_ms,
+        **pooled,
         "feedsPerCoreSecond": replies / cpu,
         "feedsPerSecond": replies / took,
         "redisMs": redis_cpu / replies * 1e3,
@@ -402,6 +440,9 @@ def print_tables(
     )
     told = f"{figures['abP50Ms']:.2f} ms, {figures['abRatio']:.3f} times the champion alone"
     table.add_row("half of the people on a challenger of other features, p50", told)
+    if "pgbouncerRatio" in figures:
+        told = f"{figures['pgbouncerP50Ms']:.2f} ms, {figures['pgbouncerRatio']:.3f} times PostgreSQL alone"
+        table.add_row("behind a PgBouncer in transaction mode, p50", told)
     for count in RANKED:
         table.add_row(f"ranking of {count} given candidates, unloaded, p50", f"{figures[f'rank{count}Ms']:.2f} ms")
     table.add_row("feeds per core second, saturated", f"{figures['feedsPerCoreSecond']:.0f}")
