@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from ingestion.bootstrap.removal import open_sweeper
-from ingestion.sweeper import SWEPT, Sweeper
+from ingestion.sweeper import Sweeper
 from photofeed import database
 from photofeed.errors import NotFoundError
 from photofeed.ids import decode_id
@@ -36,8 +37,8 @@ def _set(app: "App", photo_id: str, assignment: str, *values: object) -> None:
 
 def _swept() -> dict[str, float]:
     """What was cleaned up since the process began, by kind."""
-    samples = (sample for metric in SWEPT.collect() for sample in metric.samples if sample.name.endswith("_total"))
-    return {sample.labels["kind"]: sample.value for sample in samples}
+    samples = (sample for metric in REGISTRY.collect() for sample in metric.samples)
+    return {one.labels["kind"]: one.value for one in samples if one.name == "photofeed_swept_total"}
 
 
 def _begun(person: "Person") -> tuple[str, str]:

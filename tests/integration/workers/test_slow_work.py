@@ -5,12 +5,15 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prometheus_client import REGISTRY
+
 from ingestion.consumer.worker import Worker
-from photofeed.event_log import REBALANCES, KafkaGroupConsumer
+from photofeed.event_log import KafkaGroupConsumer
 from photofeed.events import Envelope
 from photofeed.kafka_publisher import KafkaPublisher
 from photofeed.kafka_topics import create_topics
 from photofeed.topics import Topic
+from tests.metric_values import metric
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -19,7 +22,7 @@ MAX_POLL_SECONDS = 2.0
 
 
 def _rebalances(group: str) -> float:
-    return float(REBALANCES.labels(group)._value.get())
+    return metric("photofeed_worker_rebalances_total", group=group)
 
 
 def test_slow_work_is_done_once_without_a_rebalance(stack: "EmbeddedStack") -> None:
@@ -39,6 +42,7 @@ def test_slow_work_is_done_once_without_a_rebalance(stack: "EmbeddedStack") -> N
 
     publisher.publish(topic.name, [Envelope("thing", key, {}) for key in ("a", "b")])
     consumer = KafkaGroupConsumer(settings, group, [topic], max_poll_seconds=MAX_POLL_SECONDS)
+    assert REGISTRY.get_sample_value("photofeed_worker_rebalances_total", {"group": group}) == 0  # for alerts
     worker = Worker(group, consumer, publisher, slow, stop, batch_size=1)
     worker.run()
     assert sorted(started) == ["a", "b"]

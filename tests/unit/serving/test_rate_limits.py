@@ -10,8 +10,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from photofeed.settings import Settings
 from serving.api.rate_limit import RateLimits, route_class
-from serving.rate_limits import UNSHARED, RateLimiter, RouteClass, headers_of
+from serving.rate_limits import RateLimiter, RouteClass, headers_of
 from serving.session_cookies import SESSION
+from tests.metric_values import metric
 
 READS = RouteClass.READS
 
@@ -141,19 +142,19 @@ def test_making_room_keeps_the_counts_of_the_window_before(monkeypatch: pytest.M
 
 
 def test_without_redis_a_process_limits_alone_and_it_is_counted() -> None:
-    limiter, before = _limiter(storage=AwayStorage()), UNSHARED._value.get()
+    limiter, before = _limiter(storage=AwayStorage()), metric("photofeed_rate_limits_unshared_total")
     assert _admitted(limiter, 30) == 30
     asyncio.run(limiter.share())
-    assert UNSHARED._value.get() == before + 1
+    assert metric("photofeed_rate_limits_unshared_total") == before + 1
     assert _admitted(limiter, 100) == 30
 
 
 def test_few_calls_are_never_sent_to_redis() -> None:
     limiter = _limiter(storage=AwayStorage())
-    before = UNSHARED._value.get()
+    before = metric("photofeed_rate_limits_unshared_total")
     _admitted(limiter, 5)
     asyncio.run(limiter.share())
-    assert UNSHARED._value.get() == before
+    assert metric("photofeed_rate_limits_unshared_total") == before
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import psycopg
 import pytest
 import redis
 
-from ingestion.consumer.worker import HANDLED, RETRIES, Worker, stop_on_signals
+from ingestion.consumer.worker import Worker, stop_on_signals
 from photofeed.errors import PermanentError, RetryableError, UnavailableError
 from photofeed.event_log import Message
 from photofeed.events import Envelope
 from photofeed.topics import Topic, dead_letters
 from tests.doubles.event_log import InMemoryConsumer, InMemoryEventLog
+from tests.metric_values import metric
 
 TOPIC = Topic("things", key="id")
 DEAD = Topic(dead_letters("things", "g"), key="id")
@@ -72,8 +73,8 @@ def test_a_message_that_cannot_succeed_is_a_dead_letter_and_the_others_are_handl
 def _metrics(group: str) -> dict[str, float]:
     """The counters of a group: messages by outcome, and retries by reason."""
     return {
-        **{outcome: HANDLED.labels(group, outcome)._value.get() for outcome in ("done", "dead")},
-        **{reason: RETRIES.labels(group, reason)._value.get() for reason in ("unavailable", "failed")},
+        **{one: metric("photofeed_worker_messages_total", group=group, outcome=one) for one in ("done", "dead")},
+        **{one: metric("photofeed_worker_retries_total", group=group, reason=one) for one in ("unavailable", "failed")},
     }
 
 
