@@ -16,6 +16,7 @@ from photofeed.offline_store.compaction import Compaction
 from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.offline_store.parts import ALWAYS, Hours
 from tests.doubles.object_store import InMemoryObjectStore
+from tests.metric_values import metric
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -85,11 +86,14 @@ def lake(tmp_path: Path) -> Lake:
 def test_small_parts_become_one_with_the_same_rows(lake: Lake) -> None:
     for n in range(20):
         lake.append(EVENTS, rows_of([n], NOON + n % 2 * HOUR), "at")
+    before = metric("photofeed_lake_merged_parts_total")
     assert Compaction(lake, "lake", fewest_parts=5).compact() == 20
+    assert metric("photofeed_lake_merged_parts_total") == before + 20
     assert [key.rpartition("/")[2] for key in lake.objects.keys("lake", "")] == ["merged-000001.parquet"] * 2
     assert read(lake) == list(range(20))
     assert lake.rows(EVENTS) == 20
     assert Compaction(lake, "lake", fewest_parts=5).compact() == 0
+    assert metric("photofeed_lake_merged_parts_total") == before + 20
 
 
 def test_columns_that_came_later_are_null_in_older_rows(lake: Lake) -> None:

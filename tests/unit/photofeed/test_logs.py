@@ -1,10 +1,14 @@
 """Logs of a process whose disk is full."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from photofeed.logs import ForgivingStream
+from tests.metric_values import metric
 
 FULL = Path("/dev/full")  # every write to it fails
 WORK = """
@@ -26,3 +30,23 @@ def test_work_goes_on_when_the_disk_of_the_logs_is_full() -> None:
             [sys.executable, "-c", WORK], stdout=subprocess.PIPE, stderr=full, text=True, check=False
         )
     assert done.stdout == "True\n"
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, _: str) -> int:
+        raise OSError("no space left on device")
+
+    def flush(self) -> None:
+        raise OSError("no space left on device")
+
+
+@pytest.mark.parametrize(("stream", "failures"), [(Full(), 2), (io.StringIO(), 0)])
+def test_each_write_that_fails_is_counted(stream: io.StringIO, failures: int) -> None:
+    forgiving, before = ForgivingStream(stream), metric("photofeed_log_failed_writes_total")
+    forgiving.write("one line\n")
+    assert metric("photofeed_log_failed_writes_total") == before + failures / 2
+    forgiving.flush()
+    assert metric("photofeed_log_failed_writes_total") == before + failures
+    assert stream.getvalue() == ("" if failures else "one line\n")
