@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from ingestion.engagement import pipeline as module
 from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
 from ingestion.engagement.counted_events import EmptiedError, EventIds, Partial, PendingBatch, RolledBackError
 from ingestion.engagement.credits import Credits
@@ -20,7 +22,9 @@ from photofeed.write_marks import MarkState
 from tests.doubles.counted_events import InMemoryCountedEvents
 from tests.doubles.feature_sink import InMemoryFeatureSink
 from tests.doubles.feed_memory import NoFeedMemory
+from tests.doubles.module_time import patch_time
 from tests.doubles.object_store import InMemoryObjectStore
+from tests.metric_values import metric
 
 NEVER = {"half_life_seconds": "inf"}
 LIKES = ("likes_24h", {"counts": "like=1"} | NEVER)
@@ -327,6 +331,30 @@ def test_an_invalid_event_is_poison() -> None:
         _pipeline(InMemoryCountedEvents(), InMemoryFeatureSink()).handle(
             [Envelope("engagement", "1", {"events": [{}]})]
         )
+
+
+def test_freshness_is_the_age_of_the_oldest_live_event_when_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    patch_time(monkeypatch, module, time=lambda: START.timestamp() + 100)
+    moments = [(20, False), (30, False), (90, False), (5, True)]
+    events = [
+        EngagementEvent(
+            f"event-{after}", Action.LIKE, 1, 9, START + timedelta(seconds=after), post_id=5, topic_id=7, imported=old
+        )
+        for after, old in moments
+    ]
+    pipeline = _pipeline(InMemoryCountedEvents(), InMemoryFeatureSink())
+    before = _freshness()
+    pipeline.handle([engagement_envelope(1, events)])
+    assert np.subtract(_freshness(), before).tolist() == [1, pytest.approx(80)]
+    pipeline.handle([engagement_envelope(1, events)])  # all of them are known
+    pipeline.handle([engagement_envelope(1, [replace(events[-1], id="another")])])
+    assert np.subtract(_freshness(), before).tolist() == [1, pytest.approx(80)]
+
+
+def _freshness() -> tuple[float, float]:
+    """How often it was measured, and the sum in seconds."""
+    name = "photofeed_engagement_freshness_seconds"
+    return metric(f"{name}_count"), metric(f"{name}_sum")
 
 
 def test_the_freshness_of_a_worker_that_stood_still_is_told_from_that_of_a_slow_one() -> None:
