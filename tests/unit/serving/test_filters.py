@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from photofeed.posts import PostRef
 from serving.feed.candidates import Candidates
+from serving.feed.explanation import Explanation
+from serving.feed.filters import apply_filters
 from serving.feed.filters.hidden_authors import HiddenAuthors
 from serving.feed.filters.hidden_posts import HiddenPosts
 from serving.feed.filters.own import OwnPosts
 from serving.feed.history import History
 from serving.feed.query import FeedQuery, Viewer
 from serving.feed.source_table import Source
+from tests.metric_values import metric
 
 VIEWER = 3
 POSTS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 6)), unique_by=lambda post: post[0], max_size=20)
@@ -47,3 +50,25 @@ def test_posts_of_muted_and_blocked_people_are_removed(posts: list[tuple[int, in
 def test_posts_of_the_viewer_are_removed(posts: list[tuple[int, int]]) -> None:
     keep = OwnPosts().keep(_query(), _candidates(posts))
     assert keep.tolist() == [author_id != VIEWER for _, author_id in posts]
+
+
+def test_what_filters_remove_is_counted_by_the_first_reason_and_explained() -> None:
+    filters = (OwnPosts(), HiddenAuthors(), HiddenPosts())
+    posts = [(1, VIEWER), (2, 5), (3, 6), (4, 6), (5, 5), (6, VIEWER), (7, 5)]
+    query, explanation = _query(hidden_posts=[1, 3, 7], hidden_authors=[6]), Explanation()
+    before = {one.reason: metric("photofeed_feed_candidates_dropped_total", reason=one.reason) for one in filters}
+    left = apply_filters(filters, query, _candidates(posts), explanation)
+    again = apply_filters(filters, query, left, Explanation())
+    assert left.post_ids.tolist() == again.post_ids.tolist() == [2, 5]
+    dropped = {
+        reason: metric("photofeed_feed_candidates_dropped_total", reason=reason) - count
+        for reason, count in before.items()
+    }
+    assert dropped == {OwnPosts.reason: 2, HiddenAuthors.reason: 2, HiddenPosts.reason: 1}
+    assert explanation.left_out() == {
+        1: OwnPosts.reason,
+        6: OwnPosts.reason,
+        3: HiddenAuthors.reason,
+        4: HiddenAuthors.reason,
+        7: HiddenPosts.reason,
+    }
