@@ -4,12 +4,10 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from prometheus_client import REGISTRY
 
 from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
@@ -26,6 +24,7 @@ from photofeed.posts import PostRef
 from photofeed.timelines import TRENDING_POOL, entries_of
 from photofeed.tokens import mint_token
 from tests.api.feed_world import FeedWorld
+from tests.metric_values import metric
 
 if TYPE_CHECKING:
     from tests.api.conftest import App
@@ -200,12 +199,19 @@ def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", po
 
 
 def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:
-    failures = partial(REGISTRY.get_sample_value, "photofeed_pools_failed_total", {"pools": "trending"})
-    before = failures() or 0.0
+    def metrics(kind: str) -> list[float]:
+        """Builds, those that failed, and pools that the last one wrote."""
+        series = ("build_seconds_count", "failed_total", "built")
+        return [metric(f"photofeed_pools_{one}", pools=kind) for one in series]
+
+    pools.build(datetime.now(UTC))
+    (builds, failed, trending), (builds_of_others, failed_of_others, _) = metrics("trending"), metrics("topics")
     with database.pool(app.settings) as closed:
         closed.close()
         worker = PoolsWorker([Trending(closed, pools.redis), *pools.builders[1:]], pools.redis)
         built = worker.build(datetime.now(UTC))
     assert "trending" not in built
     assert "topics" in built
-    assert failures() == before + 1
+    assert metrics("trending") == [builds + 1, failed + 1, trending]  # the previous pools stay
+    assert metrics("topics") == [builds_of_others + 1, failed_of_others, built["topics"]]
+    assert trending == 1

@@ -16,6 +16,7 @@ from photofeed.posts import PostRef, PublishedPost, decode_members
 from photofeed.redis_client import RedisClient, connect_redis
 from photofeed.timelines import AUTHOR_LENGTH, FRESH_POOL, TimelineWriter, author_key, timeline_key
 from tests.api.feed_world import FeedWorld
+from tests.metric_values import metric
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -75,6 +76,18 @@ class Pair:
 def pair(settings: "Settings") -> Iterator[Pair]:
     with connect_redis(settings) as client, database.pool(settings) as pool:
         yield Pair(settings, client, pool)
+
+
+def test_deliveries_are_counted_by_timelines(pair: Pair) -> None:
+    others = pair.world.people(2)
+    for other in others:
+        pair.world.follow(other, [pair.author])
+    before = metric("photofeed_fanout_deliveries_total")
+    pair.handle("photo.processed")
+    assert metric("photofeed_fanout_deliveries_total") == before + 3
+    pair.execute("update users set pulled = true, follower_count = 1000000 where id = %(author)s")
+    pair.handle("photo.processed", "photo.removed")  # followers of a celebrity read its posts themselves
+    assert metric("photofeed_fanout_deliveries_total") == before + 3
 
 
 @pytest.mark.parametrize("pulled", [False, True])

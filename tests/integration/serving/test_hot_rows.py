@@ -22,6 +22,7 @@ from photofeed.settings import Settings
 from serving import hot_rows
 from serving.hot_rows import StreamState, following, has_gap
 from tests.doubles.module_time import patch_time
+from tests.metric_values import metric
 from tests.valkey_cluster import ValkeyCluster
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 POSTS = np.arange(1, 41)
+FOUND = ("hit", "miss")
 
 
 @pytest.fixture(params=["server", "cluster"])
@@ -68,11 +70,20 @@ class Writer:
         publish(self.redis, written)
 
 
+def _reads(found: str) -> float:
+    return metric("photofeed_hot_row_reads_total", found=found)
+
+
+def _forgotten(reason: str) -> float:
+    return metric("photofeed_hot_rows_forgotten_total", reason=reason)
+
+
 class Server:
     """The reads of one server."""
 
     def __init__(self, reader: PackedReader, view: PackedView, rows: HotRows) -> None:
         self.reader, self.view, self.rows = reader, view, rows
+        self._forgotten = {one: _forgotten(one) for one in ("gap", "connection", "damaged")}
 
     async def likes(self, posts: Any) -> list[int]:
         fetched = await self.reader.fetch_async({"post_id": np.atleast_1d(posts)}, [self.view])
@@ -88,7 +99,15 @@ class Server:
         await eventually(lambda: self.rows.is_current is current)
 
     async def until_forgotten(self, reason: str) -> None:
+        """Until the rows were forgotten for this reason, and for no other, and each time was counted."""
         await eventually(lambda: reason in self.rows.forgotten)
+        await eventually(lambda: self._counted() == self.rows.forgotten)
+        assert set(self.rows.forgotten) == {reason}
+
+    def _counted(self) -> dict[str, int]:
+        """Reason -> how often the rows were forgotten since the server began, by the metric."""
+        counts = {one: int(_forgotten(one) - before) for one, before in self._forgotten.items()}
+        return {one: count for one, count in counts.items() if count}
 
     @property
     def hits(self) -> int:
@@ -108,13 +127,15 @@ async def serving(settings: Settings, schema: RowSchema, capacity: int = 1_000) 
 
 def test_rows_are_kept_and_follow_their_writers(settings: Settings, schema: RowSchema) -> None:
     async def check() -> None:
-        writer = Writer(settings, schema)
+        writer, reads = Writer(settings, schema), [_reads(one) for one in FOUND]
         writer.write(POSTS, 1, event_us=1)
         async with serving(settings, schema) as server:
             assert await server.likes([*POSTS, 99]) == [1] * len(POSTS) + [0]
             hits = server.hits
             assert await server.likes([*POSTS, 99]) == [1] * len(POSTS) + [0]
             assert server.hits == hits + len(POSTS) + 1
+            await eventually(lambda: metric("photofeed_hot_rows") == len(POSTS) + 1)
+            assert [_reads(one) - count for one, count in zip(FOUND, reads, strict=True)] == [len(POSTS) + 1] * 2
             writer.write([3, 99], 7, event_us=2)
             await server.until([2, 3, 99], [1, 7, 7])
             writer.write([3], 5, event_us=1)  # older: the store keeps what it has
