@@ -1,4 +1,5 @@
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from photofeed.topics import ENGAGEMENT
 from tests.api.held_up import held_up
 from tests.api.pictures import picture
 from tests.doubles.event_log import InMemoryConsumer
+from tests.metric_values import metric
 
 if TYPE_CHECKING:
     from tests.api.conftest import App, Person
@@ -262,6 +264,12 @@ def test_an_event_has_the_post_and_the_position_at_which_it_was_shown(
     assert (events[Action.DWELL].dwell_ms, events[Action.DWELL].source) == (1500, "explore")
 
 
+def _receipts() -> Counter[str]:
+    """State of receipts -> events about posts that were counted."""
+    states = ("valid", "missing", "invalid")
+    return Counter({one: int(metric("photofeed_event_receipts_total", state=one)) for one in states})
+
+
 def test_a_position_without_a_receipt_is_not_believed(
     app: "App", post: tuple["Person", str], published: InMemoryConsumer
 ) -> None:
@@ -273,12 +281,16 @@ def test_a_position_without_a_receipt_is_not_believed(
     }
     for code, claim in receipts.items():
         batch = [_event(kind, postId=post_id, **stated, **claim) for kind in ("impression", "open", "like")]
+        before = _receipts()
         body = viewer.call("POST", "/v1/events", json={"events": batch}).json()
         assert [(refusal["index"], refusal["code"]) for refusal in body["refused"]] == [(0, code)]
+        assert _receipts() - before == Counter({code.removeprefix("receipt_"): 3})
         viewer.call("DELETE", f"/v1/posts/{post_id}/like")
+    before = _receipts()
     viewer.call("PUT", f"/v1/posts/{post_id}/save", json=stated)
     visit = _event("profile_visit", personId=author.id, **stated)
     assert viewer.call("POST", "/v1/events", json={"events": [visit]}).json()["accepted"] == 1
+    assert _receipts() - before == Counter({"missing": 1})  # of the save: people have no receipts
     events = _events(app, published)
     actions = {Action.OPEN, Action.LIKE, Action.UNLIKE, Action.SAVE, Action.PROFILE_VISIT}
     assert {event.action for event in events} == actions
@@ -297,7 +309,9 @@ def test_a_service_states_where_actions_took_place_unless_it_sends_the_receipt(
         _event("open", postId=post_id, receipt=receipt, **stated),
         _event("profile_visit", personId=author.id, **stated),
     ]
+    before = _receipts()
     assert app.service.call("POST", "/v1/events", json={"events": batch}).json()["accepted"] == 3
+    assert _receipts() - before == Counter({"valid": 1})  # what a service states itself is not counted
     assert {event.action: (event.slate_id, event.position) for event in _events(app, published)} == {
         Action.IMPRESSION: (slate, 3),
         Action.OPEN: (other, 5),

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from photofeed.ids import decode_id, encode_id
 from serving import bootstrap
 from serving.app import create_app
 from tests.api.pictures import picture
+from tests.metric_values import metric
 
 if TYPE_CHECKING:
     from tests.api.conftest import App
@@ -176,6 +178,49 @@ def test_a_file_that_is_not_a_photo_fails_with_a_reason_and_the_next_one_is_proc
     assert failed["failure"]["code"] in {code, "damaged"}
     assert failed["failure"]["reason"]
     assert author.get(f"/v1/photos/{good}")["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("opinion", "data", "status", "processed"),
+    [
+        (0.0, picture(15), "ready", 1),
+        (0.7, picture(16), "review", 1),
+        (0.95, picture(17), "rejected", 1),
+        (0.0, b"this is no picture", "failed", 1),
+    ],
+)
+def test_photos_are_counted_by_what_became_of_them(
+    app: "App", monkeypatch: pytest.MonkeyPatch, opinion: float, data: bytes, status: str, processed: int
+) -> None:
+    monkeypatch.setattr(app.model, "opinion", opinion)
+    photo_id, before = app.person().upload(data), _photos()
+    app.work()
+    assert _photos() - before == Counter({status: 1, "processed": processed})
+    app.repeat("photo.uploaded", photo_id)
+    app.work()
+    assert _photos() - before == Counter({status: 1, "processed": processed})
+
+
+def test_a_photo_that_is_deleted_while_a_model_looks_at_it_is_counted_as_gone(
+    app: "App", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = app.person()
+    photo_id, before = author.upload(picture(18)), _photos()
+
+    def delete(*_: object) -> float:
+        assert author.call("DELETE", f"/v1/photos/{photo_id}").status_code == 204
+        return 0.0
+
+    monkeypatch.setattr(type(app.model), "score", delete)
+    app.work()
+    assert _photos() - before == Counter({"gone": 1, "processed": 1})
+
+
+def _photos() -> Counter[str]:
+    """Outcome -> photos, and how many were processed in the sandbox."""
+    outcomes = ("ready", "failed", "review", "rejected", "gone")
+    counts = {one: int(metric("photofeed_photos_total", status=one)) for one in outcomes}
+    return Counter(counts | {"processed": int(metric("photofeed_photo_processing_seconds_count"))})
 
 
 def test_the_status_stream_sends_each_change(app: "App") -> None:
