@@ -23,6 +23,7 @@ from photofeed.models.history import OUTSIDE, moves
 from photofeed.models.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelRegistry
 from serving import model_slot
 from serving.model_slot import ModelSlot
+from tests.metric_values import metric
 from tests.unit.serving.fake_features import READER
 
 if TYPE_CHECKING:
@@ -188,14 +189,16 @@ def test_a_model_that_fails_the_checks_is_refused_and_the_current_one_keeps_rank
 ) -> None:
     good, bad = models.register(), models.register(spoil, seed=1)
     models.point(CHAMPION, good)
-    before = _refused()
+    before, swapped = _refused(), metric("photofeed_model_loads_total", outcome="swapped")
 
     async def follow(slot: ModelSlot) -> None:
         assert await _live(slot) == good
+        assert metric("photofeed_model_version") == int(good)
         models.point(CHAMPION, bad)
         with capture_logs() as logs:
             assert await _live(slot) == good
             assert await _live(slot) == good  # the metric is set once, not at every poll
+        assert metric("photofeed_model_version") == int(good)
         (alarm,) = [entry for entry in logs if entry["log_level"] == "error"]
         assert reason in alarm["error"]
         assert REGISTRY.get_sample_value("photofeed_model_refused_version") == int(bad)
@@ -206,6 +209,7 @@ def test_a_model_that_fails_the_checks_is_refused_and_the_current_one_keeps_rank
     with ModelRegistry.connect(models.settings) as registry:
         asyncio.run(follow(ModelSlot(models.settings, registry, READER)))
     assert _refused() == before + 1
+    assert metric("photofeed_model_loads_total", outcome="swapped") == swapped + 1
 
 
 @pytest.mark.parametrize("change", [_other_service, _own_features])
