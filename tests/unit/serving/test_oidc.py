@@ -46,7 +46,8 @@ class Answers:
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": CLIENT, "sub": "ann", "nonce": "nonce", "iat": now, "exp": now + 60}
         key = cast("Any", jwt.PyJWK(KEY).key)
-        return jwt.encode({**claims, **(self.claims or {})}, key, "RS256", {"kid": "one"})
+        stated = {name: value for name, value in {**claims, **(self.claims or {})}.items() if value is not None}
+        return jwt.encode(stated, key, "RS256", {"kid": "one"})
 
 
 @pytest.fixture
@@ -93,6 +94,54 @@ def test_an_id_token_that_is_not_for_this_sign_in_is_refused(
     answers.claims = claims
     with pytest.raises(UnauthenticatedError, match=why):
         _exchanged(provider)
+
+
+@pytest.mark.parametrize("missing", ["iss", "aud", "sub", "iat", "exp"])
+def test_an_id_token_states_who_it_is_from_for_and_about_and_when(
+    provider: OidcProvider, answers: Answers, missing: str
+) -> None:
+    answers.claims = {missing: None}
+    with pytest.raises(UnauthenticatedError, match="not valid"):
+        _exchanged(provider)
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds", "accepted"), [("exp", -1, True), ("exp", -150, False), ("iat", 30, True), ("iat", 3600, False)]
+)
+def test_the_clock_of_the_provider_may_differ_by_a_minute(
+    provider: OidcProvider, answers: Answers, claim: str, seconds: int, accepted: bool
+) -> None:
+    answers.claims = {claim: int(time.time()) + seconds}
+    if accepted:
+        assert _exchanged(provider)[0].subject == "ann"
+        return
+    with pytest.raises(UnauthenticatedError, match="not valid"):
+        _exchanged(provider)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        (
+            {"end_session_endpoint": f"{ISSUER}/logout?realm=a"},
+            {"realm": "a", "client_id": CLIENT, "post_logout_redirect_uri": "https://app.example/"},
+        ),
+        ({}, None),
+        ({"end_session_endpoint": ""}, None),
+        ({"issuer": "https://other.example"}, None),  # nothing that it says is believed, as if it were away
+    ],
+)
+def test_people_sign_out_at_the_provider_where_it_has_a_page_for_that(
+    provider: OidcProvider, answers: Answers, metadata: dict[str, Any], expected: dict[str, str] | None
+) -> None:
+    answers.metadata = metadata
+    url = asyncio.run(provider.sign_out_url("https://app.example/"))
+    if expected is None:
+        assert url is None
+    else:
+        assert url is not None
+        assert httpx.URL(url).path == "/logout"
+        assert dict(httpx.URL(url).params) == expected
 
 
 def test_a_refresh_is_about_the_same_person(provider: OidcProvider, answers: Answers) -> None:
