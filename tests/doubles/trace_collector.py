@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tools.listening import running_handler
 
@@ -26,6 +27,7 @@ class CollectedSpan:
     parent: str
     links: tuple[str, ...]
     attributes: dict[str, Any] = field(compare=False, hash=False)
+    failure: str | None = None  # why it failed
 
 
 @dataclass
@@ -64,6 +66,7 @@ class TraceCollector:
                             parent=span.parent_span_id.hex(),
                             links=tuple(link.trace_id.hex() for link in span.links),
                             attributes=_values(span.attributes),
+                            failure=span.status.message if span.status.code == Status.STATUS_CODE_ERROR else None,
                         )
                     )
             self._arrived.notify_all()

@@ -15,6 +15,7 @@ from serving.api.request_traces import RequestTraces
 from tests.doubles.trace_collector import TraceCollector, collecting
 
 CALLERS_SPAN = "ab" * 8
+STATUSES = (200, 404, 429, 499, 500, 503)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def call(collector: TraceCollector, *, peer: str, ratio: float, path: str = "/th
     app.add_api_route("/healthz", answer)
     app.add_middleware(RequestTraces, settings=settings)
     with tracing(settings, "api"), TestClient(app, client=(peer, 40_000)) as http:
-        assert http.get(path, headers={"traceparent": context} if context else {}).status_code in {200, 503}
+        assert http.get(path, headers={"traceparent": context} if context else {}).status_code in STATUSES
 
 
 @pytest.mark.parametrize(("peer", "trusted"), [("127.0.0.1", True), ("10.1.2.3", True), ("203.0.113.9", False)])
@@ -67,6 +68,13 @@ def test_a_span_is_named_by_its_route_and_never_by_the_path(collector: TraceColl
         "http.route": "/things/{thing}",
         "http.response.status_code": 503,
     }
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_span_fails_if_the_server_does_and_not_if_the_caller_does(collector: TraceCollector, status: int) -> None:
+    call(collector, peer="127.0.0.1", ratio=1.0, path=f"/things/7?status={status}")
+    (span,) = collector.spans
+    assert span.failure == (str(status) if status >= 500 else None)
 
 
 def test_probes_are_not_traced(collector: TraceCollector) -> None:
