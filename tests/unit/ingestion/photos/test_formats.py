@@ -53,6 +53,38 @@ def test_a_picture_in_a_format_that_is_not_taken_is_named(photo_format: str, nam
     assert foreign.name == name
 
 
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x10RED1", "Camera raw files (RED R3D)"),
+        (b"\0\0\0\x10RED2", "Camera raw files (RED R3D)"),
+        (b"FORM\0\0\0\x10ILBM", "ILBM files"),
+        (b"FORM\0\0\0\x10PBM ", "ILBM files"),
+        (b"\0\0\0\x18ftypcrx ", "Camera raw files (Canon CR3)"),
+        (b"\0\0\0\x18ftypisom", "Video files (MP4 or QuickTime)"),
+        *((b"\0\0\0\x10" + box, "Video files (QuickTime)") for box in (b"wide", b"mdat", b"moov")),
+        *((b"\0\0\0\x10" + box, "Video files (QuickTime)") for box in (b"free", b"skip", b"pnot")),
+        (b"RIFF\0\0\0\x10AVI ", "Video files (AVI)"),
+        (b"RIFX\0\0\0\x10AVI ", "Video files (AVI)"),
+        (b"RIFF\0\0\0\x10CDXA", "Video files (MPEG)"),
+        (b"<?xml?><svg ", "SVG files"),
+        ("<svg ".encode("utf-16"), "SVG files"),
+        ((b"G" + bytes(187)) * 2, "Video files (MPEG)"),
+        ((bytes(4) + b"G" + bytes(187)) * 2, "Video files (MPEG)"),
+        (bytes(100) + b"TRUEVISION-XFILE.\0", "TGA files"),
+    ],
+)
+def test_a_file_is_recognised_by_its_first_boxes_or_packets(head: bytes, name: str) -> None:
+    foreign = recognise_foreign(head + bytes(0 if name == "TGA files" else 400))
+    assert foreign
+    assert foreign.name == name
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\x10RED3", b"FORM\0\0\0\x10AIFF", b"RIFF\0\0\0\x10RMID"])
+def test_other_boxes_are_not_recognised(data: bytes) -> None:
+    assert recognise_foreign(data + bytes(400)) is None
+
+
 def test_a_page_with_a_drawing_in_it_is_no_drawing() -> None:
     assert recognise_foreign(b"<html><body><svg/></body></html>") is None
 
