@@ -78,6 +78,14 @@ def test_what_cannot_be_is_refused_with_the_place(tmp_path: Path, text: str, wro
     assert wrong in str(refused.value)
 
 
+def test_shares_that_add_up_to_1_except_for_rounding_are_accepted() -> None:
+    arms = tuple(Arm(name=f"arm-{n}", ranker="champion", share=1 / 49) for n in range(49))
+    assert sum(arm.share for arm in arms) > 1
+    Experiment(name="x", salt="a", arms=arms)
+    with pytest.raises(ValueError, match="add up to more than 1"):
+        Experiment(name="x", salt="a", arms=(*arms, Arm(name="more", ranker="champion", share=1e-6)))
+
+
 def test_an_experiment_that_is_not_declared_is_told_with_those_that_are(declared: Experiments) -> None:
     with pytest.raises(NotFoundError, match="small, large"):
         declared.named("medium")

@@ -48,6 +48,17 @@ def test_a_few_engagements_told_apart_by_chance_are_no_leak(make_dataset: Callab
     assert leaking_features(few) == {}
 
 
+@pytest.mark.parametrize("of_engaged", [True, False])
+@pytest.mark.parametrize(("rows", "is_leak"), [(19, False), (20, True)])
+def test_twenty_rows_of_a_kind_are_enough_for_a_leak(
+    make_dataset: Callable[..., Dataset], rows: int, *, is_leak: bool, of_engaged: bool
+) -> None:
+    few = make_dataset(slates=10)
+    few.labels[:] = (np.arange(len(few)) < rows) == of_engaged
+    few.matrix[:, OPENS] = few.labels
+    assert ("post_opens_24h" in leaking_features(few)) is is_leak
+
+
 def test_infinite_values_are_refused_by_name_and_missing_ones_are_learned_from(dataset: Dataset) -> None:
     dataset.matrix[::3] = np.nan
     check_features(dataset)

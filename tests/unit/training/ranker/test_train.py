@@ -1,9 +1,11 @@
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sklearn.datasets import load_svmlight_file
 
 from photofeed.features.ranking import FEATURE_NAMES
@@ -27,6 +29,18 @@ def test_a_taste_that_a_feature_tells_is_learned(dataset: Dataset) -> None:
     parts = temporal_split(dataset)
     ranker = train(parts.train, parts.validation, FAST)
     assert _mean_ndcg(parts.test, ranker.score(parts.test.matrix), 10) > 0.85
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_an_operator_decides_otherwise(
+    monkeypatch: pytest.MonkeyPatch, dataset: Dataset, before: str | None, after: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
+    if before is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    parts = temporal_split(dataset)
+    train(parts.train, parts.validation, TrainingParameters(rounds=3, threads=1))
+    assert os.environ["OMP_WAIT_POLICY"] == after
 
 
 def test_what_people_do_not_want_is_learned_also_from_slates_without_engagement(
