@@ -8,6 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
+from photofeed.errors import ConflictError, NotFoundError, UnavailableError
 from photofeed.object_store import S3ObjectStore, UploadConditions, s3_client
 from photofeed.settings import Settings
 
@@ -30,13 +31,15 @@ class Sent:
 
     def __init__(self, settings: Settings) -> None:
         self.requests: list[Any] = []
+        self.answer = (200, COPIED)
         self.client = s3_client(settings)
         self.client.meta.events.register("before-send.s3", self._answer)
         self.store = S3ObjectStore(self.client, settings.s3_kms_key_id)
 
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
         self.requests.append(request)
-        return AWSResponse(request.url, 200, HTTPHeaders(), Body(COPIED))
+        status, body = self.answer
+        return AWSResponse(request.url, status, HTTPHeaders(), Body(body))
 
     def headers(self) -> dict[str, str]:
         """Of the last request."""
@@ -82,3 +85,32 @@ def test_without_a_key_the_bucket_decides() -> None:
     with closing(sent.client):
         sent.store.put("lake", "key", b"data", "text/plain")
     assert not [name for name in sent.headers() if "encryption" in name]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (404, "NoSuchKey", NotFoundError),
+        (404, "", NotFoundError),  # of HEAD, which has no body
+        (412, "PreconditionFailed", ConflictError),
+        (412, "", ConflictError),
+        (409, "ConditionalRequestConflict", ConflictError),  # another write of the key was under way
+        (409, "OperationAborted", UnavailableError),
+        (403, "AccessDenied", UnavailableError),
+        (404, "NoSuchBucket", UnavailableError),
+    ],
+)
+def test_a_missing_object_and_a_condition_that_does_not_hold_are_told_from_a_store_that_is_away(
+    status: int, code: str, error: type[Exception]
+) -> None:
+    sent = Sent(Settings.model_validate(FRANKFURT))
+    sent.answer = status, f"<Error><Code>{code}</Code></Error>".encode() if code else b""
+    with closing(sent.client):
+        for call in (lambda: sent.store.get("lake", "key", etag="a"), lambda: sent.store.copy("lake", "a", "b", "tag")):
+            with pytest.raises(error):
+                call()
+        if error is ConflictError:
+            assert not sent.store.put_new("lake", "key", b"data", "text/plain")
+        else:
+            with pytest.raises(error):
+                sent.store.put_new("lake", "key", b"data", "text/plain")
