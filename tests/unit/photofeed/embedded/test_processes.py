@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from threading import Event
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from photofeed.embedded.processes import Command, ProcessGroup
 from photofeed.embedded.record import ProcessRecord, load_records, stop, stop_recorded, wait_ended
 from photofeed.embedded.state import StateFolder
 from photofeed.embedded.supervisor import Supervisor
+from tests.doubles.module_time import patch_time
 
 # Each process says over a named pipe that it runs, and how it ends; so no test waits for a guessed time.
 WORKER = """
@@ -130,6 +132,44 @@ def test_a_start_that_fails_is_repeated(tmp_path: Path, state: StateFolder, pipe
     assert failures == []
     assert lines(pipe, 1) == ["broker stopped"]
     assert load_records(state.run) == []
+
+
+class Ended:
+    """A process that ends at once, and has run for some seconds by a clock."""
+
+    name, log = "broker", "broker.log"
+
+    def __init__(self, clock: list[float], seconds: float = 0.0) -> None:
+        self._clock, self._seconds = clock, seconds
+
+    def wait(self) -> int:
+        self._clock[0] += self._seconds
+        return 1
+
+    def reap(self) -> None:
+        """There is nothing left of it."""
+
+
+def test_the_delay_doubles_up_to_half_a_minute_until_a_process_ran_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, delays, ended = [0.0], list[float](), Event()
+    patch_time(monkeypatch, supervisor_module, monotonic=lambda: clock[0])
+
+    def after(supervisor: Any, delay: float) -> bool:
+        """Instead of waiting: attempts 1 to 4 start the process, it does not start for a while, then it runs on."""
+        delays.append(delay)
+        if len(delays) == 14:
+            supervisor._stopping.set()
+            ended.set()
+        supervisor._child = Ended(clock, 61.0 if len(delays) == 11 else 60.0)
+        return len(delays) < 5 or len(delays) > 9
+
+    monkeypatch.setattr(Supervisor, "_start_after", after)
+    supervisor = Supervisor(cast("Child", Ended(clock)), lambda _: pytest.fail("not started by the test"))
+    assert ended.wait(60)
+    supervisor.join()
+    assert delays == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 0.25, 0.5, 1]
 
 
 def test_a_process_that_is_stuck_is_started_again(
