@@ -36,6 +36,7 @@ POST = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (LIKES,))
 GROWN = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (LIKES, SHARES))
 PAIR = RowSchema("shop", "pair", (JoinKey("post_id", "INT64"), JoinKey("user_id", "INT64")), (LIKES,))
 NAMED = RowSchema("shop", "people", (JoinKey("handle", "STRING"),), (LIKES,))
+TOLD = RowSchema("shop", "post", (JoinKey("post_id", "INT64"),), (LIKES, FieldSpec("caption", "STRING")))
 TAG = view_tag("shop", "post")
 CODEC = RowCodec(POST)
 NOTHING = np.empty(0, np.int64)
@@ -355,8 +356,8 @@ def test_a_table_has_room_for_a_row() -> None:
         HotTable(0, LayoutTable([POST]))
 
 
-@pytest.mark.parametrize("schema", [PAIR, NAMED])
-def test_rows_of_pairs_and_of_text_keys_are_not_published(schema: RowSchema) -> None:
+@pytest.mark.parametrize("schema", [PAIR, NAMED, TOLD])
+def test_rows_of_pairs_of_text_keys_and_of_fields_that_servers_cannot_read_are_not_published(schema: RowSchema) -> None:
     assert publication(schema, [b"key"], [b"row"]) == rewritten(schema) == []
     assert not is_published(schema)
 
