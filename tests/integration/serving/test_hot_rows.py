@@ -143,6 +143,10 @@ def test_rows_are_kept_and_follow_their_writers(settings: Settings, schema: RowS
             await server.until([3, 4], [7, 8])
             writer.write([3], 5, event_us=1, keep_newest=False)  # replaced, as a backfill does
             await server.until([3, 4], [5, 8])
+            found = [
+                sum(getattr(one.reads, kind) for one in server.rows.tables.values()) for kind in ("hits", "misses")
+            ]
+            await eventually(lambda: [_reads(one) - n for one, n in zip(FOUND, reads, strict=True)] == found)
 
     asyncio.run(check())
 
