@@ -21,6 +21,7 @@ from ingestion.bootstrap.erasure import open_eraser
 from ingestion.consumer.worker import Worker
 from ingestion.erasure import Subject
 from ingestion.erasure.eraser import Eraser
+from ingestion.erasure.memory import MemoryStore
 from photofeed import database, topics
 from photofeed.erasures import erased_among
 from photofeed.errors import ConflictError, UnavailableError
@@ -28,6 +29,7 @@ from photofeed.events import Envelope
 from photofeed.feature_store import close_feature_store, open_feature_store
 from photofeed.ids import decode_id, encode_id
 from photofeed.offline_store.lake import open_lake
+from photofeed.posts import PostRef
 from photofeed.redis_client import connect_redis
 from photofeed.timelines import hidden_key, timeline_key
 from photofeed.tokens import mint_token
@@ -310,6 +312,30 @@ def test_the_command_verifies(app: "App", eraser: Eraser) -> None:
     done = photofeed("erasure", "verify", leaver.id, **state)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split("\t")[0] for line in done.stdout.splitlines() if "nothing" in line]
+
+
+def test_what_names_a_person_among_others_is_removed_and_the_rest_is_kept_for_as_long_as_before(app: "App") -> None:
+    me, other = (uuid.uuid4().int % 2**62 for _ in range(2))
+    mine, kept = PostRef(1, me, 7, 0).member(), PostRef(2, other, 7, 0).member()
+    name = uuid.uuid4().hex
+    with connect_redis(app.settings) as client:
+        client.zadd(f"zset:{name}", {mine: 1, kept: 2})
+        client.sadd(f"set:{name}", mine, kept)
+        client.hset(f"hash:{name}", mapping={mine: "1", kept: "2"})
+        client.set(f"explore:{name}", mine + kept + mine)
+        client.set(f"near:{name}", kept)
+        client.set(f"string:{name}", mine + kept)
+        keys = [f"{kind}:{name}" for kind in ("zset", "set", "hash", "explore", "near", "string")]
+        for key in keys:
+            client.expire(key, 1_000)
+        MemoryStore(client).erase([Subject(me, datetime.now(UTC), frozenset())])
+        assert client.zrange(f"zset:{name}", 0, -1) == client.hkeys(f"hash:{name}") == [kept]
+        assert client.smembers(f"set:{name}") == {kept}
+        assert client.get(f"explore:{name}") == client.get(f"near:{name}") == kept
+        *left, unlinked = (client.ttl(key) for key in keys)
+        assert all(0 < seconds <= 1_000 for seconds in left), left
+        assert unlinked == -2  # nobody knows what it is, so nothing of it stays
+        assert list(MemoryStore(client).find(Subject(me, datetime.now(UTC), frozenset()))) == []
 
 
 def test_webhooks_about_a_deleted_account_are_forgotten(app: "App", eraser: Eraser) -> None:

@@ -14,6 +14,8 @@ from redis.cluster import RedisCluster
 
 from ingestion.engagement.accumulate import CounterRows
 from ingestion.engagement.counted_events import (
+    CREDITED_FOR,
+    REMEMBERED_FOR,
     CountedEvents,
     EmptiedError,
     FencedError,
@@ -23,7 +25,7 @@ from ingestion.engagement.counted_events import (
     features_epoch_key,
 )
 from ingestion.engagement.credits import Credits, credits_of
-from photofeed.counted_ids import features_tag
+from photofeed.counted_ids import counted_key, features_tag
 from photofeed.events import Action, EngagementEvent
 from photofeed.features.event_columns import EventColumns
 from photofeed.redis_client import RedisClient, connect_redis
@@ -134,6 +136,19 @@ def test_credits_are_remembered_with_their_events_and_merged(counted: CountedEve
         counted.merge_credits(more)
     assert counted.credits(first.slots).best.tolist() == longer.best.tolist()
     assert counted.credits(first.slots).dwell_seconds.tolist() == [3.0]
+
+
+def test_ids_and_credits_are_remembered_for_weeks_and_not_for_ever(client: RedisClient, new_worker: NewWorker) -> None:
+    tag, worker = features_tag(is_cluster=isinstance(client, RedisCluster)), new_worker(uuid.uuid4().hex)
+    user, day = uuid.uuid4().int % 2**60, datetime(1999, 12, 31, tzinfo=UTC)  # a day of which there are no other events
+    event = EngagementEvent(uuid.uuid4().hex, Action.DWELL, user, 2, day, user + 1, dwell_ms=2000)
+    columns = EventColumns.from_payloads([event.to_payload()])
+    states = credits_of(columns)
+    ((week, target, *_),) = states.slots.tolist()
+    worker.become_leader()
+    worker.add_pending(columns, [], states)
+    assert 0 < client.ttl(counted_key(day.date(), tag)) <= REMEMBERED_FOR.total_seconds()
+    assert 0 < client.ttl(f"{tag}credits:{week}:{target}") <= CREDITED_FOR.total_seconds()
 
 
 def test_a_batch_from_before_there_were_credits_is_read() -> None:

@@ -318,10 +318,16 @@ def test_keep_newest_leaves_newer_rows_and_the_default_replaces_them(client: Cli
     reader.close()
 
 
-def test_rows_written_with_a_time_to_live_expire(client: Client) -> None:
+@pytest.mark.parametrize("keep_newest", [True, False])
+def test_rows_written_with_a_time_to_live_expire(client: Client, keep_newest: bool) -> None:
     with client.pipeline() as pipeline:
         PackedWriter(PEOPLE).write(
-            pipeline, {"handle": np.array(["ann"], object)}, {"age": np.array([1])}, np.array([NOON_US]), ttl_seconds=60
+            pipeline,
+            {"handle": np.array(["ann"], object)},
+            {"age": np.array([1])},
+            np.array([NOON_US]),
+            keep_newest=keep_newest,
+            ttl_seconds=60,
         )
         pipeline.execute()
     assert 0 < client.ttl(next(client.scan_iter(scan_pattern("shop", "people")))) <= 60
