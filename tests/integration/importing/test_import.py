@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -85,6 +86,33 @@ def world(apart: Settings, tmp_path: Path) -> World:
 
 def at(minutes: float) -> str:
     return (START + timedelta(minutes=minutes)).isoformat()
+
+
+def test_times_without_a_zone_are_utc_wherever_the_machine_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = duckdb.connect
+
+    def in_new_york(*where: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+        return connect(*where, **options).execute("set timezone = 'America/New_York'")
+
+    monkeypatch.setattr(duckdb, "connect", in_new_york)
+    world.csv(
+        "users",
+        "user_id,created_at",
+        ("zone-ann", "2020-01-01 12:00:00"),
+        ("zone-bob", "2020-01-01"),
+        ("zone-cy", "2020-01-01T12:00:00+02:00"),
+        ("zone-dan", "1577880000"),
+    )
+    world.run()
+    made = world.rows(
+        "select external_id, created_at from external_ids join users on id = user_id where external_id like 'zone-%%'"
+    )
+    assert {name: moment.astimezone(UTC).hour for name, moment in made} == {
+        "zone-ann": 12,
+        "zone-bob": 0,
+        "zone-cy": 10,
+        "zone-dan": 12,
+    }
 
 
 def test_bad_rows_are_refused_by_name_and_good_ones_are_kept(world: World) -> None:
