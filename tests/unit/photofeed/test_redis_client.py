@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 
 import pytest
 import redis
 
-from photofeed.redis_client import connect_redis_async
+from photofeed.redis_client import connect_redis, connect_redis_async, server_of_key, subscription
 from photofeed.settings import Settings
 
 _COMMAND = re.compile(rb"\*\d+\r\n")
@@ -52,3 +53,35 @@ def test_a_command_is_not_sent_a_third_time() -> None:
     with pytest.raises(redis.ConnectionError):
         asyncio.run(_get(server))
     assert server.gets == 2
+
+
+def _connect(settings: Settings) -> None:
+    connect_redis(settings)
+
+
+def _find_server(settings: Settings) -> None:
+    async def find() -> None:
+        async with server_of_key(settings, "key", 1.0):
+            pytest.fail("there is no server")
+
+    asyncio.run(find())
+
+
+def _subscribe(settings: Settings) -> None:
+    async def subscribe() -> None:
+        client = connect_redis_async(settings, 1.0)
+        try:
+            async with subscription(client, "channel"):
+                pytest.fail("there is no server")
+        finally:
+            await client.aclose()
+
+    asyncio.run(subscribe())
+
+
+@pytest.mark.parametrize("ask", [_connect, _find_server, _subscribe])
+def test_a_cluster_that_is_away_is_a_lost_connection(ask: Callable[[Settings], None]) -> None:
+    """Workers wait and try again after an error of the connection, and end with any other."""
+    settings = Settings.model_validate({"redis_url": "redis+cluster://127.0.0.1:1"})  # nobody listens there
+    with pytest.raises(redis.ConnectionError, match="no node of the Redis Cluster answers"):
+        ask(settings)
