@@ -201,8 +201,8 @@ def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", po
 def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:
     def metrics(kind: str) -> list[float]:
         """Builds, those that failed, and pools that the last one wrote."""
-        series = ("build_seconds_count", "failed_total", "built")
-        return [metric(f"photofeed_pools_{one}", pools=kind) for one in series]
+        series = ("photofeed_pools_build_seconds_count", "photofeed_pools_failed_total", "photofeed_pools_built")
+        return [metric(one, pools=kind) for one in series]
 
     pools.build(datetime.now(UTC))
     (builds, failed, trending), (builds_of_others, failed_of_others, _) = metrics("trending"), metrics("topics")
