@@ -1,5 +1,6 @@
 """`photofeed verify` finds every kind of disagreement between the systems, and nothing where they agree."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from ingestion.archive import Archive
@@ -34,8 +36,9 @@ from photofeed.explore_pools import topic_key
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
 from photofeed.ids import decode_id, encode_id
 from photofeed.object_store import S3ObjectStore
-from photofeed.offline_store.lake import open_lake
+from photofeed.offline_store.lake import Lake, LakeFolder, open_lake
 from photofeed.offline_store.spilling import spilling
+from photofeed.offline_store.tables import QUARANTINE
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.keys import KeyEncoder
 from photofeed.online_store.reader import PackedReader
@@ -466,6 +469,19 @@ def test_events_that_are_in_the_log_and_not_in_the_lake(counting: Counting) -> N
     assert found(replace(check)) == [("lake.engagement", lost.id)]
     erased = replace(check, erased=lambda _: frozenset({counting.person}))
     assert found(erased) == []
+    other = replace(lost, id=f"{counting.person}-other")
+    _set_aside(lake, settings.bucket_lake, "feed_served", {"slate_id": lost.id, "position": 0, "id": lost.id})
+    _set_aside(lake, settings.bucket_lake, "engagement", {"id": other.id})
+    assert found(replace(check)) == [("lake.engagement", lost.id)]  # what is aside is of another table, or another row
+    _set_aside(lake, settings.bucket_lake, "engagement", {"id": lost.id})
+    assert found(replace(check)) == []
+
+
+def _set_aside(lake: Lake, bucket: str, table: str, row: dict[str, object]) -> None:
+    """Write a row to the quarantine, as the archive does with rows that break the contract of their table."""
+    now = pa.array([datetime.now(UTC)], pa.timestamp("us", tz="UTC"))
+    columns = {"table": [table], "reason": ["it is a test"], "row": [json.dumps(row)], "quarantined_at": now}
+    lake.append(LakeFolder(bucket, QUARANTINE), pa.table(columns), "quarantined_at")
 
 
 def test_events_that_were_committed_and_not_counted(counting: Counting) -> None:
