@@ -1,5 +1,6 @@
 """The counters that the feature repo declares, computed from events."""
 
+import math
 import os
 import sys
 from datetime import UTC, datetime
@@ -19,6 +20,18 @@ from photofeed.settings import Settings
 REPO = Path(__file__).resolve().parents[2] / "feature_repo"
 MODULES = ("people_views", "post_views")
 CONTENT_TYPES = ("photo", "reel")
+SECONDS_OF = {"m": 60, "h": 3_600, "d": 86_400}
+COUNTED = {
+    "impressions": {Action.IMPRESSION: 1},
+    "likes": {Action.LIKE: 1},
+    "comments": {Action.COMMENT: 1},
+    "saves": {Action.SAVE: 1},
+    "shares": {Action.SHARE: 1},
+    "opens": {Action.OPEN: 1},
+    "profile_visits": {Action.PROFILE_VISIT: 1},
+    "hides": {Action.HIDE: 1, Action.REPORT: 3},
+}
+"""What a counter counts -> what each action adds to it; taken back, it subtracts as much."""
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +108,23 @@ def test_engagement_adds_up_what_actions_are_worth(counters: dict[str, Counter])
     actions = (Action.IMPRESSION, Action.OPEN, Action.LIKE, Action.COMMENT, Action.SAVE, Action.SHARE, Action.UNSAVE)
     amounts = [_sum(counters["post_engagement:engagement_7d"], (action, "photo")) for action in actions]
     assert amounts == [0, 0.5, 1, 2, 2, 3, -2]
+
+
+def test_a_counter_counts_what_its_name_says_and_fades_in_the_time_that_it_says(counters: dict[str, Counter]) -> None:
+    checked = set()
+    for name, counter in counters.items():
+        what, _, span = name.partition(":")[2].rpartition("_")
+        seconds = int(span[:-1]) * SECONDS_OF[span[-1]] if span[0].isdigit() else math.inf
+        assert counter.half_life_seconds == seconds, name
+        of_type = next((each for each in CONTENT_TYPES if what.startswith(f"{each}_")), None)
+        what = what.removeprefix(f"{of_type}_")
+        if what not in COUNTED:
+            continue
+        checked.add(what)
+        undone = {UNDONE_BY[action]: -amount for action, amount in COUNTED[what].items() if action in UNDONE_BY}
+        amounts = COUNTED[what] | undone
+        for action in Action:
+            for content_type in CONTENT_TYPES:
+                expected = amounts.get(action, 0) if of_type in (None, content_type) else 0
+                assert _sum(counter, (action, content_type)) == expected, (name, action, content_type)
+    assert checked == COUNTED.keys()
