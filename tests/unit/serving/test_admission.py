@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from prometheus_client import REGISTRY
 from starlette.types import Receive, Scope, Send
 
 from serving.api.admission import Admission
+from tests.metric_values import metric
 
 MOST = 3
+IN_PROGRESS, REFUSED = "photofeed_http_requests_in_progress", "photofeed_http_requests_refused_total"
 FEED, EVENTS = "/v1/feed", "/v1/events"
 
 
@@ -72,24 +73,20 @@ def run(test: Callable[[Busy], Awaitable[None]]) -> None:
     asyncio.run(running())
 
 
-def value(name: str, lane: str) -> float:
-    return REGISTRY.get_sample_value(f"photofeed_http_requests_{name}", {"lane": lane}) or 0.0
-
-
 def test_a_request_too_many_is_refused_until_another_has_ended() -> None:
     async def test(busy: Busy) -> None:
-        refused_before = value("refused_total", "others")
+        refused_before = metric(REFUSED, lane="others")
         held = await busy.started(MOST, "GET", FEED)
-        assert value("in_progress", "others") == MOST
+        assert metric(IN_PROGRESS, lane="others") == MOST
         refused = await busy.http.get(FEED)
         assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert refused.headers["retry-after"] == "1"
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.json()["code"] == "unavailable"
-        assert value("refused_total", "others") == refused_before + 1
+        assert metric(REFUSED, lane="others") == refused_before + 1
         busy.goes_on.set()
         assert {(await one).status_code for one in held} == {httpx.codes.OK}
-        assert value("in_progress", "others") == 0
+        assert metric(IN_PROGRESS, lane="others") == 0
         assert (await busy.http.get(FEED)).status_code == httpx.codes.OK
 
     run(test)
@@ -121,12 +118,12 @@ def test_a_request_whose_body_arrives_slowly_takes_no_place() -> None:
 
         for _ in range(2 * MOST):
             slow += await busy.started(1, "POST", "/v1/read", content=body())
-        assert value("in_progress", "others") == 0
+        assert metric(IN_PROGRESS, lane="others") == 0
         held = await busy.started(MOST, "GET", FEED)
         busy.goes_on.set()
         assert [(await one).json() for one in slow] == [2] * 2 * MOST
         assert {(await one).status_code for one in held} == {httpx.codes.OK}
-        assert value("in_progress", "others") == 0
+        assert metric(IN_PROGRESS, lane="others") == 0
 
     run(test)
 
