@@ -1,8 +1,7 @@
-"""How many requests a process works on at once. More are refused, so that those that are taken stay fast.
+"""How many requests a process works on at once. More are refused, so that those that are taken stay fast (ADR 63).
 
 Requests that wait for the event log have a lane of their own: a log that does not answer must not refuse feeds. A
-request holds its place in the lane until its reply begins, except while its body arrives: neither slow clients nor
-streams fill a lane.
+request counts until its reply begins, except while its body arrives: neither slow clients nor streams fill a lane.
 """
 
 from http import HTTPStatus
@@ -26,39 +25,39 @@ class _Lane:
     """Requests that share a limit."""
 
     def __init__(self, name: str) -> None:
-        self.taken = 0
+        self.count = 0
         self._in_progress, self._refused = IN_PROGRESS.labels(name), REFUSED.labels(name)
 
-    def take(self) -> None:
-        self.taken += 1
-        self._in_progress.set(self.taken)
+    def enter(self) -> None:
+        self.count += 1
+        self._in_progress.set(self.count)
 
     def leave(self) -> None:
-        self.taken -= 1
-        self._in_progress.set(self.taken)
+        self.count -= 1
+        self._in_progress.set(self.count)
 
     def refuse(self) -> None:
         self._refused.inc()
 
 
-class _Place:
-    """A request's place in a lane. It may be left more than once."""
+class _Stay:
+    """A request in a lane. It may leave more than once."""
 
     def __init__(self, lane: _Lane) -> None:
-        self._lane, self._held = lane, True
-        lane.take()
+        self._lane, self._is_inside = lane, True
+        lane.enter()
 
     def leave(self) -> bool:
-        """Leave the lane; whether the place was held."""
-        held, self._held = self._held, False
-        if held:
+        """Leave the lane; whether the request was in it."""
+        was_inside, self._is_inside = self._is_inside, False
+        if was_inside:
             self._lane.leave()
-        return held
+        return was_inside
 
-    def take_again(self) -> None:
+    def come_back(self) -> None:
         """Come back, even if the lane is full by now."""
-        self._held = True
-        self._lane.take()
+        self._is_inside = True
+        self._lane.enter()
 
 
 class Admission:
@@ -76,25 +75,25 @@ class Admission:
             return
         is_event = route_class(scope["method"], scope["path"]) is RouteClass.EVENTS
         lane = self._lanes[EVENTS if is_event else OTHERS]
-        if lane.taken >= self._most:
+        if lane.count >= self._most:
             lane.refuse()
             await problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", _DETAIL)(scope, receive, send)
             return
-        place = _Place(lane)
+        stay = _Stay(lane)
 
         async def receive_outside() -> Message:
-            held = place.leave()
+            was_inside = stay.leave()
             try:
                 return await receive()
             finally:
-                if held:
-                    place.take_again()
+                if was_inside:
+                    stay.come_back()
 
         async def leaving_send(message: Message) -> None:
-            place.leave()
+            stay.leave()
             await send(message)
 
         try:
             await self._app(scope, receive_outside, leaving_send)
         finally:
-            place.leave()
+            stay.leave()

@@ -106,7 +106,7 @@ def test_events_and_other_requests_have_lanes_of_their_own(full: tuple[str, str]
     run(test)
 
 
-def test_a_request_whose_body_arrives_slowly_takes_no_place() -> None:
+def test_a_request_whose_body_arrives_slowly_does_not_count() -> None:
     async def test(busy: Busy) -> None:
         slow: list[asyncio.Task[httpx.Response]] = []
 
@@ -128,7 +128,7 @@ def test_a_request_whose_body_arrives_slowly_takes_no_place() -> None:
     run(test)
 
 
-def test_an_open_stream_takes_no_place() -> None:
+def test_an_open_stream_does_not_count() -> None:
     async def test(busy: Busy) -> None:
         streams = await busy.started(2 * MOST, "GET", "/v1/stream/")
         held = await busy.started(MOST, "GET", FEED)
@@ -139,7 +139,7 @@ def test_an_open_stream_takes_no_place() -> None:
     run(test)
 
 
-def test_a_request_that_failed_or_whose_client_left_takes_no_place() -> None:
+def test_a_request_that_failed_or_whose_client_left_does_not_count() -> None:
     async def test(busy: Busy) -> None:
         for _ in range(2 * MOST):
             assert (await busy.http.get("/v1/broken")).status_code == httpx.codes.INTERNAL_SERVER_ERROR
