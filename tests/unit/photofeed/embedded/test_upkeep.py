@@ -30,7 +30,8 @@ def test_failed_work_is_repeated_and_told_once(capsys: pytest.CaptureFixture[str
 
 def test_there_is_no_upkeep_after_the_end() -> None:
     calls: SimpleQueue[int] = SimpleQueue()
-    upkeep = Upkeep("tansu", lambda: calls.put(1), seconds=0.001)
+    upkeep = Upkeep("ending", lambda: calls.put(1), seconds=0.001)  # not a server of the tests' own stack
     calls.get(timeout=30)
+    assert "upkeep-ending" in {thread.name for thread in threading.enumerate()}
     upkeep.stop()
-    assert "upkeep-tansu" not in {thread.name for thread in threading.enumerate()}
+    assert "upkeep-ending" not in {thread.name for thread in threading.enumerate()}
