@@ -31,6 +31,7 @@ _METADATA = """
 insert into photo_metadata (photo_id, width, height, phash, sharpness, brightness, entropy, aspect)
 select *, 1, 1, 1, 1 from (select id, 8, 8, phash from unnest(%s::bigint[], %s::bigint[]) as p(id, phash)) looks
 """
+_MANY = 1_000
 _SHOWN = "update posts set visible = %s where id = any(%s)"
 _FOLLOW = """
 with added as (
@@ -85,6 +86,8 @@ class FeedWorld:
         """Add follows; timelines are not changed."""
         with database.connect(self._settings) as connection:
             connection.execute(_FOLLOW, (follower, list(authors), follower))
+            if len(authors) > _MANY:  # PostgreSQL does so itself a minute later; until then it may plan for few rows
+                connection.execute("analyze users, follows, posts")
 
     @contextmanager
     def hidden(self, post_ids: Sequence[int]) -> Iterator[None]:
