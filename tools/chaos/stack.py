@@ -1,7 +1,6 @@
 """The stack under fire: embedded servers, two API processes, and every worker, each started again when it ends."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from tools.chaos.clocks import Clocks, NoCompilerError
 from tools.chaos.disks import Disk, NoMountsError, isolate_mounts
 from tools.chaos.promotions import register_two
 from tools.kafka.cluster import KafkaCluster, running_kafka
+from tools.listening import free_port
 
 PHOTOFEED = str(Path(sys.executable).with_name("photofeed"))
 _KINDS = ("relay", "photos", "zoom", "features", "fanout", "archive", "removal", "sweeper", "pools")
@@ -171,11 +171,3 @@ def _commands(stack: Stack) -> list[list[Command]]:
 def set_quick_sweeps() -> None:
     """Let every process that starts from now on take what is stuck up soon."""
     os.environ.update(_SETTINGS)
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        port: int = one.getsockname()[1]
-        return port

@@ -30,8 +30,9 @@ from photofeed.feature_store import close_feature_store, load_counter_views, ope
 from tools.chaos.judge import Judge
 from tools.chaos.ledger import BY_MODEL, Ledger
 from tools.chaos.load import Load
-from tools.chaos.stack import PHOTOFEED, WORKERS, Stack, free_port, set_quick_sweeps
+from tools.chaos.stack import PHOTOFEED, WORKERS, Stack, set_quick_sweeps
 from tools.interruption import end_in_order
+from tools.listening import free_port
 from tools.upgrade.released import NotThereError, Released, installed
 
 NOT_THERE = 3
