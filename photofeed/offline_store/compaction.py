@@ -1,10 +1,11 @@
 """Merges the small parts of each hour into one, concurrently with readers and writers."""
 
-import io
+import tempfile
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -15,13 +16,15 @@ import structlog
 
 from photofeed.errors import NotFoundError, RetryableError
 from photofeed.offline_store.lake import TRANSFERS, FolderListing, Lake, LakeFolder
-from photofeed.offline_store.parts import MEDIA_TYPE, Hours, Part, encode, successor
+from photofeed.offline_store.parts import MEDIA_TYPE, Hours, Part, encode_all, successor
 
 log = structlog.get_logger(__name__)
 
 MERGED = prometheus_client.Counter("photofeed_lake_merged_parts", "Parts of the lake that were merged into others")
 FEWEST_PARTS = 8
 LARGEST_BYTES = 64 * 2**20
+_BATCH_ROWS = 4096
+_ROW_GROUP_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,18 @@ class Compaction:
         Raises:
             RetryableError: object storage does not answer.
         """
-        merged = sum(self._compact(folder, partition) for folder, partition in self._crowded())
+        keys = frozenset(self.lake.objects.keys(self.bucket, ""))
+        merged = sum(self._compact(folder, partition) for folder, partition in self._crowded(keys))
+        self.lake.remove_unused(self.bucket, keys)
+        pa.default_memory_pool().release_unused()
         MERGED.inc(merged)
         log.info("lake compacted", bucket=self.bucket, merged_parts=merged)
         return merged
 
-    def _crowded(self) -> list[tuple[LakeFolder, str]]:
-        """The partitions with at least `fewest_parts` parts."""
+    def _crowded(self, keys: Iterable[str]) -> list[tuple[LakeFolder, str]]:
+        """The partitions with at least `fewest_parts` parts, in the order of their names."""
         parts: Counter[tuple[str, str]] = Counter()
-        for key in self.lake.objects.keys(self.bucket, ""):
+        for key in sorted(keys):
             folder, day, rest = key.partition("/day=")
             if day and rest.endswith(".parquet"):
                 parts[folder, Part.of(f"day={rest}").partition] += 1
@@ -93,18 +99,34 @@ class Compaction:
 
     def _merge(self, folder: LakeFolder, partition: str, chosen: Sequence[Part], listing: FolderListing) -> Part | None:
         """Write the merged part, which replaces the others at once; None if another compaction was faster."""
-        with ThreadPoolExecutor(TRANSFERS) as pool:
-            tables = list(pool.map(lambda part: self._read(folder, part), chosen))
         replaced = {part.name for part in chosen}.union(*(listing.replaced.get(part, ()) for part in chosen))
         merged = successor(partition, listing.listed, frozenset[str]().union(*listing.replaced.values()))
-        data = encode(pa.concat_tables(tables, promote_options="default"), replaced)
+        self.lake.fetch(folder, (part.path for part in chosen))
+        with ExitStack() as opened, tempfile.TemporaryFile() as file:
+            parts = [opened.enter_context(pq.ParquetFile(self.lake.local(folder, part.path))) for part in chosen]
+            schema = pa.unify_schemas(
+                [part.schema_arrow.remove_metadata() for part in parts], promote_options="default"
+            )
+            encode_all(_row_groups(parts, schema), schema, file, replaced)
+            file.seek(0)
+            data = file.read()
         written = self.lake.objects.put_new(folder.bucket, folder.key(merged.path), data, MEDIA_TYPE)
         return merged if written else None
-
-    def _read(self, folder: LakeFolder, part: Part) -> pa.Table:
-        data = self.lake.objects.get(folder.bucket, folder.key(part.path))
-        return pq.read_table(io.BytesIO(data)).replace_schema_metadata(None)
 
     def _delete(self, folder: LakeFolder, parts: Sequence[Part] | set[Part]) -> None:
         with ThreadPoolExecutor(TRANSFERS) as pool:
             list(pool.map(lambda part: self.lake.objects.delete(folder.bucket, folder.key(part.path)), parts))
+
+
+def _row_groups(parts: Iterable[pq.ParquetFile], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of all parts in tables of about `_ROW_GROUP_BYTES`, with the columns of `schema`."""
+    gathered: list[pa.Table] = []
+    for part in parts:
+        for batch in part.iter_batches(_BATCH_ROWS):
+            rows = pa.concat_tables([schema.empty_table(), pa.Table.from_batches([batch])], promote_options="default")
+            gathered.append(rows.replace_schema_metadata(None))
+            if sum(table.nbytes for table in gathered) >= _ROW_GROUP_BYTES:
+                yield pa.concat_tables(gathered).combine_chunks()
+                gathered = []
+    if gathered:
+        yield pa.concat_tables(gathered).combine_chunks()

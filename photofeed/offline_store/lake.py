@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from photofeed.settings import Settings
 TRANSFERS = 8
 _ATTEMPTS = 5
 _UNUSED_SECONDS = 3600.0
+_UNUSED_LIVE_SECONDS = 2 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Lake:
     """Folders of Parquet parts, and their mirror under `cache_dir`. Safe to share between threads and processes.
 
     Parts never change, so a mirrored part stays valid. A mirrored part that is not live, because it was merged, is kept
-    for an hour after its last use: another reader may have it open.
+    for an hour after its last use: another reader may have it open. Compaction also removes what nobody used for days.
     """
 
     def __init__(self, objects: ObjectStore, cache_dir: Path) -> None:
@@ -204,6 +206,16 @@ class Lake:
         if merged not in self._replaced:
             self._replaced[merged] = replaced_by(merged)
         return self._replaced[merged]
+
+    def remove_unused(self, bucket: str, keys: Container[str]) -> None:
+        """Remove mirrored files that nobody used for two days, or for an hour if they are not among a bucket's keys."""
+        mirrored = self.cache_dir / bucket
+        now = time.time()
+        for file in mirrored.rglob("*.*"):
+            kept = _UNUSED_LIVE_SECONDS if file.relative_to(mirrored).as_posix() in keys else _UNUSED_SECONDS
+            with suppress(FileNotFoundError):
+                if file.is_file() and file.stat().st_mtime < now - kept:
+                    file.unlink()
 
     def _remove_unused(self, folder: LakeFolder, listing: "FolderListing") -> None:
         """Remove mirrored parts of the listed partitions that are neither live nor recently used."""

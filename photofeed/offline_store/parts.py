@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import orjson
 import pyarrow as pa
@@ -109,12 +109,19 @@ def successor(partition: str, listed: Iterable[Part], replaced: Iterable[str]) -
 
 def encode(table: pa.Table, replaces: Iterable[str] = ()) -> bytes:
     """The table as a Parquet file with microsecond timestamps and with `replaces` in its footer."""
+    data = io.BytesIO()
+    encode_all([table], table.schema, data, replaces)
+    return data.getvalue()
+
+
+def encode_all(tables: Iterable[pa.Table], schema: pa.Schema, file: BinaryIO, replaces: Iterable[str]) -> None:
+    """Write tables into one Parquet file like that of `encode`, a row group each; only one is in memory at a time."""
     names = sorted(replaces)
     if names:
-        table = table.replace_schema_metadata((table.schema.metadata or {}) | {_REPLACES: orjson.dumps(names)})
-    data = io.BytesIO()
-    pq.write_table(table, data, compression="zstd", coerce_timestamps="us")
-    return data.getvalue()
+        schema = schema.with_metadata((schema.metadata or {}) | {_REPLACES: orjson.dumps(names)})
+    with pq.ParquetWriter(file, schema, compression="zstd", coerce_timestamps="us") as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))
 
 
 def replaced_by(file: Path) -> frozenset[str]:

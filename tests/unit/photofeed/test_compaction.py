@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -204,6 +206,35 @@ def test_a_copy_that_is_being_read_outlives_its_original(lake: Lake) -> None:
     Compaction(lake, "lake", fewest_parts=2).compact()
     lake.mirror(EVENTS)
     assert [file.exists() for file in open_for_reading] == [True] * 3
+
+
+def test_merging_holds_a_bounded_number_of_rows_in_memory(lake: Lake) -> None:
+    """A merged part that was written in one piece would have one group of rows."""
+    texts = ["x" * 2**20] * 24  # of one letter: small on the disk, large in memory
+    for n in range(4):
+        rows = rows_of([n] * len(texts)).append_column("text", pa.array(texts))
+        lake.append(EVENTS, rows, "at")
+    assert Compaction(lake, "lake", fewest_parts=4).compact() == 4
+    (merged,) = lake.mirror(EVENTS)
+    groups = pq.ParquetFile(merged)
+    assert [groups.metadata.row_group(group).num_rows for group in range(groups.num_row_groups)] == [48, 48]
+    assert groups.read(columns=["text"]).nbytes >= 96 * 2**20
+
+
+@pytest.mark.parametrize(("unused_hours", "exist"), [(0.9, [True, True]), (1.1, [False, True]), (49, [False, False])])
+def test_copies_that_nobody_uses_any_more_are_removed(lake: Lake, unused_hours: float, exist: list[bool]) -> None:
+    """In a mirror that only compaction uses, nothing else would remove them."""
+    for n in range(3):
+        lake.append(EVENTS, rows_of([n]), "at")
+    lake.append(EVENTS, rows_of([3], NOON + HOUR), "at")
+    old, other = lake.mirror(EVENTS, Hours(last=NOON + HOUR))[0], lake.mirror(EVENTS)[-1]
+    compaction = Compaction(lake, "lake", fewest_parts=3)
+    compaction.compact()
+    used = time.time() - unused_hours * 3600
+    for file in (old, other):
+        os.utime(file, (used, used))
+    compaction.compact()
+    assert [file.exists() for file in (old, other)] == exist
 
 
 def test_a_part_that_comes_again_after_it_was_merged_does_not_count(lake: Lake) -> None:
