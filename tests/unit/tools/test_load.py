@@ -138,12 +138,12 @@ def readings(
     ]
 
 
-def test_a_soak_tells_what_grew_and_judges_no_memory_of_servers() -> None:
+def test_a_soak_tells_what_grew_and_judges_no_memory_and_files_of_servers() -> None:
     flat = (1.0, 0, 0)
     leaks = {
         "api": (2 * MEMORY_LIMIT_MB, 0, 0),
         "photos-1": (0.0, 2 * FILES_LIMIT, 0),
-        "valkey": (500.0, 0, 2 * CONNECTIONS_LIMIT),
+        "valkey": (500.0, 200, 2 * CONNECTIONS_LIMIT),
         "relay": flat,
     }
     found = {one.name: one for one in growths(readings(leaks, restarted="relay"))}
@@ -158,10 +158,14 @@ def test_a_soak_tells_what_grew_and_judges_no_memory_of_servers() -> None:
     assert [one.wrong for one in growths(readings({"api": flat}))] == [[]]
 
 
-def test_what_fills_in_the_first_third_is_no_growth() -> None:
-    filling = [(36.0 * number, {"api": use(rss_mb=min(number, 33) * 10)}) for number in range(101)]
+@pytest.mark.parametrize("filled", [33, 60])
+def test_what_fills_and_then_stays_is_no_growth(filled: int) -> None:
+    filling = [(36.0 * number, {"api": use(rss_mb=min(number, filled) * 10)}) for number in range(101)]
     (api,) = growths(filling)
     assert api.wrong == []
+    growing = [(36.0 * number, {"api": use(rss_mb=number * 10)}) for number in range(101)]
+    (api,) = growths(growing)
+    assert api.wrong == ["memory"]
 
 
 def test_a_process_that_ended_is_told() -> None:
