@@ -129,12 +129,15 @@ wheel-check: wheel ## install the wheel in an empty environment and folder, and 
 extras: wheel ## install serving and ingestion in empty environments, from requirements/, and run the smoke test with them
 	@$(BIN)/python release/extras.py dist/*.whl
 
-.PHONY: bench-sizes bench-viewer-rows simulate-fanout
+.PHONY: bench-sizes bench-viewer-rows bench-idle simulate-fanout
 bench-viewer-rows: $(INSTALLED) ## what a viewer's rows cost Redis as keys, and as one hash; a table, then a line of JSON
 	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/viewer_rows.py $(BENCH)
 
 simulate-fanout: $(INSTALLED) ## what the celebrity threshold costs among 10 million accounts; a table, a line of JSON and fanout.svg
 	@$(BIN)/python -W ignore benchmarks/fanout_simulation.py $(BENCH)
+
+bench-idle: $(INSTALLED) ## what everything on one machine uses while nobody uses it; a table, then a line of JSON
+	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/idle.py $(BENCH)
 
 bench-sizes: $(INSTALLED) ## how many bytes things take in Redis, Kafka, PostgreSQL and object storage; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/sizes.py
