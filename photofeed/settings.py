@@ -170,6 +170,13 @@ class Settings(BaseSettings):
     kafka_replication: int | None = Field(
         default=None, ge=1, description="Replicas of new topics; else the broker's default"
     )
+    kafka_quiet_pause_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=5,
+        description="Pause of workers between questions for messages after 10 s without any: a broker on object "
+        "storage works for each, a broker of Apache Kafka does not",
+    )
     mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", description="Address of MLflow")
     mlflow_public_url: str | None = Field(
         default=None,
