@@ -5,9 +5,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 
 import prometheus_client
 import pyarrow as pa
@@ -102,14 +102,13 @@ class Compaction:
         replaced = {part.name for part in chosen}.union(*(listing.replaced.get(part, ()) for part in chosen))
         merged = successor(partition, listing.listed, frozenset[str]().union(*listing.replaced.values()))
         self.lake.fetch(folder, (part.path for part in chosen))
-        with ExitStack() as opened, tempfile.TemporaryFile() as file:
-            parts = [opened.enter_context(pq.ParquetFile(self.lake.local(folder, part.path))) for part in chosen]
-            schema = pa.unify_schemas(
-                [part.schema_arrow.remove_metadata() for part in parts], promote_options="default"
-            )
-            encode_all(_row_groups(parts, schema), schema, file, replaced)
-            file.seek(0)
-            data = file.read()
+        files = [self.lake.local(folder, part.path) for part in chosen]
+        schemas = [pq.read_schema(file).remove_metadata() for file in files]
+        schema = pa.unify_schemas(schemas, promote_options="default")
+        with tempfile.TemporaryFile() as target:
+            encode_all(_row_groups(files, schema), schema, target, replaced)
+            target.seek(0)
+            data = target.read()
         written = self.lake.objects.put_new(folder.bucket, folder.key(merged.path), data, MEDIA_TYPE)
         return merged if written else None
 
@@ -118,15 +117,20 @@ class Compaction:
             list(pool.map(lambda part: self.lake.objects.delete(folder.bucket, folder.key(part.path)), parts))
 
 
-def _row_groups(parts: Iterable[pq.ParquetFile], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows of all parts in tables of about `_ROW_GROUP_BYTES`, with the columns of `schema`."""
+def _row_groups(files: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of all files in tables of about `_ROW_GROUP_BYTES`, with the columns of `schema`."""
     gathered: list[pa.Table] = []
-    for part in parts:
-        for batch in part.iter_batches(_BATCH_ROWS):
-            rows = pa.concat_tables([schema.empty_table(), pa.Table.from_batches([batch])], promote_options="default")
-            gathered.append(rows.replace_schema_metadata(None))
-            if sum(table.nbytes for table in gathered) >= _ROW_GROUP_BYTES:
-                yield pa.concat_tables(gathered).combine_chunks()
-                gathered = []
+    for batch in _batches(files):
+        rows = pa.concat_tables([schema.empty_table(), pa.Table.from_batches([batch])], promote_options="default")
+        gathered.append(rows.replace_schema_metadata(None))
+        if sum(table.nbytes for table in gathered) >= _ROW_GROUP_BYTES:
+            yield pa.concat_tables(gathered).combine_chunks()
+            gathered = []
     if gathered:
         yield pa.concat_tables(gathered).combine_chunks()
+
+
+def _batches(files: Iterable[Path]) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        with pq.ParquetFile(file) as part:
+            yield from part.iter_batches(_BATCH_ROWS)
