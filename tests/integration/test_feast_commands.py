@@ -1,7 +1,6 @@
 """Feast's own commands by `photofeed feast`, in an applied feature repo that nobody has changed."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 
 from photofeed import database
 from tests.command_line import feature_variables, photofeed, set_up, with_own_feature_repo
+from tools.listening import free_port
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -38,8 +38,7 @@ def test_the_plan_of_an_applied_repo_has_no_changes(applied: "Settings") -> None
 
 
 def test_the_pages_of_feast_show_the_repo_on_this_machine_only(applied: "Settings") -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(Path(sys.executable).with_name("photofeed")), "feast", "ui", "--port", str(port)]
     environment = os.environ | {name: str(value) for name, value in feature_variables(applied).items()}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603

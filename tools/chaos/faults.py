@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from photofeed.topics import ENGAGEMENT, SUBSCRIPTIONS
 from tools.chaos.clocks import Clocks
 from tools.chaos.stack import APIS, Stack
 from tools.kafka.cluster import BROKERS, KafkaCluster
+from tools.listening import free_port
 
 STOPPED_SECONDS, FAILED_OVER_SECONDS, LOST_SECONDS, FULL_SECONDS = 8.0, 8.0, 5.0, 8.0
 JUMP_SECONDS, JUMPED_SECONDS = 600, 8.0
@@ -208,7 +208,7 @@ def _set_read_only(stack: Stack, value: str) -> None:
 
 def _replica(stack: Stack) -> None:
     with connect_redis(stack.settings) as client:
-        client.replicaof("127.0.0.1", _unused_port())
+        client.replicaof("127.0.0.1", free_port())
         time.sleep(FAILED_OVER_SECONDS)
         client.replicaof("NO", "ONE")
 
@@ -262,13 +262,6 @@ def _duplicate(stack: Stack, chance: random.Random) -> None:
     ]
     with closing(KafkaPublisher(stack.settings)) as publisher:
         publisher.publish_encoded(ENGAGEMENT.name, chance.sample(messages, len(messages)))
-
-
-def _unused_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _wait_until(ready: Callable[[], bool]) -> None:

@@ -22,6 +22,7 @@ from photofeed.settings import STACK_ENV_FILE, Settings
 from photofeed.topics import Topic
 from tools.kafka.certificates import Certificates, write_certificates
 from tools.kafka.jars import JARS
+from tools.listening import free_ports
 
 BROKERS = 3
 USER = "photofeed"
@@ -237,7 +238,7 @@ class KafkaCluster:
 def running_kafka(folder: Path) -> Iterator[KafkaCluster]:
     """A new cluster with all its data in a folder; it ends with the block."""
     folder.mkdir(exist_ok=True)
-    numbers = iter(_free_ports(BROKERS * len(_PORTS)))
+    numbers = iter(free_ports(BROKERS * len(_PORTS)))
     ports = [{name: next(numbers) for name in _PORTS} for _ in range(BROKERS)]
     cluster = KafkaCluster(folder, ports, secrets.token_hex(16), write_certificates(folder))
     cluster.format()
@@ -256,14 +257,3 @@ def _listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
         return True
     return False
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((_HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

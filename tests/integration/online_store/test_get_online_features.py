@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from feast.types import Array, Bool, Float32, Float64, Int64, String
 from photofeed.online_store import PackedReader
 from photofeed.online_store.feast_schema import row_schema
 from photofeed.online_store.store import PackedRedisOnlineStore
+from tools.listening import free_port
 
 if TYPE_CHECKING:
     from photofeed.embedded.stack import EmbeddedStack
@@ -161,8 +161,7 @@ def test_feast_serve_answers_over_http_what_the_store_answers(
 
 @contextmanager
 def _feast_serve(repo: Path) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     feast = Path(sys.executable).with_name("feast")
     command = [str(feast), "-c", str(repo), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with (repo / "serve.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:  # noqa: S603
