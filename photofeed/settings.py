@@ -174,8 +174,8 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         le=5,
-        description="Pause of workers between questions for messages after 10 s without any: a broker on object "
-        "storage works for each, a broker of Apache Kafka does not",
+        description="Pause of workers between questions for messages after 10 s without any, four times as long "
+        "where nobody waits; for a broker that works for each question, as those of Apache Kafka do not",
     )
     mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", description="Address of MLflow")
     mlflow_public_url: str | None = Field(
