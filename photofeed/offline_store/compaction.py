@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
 
+from photofeed.allocator import release_free_memory
 from photofeed.errors import NotFoundError, RetryableError
 from photofeed.offline_store.lake import TRANSFERS, FolderListing, Lake, LakeFolder
 from photofeed.offline_store.parts import MEDIA_TYPE, Hours, Part, encode_all, successor
@@ -57,7 +58,7 @@ class Compaction:
         keys = frozenset(self.lake.objects.keys(self.bucket, ""))
         merged = sum(self._compact(folder, partition) for folder, partition in self._crowded(keys))
         self.lake.remove_unused(self.bucket, keys)
-        pa.default_memory_pool().release_unused()
+        release_free_memory()
         MERGED.inc(merged)
         log.info("lake compacted", bucket=self.bucket, merged_parts=merged)
         return merged
