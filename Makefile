@@ -84,6 +84,9 @@ docs: $(INSTALLED) ## build the documentation site into build/site; warnings are
 photo-cases: $(INSTALLED) ## compare what becomes of photos with what should; lines, then JSON [CASES=folder MANIFEST=table; without: made files]
 	@$(BIN)/python -W ignore -m tools.photo_cases $(if $(CASES)$(MANIFEST),"$(CASES)" "$(MANIFEST)")
 
+# benchmarks use tools and simulation from here
+bench-% edge: export PYTHONPATH = .
+
 bench-images: $(INSTALLED) ## what a photo costs, against npm sharp and naive Pillow; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/images.py $(BENCH)
 
@@ -91,7 +94,7 @@ bench-training: $(INSTALLED) ## what a training costs, against bare lightgbm.tra
 	@$(BIN)/python -W ignore benchmarks/ranker_training.py $(BENCH)
 
 bench-api: $(INSTALLED) ## p50 and p99 of every operation of the API under a realistic mix; a table, then a line of JSON [BENCH="--requests 3000"]
-	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/api.py $(BENCH)
+	@$(BIN)/python -W ignore benchmarks/api.py $(BENCH)
 
 bench-feed: $(INSTALLED) $(CLIENTS) ## what a feed costs, against the stock way with Feast and Booster.predict; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/feed.py $(BENCH)
@@ -131,13 +134,13 @@ extras: wheel ## install serving and ingestion in empty environments, from requi
 
 .PHONY: bench-sizes bench-viewer-rows bench-idle simulate-fanout
 bench-viewer-rows: $(INSTALLED) ## what a viewer's rows cost Redis as keys, and as one hash; a table, then a line of JSON
-	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/viewer_rows.py $(BENCH)
+	@$(BIN)/python -W ignore benchmarks/viewer_rows.py $(BENCH)
 
 simulate-fanout: $(INSTALLED) ## what the celebrity threshold costs among 10 million accounts; a table, a line of JSON and fanout.svg
 	@$(BIN)/python -W ignore benchmarks/fanout_simulation.py $(BENCH)
 
 bench-idle: $(INSTALLED) ## what everything on one machine uses while nobody uses it; a table, then a line of JSON
-	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/idle.py $(BENCH)
+	@$(BIN)/python -W ignore benchmarks/idle.py $(BENCH)
 
 bench-sizes: $(INSTALLED) ## how many bytes things take in Redis, Kafka, PostgreSQL and object storage; a table, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/sizes.py
@@ -148,7 +151,7 @@ bench-migrations: $(INSTALLED) ## how long readers wait while a filled database 
 
 .PHONY: edge
 edge: $(INSTALLED) ## replay requests for images through Varnish; a line of JSON with hit rates; exit code 3 without Varnish
-	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/edge.py $(BENCH)
+	@$(BIN)/python -W ignore benchmarks/edge.py $(BENCH)
 
 .PHONY: deploy-check image-check dashboards dashboard-pictures chart
 deploy-check: $(INSTALLED) ## lint the files of deploy/ and compare them with the code; says what it could not check
