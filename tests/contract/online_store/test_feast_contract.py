@@ -297,10 +297,10 @@ def test_strict_refuses_rows_of_an_unknown_layout_and_says_what_to_do(server: Se
 
 
 def test_rows_expire_after_the_configured_time_and_are_kept_without_it(server: Server, client: Any) -> None:
-    mortal, lasting = Store(server, asynchronous=False, key_ttl_seconds=60), Store(server, asynchronous=False)
+    mortal, lasting = Store(server, asynchronous=False, key_ttl_seconds=600), Store(server, asynchronous=False)
     mortal.write(view(Float64), (key(id=1), number(1), NOON, None))
     lasting.write(view(Float64, name="others"), (key(id=1), number(1), NOON, None))
-    assert 0 < client.ttl(next(client.scan_iter(scan_pattern("shop", "stats")))) <= 60
+    assert 540 < client.ttl(next(client.scan_iter(scan_pattern("shop", "stats")))) <= 600
     assert client.ttl(next(client.scan_iter(scan_pattern("shop", "others")))) == -1
     mortal.close()
     lasting.close()

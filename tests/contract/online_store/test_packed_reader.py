@@ -327,10 +327,10 @@ def test_rows_written_with_a_time_to_live_expire(client: Client, keep_newest: bo
             {"age": np.array([1])},
             np.array([NOON_US]),
             keep_newest=keep_newest,
-            ttl_seconds=60,
+            ttl_seconds=600,
         )
         pipeline.execute()
-    assert 0 < client.ttl(next(client.scan_iter(scan_pattern("shop", "people")))) <= 60
+    assert 540 < client.ttl(next(client.scan_iter(scan_pattern("shop", "people")))) <= 600
 
 
 def test_a_dropped_connection_is_opened_again_within_the_read(client: Client, server: Server) -> None:
