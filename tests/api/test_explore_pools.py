@@ -11,13 +11,23 @@ import pytest
 
 from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
-from ingestion.pools.neighbours import Neighbours, nearest
+from ingestion.pools import new_creators, topics
+from ingestion.pools.neighbours import LIKED_FOR, Neighbours, nearest
+from ingestion.pools.new_creators import LITTLE_KNOWN_FOLLOWERS, NEW_FOR, NewCreators
+from ingestion.pools.topics import LATEST_FOR, Topics
 from ingestion.pools.trending import Trending
 from ingestion.pools.worker import KEPT_SECONDS, PoolsWorker
 from photofeed import database
 from photofeed.action_weights import ENGAGEMENT_WEIGHTS
 from photofeed.events import Action, EngagementEvent, engagement_envelope
-from photofeed.explore_pools import NEW_CREATORS_KEY, TRENDING_POOL_KEY, liked_key, neighbours_key, posts_of_pools
+from photofeed.explore_pools import (
+    NEW_CREATORS_KEY,
+    TRENDING_POOL_KEY,
+    liked_key,
+    neighbours_key,
+    posts_of_pools,
+    topic_key,
+)
 from photofeed.factorization import factorize
 from photofeed.features.event_columns import EventColumns
 from photofeed.posts import PostRef
@@ -36,9 +46,9 @@ def pools(app: "App") -> Iterator[PoolsWorker]:
         yield worker
 
 
-def _like(app: "App", user: int, post: PostRef) -> EngagementEvent:
+def _like(app: "App", user: int, post: PostRef, ago: timedelta = timedelta()) -> EngagementEvent:
     with database.connect(app.settings) as connection:
-        connection.execute("insert into likes values (%s, %s, now())", (user, post.post_id))
+        connection.execute("insert into likes values (%s, %s, now() - %s)", (user, post.post_id, ago))
     return EngagementEvent(
         uuid.uuid4().hex, Action.LIKE, user, post.author_id, datetime.now(UTC), post_id=post.post_id, topic_id=7
     )
@@ -67,6 +77,20 @@ def test_posts_liked_by_the_same_people_are_neighbours() -> None:
 def test_there_are_fewer_neighbours_where_there_are_fewer_posts() -> None:
     near = nearest(np.eye(3, 8, dtype=np.float32), 5)
     assert (near >= 0).sum(axis=1).tolist() == [2, 2, 2]
+
+
+def test_only_posts_that_two_people_lately_liked_have_neighbours(app: "App") -> None:
+    world = FeedWorld(app.settings)
+    author, *fans = world.people(4)
+    one, other, of_one_fan, of_long_ago = posts = world.posts([author] * 4)
+    for fan in fans[:2]:
+        _like(app, fan, one)
+        _like(app, fan, other, LIKED_FOR - timedelta(hours=1))
+        _like(app, fan, of_long_ago, LIKED_FOR + timedelta(hours=1))
+    _like(app, fans[2], of_one_fan)
+    with database.pool(app.settings) as pool:
+        built = Neighbours(pool).build(datetime.now(UTC))
+    assert [post for post in posts if neighbours_key(post.post_id) in built] == [one, other]
 
 
 def test_liking_brings_what_others_who_liked_it_like(app: "App", pools: PoolsWorker) -> None:
@@ -196,6 +220,35 @@ def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", po
     assert set(order[:3]) == set(authors)
     assert max(Counter(order).values()) <= 3
     assert not {too_old[0].post_id, later[0].post_id} & set(found)
+
+
+def test_creators_are_new_or_little_known(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_creators, "LENGTH", 100_000)  # room for the creators of all tests
+    world, hour = FeedWorld(app.settings), timedelta(hours=1)
+    both, is_new, little_known, neither = authors = world.people(4)
+    ages = {both: NEW_FOR - hour, is_new: NEW_FOR - hour, little_known: NEW_FOR + hour, neither: NEW_FOR + hour}
+    known = {is_new, neither}
+    with database.connect(app.settings) as connection:
+        for author, age in ages.items():
+            followers = LITTLE_KNOWN_FOLLOWERS - (author not in known)
+            values = (age, followers, author)
+            connection.execute("update users set created_at = now() - %s, follower_count = %s where id = %s", values)
+    posts = world.posts(authors)
+    with database.pool(app.settings) as pool:
+        pools = NewCreators(pool).build(datetime.now(UTC))
+    found = set(posts_of_pools(pools[NEW_CREATORS_KEY])["post_id"].tolist())
+    assert {post.author_id for post in posts if post.post_id in found} == {both, is_new, little_known}
+
+
+def test_popular_posts_of_a_topic_are_of_the_last_weeks(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "LENGTH", 100_000)
+    world, hour = FeedWorld(app.settings), timedelta(hours=1)
+    (author,) = world.people(1)
+    (recent,), (old,) = (world.posts([author], age=age) for age in (LATEST_FOR - hour, LATEST_FOR + hour))
+    with database.pool(app.settings) as pool:
+        built = Topics(pool).build(datetime.now(UTC))
+    found = set(posts_of_pools(built[topic_key(recent.topic_id)])["post_id"].tolist())
+    assert found & {recent.post_id, old.post_id} == {recent.post_id}
 
 
 def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:
