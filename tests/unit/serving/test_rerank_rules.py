@@ -18,6 +18,7 @@ from serving.feed.rerankers.diversity import AUTHORS, KINDS, diversify
 from serving.feed.rerankers.explore_slots import pick_posts, spread_explore
 from serving.feed.rerankers.freshness import Freshness, freshen
 from serving.feed.rerankers.near_duplicates import MAX_DIFFERENT_BITS, NearDuplicates, distinct
+from serving.feed.rerankers.repeats import Repeats
 from serving.feed.source_table import SOURCES, Source
 
 # score, author, look, source; few authors and looks a bit apart make every rule have something to do
@@ -94,14 +95,21 @@ def test_no_slate_breaks_a_hard_rule(posts: list[Post], seed: int, shortest: int
         assert posts[row][3].is_explore or slate.propensities[row] == 1
 
 
-@given(POSTS, st.integers(0, 2**32))
-def test_seen_posts_only_fill_a_slate_that_new_posts_leave_short(posts: list[Post], seed: int) -> None:
-    rows = _slate(posts, seed).rows.tolist()
+@given(POSTS, st.integers(0, 2**32), st.integers(0, 12))
+def test_seen_posts_only_fill_a_slate_that_new_posts_leave_short(posts: list[Post], seed: int, shortest: int) -> None:
+    rows = _slate(posts, seed, shortest).rows.tolist()
     repeated = [row for row in rows if posts[row][5]]
     if repeated:
-        assert len(rows) <= 30
-        graph = sum(not post[5] and not post[3].is_explore for post in posts)
-        assert graph < 30
+        assert len(rows) <= shortest
+        assert len(rows) - len(repeated) < shortest
+
+
+def test_a_short_slate_gets_the_best_seen_posts_after_the_new_ones_and_no_more_than_it_lacks() -> None:
+    new = [(float(-row), row, 0, Source.FOLLOWING, False, False) for row in range(3)]
+    seen = [(float(score), 10 + score, 0, Source.FOLLOWING, False, True) for score in range(9)]
+    filled = [Repeats().apply(_ranking([*new, *seen], shortest)).rows.tolist() for shortest in (3, 4, 7, 99)]
+    best = [11, 10, 9, 8, 7, 6, 5, 4, 3]
+    assert filled == [[0, 1, 2, *best[:lacks]] for lacks in (0, 1, 4, 9)]
 
 
 @given(st.lists(LOOKS, max_size=300))
