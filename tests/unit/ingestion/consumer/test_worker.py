@@ -15,6 +15,7 @@ from photofeed.event_log import Message
 from photofeed.events import Envelope
 from photofeed.topics import Topic, dead_letters
 from tests.doubles.event_log import InMemoryConsumer, InMemoryEventLog
+from tests.doubles.turns import Turns
 from tests.metric_values import metric
 
 TOPIC = Topic("things", key="id")
@@ -228,6 +229,17 @@ def test_a_bounded_number_of_attempts_ends_in_a_dead_letter() -> None:
     _worker(log, handler, max_attempts=2).step()
     assert handler.calls == 2
     assert [letter.payload["code"] for letter in _letters(log)] == ["try_again"]
+
+
+def test_pauses_between_attempts_grow_up_to_ten_seconds_and_begin_anew_with_the_next_batch() -> None:
+    log = _log("a")
+    worker = _worker(log, Recorder({"a": [RetryableError("away")] * 8, "b": [RetryableError("away")]}))
+    worker.stop = stop = Turns(99)
+    worker.step()
+    assert stop.pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0])
+    log.publish("things", [Envelope("thing", "b", {})])
+    worker.step()
+    assert stop.pauses[8:] == [0.2]
 
 
 def test_a_worker_stopped_during_a_retry_commits_nothing() -> None:
