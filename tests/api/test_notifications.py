@@ -11,7 +11,7 @@ import pytest
 
 from photofeed import database
 from photofeed.ids import decode_id
-from photofeed.notifications import KEPT, RETENTION, NotificationKind
+from photofeed.notifications import KEPT, LATEST, RETENTION, NotificationKind
 from serving.api import notifications as api
 from serving.api.lists import cursor_id
 from serving.api.notifications import notification_events
@@ -241,16 +241,18 @@ def test_kinds_that_are_switched_off_notify_nobody(app: "App") -> None:
     assert author.call("PUT", "/v1/me/notification-settings", json={"switchedOff": ["none"]}).status_code == 422
 
 
-def test_imported_history_notifies_nobody(app: "App") -> None:
-    author, fan = app.person(), app.person()
-    post = _post(app, author, 339)
-    days = ("2026-01-05T10:00:00Z", None)
-    for at, seen in zip(days, ([], ["like"]), strict=True):
-        event = {"id": f"imported-{at}", "type": "like", "actorId": fan.id, "postId": post}
-        timed = event | ({"occurredAt": at} if at else {})
-        app.service.call("POST", "/v1/events", json={"events": [timed]})
+@pytest.mark.parametrize("kind", ["like", "comment", "follow"])
+def test_imported_history_notifies_nobody(app: "App", kind: str) -> None:
+    author, post, hour = app.person(), "", timedelta(hours=1)
+    if kind != "follow":
+        post = _post(app, author, 339)
+    for ago, seen in ((LATEST + hour, []), (LATEST - hour, [kind])):
+        about = {"personId": author.id} if kind == "follow" else {"postId": post}
+        event = {"id": f"imported-{ago}", "type": kind, "actorId": app.person().id, **about}
+        event |= {"occurredAt": (datetime.now(UTC) - ago).isoformat()} | ({"text": "ah"} if kind == "comment" else {})
+        reply = app.service.call("POST", "/v1/events", json={"events": [event]})
+        assert reply.json()["accepted"] == 1, reply.text
         assert _kinds(author) == seen
-        fan.call("DELETE", f"/v1/posts/{post}/like")
 
 
 def test_notifications_are_read_page_by_page_and_marked_up_to_one(app: "App") -> None:
