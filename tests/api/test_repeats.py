@@ -93,18 +93,21 @@ def test_every_step_records_its_outcome(app: "App") -> None:
     assert steps == dict.fromkeys(names.split(), "done")
 
 
-def test_a_moderators_decision_survives_another_run(app: "App") -> None:
-    moderator = app.moderator()
+@pytest.mark.parametrize(("decision", "status"), [("approve", "ready"), ("reject", "rejected")])
+def test_a_moderators_decision_survives_another_run_and_is_told_once(app: "App", decision: str, status: str) -> None:
+    moderator, owner = app.moderator(), app.person()
     with opinion(app, 0.7):
-        photo_id = app.person().upload(picture(52))
+        photo_id = owner.upload(picture(52))
         app.work()
-        ruling = {"decision": "approve", "reason": "harmless"}
+        ruling = {"decision": decision, "reason": "seen by a person"}
         assert moderator.call("POST", f"/v1/moderation/{photo_id}/decisions", json=ruling).status_code == 201
         app.work()
-        once = everything(app, photo_id)
+        owner.call("PUT", "/v1/me/notifications/read")
+        once, told = everything(app, photo_id), owner.get("/v1/me/notifications")
         again(app, photo_id, from_processing=True)
         assert everything(app, photo_id) == once
-        assert once["photos"][0]["status"] == "ready"
+        assert owner.get("/v1/me/notifications") == told
+        assert (once["photos"][0]["status"], told["unreadCount"], len(told["items"])) == (status, 0, 1)
 
 
 def test_a_photo_that_a_newer_model_rejects_is_removed(app: "App") -> None:
