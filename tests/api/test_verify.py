@@ -44,11 +44,12 @@ from photofeed.online_store.keys import KeyEncoder
 from photofeed.online_store.reader import PackedReader
 from photofeed.redis_client import RedisClient, connect_redis
 from photofeed.timelines import FRESH_POOL, author_key, timeline_key
-from photofeed.topics import ENGAGEMENT, FANOUT_GROUP, GRAPH_CHANGED, SUBSCRIPTIONS, dead_letters
+from photofeed.topics import ENGAGEMENT, FANOUT_GROUP, FEED_SERVED, GRAPH_CHANGED, SUBSCRIPTIONS, dead_letters
 from tests.api.feed_world import FeedWorld
 from tests.api.pictures import picture
 from tests.command_line import set_up, with_own_feature_repo
 from tests.doubles.event_log import InMemoryEventLog
+from tests.served_pages import PAGE
 
 if TYPE_CHECKING:
     from photofeed.settings import Settings
@@ -131,6 +132,23 @@ def test_photos_that_stay_in_work_and_messages_that_are_not_published(
         with pool.connection() as connection:
             connection.execute(stuck, ("ready", long_ago, post.post_id))
             connection.execute("delete from outbox where id = %s", (waiting and waiting["id"],))
+
+
+def test_messages_that_are_published_meanwhile_are_no_disagreement(settings: "Settings", pool: Database) -> None:
+    def publish_one(_: float) -> None:
+        with pool.connection() as connection:
+            connection.execute("delete from outbox where id = (select min(id) from outbox)")
+
+    with pool.connection() as connection:
+        connection.execute("delete from outbox")
+        for _ in range(5):
+            connection.execute("insert into outbox (topic, key, envelope) values ('t', 'k', '')")
+    try:
+        checks = [kind for kind, _ in found(Counts(settings, pool, Patience(0, publish_one)))]
+    finally:
+        with pool.connection() as connection:
+            connection.execute("delete from outbox")
+    assert "postgres.outbox" not in checks
 
 
 @dataclass
@@ -249,6 +267,21 @@ def test_posts_that_a_full_timeline_has_no_room_for_are_not_missing(
     client.zadd(timeline_key(viewer), {post.member(): post.posted_ms for post in posts[2:]})
     assert found(Timelines(pool, client, 3, AT_ONCE), f"{timeline_key(viewer)} ") == []
     assert len(found(Timelines(pool, client, 4, AT_ONCE), f"{timeline_key(viewer)} ")) == 1
+
+
+def test_posts_that_had_to_leave_a_full_timeline_for_those_of_a_celebrity_are_not_missing(
+    pool: Database, client: RedisClient, world: FeedWorld
+) -> None:
+    """Posts of an account that became a celebrity stay in timelines, and PostgreSQL's list does not have them."""
+    viewer, author, celebrity = world.people(3)
+    world.follow(viewer, [author, celebrity])
+    posts, (newer,) = world.posts([author], 3, timedelta(hours=2)), world.posts([celebrity])
+    with pool.connection() as connection:
+        connection.execute("update users set pulled = true where id = %s", (celebrity,))
+    client.zadd(timeline_key(viewer), {post.member(): post.posted_ms for post in (*posts[1:], newer)})
+    assert found(Timelines(pool, client, 3, AT_ONCE), f"{timeline_key(viewer)} ") == []
+    missing = [("redis.missing_post", f"{timeline_key(viewer)} {encode_id(posts[0].post_id)}")]
+    assert found(Timelines(pool, client, 4, AT_ONCE), f"{timeline_key(viewer)} ") == missing
 
 
 def test_pools_with_posts_that_were_deleted_long_ago(pool: Database, client: RedisClient, world: FeedWorld) -> None:
@@ -475,6 +508,27 @@ def test_events_that_are_in_the_log_and_not_in_the_lake(counting: Counting) -> N
     assert found(replace(check)) == [("lake.engagement", lost.id)]  # what is aside is of another table, or another row
     _set_aside(lake, settings.bucket_lake, "engagement", {"id": lost.id})
     assert found(replace(check)) == []
+
+
+def test_served_posts_that_are_in_the_log_and_not_in_the_lake(counting: Counting) -> None:
+    settings, lake, log = counting.settings, open_lake(counting.settings), counting.log
+    check = LogInLake(log, lake, settings.bucket_lake, nobody, spilling(lake.cache_dir, 256))
+    now = datetime.now(UTC)
+    kept, lost = (
+        replace(PAGE, slate_id=f"{counting.person}-{name}", served_at=now, ranked_at=now) for name in ("kept", "lost")
+    )
+    log.publish(FEED_SERVED.name, [page.to_envelope() for page in (kept, lost)])
+    consumer = log.consumer("archive", [FEED_SERVED])
+    consumer.poll(100, 0)
+    consumer.commit()
+    Archive(lake, settings.bucket_lake).handle([kept.to_envelope()])
+    first, second = (f"{lost.slate_id} {item.position}" for item in lost.items)
+    pages = str(counting.person)
+    assert sorted(found(replace(check), pages)) == [("lake.feed_served", first), ("lake.feed_served", second)]
+    _set_aside(lake, settings.bucket_lake, "engagement", {"id": first})  # of another table
+    row = {"slate_id": lost.slate_id, "position": lost.items[0].position}
+    _set_aside(lake, settings.bucket_lake, "feed_served", row)
+    assert found(replace(check), pages) == [("lake.feed_served", second)]
 
 
 def _set_aside(lake: Lake, bucket: str, table: str, row: dict[str, object]) -> None:
