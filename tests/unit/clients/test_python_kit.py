@@ -126,8 +126,16 @@ def test_attempts_end(asynchronous: bool) -> None:
     assert server.pauses[0] < server.pauses[1] * 2
 
 
-def test_a_server_that_is_too_slow_is_not_asked_again(asynchronous: bool) -> None:
-    server = Server(httpx.ReadTimeout)
+@pytest.mark.parametrize("lost", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.RemoteProtocolError])
+def test_a_call_that_no_server_answered_is_sent_again(asynchronous: bool, lost: type[httpx.TransportError]) -> None:
+    server = Server(lost, ok())
+    assert server.call(asynchronous, POST) == {"done": True}
+    assert len(server.pauses) == 1
+
+
+@pytest.mark.parametrize("slow", [httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout])
+def test_a_server_that_is_too_slow_is_not_asked_again(asynchronous: bool, slow: type[httpx.TransportError]) -> None:
+    server = Server(slow)
     with pytest.raises(UnreachableError):
         server.call(asynchronous, POST)
 
