@@ -208,7 +208,7 @@ def test_validation_metrics_are_logged_from_step_1_in_requests_of_bounded_size(
 def test_versions_are_listed_newest_first_with_their_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(number: int, run_id: str | None) -> Any:
         tags = {"feature_service": "v1", "gates": "passed"} if number == 9 else {}
-        return SimpleNamespace(version=number, tags=tags, run_id=run_id, creation_timestamp=86_400_000)
+        return SimpleNamespace(version=str(number), tags=tags, run_id=run_id, creation_timestamp=86_400_000)
 
     class Found:
         def __enter__(self) -> Any:
@@ -223,7 +223,7 @@ def test_versions_are_listed_newest_first_with_their_aliases(monkeypatch: pytest
 
         def search_registered_models(self, query: str) -> list[Any]:
             assert query == "name = 'ranker'"
-            return [SimpleNamespace(aliases={"champion": 9, "challenger": 9, "previous": 2})]
+            return [SimpleNamespace(aliases={"champion": "9", "challenger": "9", "previous": "2"})]
 
         def get_run(self, run_id: str) -> Any:
             metrics = {"test_ndcg_10": 0.7, "ndcg_10": 0.1} if run_id == "run-9" else {}
