@@ -170,13 +170,6 @@ class Settings(BaseSettings):
     kafka_replication: int | None = Field(
         default=None, ge=1, description="Replicas of new topics; else the broker's default"
     )
-    kafka_quiet_pause_seconds: float = Field(
-        default=0.0,
-        ge=0,
-        le=5,
-        description="Pause of workers between questions for messages after 10 s without any, four times as long "
-        "where nobody waits; for a broker that works for each question, as those of Apache Kafka do not",
-    )
     mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", description="Address of MLflow")
     mlflow_public_url: str | None = Field(
         default=None,

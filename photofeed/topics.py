@@ -66,12 +66,6 @@ SUBSCRIPTIONS: dict[str, tuple[Topic, ...]] = {
 # Nobody waits for what these groups do, so they ask the brokers less often while there is nothing to read: an idle
 # stack of one machine spends most of its processor time on such questions.
 UNHURRIED_GROUPS = frozenset({ZOOM_GROUP, ARCHIVE_GROUP, PURGE_GROUP, REMOVAL_GROUP})
-_UNHURRIED_TIMES = 4
-
-
-def quiet_pause(group: str, seconds: float) -> float:
-    """How long a group pauses between questions while there is nothing to read, of the seconds of the settings."""
-    return seconds * _UNHURRIED_TIMES if group in UNHURRIED_GROUPS else seconds
 
 
 def dead_letters(topic: str, group: str) -> str:

@@ -40,7 +40,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # Variables of a developer's shell must not point the tests to another stack.
     for name in [name for name in os.environ if name.startswith("PHOTOFEED_") and name not in _KEPT]:
         del os.environ[name]
-    os.environ["PHOTOFEED_KAFKA_QUIET_PAUSE_SECONDS"] = "0"  # pauses would only make tests slower
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -47,7 +47,6 @@ def group_worker(
         batch_size=batch_size,
         max_attempts=max_attempts,
         linger_seconds=linger_seconds,
-        quiet_pause_seconds=topics.quiet_pause(group, settings.kafka_quiet_pause_seconds),
         idle=idle,
         may_commit=may_commit,
         progress=progress,

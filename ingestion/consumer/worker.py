@@ -25,7 +25,6 @@ HANDLED = Counter("photofeed_worker_messages", "Messages by outcome", ["group", 
 RETRIES = Counter("photofeed_worker_retries", "Batches tried again, by reason", ["group", "reason"])
 _AWAY_PAUSE_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
-_QUIET_SECONDS, _QUIET_POLL_SECONDS = 10.0, 0.1
 
 Result = TypeVar("Result")
 Handler = Callable[[Sequence[Envelope]], None]
@@ -50,12 +49,10 @@ class Worker:
     max_attempts: int | None = None
     poll_seconds: float = 0.5
     linger_seconds: float = 0.0  # how long to wait for a larger batch after its first message
-    quiet_pause_seconds: float = 0.0  # before each poll after ten seconds without messages
     idle: Callable[[], None] | None = None  # called when no messages came, and before the group is left
     may_commit: Callable[[], bool] | None = None  # whether all effects of handled messages are durable
     progress: Progress = field(default_factory=Progress)
     _handled: dict[tuple[str, int], int] = field(default_factory=dict)  # (topic, partition) -> offset not committed yet
-    _last_message: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         # From zero on: Prometheus takes no increase from the first sample of a series, so an alert would miss it.
@@ -106,22 +103,13 @@ class Worker:
             self._handled = {}
 
     def _gather(self) -> list[Message]:
-        messages = self._poll()
+        messages = self.consumer.poll(self.batch_size, self.poll_seconds)
         until = time.monotonic() + self.linger_seconds
         while messages and len(messages) < self.batch_size and not self.stop.is_set():
             remaining = until - time.monotonic()
             if remaining <= 0:
                 break
             messages += self.consumer.poll(self.batch_size - len(messages), remaining)
-        return messages
-
-    def _poll(self) -> list[Message]:
-        is_quiet = self.quiet_pause_seconds > 0 and time.monotonic() - self._last_message > _QUIET_SECONDS
-        if is_quiet:
-            self.stop.wait(self.quiet_pause_seconds)
-        messages = self.consumer.poll(self.batch_size, _QUIET_POLL_SECONDS if is_quiet else self.poll_seconds)
-        if messages:
-            self._last_message = time.monotonic()
         return messages
 
     def _rest(self) -> None:

@@ -23,7 +23,7 @@ from photofeed.embedded.seaweedfs import ACCESS_KEY, HEALTH_BUCKET, Buckets, Sea
 from photofeed.embedded.server import Server, bring_up
 from photofeed.embedded.state import Secrets, StateFolder
 from photofeed.embedded.supervisor import Supervisor
-from photofeed.embedded.tansu import QUIET_PAUSE_SECONDS, Tansu
+from photofeed.embedded.tansu import Tansu
 from photofeed.embedded.upkeep import Upkeep
 from photofeed.embedded.valkey import Valkey
 from photofeed.settings import STACK_ENV_FILE, Settings
@@ -33,14 +33,7 @@ WITHOUT_MLFLOW = ALL_SERVERS[:-1]
 
 # Variables that a user may set differently; every other variable of stack.env points to a server of the stack.
 _FREE_VARIABLES = frozenset(
-    {
-        "PHOTOFEED_ENV",
-        "PHOTOFEED_PORT",
-        "PHOTOFEED_PUBLIC_URL",
-        "PHOTOFEED_JWT_SECRET",
-        "PHOTOFEED_CURSOR_SECRET",
-        "PHOTOFEED_KAFKA_QUIET_PAUSE_SECONDS",
-    }
+    {"PHOTOFEED_ENV", "PHOTOFEED_PORT", "PHOTOFEED_PUBLIC_URL", "PHOTOFEED_JWT_SECRET", "PHOTOFEED_CURSOR_SECRET"}
 )
 
 
@@ -141,7 +134,6 @@ class EmbeddedStack:
             "PHOTOFEED_DATABASE_URL": postgres.url(),
             "PHOTOFEED_REDIS_URL": valkey.url,
             "PHOTOFEED_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{ports.kafka}",
-            "PHOTOFEED_KAFKA_QUIET_PAUSE_SECONDS": str(QUIET_PAUSE_SECONDS),
             "PHOTOFEED_MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{ports.mlflow}",
             "PHOTOFEED_MLFLOW_DATABASE_URL": postgres.url(MLFLOW_DATABASE),
             "PHOTOFEED_S3_ENDPOINT_URL": f"http://{LOOPBACK}:{ports.s3}",

@@ -15,8 +15,6 @@ from photofeed.embedded.server import package_folder
 from photofeed.embedded.tansu_batches import BatchMerger
 from photofeed.embedded.tansu_log import BUCKET, take_back_ends
 
-QUIET_PAUSE_SECONDS = 0.5  # of consumers: Tansu reads object storage for each question of each
-
 
 class Tansu:
     """Tansu, the event log; acknowledged messages and committed offsets are objects in the bucket `tansu`."""

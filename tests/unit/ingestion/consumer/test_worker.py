@@ -2,13 +2,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from types import SimpleNamespace
 
 import psycopg
 import pytest
 import redis
 
-from ingestion.consumer import worker as worker_module
 from ingestion.consumer.worker import Worker, stop_on_signals
 from photofeed.errors import PermanentError, RetryableError, UnavailableError
 from photofeed.event_log import Message
@@ -172,31 +170,6 @@ def test_idle_work_runs_when_no_messages_come_and_before_the_worker_ends() -> No
     worker.stop.set()
     worker.run()
     assert calls == ["idle", "idle"]
-
-
-def test_a_worker_without_messages_pauses_before_it_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker on object storage works for each question."""
-    now, pauses = [100.0], list[float]()
-    monkeypatch.setattr(worker_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    log = _log("a")
-    worker = _worker(log, Recorder())
-    monkeypatch.setattr(worker.stop, "wait", pauses.append)
-    worker.quiet_pause_seconds, worker._last_message = 0.5, now[0]
-
-    def step(after: float) -> list[float]:
-        now[0] += after
-        worker.step()
-        return pauses
-
-    assert step(60.0) == [0.5]  # it was quiet until this message
-    assert step(9.0) == [0.5]
-    assert step(2.0) == [0.5, 0.5]
-    assert step(0.1) == [0.5, 0.5, 0.5]
-    log.publish("things", [Envelope("thing", "b", {})])
-    assert step(0.1) == [0.5] * 4
-    assert step(0.1) == [0.5] * 4
-    worker.quiet_pause_seconds = 0.0  # the default: a broker of Apache Kafka answers when there is a message
-    assert step(60.0) == [0.5] * 4
 
 
 def test_nothing_is_committed_before_all_effects_are_durable() -> None:

@@ -7,8 +7,7 @@ import pytest
 from photofeed.embedded.errors import PortTakenError, StackSettingsError
 from photofeed.embedded.ports import LOOPBACK, Ports
 from photofeed.embedded.stack import EmbeddedStack
-from photofeed.embedded.tansu import QUIET_PAUSE_SECONDS
-from photofeed.settings import DEV_SECRET, STACK_ENV_FILE, Settings, load_settings
+from photofeed.settings import DEV_SECRET, STACK_ENV_FILE, load_settings
 
 
 @pytest.fixture
@@ -31,18 +30,6 @@ def test_the_stack_has_secrets_of_its_own_that_only_its_owner_reads(stack: Embed
     file = stack.state.path / STACK_ENV_FILE
     assert file.stat().st_mode & 0o777 == 0o600
     assert DEV_SECRET not in file.read_text()
-
-
-def test_workers_ask_its_broker_less_often_while_nothing_happens(
-    stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("PHOTOFEED_KAFKA_QUIET_PAUSE_SECONDS")
-    assert Settings(env="dev").kafka_quiet_pause_seconds == 0.0
-    monkeypatch.setenv("PHOTOFEED_KAFKA_QUIET_PAUSE_SECONDS", "1.5")
-    stack.start(servers=())
-    assert stack.settings().kafka_quiet_pause_seconds == 1.5
-    monkeypatch.delenv("PHOTOFEED_KAFKA_QUIET_PAUSE_SECONDS")
-    assert stack.settings().kafka_quiet_pause_seconds == QUIET_PAUSE_SECONDS
 
 
 def test_the_api_port_can_be_set(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
