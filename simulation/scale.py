@@ -47,4 +47,4 @@ DEMO = Scale(
     first_photos=150,
     large_photos=30,
 )
-SMOKE = Scale(readers=80, creators=12, photos=72, sessions=700, days=4, celebrity_followers=76, followed_share=0.7)
+SMOKE = Scale(readers=80, creators=12, photos=72, sessions=1_400, days=4, celebrity_followers=76, followed_share=0.7)
