@@ -85,7 +85,7 @@ beforeEach(() => {
   }
 })
 
-test('whoever signs in next sees nothing of what the person before was told', async () => {
+test('after a sign-out, the next person sees no notifications of the one before', async () => {
   watchNotifications()
   await settled()
   assert.deepEqual([unreadCount.value, notifications.items.value], [3, [LIKE]])
