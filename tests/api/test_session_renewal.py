@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +34,13 @@ class _Provider:
         return SignIn(None, f"{refresh_token}+", FRESH_SECONDS)
 
 
+async def _sign_in(sessions: Sessions, person: int, now: float, refresh_token: str) -> tuple[str, datetime]:
+    """The secret of a new session, and when it ends."""
+    roles = frozenset({USER})
+    who = VerifiedToken("issuer", "subject", None, roles, now + 9, "", "")
+    return await sessions.start_from_sign_in(Caller(person, roles), SignIn(who, refresh_token, FRESH_SECONDS))
+
+
 def test_requests_at_once_renew_their_session_once(settings: "Settings") -> None:
     (person,) = FeedWorld(settings).people(1)
     provider: Any = _Provider()
@@ -42,10 +50,7 @@ def test_requests_at_once_renew_their_session_once(settings: "Settings") -> None
         nonlocal now
         async with database.async_pool(settings) as pool:
             sessions = Sessions(settings, pool, provider, TokenVerifier(settings), lambda: now)
-            who = VerifiedToken("issuer", "subject", None, frozenset({USER}), now + 9, "", "")
-            secret, _ = await sessions.start_from_sign_in(
-                Caller(person, frozenset({USER})), SignIn(who, "token", FRESH_SECONDS)
-            )
+            secret, _ = await _sign_in(sessions, person, now, "token")
             for asked in ([], ["token"], ["token", "token+"]):
                 found = await asyncio.gather(*(sessions.read(secret) for _ in range(5)))
                 assert {one.user_id for one in found} == {person}
@@ -67,10 +72,7 @@ def test_a_session_that_the_provider_cannot_renew_ends(settings: "Settings") -> 
         nonlocal now
         async with database.async_pool(settings) as pool:
             sessions = Sessions(settings, pool, None, TokenVerifier(settings), lambda: now)
-            who = VerifiedToken("issuer", "subject", None, frozenset({USER}), now + 9, "", "")
-            secret, ends_at = await sessions.start_from_sign_in(
-                Caller(person, frozenset({USER})), SignIn(who, "", FRESH_SECONDS)
-            )
+            secret, ends_at = await _sign_in(sessions, person, now, "")
             now = ends_at.timestamp() - 1
             assert (await sessions.read(secret)).user_id == person
             now += 2
