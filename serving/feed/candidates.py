@@ -88,13 +88,15 @@ class Candidates:
 
     def take(self, rows: NDArray[np.intp] | Mask) -> Self:
         """The candidates at these indices, or where the mask is true."""
+        # six look-ups by a mask take three times as long
+        indices = rows.nonzero()[0] if rows.dtype == np.bool_ else rows
         return type(self)(
-            self.post_ids[rows],
-            self.author_ids[rows],
-            self.topic_ids[rows],
-            self.hashes[rows],
-            self.reels[rows],
-            self.sources[rows],
+            self.post_ids.take(indices),
+            self.author_ids.take(indices),
+            self.topic_ids.take(indices),
+            self.hashes.take(indices),
+            self.reels.take(indices),
+            self.sources.take(indices),
         )
 
     @property
