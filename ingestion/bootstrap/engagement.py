@@ -14,8 +14,9 @@ from psycopg import Error as PsycopgError
 from psycopg.rows import DictRow
 
 from ingestion.bootstrap import Run
+from ingestion.bootstrap.counting import counted_events
 from ingestion.bootstrap.group_worker import group_worker
-from ingestion.engagement.counted_events import FEATURES, CountedInParts, EmptiedError, FencedError, RedisCountedEvents
+from ingestion.engagement.counted_events import FEATURES, CountedInParts, EmptiedError, FencedError
 from ingestion.engagement.feature_sink import FeastSink
 from ingestion.engagement.feed_memory import RedisFeedMemory
 from ingestion.engagement.partials import PartialExchange, Partitions
@@ -24,7 +25,7 @@ from ingestion.engagement.push_journal import StoredPushJournal
 from ingestion.engagement.stages import NEVER, StagedPipeline
 from ingestion.progress import Progress
 from photofeed import database, topics
-from photofeed.counted_ids import counting_partitions, features_tag
+from photofeed.counted_ids import counting_partitions
 from photofeed.erasures import ErasedAmong, erased_among, nobody
 from photofeed.errors import ConflictError, NotFoundError
 from photofeed.event_log import EventPublisher, KafkaReader
@@ -33,7 +34,7 @@ from photofeed.features.counters import CounterView
 from photofeed.kafka_access import open_publisher
 from photofeed.object_store import S3ObjectStore
 from photofeed.offline_store.lake import Lake, open_lake
-from photofeed.redis_client import RedisClient, connect_redis, is_cluster
+from photofeed.redis_client import RedisClient, connect_redis
 from photofeed.settings import TWO_STAGES, Settings
 from photofeed.tracing import linked
 from photofeed.write_marks import WriteMarks
@@ -47,11 +48,6 @@ _WANTED_SECONDS = 2.0  # how often a worker looks whether a command takes over
 _TAKE_OVER_SECONDS, _TAKE_OVER_PAUSE_SECONDS = 120.0, 0.2
 # Larger batches cost less per event. Waiting for them delays features.
 _FEATURES_MESSAGES, _FEATURES_LINGER_SECONDS, _HISTORY_SECONDS = 2_000, 0.05, 2.0
-
-
-def counted_events(settings: Settings, client: RedisClient, partition: int | None = None) -> RedisCountedEvents:
-    """The memory of the features worker in Redis; of one partition, if features are counted in two stages."""
-    return RedisCountedEvents(client, FEATURES, features_tag(is_cluster=is_cluster(settings), partition=partition))
 
 
 def engagement_pipeline(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from ingestion.bootstrap.engagement import counted_events
+from ingestion.bootstrap.counting import counted_events
 from ingestion.engagement.push_journal import StoredPushJournal
 from ingestion.erasure import Store
 from ingestion.erasure.eraser import Eraser

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from ingestion.bootstrap.engagement import counted_events
+from ingestion.bootstrap.counting import counted_events
 from ingestion.bootstrap.removal import open_leftovers
 from ingestion.engagement.counted_events import CountedInParts
 from ingestion.verify import Check, Patience

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion import feature_commands
-from ingestion.bootstrap.engagement import counted_events, engagement_pipeline
+from ingestion.bootstrap.counting import counted_events
+from ingestion.bootstrap.engagement import engagement_pipeline
 from ingestion.engagement.accumulate import CounterDelta, CounterRows, CounterState
 from ingestion.engagement.counted_events import EmptiedError, EventIds, FencedError, Partial, RedisCountedEvents
 from ingestion.engagement.credits import Credits

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from ingestion.bootstrap import engagement as bootstrap
-from ingestion.bootstrap.engagement import counted_events, engagement_pipeline, restore_features
+from ingestion.bootstrap.counting import counted_events
+from ingestion.bootstrap.engagement import engagement_pipeline, restore_features
 from ingestion.engagement.accumulate import CounterRows
 from ingestion.engagement.counted_events import EmptiedError, EventIds, Partial, RedisCountedEvents
 from ingestion.engagement.credits import Credits
