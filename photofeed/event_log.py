@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 REBALANCES = Counter("photofeed_worker_rebalances", "Rebalances of a consumer group", ["group"])
 
 _FETCH_WAIT_MS, _UNHURRIED_FETCH_WAIT_MS, _STAY_POLL_MS = 100, 500, 50
+# A broker on object storage looks there for each fetch of each consumer, and may notice a message only when half of the
+# time is over. A broker of Apache Kafka replies at once, however long it may wait.
+_QUIET_SECONDS, _QUIET_FETCH_WAIT_MS = 30.0, 1_000
 _READ_PATIENCE_SECONDS = 60.0  # a broker on object storage may take 20 s for a fetch on a loaded machine
 _OFFSETS_MS, _COMMIT_MS = 5_000, 10_000  # kafka-python waits for ever by default
 _HANDOVER_SECONDS = 5.0  # heartbeats stop meanwhile, so well below the session timeout
@@ -323,6 +326,7 @@ class KafkaGroupConsumer:
         *,
         max_poll_seconds: float = 30.0,
         turned: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Join the group with the first poll.
 
@@ -332,6 +336,7 @@ class KafkaGroupConsumer:
             topics: what it reads.
             max_poll_seconds: the broker removes a member that does not poll for so long.
             turned: called after each poll.
+            clock: monotonic seconds.
         """
         from kafka import KafkaConsumer
 
@@ -341,6 +346,8 @@ class KafkaGroupConsumer:
         self._work: Future[Any] | None = None
         REBALANCES.labels(group)  # from zero on, for alerts
         self._longest_silence = min(1.0, max_poll_seconds / 4)
+        self._fetch_wait_ms = _UNHURRIED_FETCH_WAIT_MS if group in UNHURRIED_GROUPS else _FETCH_WAIT_MS
+        self._clock, self._quiet_from = clock, clock() + _QUIET_SECONDS
         self._consumer: Any = KafkaConsumer(
             **connection_options(settings),
             group_id=group,
@@ -348,7 +355,7 @@ class KafkaGroupConsumer:
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
-            fetch_max_wait_ms=_UNHURRIED_FETCH_WAIT_MS if group in UNHURRIED_GROUPS else _FETCH_WAIT_MS,
+            fetch_max_wait_ms=self._fetch_wait_ms,
             max_poll_interval_ms=int(max_poll_seconds * 1000),
         )
         self._contiguous = ContiguousPoll(self._consumer, self._first)
@@ -363,6 +370,11 @@ class KafkaGroupConsumer:
         except KafkaError as error:
             raise UnavailableError(f"the event log does not return messages: {error}") from error
         self._turned()
+        if batches:
+            self._quiet_from = self._clock() + _QUIET_SECONDS
+        is_quiet = self._clock() >= self._quiet_from
+        # kafka-python has no public way to change it
+        self._consumer._fetcher.config["fetch_max_wait_ms"] = _QUIET_FETCH_WAIT_MS if is_quiet else self._fetch_wait_ms  # noqa: SLF001
         return _messages(batches)
 
     def _first(self, partition: Any) -> int:

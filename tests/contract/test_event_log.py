@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kafka.errors import KafkaConnectionError
+from kafka.protocol.consumer import FetchRequest
 
 from photofeed.errors import UnavailableError
 from photofeed.event_log import (
@@ -210,6 +211,42 @@ def test_the_offsets_of_a_group_are_read_beside_its_members(stack: "EmbeddedStac
         consumer.commit()
         assert not any(end > committed for committed, end in offsets.read().values())
         assert offsets.read().keys() == consumer.assigned
+
+
+def test_a_quiet_group_lets_the_broker_wait_longer(stack: "EmbeddedStack", monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, topic = stack.settings(), Topic(f"contract-{uuid.uuid4().hex[:8]}", key="id")
+    create_topics(settings, [topic])
+    asked: list[int] = []
+
+    class Recording:
+        min_version_for_isolation_level = FetchRequest.min_version_for_isolation_level
+
+        def __call__(self, *, max_wait_ms: int, **fields: Any) -> Any:
+            asked.append(max_wait_ms)
+            return FetchRequest(max_wait_ms=max_wait_ms, **fields)
+
+    monkeypatch.setattr("kafka.consumer.fetcher.FetchRequest", Recording())
+    seconds = [0.0]
+    with (
+        closing(KafkaPublisher(settings)) as publisher,
+        closing(KafkaGroupConsumer(settings, f"g-{topic.name}", [topic], clock=lambda: seconds[0])) as consumer,
+    ):
+        publisher.publish(topic.name, _envelopes("a"))
+        _read(consumer, 1)
+        assert set(asked) == {100}
+        seconds[0] = 31.0
+        _poll_until(consumer, lambda: asked[-1] == 1_000)
+        publisher.publish(topic.name, _envelopes("b"))
+        _read(consumer, 1)
+        _poll_until(consumer, lambda: asked[-1] == 100)
+
+
+def _poll_until(consumer: EventConsumer, is_true: Callable[[], bool]) -> None:
+    for _ in range(20):
+        if is_true():
+            return
+        consumer.poll(1, 0.5)
+    raise AssertionError("it never became true")
 
 
 def test_offsets_of_a_log_that_is_away_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
