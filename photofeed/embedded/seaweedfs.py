@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ACCESS_KEY = "photofeed"
 HEALTH_BUCKET = "health"
 _ROOM_BYTES = 32 * 2**20
+# Garbage that Go collects, in per cent of what is in use. Its default, 100, takes twice the memory after uploads and no
+# less processor time.
+_GARBAGE_PERCENT = "40"
 _CHECKS_BETWEEN_WRITES = 30
 _FILER_DATABASES = 8
 
@@ -132,6 +135,7 @@ class SeaweedFS:
         """
         signing = ("FILER_SIGNING", "FILER_SIGNING_READ", "SIGNING", "SIGNING_READ")
         environment = base_environment() | {f"WEED_JWT_{name}_KEY": self._jwt_key for name in signing}
+        environment["GOGC"] = _GARBAGE_PERCENT
         argv = [str(self._program), "-logtostderr=true", "mini", f"-options={self._state.path / 'seaweedfs.options'}"]
         return Launch(argv, environment, stop_seconds=6, leaves=self._sockets())
 
