@@ -21,6 +21,8 @@ use the other cores. A second server builds the same feeds from stock libraries 
                           of one with the champion alone, in the same turns
     pgbouncerRatio        p50 of a server behind a PgBouncer in transaction mode, pgbouncerP50Ms, over that of one with
                           PostgreSQL alone, in the same turns; left out where PgBouncer is not installed
+    processesRatio        feeds per second of two API processes over those of one, saturated, in turns on two cores
+                          that they share with client and stack
     rank100Ms, rank500Ms  p50 of POST /v1/rank with so many candidates, unloaded
     scoreRatio            processor time of Booster.predict with one thread over that of our scorer, on the same rows
     onnxMs                processor time of a small neural network by ONNX Runtime with one thread, on the same rows
@@ -92,6 +94,7 @@ TRAINING_VIEWERS = 30
 LANES = 8
 RANKED = (100, 500)
 HIDDEN_UNITS = (64, 32)
+PROCESS_ROUNDS = 3
 SESSIONS = 10  # of PostgreSQL behind PgBouncer; a server opens as many connections at most
 GZIP = "Accept-Encoding: gzip\r\n"
 COMPRESSION_ROUNDS = 4
@@ -199,11 +202,11 @@ def _progress(step: str) -> None:
 
 @contextmanager
 def server(
-    command: list[str | Path], environment: dict[str, str], ready_url: str, core: int
+    command: list[str | Path], environment: dict[str, str], ready_url: str, *cores: int
 ) -> Iterator[psutil.Process]:
-    """Run a server on its own core. Yields the worker process, which is the child with the most memory."""
+    """Run a server on these cores. Yields the worker process with the most memory."""
     process = psutil.Popen(command, env=environment)
-    process.cpu_affinity([core])
+    process.cpu_affinity(list(cores))
     try:
         wait_until_ready(ready_url, process)
         yield max(process.children(recursive=True), key=lambda child: int(child.memory_info().rss))
@@ -312,6 +315,24 @@ def pooled_server(bench: Bench, core: int) -> Iterator[str]:
         with server([PHOTOFEED, "serve"], environment, f"{url}/readyz", core):
             _wait_for(Requests.of(bench.settings, url, bench.viewer_ids), {"model"})
             yield url
+
+
+def processes_ratio(bench: Bench, seconds: float, cores: list[int]) -> float:
+    """Feeds per second of two API processes over those of one, saturated, in turns: the median of PROCESS_ROUNDS."""
+    settings = bench.settings
+    url, rates = f"http://127.0.0.1:{settings.port + 5}", np.empty((PROCESS_ROUNDS, 2))
+    feeds = Requests.of(settings, url, bench.viewer_ids)
+    with registry(bench.folder) as registry_url:
+        for pair in rates:
+            for processes in (1, 2):
+                environment = _environment(settings, bench.folder, registry_url)
+                environment |= {"PHOTOFEED_API_WORKERS": str(processes), "PHOTOFEED_PORT": str(settings.port + 5)}
+                with server([PHOTOFEED, "serve"], environment, f"{url}/readyz", *cores):
+                    _wait_for(feeds, {"model"})
+                    asyncio.run(saturate(feeds, seconds / 2, 2 * LANES))  # until both keep the rows that are read most
+                    replies, took = asyncio.run(saturate(feeds, seconds, 2 * LANES))
+                    pair[processes - 1] = replies / took
+    return float(np.median(rates[:, 1] / rates[:, 0]))
 
 
 def beside(bench: Bench, feeds: Requests, url: str, turns: int) -> tuple[float, float]:
@@ -447,6 +468,7 @@ def print_tables(
         table.add_row(f"ranking of {count} given candidates, unloaded, p50", f"{figures[f'rank{count}Ms']:.2f} ms")
     table.add_row("feeds per core second, saturated", f"{figures['feedsPerCoreSecond']:.0f}")
     table.add_row("feeds per second, saturated", f"{figures['feedsPerSecond']:.0f}")
+    table.add_row("two API processes, beside one", f"{figures['processesRatio']:.2f} times the feeds per second")
     table.add_row("processor time of Redis per feed, saturated", f"{figures['redisMs']:.2f} ms")
     table.add_row("rows of posts and authors that were in the process", f"{figures['hotHitShare']:.1%}")
     table.add_row("rows behind Redis, p99, at most", f"{figures['stalenessP99Ms']:.0f} ms")
@@ -471,11 +493,11 @@ def print_tables(
     Console().print(table)
 
 
-def pin_to_other_cores() -> int:
-    """Reserve one core for the server: pin this process and its children to the others. Returns the reserved core."""
+def pin_to_other_cores() -> list[int]:
+    """Reserve the first core for the server: pin this process and its children to the others. Returns all cores."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[1:] or cores)
-    return cores[0]
+    return cores
 
 
 def main(
@@ -487,11 +509,12 @@ def main(
     fanout_posts: Annotated[int, typer.Option(min=1, help="Posts to fan out.")] = 20,
 ) -> None:
     """Measure feed requests to photofeed and to the stock server, and fan-out."""
-    core = pin_to_other_cores()
+    core, *others = pin_to_other_cores()
     with open_bench(state.absolute(), people, posts) as bench:
         fanout = fanout_cost(bench.settings, bench.world, fanout_posts)
         figures, means = measure(bench, turns, seconds, core)
         figures |= compression(bench, seconds, core)
+        figures["processesRatio"] = processes_ratio(bench, seconds, [core, *others])
         scores = score_times(bench, turns)
     print_tables(figures, means, scores, fanout)
     stage_figures = {f"{stage}Ms": means.get(stage, 0.0) for stage in STAGES}

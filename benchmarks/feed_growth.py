@@ -79,7 +79,7 @@ def main(
     output: Annotated[Path, typer.Option(help="File of the plot.")] = Path("feed-growth.svg"),
 ) -> None:
     """Measure how the cost of a feed grows."""
-    core = pin_to_other_cores()
+    core, *_ = pin_to_other_cores()
     sizes = sorted(posts or [10_000, 100_000, 1_000_000])
     points: list[Point] = []
     for size in sizes:
