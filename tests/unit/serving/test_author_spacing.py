@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.feed.rerankers.author_spacing import MAX_IN_A_ROW, space_authors
+from tests.long_lists import lists_of_runs, lists_up_to
 
-AUTHORS = st.lists(st.integers(1, 4), max_size=60)
+AUTHORS = st.one_of(lists_up_to(st.integers(1, 4), 60), lists_of_runs(st.integers(1, 4), 30))
 
 
 def _longest_run(authors: list[int]) -> int:
@@ -30,7 +31,7 @@ def test_no_post_is_repeated_and_only_posts_of_the_last_author_are_left_out(auth
         assert [authors[place] for place in order[-MAX_IN_A_ROW:]] == [*left_out] * MAX_IN_A_ROW
 
 
-@given(st.lists(st.integers(1, 1000), unique=True, max_size=60))
+@given(lists_up_to(st.integers(1, 1000), 60, unique=True))
 def test_a_valid_order_stays(authors: list[int]) -> None:
     assert space_authors(authors) == list(range(len(authors)))
 

@@ -12,8 +12,9 @@ from serving.feed.rerankers.diversity import (
     seen_by_author,
 )
 from serving.feed.scorers import Scores
+from tests.long_lists import lists_up_to
 
-POSTS = st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5)), max_size=60)
+POSTS = lists_up_to(st.tuples(st.floats(-100, 100), st.integers(1, 5)), 40)
 
 
 def _lowered(scores: Scores, groups: Ids, cost: RepetitionPenalty) -> Scores:
@@ -65,7 +66,17 @@ def test_the_nth_post_of_a_group_loses_n_minus_one_terms_counting_posts_shown_be
     np.testing.assert_allclose(lowered, scores - 0.1 * terms * np.std(scores[~explore]))
 
 
-@given(st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5), st.booleans(), st.integers(0, 9)), max_size=60))
+def _drawn(seed: int, length: int) -> list[tuple[float, int, bool, int]]:
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(size=length), rng.integers(1, 9, length), rng.random(length) < 0.1, rng.integers(0, 9, length)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+_POST = st.tuples(st.floats(-100, 100), st.integers(1, 5), st.booleans(), st.integers(0, 9))
+_MANY = st.builds(_drawn, st.integers(0, 2**32 - 1), st.integers(0, 300))
+
+
+@given(st.one_of(lists_up_to(_POST, 40), _MANY))
 def test_any_posts_lose_what_their_number_in_the_group_costs(posts: list[tuple[float, int, bool, int]]) -> None:
     scores, explore = np.array([post[0] for post in posts]), np.array([post[2] for post in posts], np.bool_)
     groups, shown = (np.array([post[column] for post in posts], np.int64) for column in (1, 3))
@@ -78,7 +89,7 @@ def test_any_posts_lose_what_their_number_in_the_group_costs(posts: list[tuple[f
     np.testing.assert_allclose(lowered, expected, rtol=1e-12, atol=1e-12)
 
 
-@given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=60))
+@given(lists_up_to(st.tuples(st.integers(1, 5), st.booleans()), 60))
 def test_every_post_seen_of_an_author_counts_for_all_of_that_author(posts: list[tuple[int, bool]]) -> None:
     authors = np.array([author for author, _ in posts], np.int64)
     seen = np.array([was_seen for _, was_seen in posts], np.bool_)
