@@ -68,7 +68,16 @@ def test_posts_are_numbered_from_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "shown"), [(timedelta(0), "0 min"), (timedelta(hours=47), "47 h"), (timedelta(3), "3 d")]
+    ("age", "shown"),
+    [
+        (timedelta(minutes=-3), "0 min"),
+        (timedelta(0), "0 min"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(hours=1), "1 h"),
+        (timedelta(hours=47, minutes=59), "47 h"),
+        (timedelta(hours=48), "2 d"),
+        (timedelta(3), "3 d"),
+    ],
 )
 def test_ages_are_in_minutes_hours_or_days(age: timedelta, shown: str) -> None:
     assert shown in _printed(_feed(_item("mei", age=age)))

@@ -15,7 +15,7 @@ from photofeed.embedded import supervisor as supervisor_module
 from photofeed.embedded.child import Child, Launch
 from photofeed.embedded.errors import MissingProgramError, NotReadyError, ServerStartError
 from photofeed.embedded.processes import Command, ProcessGroup
-from photofeed.embedded.record import ProcessRecord, load_records, stop, stop_recorded, wait_ended
+from photofeed.embedded.record import ProcessRecord, kill_leftovers, load_records, stop, stop_recorded, wait_ended
 from photofeed.embedded.state import StateFolder
 from photofeed.embedded.supervisor import Supervisor
 from tests.doubles.module_time import patch_time
@@ -225,6 +225,28 @@ def test_what_a_killed_process_left_behind_is_stopped_by_its_record(
     child.wait()
     stop_recorded(state.run)
     assert wait_ended([orphan], 0) == []
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_files_that_a_process_leaves_behind_are_removed(
+    tmp_path: Path, state: StateFolder, pipe: int, *, is_killed: bool
+) -> None:
+    left, others = tmp_path / "left.sock", tmp_path / "others.sock"
+    launch = Launch(
+        worker("storage", tmp_path).argv, {"PHOTOFEED_STATE_DIR": str(state.path)}, leaves=[str(left), "/no/such/file"]
+    )
+    child = Child("storage", launch, state, stage=0)
+    lines(pipe, 1)
+    left.touch()
+    others.touch()
+    if is_killed:
+        os.kill(child.record.pid, SIGKILL)
+        child.wait()
+        kill_leftovers(child.record)
+    else:
+        stop_recorded(state.run)
+        child.reap()
+    assert (left.exists(), others.exists()) == (False, True)
 
 
 def test_processes_stop_before_the_servers_they_write_to(tmp_path: Path, state: StateFolder, pipe: int) -> None:
