@@ -105,7 +105,8 @@ def test_another_avatar_replaces_the_first_one_which_is_purged(app: "App") -> No
     assert app.http.get(f"/photos/{first}/320").status_code == 404
     assert person.call("GET", f"/v1/photos/{first}").status_code == 404
     assert (_removals(app, first), _removals(app, second)) == (["avatar.removed"], [])
-    assert _set(person, second).status_code == 200
+    assert _set(person, second).json()["avatarUrl"].endswith(f"/photos/{second}/320")
+    assert _removals(app, second) == []
     for _ in range(2):
         assert person.call("DELETE", "/v1/me/avatar").json()["avatarUrl"] is None
     app.work()

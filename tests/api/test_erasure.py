@@ -376,7 +376,7 @@ def test_an_export_has_what_is_stored(app: "App", history: Callable[[], None]) -
     assert person.call("POST", "/v1/session").status_code == 201
     app.http.cookies.clear()
     reply = person.call("GET", "/v1/me/export")
-    assert reply.headers["content-type"] == "application/zip"
+    assert (reply.headers["content-type"], reply.headers["cache-control"]) == ("application/zip", "no-store")
     with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
         files = {
             name.removesuffix(".ndjson"): [json.loads(line) for line in archive.read(name).splitlines()]

@@ -419,6 +419,7 @@ def test_a_stream_over_http_begins_with_what_was_missed(app: "App") -> None:
         path = "/v1/me/notifications/stream"
         stream = author.call("GET", path, headers={"Last-Event-ID": "00000000000"})
         assert (stream.status_code, stream.headers["cache-control"]) == (200, "no-store")
+        assert stream.headers["x-accel-buffering"] == "no"  # nginx would keep events until it has a full buffer
         assert [part.split(":")[0] for part in stream.text.split("\n") if part][:3] == ["retry", "id", "event"]
         assert stream.text.count("event: notification") == 1
         assert author.call("GET", path).text.count("event: notification") == 0

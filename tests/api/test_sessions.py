@@ -81,6 +81,11 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(app: "App") ->
     assert 23.9 * 3600 < int(cookie["max-age"]) <= 24 * 3600  # it ends with its token
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_no_cache_keeps_who_is_signed_in(app: "App", method: str) -> None:
+    assert _signed_in(app, app.person()).call(method, "/v1/session").headers["cache-control"] == "no-store"
+
+
 def test_a_public_url_elsewhere_makes_cookies_secure(app: "App") -> None:
     assert app.settings.model_copy(update={"public_url": "https://photos.example"}).secure_cookies
     assert app.settings.model_copy(update={"public_url": "http://photos.example"}).secure_cookies
