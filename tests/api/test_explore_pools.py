@@ -30,6 +30,7 @@ from photofeed.explore_pools import (
 )
 from photofeed.factorization import factorize
 from photofeed.features.event_columns import EventColumns
+from photofeed.ids import topic_id
 from photofeed.posts import PostRef
 from photofeed.timelines import TRENDING_POOL, entries_of
 from photofeed.tokens import mint_token
@@ -249,6 +250,20 @@ def test_popular_posts_of_a_topic_are_of_the_last_weeks(app: "App", monkeypatch:
         built = Topics(pool).build(datetime.now(UTC))
     found = set(posts_of_pools(built[topic_key(recent.topic_id)])["post_id"].tolist())
     assert found & {recent.post_id, old.post_id} == {recent.post_id}
+
+
+def test_posts_without_a_topic_are_of_no_pool(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "LENGTH", 100_000)
+    world = FeedWorld(app.settings)
+    named, unnamed = world.posts(world.people(2))
+    with database.pool(app.settings) as pool:
+        with pool.connection() as connection:
+            change = "update posts set topic = '', topic_id = %s where id = %s"
+            connection.execute(change, (topic_id(""), unnamed.post_id))
+        built = Topics(pool).build(datetime.now(UTC))
+    assert topic_key(topic_id("")) not in built
+    found = {post for posts in built.values() for post in posts_of_pools(posts)["post_id"].tolist()}
+    assert found & {named.post_id, unnamed.post_id} == {named.post_id}
 
 
 def test_a_pool_that_cannot_be_built_does_not_affect_the_others(app: "App", pools: PoolsWorker) -> None:

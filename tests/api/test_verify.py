@@ -220,6 +220,42 @@ def test_objects_that_no_photo_names(settings: "Settings", photo: Photo) -> None
     assert found(photo.check, key) + found(photo.check, "-7-") == []
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "update photos set variants = variants || jsonb_build_array(jsonb_build_object('key', %(key)s::text))",
+        "update photos set claimed_keys = claimed_keys || %(key)s::text",
+    ],
+)
+def test_an_object_that_a_photo_names_meanwhile_is_no_disagreement(
+    settings: "Settings", photo: Photo, pool: Database, named: str
+) -> None:
+    """A worker stores files before it names them."""
+    key = f"aa/{uuid.uuid4().hex}.jpg"
+    photo.objects.put(settings.bucket_variants, key, b"x", "image/jpeg")
+
+    def name_it(_: float) -> None:
+        with pool.connection() as connection:
+            connection.execute(f"{named} where id = %(id)s".encode(), {"key": key, "id": decode_id(photo.id)})
+
+    left = ("storage.unnamed_object", f"{settings.bucket_variants}/{key}")
+    assert found(replace(photo.check), key) == [left]
+    assert found(replace(photo.check, patience=Patience(0, name_it)), key) == []
+
+
+def test_a_missing_object_that_no_photo_names_any_more_is_no_disagreement(
+    settings: "Settings", photo: Photo, pool: Database
+) -> None:
+    def rename(_: float) -> None:
+        with pool.connection() as connection:
+            connection.execute("update photos set variants = '[]' where id = %s", (decode_id(photo.id),))
+
+    photo.objects.delete(settings.bucket_variants, photo.variant)
+    missing = ("storage.missing_variant", f"{photo.id} {settings.bucket_variants}/{photo.variant}")
+    assert photo.found() == [missing]
+    assert found(replace(photo.check, patience=Patience(0, rename)), photo.id) == []
+
+
 def test_what_a_removed_photo_names_is_expected_until_it_is_purged(
     settings: "Settings", photo: Photo, pool: Database
 ) -> None:

@@ -24,7 +24,8 @@ from photofeed_client import (
     WatchEndedError,
     calls,
 )
-from photofeed_client.generated.models import ItemContent, RankRequest
+from photofeed_client.events import BATCH, MOST_WAITING, AsyncEventBatch, EventBatch
+from photofeed_client.generated.models import ClientEvent, EventsOutcome, ItemContent, RankRequest
 from photofeed_client.retries import retry_after_seconds
 from photofeed_client.server_sent_events import EventReader, ServerSentEvent
 
@@ -310,6 +311,34 @@ def test_events_keep_their_ids_until_the_server_has_them() -> None:
     assert first[0] == second[0]
     assert len(second) == 2
     assert "Idempotency-Key" not in server.requests[0].headers
+
+
+def test_the_latest_events_wait_for_a_server_that_is_away_and_are_sent_in_order(asynchronous: bool) -> None:
+    failures, sent, sizes = [UnreachableError("away")], list[object](), list[int]()
+
+    def send(events: list[ClientEvent]) -> EventsOutcome:
+        if failures:
+            raise failures.pop()
+        sent.extend(event.post_id for event in events)
+        sizes.append(len(events))
+        return EventsOutcome(accepted=len(events), unchanged=0, refused=[])
+
+    async def send_async(events: list[ClientEvent]) -> EventsOutcome:
+        return send(events)
+
+    batch = AsyncEventBatch(send_async) if asynchronous else EventBatch(send)
+    for number in range(MOST_WAITING + 120):
+        batch.add(Action.OPEN, post_id=str(number))
+
+    def flush() -> list[EventsOutcome]:
+        return asyncio.run(batch.flush()) if isinstance(batch, AsyncEventBatch) else batch.flush()
+
+    with pytest.raises(UnreachableError):
+        flush()
+    assert len(flush()) == len(sizes)
+    assert sizes == [BATCH] * (MOST_WAITING // BATCH)
+    assert sent == [str(number) for number in range(120, MOST_WAITING + 120)]
+    assert flush() == []
 
 
 def test_a_batch_that_the_server_refuses_is_not_sent_again() -> None:

@@ -2,6 +2,7 @@
 
 import struct
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,9 @@ from ingestion.erasure.lake import LakeStore, _about
 from ingestion.erasure.memory import MemoryStore, _is_packed_row_of, _text_pattern, _value_pattern, _without
 from photofeed.errors import NotFoundError, RetryableError
 from photofeed.ids import encode_id
+from photofeed.offline_store.lake import Lake, LakeFolder
 from photofeed.posts import PostRef
+from tests.doubles.object_store import InMemoryObjectStore
 
 NOTHING: Any = None
 ME, OTHER = 123456789012345678, 987654321098765432
@@ -96,3 +99,14 @@ def test_a_folder_is_listed_again_when_a_part_was_merged_meanwhile() -> None:
     always: Any = Merging(10)
     with pytest.raises(RetryableError, match="engagement"):
         LakeStore(always, "lake")._listing(folder, NOTHING)
+
+
+def test_erased_rows_are_gone_from_the_mirror_too(tmp_path: Path) -> None:
+    lake, folder, at = Lake(InMemoryObjectStore(), tmp_path), LakeFolder("lake", "engagement"), PERSON.requested_at
+    lake.append(folder, pa.table({"user_id": [ME, OTHER], "occurred_at": [at, at]}), "occurred_at")
+    store, (mirrored,) = LakeStore(lake, "lake"), lake.mirror(folder)
+    assert {one.name: one.count for one in store.find(PERSON)} == {"engagement": 1, "engagement (mirror)": 1}
+    store.erase([PERSON])
+    assert list(store.find(PERSON)) == []
+    assert not mirrored.exists()
+    assert [row["user_id"] for row in store.rows(TWO[1])] == [OTHER]

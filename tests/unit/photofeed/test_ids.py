@@ -72,6 +72,14 @@ def test_an_imported_id_sorts_with_things_of_its_time() -> None:
     assert generator.at(now - timedelta(days=2)) < generator.at(now - timedelta(days=1)) < generator.next()
 
 
+@pytest.mark.parametrize("year", [1, 1869, 1969])
+def test_an_id_of_before_1970_is_valid_and_sorts_before_all_later_ones(year: int) -> None:
+    generator = IdGenerator()
+    old = generator.at(datetime(year, 12, 31, tzinfo=UTC))
+    assert 0 <= old < generator.at(datetime(1971, 1, 1, tzinfo=UTC))
+    assert decode_id(encode_id(old)) == old
+
+
 def test_imported_ids_of_one_moment_never_meet() -> None:
     generator, moment = IdGenerator(), datetime(2026, 3, 1, tzinfo=UTC)
     assert len({generator.at(moment) for _ in range(4096)}) == 4096

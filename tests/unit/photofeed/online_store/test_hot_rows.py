@@ -253,6 +253,15 @@ def test_a_rewritten_view_is_forgotten_with_the_reads_under_way() -> None:
     assert server.values([1, 2], now=0.0) == [3, 4]
 
 
+def test_rows_of_a_layout_that_is_not_known_yet_are_counted_and_not_kept() -> None:
+    store, layouts, posts = Store({1: row(GROWN, 5.0, 1)}), LayoutTable([POST]), np.array([1, 2])
+    table = HotTable(8, layouts)
+    taken = table.take(posts, layouts, 0.0)
+    completed = table.complete(taken, store.read([1, 2], layouts), np.array([0, 1]))
+    assert (completed.stale, likes(completed, np.arange(2))) == (1, [0.0, 0.0])
+    assert table.take(posts, layouts, 0.0).missing.tolist() == [0]  # that there is no row of 2 is kept
+
+
 @pytest.mark.parametrize("damage", [row(GROWN, 7, 9), row(POST, 7, 9) + b"\0", b"\2" + row(POST, 7, 9)[1:]])
 def test_rows_that_cannot_be_read_forget_the_table(damage: bytes) -> None:
     store = Store({1: row(POST, 5, event_us=9)})

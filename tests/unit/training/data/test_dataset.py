@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from photofeed.events import ENDED_BY_OTHER
 from photofeed.features.manifest import FeatureManifest, ManifestView
-from photofeed.features.ranking import FEATURE_NAMES, ranking_matrix
+from photofeed.features.ranking import FEATURE_NAMES, PROGRAM, ranking_matrix
 from photofeed.features.stored import StoredFeatures
 from photofeed.offline_store.lake import Lake
 from photofeed.online_store.schema import FieldSpec, JoinKey, RowSchema
@@ -215,6 +215,16 @@ def test_features_are_those_that_were_served(world: World) -> None:
         assert _column(dataset, "aspect") == [0.5, 0.5]
         assert dataset.labels.tolist() == [0, 2]
     assert _column(build_dataset(world.sources, DAY, origin=Origin.JOINED), "sharpness")[0] == 9.0
+
+
+def test_values_that_were_served_before_a_feature_had_a_cap_get_it(world: World) -> None:
+    _one_slate(world)
+    large = {"post_id": 10, "feature_names": list(FEATURE_NAMES), "features": [1e9] * len(FEATURE_NAMES)}
+    world.served(NOON, large, _page(11, FEATURE_NAMES, 7.0))
+    world.write()
+    assert np.isfinite(PROGRAM.caps).any()
+    first = build_dataset(world.sources, DAY, origin=Origin.SERVED).matrix[0]
+    assert first.tolist() == np.minimum(np.float32(1e9), PROGRAM.caps).tolist()
 
 
 def test_what_was_not_served_with_todays_features_is_joined_as_of_the_ranking(world: World) -> None:

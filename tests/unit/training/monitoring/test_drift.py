@@ -108,6 +108,13 @@ def test_what_changes_by_nature_is_not_judged() -> None:
     assert "not judged: 1 of the clock alone, 2 younger than its window" in str(_judge(_rows(1), timedelta(days=9)))
 
 
+def test_what_is_not_judged_is_not_the_worst() -> None:
+    rows = _rows(1)
+    rows[:, NAMES.index("hour_of_day")] += 9
+    found = _judge(rows)
+    assert max(one.psi for one in found.features) > 0.25 > found.metrics()["drift_psi_worst"]
+
+
 def test_ages_of_posts_grow_with_a_deployment() -> None:
     rows = np.random.default_rng(1).normal(size=(500, 1)).astype(np.float32)
     contract = replace(CONTRACT, feature_names=("post_age_hours",), profile=FeatureProfile.of(rows))
