@@ -99,8 +99,9 @@ def test_a_value_that_changed_within_seconds_of_the_request_is_left_out(world: W
     found = measure_skew(SOURCES, WINDOW, 100)
     assert found.in_flight == 1  # of user 3; at the other two the later value should have been served
     assert found.skewed == {FEATURE_NAMES[0]: 1000.0, FEATURE_NAMES[1]: 6.0}
-    world.changes_at = {(3, 0): 0}
-    assert measure_skew(SOURCES, WINDOW, 100).skewed == {FEATURE_NAMES[1]: 6.0}
+    world.changes_at = {(3, 0): 0, (4, 0): -2_000_000}  # two seconds before
+    found = measure_skew(SOURCES, WINDOW, 100)
+    assert (found.in_flight, found.skewed) == (2, {FEATURE_NAMES[1]: 6.0})
 
 
 def test_a_value_that_changed_and_was_served_right_is_not_in_flight(world: World) -> None:
