@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pyarrow as pa
 import pytest
+from psycopg.types.json import Jsonb
 
 from ingestion.archive import Archive
 from ingestion.bootstrap.engagement import engagement_pipeline
@@ -167,19 +168,24 @@ class Photo:
 
 
 @pytest.fixture
-def photo(app: "App", settings: "Settings", pool: Database) -> Photo:
+def photo(app: "App", settings: "Settings", pool: Database) -> Iterator[Photo]:
     owner = app.person()
     photo_id = owner.upload(picture(uuid.uuid4().int % 2**32))
     app.work()
     with pool.connection() as connection:
-        query = "select original_key, variants from photos where id = %s"
+        query = "select original_key, variants, claimed_keys from photos where id = %s"
         row = connection.execute(query, (decode_id(photo_id),)).fetchone()
     assert row is not None
     objects = S3ObjectStore.connect(settings)
     duckdb_config = spilling(open_lake(settings).cache_dir, 256)
     # posts of other tests have no files
     check = Objects(settings, pool, objects, AT_ONCE, duckdb_config, shown=1_000_000)
-    return Photo(photo_id, owner, check, objects, row["variants"][0]["key"], row["original_key"])
+    yield Photo(photo_id, owner, check, objects, row["variants"][0]["key"], row["original_key"])
+    with pool.connection() as connection:  # feeds of other tests show it
+        connection.execute(
+            "update photos set variants = %s, claimed_keys = %s where id = %s",
+            (Jsonb(row["variants"]), row["claimed_keys"], decode_id(photo_id)),
+        )
 
 
 def test_objects_that_photos_name(settings: "Settings", photo: Photo) -> None:
