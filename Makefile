@@ -24,7 +24,7 @@ export PHOTOFEED_STATE_DIR := $(STATE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help openapi clients contract demo smoke notebook test lint types imports prose check web web-check lock lock-check wheel wheel-check extras sbom token photo-cases bench-images bench-training bench-api bench-feed bench-feed-growth bench-features bench-import clean-state clean
+.PHONY: help openapi clients contract demo smoke notebook test lint types imports prose check web web-check lock lock-check wheel wheel-check extras sbom token photo-cases bench-images bench-training bench-api bench-feed bench-feed-parts bench-feed-growth bench-features bench-import clean-state clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ bench-api: $(INSTALLED) ## p50 and p99 of every operation of the API under a rea
 
 bench-feed: $(INSTALLED) $(CLIENTS) ## what a feed costs, against the stock way with Feast and Booster.predict; tables, then a line of JSON
 	@$(BIN)/python -W ignore benchmarks/feed.py $(BENCH)
+
+bench-feed-parts: $(INSTALLED) $(CLIENTS) ## where the processor time of a feed goes, and what no feed can do without; a table, then a line of JSON
+	@$(BIN)/python -W ignore benchmarks/feed_parts.py $(BENCH)
 
 bench-feed-growth: $(INSTALLED) $(CLIENTS) ## how the cost of a feed grows with candidates, follows and posts; a table and feed-growth.svg
 	@$(BIN)/python -W ignore benchmarks/feed_growth.py $(BENCH)

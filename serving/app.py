@@ -82,7 +82,7 @@ MakeServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
 
 @contextmanager
-def _requests_first() -> Iterator[None]:
+def requests_first() -> Iterator[None]:
     """Keep garbage collections and background threads from delaying requests.
 
     Objects loaded by now live as long as the process, so collections skip them; requests create few reference cycles.
@@ -106,7 +106,7 @@ def create_app(settings: Settings, make_services: MakeServices = bootstrap.servi
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         with tracing(settings, "photofeed-api"):
             async with make_services(settings) as services:
-                with _requests_first():
+                with requests_first():
                     yield {"services": services}
 
     app = FastAPI(
