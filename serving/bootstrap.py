@@ -28,7 +28,7 @@ from photofeed.tokens import TokenVerifier
 from serving.engagement.left_authors import LeftAuthors
 from serving.engagement.recorder import EngagementRecorder
 from serving.external_ids import ExternalIds
-from serving.feed import id_kernel
+from serving.feed import candidates
 from serving.feed.arrivals import Arrivals
 from serving.feed.chain import ShownPosts
 from serving.feed.features import FeatureReader, is_shared
@@ -131,7 +131,7 @@ async def services(
         rng = np.random.default_rng()
         rules = reranking_rules(settings.explore_share, rng)
         warm(rules)
-        id_kernel.warm()
+        candidates.warm()
 
         experiments = load_experiments(settings.experiments_file)
         model_slot = ModelSlot(settings, registry, features)

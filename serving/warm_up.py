@@ -8,7 +8,7 @@ import numpy as np
 
 from photofeed.online_store import column_kernel, hot_kernel, kernel
 from serving.bootstrap import reranking_rules
-from serving.feed import id_kernel
+from serving.feed import candidates
 from serving.feed.rerankers import warm
 
 _EXPLORE_SHARE = 0.1  # the machine code is that of any share
@@ -17,7 +17,7 @@ _EXPLORE_SHARE = 0.1  # the machine code is that of any share
 def warm_up() -> None:
     """Compile the loops, or load them from the cache."""
     warm(reranking_rules(_EXPLORE_SHARE, np.random.default_rng()))
-    id_kernel.warm()
+    candidates.warm()
     kernel.warm()
     column_kernel.warm_columns()
     hot_kernel.warm_table()

@@ -1,4 +1,4 @@
-"""Compiled loops over ids: which are among others, how often, and which row of each id is the best.
+"""Compiled loops over ids: which are among others, how often, the best row of each id, and which posts are ranked.
 
 numpy answers such questions by sorting. A feed asks a dozen of them about a few hundred ids each.
 
@@ -42,8 +42,8 @@ def occurrences(ids: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np
 
 
 @compiled
-def best_of_each(ids: NDArray[np.int64], ranks: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """The row of the lowest rank of each id, the first of equals. Ids and ranks are (n,), the result bool (n,)."""
+def best_of_each(ids: NDArray[np.int64], ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row of the lowest rank of each id, the first of equals. Ids and ranks are (n,). Rows ascend."""
     slots, shift = _free_slots(len(ids))
     best = np.zeros(len(ids), np.bool_)
     for row in range(len(ids)):
@@ -55,7 +55,32 @@ def best_of_each(ids: NDArray[np.int64], ranks: NDArray[np.int8]) -> NDArray[np.
             best[before] = False
         slots[slot] = row
         best[row] = True
-    return best
+    return np.flatnonzero(best)
+
+
+@compiled
+def ranked_rows(
+    posts: NDArray[np.int64], authors: NDArray[np.int64], explore: NDArray[np.bool_], limit: int
+) -> NDArray[np.int64]:
+    """The rows of at most `limit` posts: explore posts, and in the rest of the limit the newest of the others.
+
+    Explore posts by authors of the others are left out. All arguments are (n,), and posts are distinct. Rows ascend.
+    """
+    others = np.flatnonzero(~explore)
+    slots, shift = _free_slots(len(others))
+    for row in others:
+        slots[_slot(authors[row], authors, slots, shift)] = row
+    kept = ~explore
+    room = limit
+    for row in np.flatnonzero(explore):
+        kept[row] = slots[_slot(authors[row], authors, slots, shift)] == _FREE
+        room -= kept[row]
+    room = max(room, 0)
+    if room < len(others):
+        newest = np.sort(posts[others])[len(others) - room :]
+        for row in others:
+            kept[row] = room and posts[row] >= newest[0]
+    return np.flatnonzero(kept)
 
 
 @compiled
@@ -81,4 +106,5 @@ def warm() -> None:
     none = np.zeros(0, np.int64)
     contained(none, none)
     occurrences(none, none)
-    best_of_each(none, np.zeros(0, np.int8))
+    best_of_each(none, none)
+    ranked_rows(none, none, np.zeros(0, np.bool_), 0)

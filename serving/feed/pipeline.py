@@ -334,8 +334,8 @@ class FeedPipeline:
                 self.postgres.name, self.postgres.followed(query, self._graph_limit), self.postgres_seconds
             )
             merged = Candidates.merge([merged, followed or Candidates.empty()])
-        outside = newest_of_graph(outside_graph(merged), self.settings.candidates)
-        return outside if surface is Surface.FEED else outside.take(outside.explore)
+        ranked = merged.ranked(self.settings.candidates)
+        return ranked if surface is Surface.FEED else ranked.take(ranked.explore)
 
     async def _attempt(self, name: str, fetching: Awaitable[Candidates], seconds: float) -> Candidates | None:
         try:
@@ -418,31 +418,6 @@ class FeedPipeline:
             if order or over:
                 return _Turn(progress, after, order, posts, withheld, over)
             progress = after
-
-
-def outside_graph(candidates: Candidates) -> Candidates:
-    """The candidates without explore posts by authors that other sources found: explore shows only new authors."""
-    keep = ~candidates.explore
-    explore = np.flatnonzero(~keep)
-    keep[explore] = ~among(candidates.author_ids[explore], candidates.author_ids[keep])
-    return candidates.take(keep)
-
-
-def newest_of_graph(candidates: Candidates, limit: int) -> Candidates:
-    """At most `limit` candidates: all explore posts, and the newest posts of the follow graph, of any source.
-
-    Each source may fill the limit alone. Together they would find more posts than a slate can show, and the request
-    would wait for all of them to be scored.
-    """
-    graph = np.flatnonzero(~candidates.explore)
-    room = max(limit - (len(candidates) - len(graph)), 0)
-    if len(graph) <= room:
-        return candidates
-    keep = candidates.explore
-    if room:
-        newest = np.argpartition(candidates.post_ids[graph], len(graph) - room)[-room:]
-        keep[graph[newest]] = True
-    return candidates.take(keep)
 
 
 def _items_json(

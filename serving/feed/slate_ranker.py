@@ -149,7 +149,7 @@ def _items(
     return SlateItems(
         post_ids=candidates.post_ids[rows],
         author_ids=candidates.author_ids[rows],
-        sources=candidates.sources[rows],
+        sources=candidates.sources[rows].astype(np.int8),
         scores=scores[rows],
         propensities=ranking.propensities[rows],
         disliked=disliked[rows],

@@ -46,7 +46,7 @@ class ExploreSlots:
 
 
 def draw_from_pools(
-    scores: NDArray[np.float64], sources: NDArray[np.int8], count: int, rng: np.random.Generator
+    scores: NDArray[np.float64], sources: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> Draw:
     """Draw `count` posts without replacement: for each slot a pool by its share, then a post of the pool by its score.
 
@@ -62,7 +62,7 @@ def draw_from_pools(
 @compiled
 def pick_posts(
     scores: NDArray[np.float64],
-    pools: NDArray[np.int8],
+    pools: NDArray[np.int64],
     shares: NDArray[np.float64],
     noise: NDArray[np.float64],
     chances: NDArray[np.float64],
@@ -100,7 +100,7 @@ def pick_posts(
 
 
 @compiled
-def _standardised(scores: NDArray[np.float64], pools: NDArray[np.int8], count: int) -> NDArray[np.float64]:
+def _standardised(scores: NDArray[np.float64], pools: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Scores less the mean of their pool, in standard deviations of the pool; 0 if all scores of a pool are equal."""
     posts, sums, squares = np.zeros(count), np.zeros(count), np.zeros(count)
     for row in range(len(scores)):

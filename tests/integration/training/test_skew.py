@@ -184,7 +184,7 @@ async def _slate(
     items = SlateItems(
         post_ids=candidates.post_ids,
         author_ids=candidates.author_ids,
-        sources=candidates.sources,
+        sources=candidates.sources.astype(np.int8),
         scores=np.zeros(SLATE_LENGTH),
         propensities=np.ones(SLATE_LENGTH),
         disliked=np.zeros(SLATE_LENGTH, np.int8),

@@ -1,6 +1,8 @@
 import numpy as np
 
-from photofeed.posts import PostRef
+from photofeed.posts import POST_DTYPE, PostRef
+from serving.feed import candidate_kernel
+from serving.feed.candidate_kernel import columns_of_posts
 from serving.feed.candidates import Candidates
 from serving.feed.source_table import Source
 
@@ -30,6 +32,27 @@ def test_ids_of_63_bits_survive_redis_members() -> None:
     assert candidates.post_ids.tolist() == [large]
     assert candidates.author_ids.tolist() == [large - 1]
     assert candidates.post_ids.dtype == np.int64
+
+
+def test_stored_posts_become_columns() -> None:
+    posts = [PostRef(2**63 - 1, 2, 2**62 + 1, 0, -(2**63), is_reel=True), PostRef(5, 6, 0, 0, 2**63 - 1)]
+    data = b"".join(post.member() for post in posts)
+    stored = np.frombuffer(data, POST_DTYPE)
+    for rows in (stored, stored.copy(), stored[np.array([0, 1])]):
+        candidates = Candidates.from_posts(rows, Source.TOPICS)
+        assert candidates.columns.T.tolist() == [
+            [2**63 - 1, 2, 2**62 + 1, -(2**63), 1, Source.TOPICS],
+            [5, 6, 0, 2**63 - 1, 0, Source.TOPICS],
+        ]
+
+
+def test_no_request_waits_for_a_compiler() -> None:
+    candidate_kernel.warm()
+    known = len(columns_of_posts.signatures)  # type: ignore[attr-defined]
+    stored = np.frombuffer(PostRef(1, 2, 3, 0).member(), POST_DTYPE)
+    for rows in (stored, stored.copy(), stored[:0], stored[np.array([0, 0])]):
+        Candidates.from_posts(rows, Source.FRESH)
+    assert len(columns_of_posts.signatures) == known  # type: ignore[attr-defined]
 
 
 def test_no_candidates_merge_to_no_candidates() -> None:

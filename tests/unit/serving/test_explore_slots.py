@@ -60,7 +60,7 @@ def test_without_followed_posts_all_slots_are_explore() -> None:
 
 
 # one post is alone in its pool, one pool has no spread, and FRESH has nothing to offer
-MIXED = np.array([Source.TOPICS] * 3 + [Source.TRENDING] * 2 + [Source.NEIGHBOURS] + [Source.POPULAR] * 2, np.int8)
+MIXED = np.array([Source.TOPICS] * 3 + [Source.TRENDING] * 2 + [Source.NEIGHBOURS] + [Source.POPULAR] * 2, np.int64)
 MIXED_SCORES = np.array([2.0, 0.0, 1.0, 5.0, 5.0, -3.0, 0.3, 0.1])
 
 
@@ -101,7 +101,7 @@ POOLED = st.lists(st.tuples(st.floats(-50, 50), st.sampled_from(EXPLORE_SOURCES)
 
 @given(POOLED, st.integers(0, 50))
 def test_a_draw_repeats_no_post_and_has_valid_propensities(posts: list[tuple[float, Source]], count: int) -> None:
-    scores, pools = np.array([score for score, _ in posts]), np.array([pool for _, pool in posts], np.int8)
+    scores, pools = np.array([score for score, _ in posts]), np.array([pool for _, pool in posts], np.int64)
     draw = draw_from_pools(scores, pools, count, np.random.default_rng(1))
     assert len(draw.indices) == min(count, len(scores)) == len(set(draw.indices.tolist()))
     assert ((draw.propensities > 0) & (draw.propensities <= 1 + 1e-12)).all()
@@ -110,18 +110,18 @@ def test_a_draw_repeats_no_post_and_has_valid_propensities(posts: list[tuple[flo
 def test_a_pool_without_a_share_raises_instead_of_reading_past_the_shares() -> None:
     flat = np.zeros(3)
     with pytest.raises(IndexError, match="out of bounds"):
-        pick_posts(flat, np.array([0, 1, 2], np.int8), np.array([0.5, 0.5]), flat, flat)
+        pick_posts(flat, np.array([0, 1, 2], np.int64), np.array([0.5, 0.5]), flat, flat)
 
 
 def test_older_popular_posts_are_drawn_last() -> None:
-    sources = np.array([Source.POPULAR, Source.NEIGHBOURS, Source.NEIGHBOURS], np.int8)
+    sources = np.array([Source.POPULAR, Source.NEIGHBOURS, Source.NEIGHBOURS], np.int64)
     rng = np.random.default_rng(0)
     assert all(draw_from_pools(np.zeros(3), sources, 3, rng).indices[-1] == 0 for _ in range(200))
 
 
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=6), st.sampled_from([0.0, float(np.nextafter(1.0, 0.0))]))
 def test_the_smallest_and_largest_chance_pick_pools_with_posts(shares: list[float], chance: float) -> None:
-    pools = np.arange(len(shares), dtype=np.int8)
+    pools = np.arange(len(shares), dtype=np.int64)
     flat = np.zeros(len(shares))
     places, _ = pick_posts(flat, pools, np.array(shares), flat, np.full(len(shares), chance))
     assert sorted(places.tolist()) == pools.tolist()

@@ -40,12 +40,15 @@ def _ranking(posts: list[Post], shortest: int = 30) -> Ranking:
     rows = order[~seen[order]]
     return Ranking(
         Candidates(
-            np.arange(1, len(posts) + 1),
-            np.array([post[1] for post in posts], np.int64),
-            np.array([post[1] % 3 for post in posts], np.int64),
-            np.array([post[2] for post in posts], np.int64),
-            np.array([post[4] for post in posts], np.bool_),
-            np.array([post[3] for post in posts], np.int8),
+            np.array(
+                [
+                    (number, author, author % 3, look, is_reel, source)
+                    for number, (_, author, look, source, is_reel, _) in enumerate(posts, 1)
+                ],
+                np.int64,
+            )
+            .reshape(len(posts), 6)
+            .T.copy()
         ),
         scores,
         np.ones(len(scores)),
@@ -199,14 +202,8 @@ def test_among_equal_scores_recent_posts_come_first_even_if_a_clock_is_ahead() -
     ids = np.array([int((seconds - age) * 1000 - EPOCH_MS) << RANDOM_BITS for age in ages], np.int64)
     posts = [(score, n, 0, Source.FOLLOWING, False, False) for n, score in enumerate([1.02, 1.01, 1.0])]
     plain = _ranking([*posts, (-1.0, 9, 0, Source.FOLLOWING, False, False)])
-    dated = Candidates(
-        np.concatenate([ids, ids[:1] - (10**10 << RANDOM_BITS)]),
-        plain.candidates.author_ids,
-        plain.candidates.topic_ids,
-        plain.candidates.hashes,
-        plain.candidates.reels,
-        plain.candidates.sources,
-    )
+    dated = Candidates(plain.candidates.columns.copy())
+    dated.post_ids[:] = [*ids, ids[0] - (10**10 << RANDOM_BITS)]
     ranking = Ranking(
         dated, plain.scores, plain.propensities, plain.rows, plain.repeats, plain.exposures, seconds, plain.shortest
     )

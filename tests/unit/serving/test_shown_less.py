@@ -1,6 +1,7 @@
 """Less of what somebody hid: authors, topics and looks of hidden posts lose, and it wears off."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,13 +38,10 @@ def _ranking(count: int, *, by_hidden: int, seed: int = 0, explore: bool = False
     scores = np.sort(np.random.default_rng(seed).normal(size=count))[::-1].copy()
     authors = np.arange(1, count + 1)
     authors[:by_hidden] = HIDDEN_AUTHOR
+    unknown = np.zeros(count, np.int64)
+    sources = np.full(count, Source.FRESH if explore else Source.FOLLOWING)
     candidates = Candidates(
-        np.arange(1, count + 1),
-        authors,
-        np.arange(100, 100 + count),
-        np.zeros(count, np.int64),
-        np.zeros(count, np.bool_),
-        np.full(count, Source.FRESH if explore else Source.FOLLOWING, np.int8),
+        np.array([np.arange(1, count + 1), authors, np.arange(100, 100 + count), unknown, unknown, sources])
     )
     rows = np.arange(count)
     return Ranking(candidates, scores, np.ones(count), rows, rows[:0], np.zeros(count, np.int64), NOW, 30)
@@ -59,6 +57,16 @@ def _dislikes(hides: int, *, age: float = 0.0, weight: float = 1.0, look: int = 
         np.full(hides, weight),
         np.full(hides, NOW - age),
     )
+
+
+def _with(candidates: Candidates, *, topics: Sequence[int] = (), hashes: Sequence[int] | Ids = ()) -> Candidates:
+    """Candidates with other topics or looks, if they are given."""
+    changed = Candidates(candidates.columns.copy())
+    if len(topics):
+        changed.topic_ids[:] = topics
+    if len(hashes):
+        changed.hashes[:] = hashes
+    return changed
 
 
 def _after(ranking: Ranking, dislikes: Dislikes) -> Ranking:
@@ -124,7 +132,7 @@ def test_two_hides_of_a_season_ago_no_longer_keep_the_author_out() -> None:
 
 def test_a_topic_loses_less_than_an_author_and_many_hides_do_not_remove_it() -> None:
     ranking = _ranking(50, by_hidden=0)
-    ranking = replace(ranking, candidates=replace(ranking.candidates, topic_ids=np.full(50, HIDDEN_TOPIC)))
+    ranking = replace(ranking, candidates=_with(ranking.candidates, topics=[HIDDEN_TOPIC] * 50))
     spread = np.std(ranking.scores)
     assert (ranking.scores - _after(ranking, _dislikes(1)).scores) / spread == pytest.approx(np.full(50, TOPIC_LOSS))
     assert len(_after(ranking, _dislikes(40)).rows) == 50
@@ -133,7 +141,7 @@ def test_a_topic_loses_less_than_an_author_and_many_hides_do_not_remove_it() -> 
 
 def test_posts_without_a_topic_have_no_topic_in_common() -> None:
     ranking = _ranking(50, by_hidden=0)
-    ranking = replace(ranking, candidates=replace(ranking.candidates, topic_ids=np.zeros(50, np.int64)))
+    ranking = replace(ranking, candidates=_with(ranking.candidates, topics=[0] * 50))
     dislikes = replace(_dislikes(1), topic_ids=np.zeros(1, np.int64))
     assert np.array_equal(_after(ranking, dislikes).scores, ranking.scores)
     assert not dislike_flags(ranking.candidates, dislikes).any()
@@ -144,7 +152,7 @@ def test_what_looks_like_a_hidden_post_loses(look: int, alike: bool) -> None:
     ranking = _ranking(50, by_hidden=0)
     hashes = np.zeros(50, np.int64)
     hashes[0] = look
-    ranking = replace(ranking, candidates=replace(ranking.candidates, hashes=hashes))
+    ranking = replace(ranking, candidates=_with(ranking.candidates, hashes=hashes))
     slate = _after(ranking, _dislikes(1, look=LOOK))
     assert (slate.scores[0] < ranking.scores[0]) == alike
 
@@ -168,7 +176,7 @@ def test_repeats_are_lowered_too() -> None:
 
 def test_a_reason_never_says_that_somebody_likes_what_they_hid() -> None:
     candidates = _ranking(3, by_hidden=1).candidates
-    candidates = replace(candidates, topic_ids=np.array([1, HIDDEN_TOPIC, 2]))
+    candidates = _with(candidates, topics=[1, HIDDEN_TOPIC, 2])
     flags = dislike_flags(candidates, _dislikes(1))
     assert flags.tolist() == [BY_AUTHOR, OF_TOPIC, 0]
     often, topical = (0.9, 0.0, 0.0), (0.0, 0.9, 0.0)

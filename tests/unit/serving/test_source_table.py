@@ -35,7 +35,7 @@ def test_candidates_know_for_every_source_whether_it_is_explore(source: Source) 
 
 @pytest.mark.parametrize("source", [source for source in Source if source.is_explore])
 def test_every_explore_source_is_drawn_from_with_a_true_propensity(source: Source) -> None:
-    sources = np.array([Source.FRESH] * 20 + [source] * 180, np.int8)
+    sources = np.array([Source.FRESH] * 20 + [source] * 180, np.int64)
     draw = draw_from_pools(np.linspace(0, 1, 200), sources, 30, np.random.default_rng(0))
     assert len(set(draw.indices.tolist())) == 30
     assert draw.indices.min() >= 0
