@@ -1,7 +1,6 @@
 """Explore pools: trending posts, neighbours of liked posts, and new creators."""
 
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,9 +10,9 @@ import pytest
 
 from ingestion.bootstrap.feeds import open_pools
 from ingestion.engagement.feed_memory import RedisFeedMemory
-from ingestion.pools import new_creators, topics
+from ingestion.pools import new_creators, topics, trending
 from ingestion.pools.neighbours import LIKED_FOR, Neighbours, nearest
-from ingestion.pools.new_creators import LITTLE_KNOWN_FOLLOWERS, NEW_FOR, NewCreators
+from ingestion.pools.new_creators import LITTLE_KNOWN_FOLLOWERS, NEW_FOR, POSTS_EACH, NewCreators
 from ingestion.pools.topics import LATEST_FOR, Topics
 from ingestion.pools.trending import Trending
 from ingestion.pools.worker import KEPT_SECONDS, PoolsWorker
@@ -201,6 +200,20 @@ def test_older_likes_trend_less(app: "App", pools: PoolsWorker) -> None:
     assert trending.index(young.post_id) < trending.index(old.post_id)
 
 
+def test_only_the_hottest_posts_trend(app: "App", pools: PoolsWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = FeedWorld(app.settings)
+    author, fan = world.people(2)
+    posts = world.posts([author] * 3)
+    now_us = int(datetime.now(UTC).timestamp() * 1e6)
+    likes = {post.post_id: (1e12 + number, now_us) for number, post in enumerate(posts)}
+    _remember(pools, [_like(app, fan, post) for post in posts], likes)
+    monkeypatch.setattr(trending, "LENGTH", 2)
+    pools.build(datetime.now(UTC))
+    assert _posts_in(pools, TRENDING_POOL_KEY) == [posts[2].post_id, posts[1].post_id]
+    for post in posts:
+        pools.redis.zrem(TRENDING_POOL, post.bare().member())  # no other test has room beside such scores
+
+
 def test_pools_that_are_no_longer_built_expire(app: "App", pools: PoolsWorker) -> None:
     world = FeedWorld(app.settings)
     world.posts(world.people(1))
@@ -208,7 +221,10 @@ def test_pools_that_are_no_longer_built_expire(app: "App", pools: PoolsWorker) -
     assert KEPT_SECONDS - 60 < pools.redis.ttl(NEW_CREATORS_KEY) <= KEPT_SECONDS
 
 
-def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", pools: PoolsWorker) -> None:
+def test_every_new_creator_has_a_post_before_any_has_a_second_one(
+    app: "App", pools: PoolsWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_creators, "LENGTH", 100_000)  # room for the creators of all tests
     world = FeedWorld(app.settings)
     authors = world.people(3)
     posts = world.posts(authors, 4)
@@ -216,10 +232,10 @@ def test_every_new_creator_has_a_post_before_any_has_a_second_one(app: "App", po
     later = world.posts(authors[1:2], 1, timedelta(minutes=1))
     pools.build(datetime.now(UTC) - timedelta(minutes=10))
     found = _posts_in(pools, NEW_CREATORS_KEY)
-    mine = {post.post_id: post.author_id for post in posts}
-    order = [mine[post] for post in found if post in mine]
-    assert set(order[:3]) == set(authors)
-    assert max(Counter(order).values()) <= 3
+    mine = [post.post_id for post in posts]
+    assert [post for post in found if post in mine] == mine[
+        : -3 * POSTS_EACH - 1 : -1
+    ]  # the oldest of each is left out
     assert not {too_old[0].post_id, later[0].post_id} & set(found)
 
 
@@ -250,6 +266,34 @@ def test_popular_posts_of_a_topic_are_of_the_last_weeks(app: "App", monkeypatch:
         built = Topics(pool).build(datetime.now(UTC))
     found = set(posts_of_pools(built[topic_key(recent.topic_id)])["post_id"].tolist())
     assert found & {recent.post_id, old.post_id} == {recent.post_id}
+
+
+def test_the_most_popular_posts_of_a_topic_come_first(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
+    world = FeedWorld(app.settings)
+    posts = world.posts(world.people(5))
+    counts = {posts[0]: (0, 0, 1), posts[1]: (2, 0, 0), posts[2]: (0, 2, 0), posts[3]: (1, 0, 0), posts[4]: (1, 0, 0)}
+    of_topic = topic_id(uuid.uuid4().hex)
+    set_counts = "update posts set topic_id = %s, like_count = %s, save_count = %s, comment_count = %s where id = %s"
+    with database.pool(app.settings) as pool:
+        with pool.connection() as connection:
+            for post, (likes, saves, comments) in counts.items():
+                connection.execute(set_counts, (of_topic, likes, saves, comments, post.post_id))
+
+        def best() -> list[int]:
+            built = Topics(pool).build(datetime.now(UTC))[topic_key(of_topic)]
+            ids: list[int] = posts_of_pools(built)["post_id"].tolist()
+            return ids
+
+        worth = {
+            post: likes * ENGAGEMENT_WEIGHTS[Action.LIKE]
+            + saves * ENGAGEMENT_WEIGHTS[Action.SAVE]
+            + comments * ENGAGEMENT_WEIGHTS[Action.COMMENT]
+            for post, (likes, saves, comments) in counts.items()
+        }
+        expected = [post.post_id for post in sorted(posts, key=lambda post: (worth[post], post.post_id), reverse=True)]
+        assert best() == expected
+        monkeypatch.setattr(topics, "LENGTH", 3)
+        assert best() == expected[:3]
 
 
 def test_posts_without_a_topic_are_of_no_pool(app: "App", monkeypatch: pytest.MonkeyPatch) -> None:
