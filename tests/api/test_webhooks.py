@@ -69,6 +69,11 @@ def _deliveries(app: "App", webhook: dict[str, Any], **query: str) -> list[dict[
     return items
 
 
+def _told(moment: datetime) -> datetime:
+    """A moment as the API tells it, in whole milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def _publish(app: "App", seed: int) -> tuple[str, str]:
     author = app.person()
     photo = author.upload(picture(seed, (320, 240)))
@@ -91,8 +96,10 @@ def test_an_event_is_sent_once_with_a_signature_that_its_receiver_can_check(
     sent_at = int(headers["webhook-timestamp"])
     assert headers["webhook-signature"] == signature(webhook["secret"], headers["webhook-id"], sent_at, body)
     assert abs(sent_at - now.timestamp()) < 2
+    assert (headers["content-type"], headers["user-agent"]) == ("application/json", "photofeed")
     (delivery,) = _deliveries(app, webhook)
     assert (delivery["state"], delivery["attempts"], delivery["lastStatus"]) == ("delivered", 1, 204)
+    assert (datetime.fromisoformat(delivery["deliveredAt"]), delivery["lastError"]) == (_told(now), None)
     assert delivery["messageId"] == headers["webhook-id"]
 
 
@@ -140,7 +147,8 @@ def test_a_failed_delivery_is_sent_again_with_the_same_id_until_no_attempt_is_le
         assert sender.send_due(now + pause * 0.99) == 0
         (delivery,) = _deliveries(app, webhook)
         assert (delivery["state"], delivery["attempts"]) == ("waiting", number + 1)
-        assert delivery["lastError"]
+        outcome = ((None, "no reply within 15 s"), (500, "the endpoint answered 500"))[number % 2]
+        assert (delivery["lastStatus"], delivery["lastError"], delivery["deliveredAt"]) == (*outcome, None)
         now += pause * 1.11
     assert sender.send_due(now) == 1
     (delivery,) = _deliveries(app, webhook, state="failed")
@@ -149,6 +157,23 @@ def test_a_failed_delivery_is_sent_again_with_the_same_id_until_no_attempt_is_le
     assert len({headers["webhook-id"] for _, _, headers in receiver.got}) == 1
     assert len({body for _, body, _ in receiver.got}) == 1
     assert app.service.get(f"/v1/webhooks/{webhook['id']}")["failingSince"] is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(199, "waiting"), (200, "delivered"), (299, "delivered"), (300, "waiting")]
+)
+def test_only_a_reply_of_success_is_a_delivery(
+    app: "App", sender: WebhookSender, receiver: Receiver, status: int, state: str
+) -> None:
+    webhook = _create(app)
+    _publish(app, 389)
+    now, receiver.answer = datetime.now(UTC), 503
+    sender.send_due(now)
+    receiver.answer = status
+    sender.send_due(now + PAUSES[0] * 1.11)
+    (delivery,) = _deliveries(app, webhook)
+    error = None if state == "delivered" else f"the endpoint answered {status}"
+    assert (delivery["state"], delivery["lastStatus"], delivery["lastError"]) == (state, status, error)
 
 
 def test_what_one_endpoint_answers_concerns_no_other(app: "App", sender: WebhookSender, receiver: Receiver) -> None:
