@@ -112,6 +112,23 @@ def test_the_client_waits_as_long_as_the_server_asks(asynchronous: bool) -> None
     assert server.pauses == [7]
 
 
+def test_a_reply_that_is_not_the_last_is_closed(asynchronous: bool) -> None:
+    """An open reply keeps a connection of the pool."""
+
+    class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    body = Body()
+    Server(httpx.Response(503, stream=body), ok()).call(asynchronous, POST)
+    assert body.closed
+
+
 def test_a_wait_that_is_too_long_is_an_error_at_once(asynchronous: bool) -> None:
     server = Server(busy(**{"Retry-After": "3600"}))
     with pytest.raises(ApiError, match="POST /v1/photos/initiate: 503 unavailable: Later") as refused:
