@@ -1,5 +1,6 @@
 """The outcomes of a retraining, and in which order it does its work."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from photofeed.features.ranking import PROGRAM
 from photofeed.models.alias_moves import RETRAINED
 from photofeed.models.history import BusyError
 from photofeed.models.registry import ModelRegistry
+from tests.doubles.module_time import patch_time
 from training import retrain as module
 from training.data.sources import Sources
 from training.data.window import Window
@@ -95,6 +97,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def _retrain(*, promote_too: bool) -> Retraining:
     return retrain(SETTINGS, WINDOW, PARAMETERS, promote_too=promote_too)
+
+
+@pytest.mark.parametrize("fails", [{}, {"train": EmptyWindowError("no slates")}])
+def test_a_retraining_tells_its_seconds(
+    world: World, monkeypatch: pytest.MonkeyPatch, fails: dict[str, Exception]
+) -> None:
+    world.fails = fails
+    patch_time(monkeypatch, module, monotonic=itertools.count(100.0, 7.0).__next__)
+    assert _retrain(promote_too=True).seconds == 7.0
 
 
 def test_a_version_that_passes_is_promoted_if_that_is_requested(world: World) -> None:

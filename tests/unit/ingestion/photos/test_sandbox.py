@@ -13,6 +13,7 @@ from PIL import Image
 from ingestion.photos.process import process_photo
 from ingestion.photos.rejection import PhotoRejected
 from ingestion.photos.sandbox import PhotoSandbox, _Child
+from ingestion.photos.steps import StepClock
 from ingestion.photos.validate import PhotoLimits
 from ingestion.photos.wire import decode
 from photofeed.errors import RetryableError
@@ -122,6 +123,13 @@ def test_a_photo_that_needs_too_much_memory_is_refused_and_the_next_one_is_not(
         assert rejected.value.code == "unprocessable"
         assert sandbox.pid is None  # the memory of its child is used up
         assert sandbox.process(jpeg).variants
+
+
+def test_the_steps_of_a_refused_photo_are_told(sandbox: PhotoSandbox) -> None:
+    clock = StepClock()
+    with pytest.raises(PhotoRejected) as rejected:
+        sandbox.process(b"no photo", clock)
+    assert [(one.step, one.outcome) for one in clock.outcomes] == [("validate", rejected.value.code)]
 
 
 def test_a_child_that_cannot_start_is_a_retryable_error(
