@@ -40,6 +40,7 @@ def test_pages_load_files_of_this_origin_images_of_the_public_one_and_upload_to_
     assert directives["img-src"] == ["'self'", "https://photos.example", "data:", "blob:"]
     assert directives["connect-src"] == ["'self'", "http://s3.example:8333"]
     assert directives["frame-ancestors"] == directives["base-uri"] == ["'none'"]
+    assert directives["font-src"] == directives["manifest-src"] == directives["form-action"] == ["'self'"]
 
 
 def test_every_reply_has_the_headers_and_data_may_load_nothing() -> None:
@@ -51,6 +52,9 @@ def test_every_reply_has_the_headers_and_data_may_load_nothing() -> None:
     for headers in (page, data, missing):
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["permissions-policy"] == "camera=(), geolocation=(), microphone=()"
         assert "strict-transport-security" not in headers
     https = _http("https://photos.example").get("/page").headers
     assert https["strict-transport-security"] == f"max-age={365 * 24 * 3600}"
@@ -66,6 +70,29 @@ def test_a_page_that_the_browser_keeps_keeps_its_policy() -> None:
 @pytest.mark.parametrize("page", ["index.html", "docs.html"])
 def test_no_page_has_scripts_or_styles_inside_it(page: str) -> None:
     assert not INLINE.search((WEB / page).read_text())
+
+
+def test_a_preview_names_its_page_and_image() -> None:
+    image = PreviewImage("http://a/1", 640, 480, "A lake")
+    head = "".join(Preview("Title", "Words", "http://a/", "article", image).head())
+    named = dict(re.findall(r'<meta property="og:([a-z_:]+)" content="([^"]*)">', head))
+    assert named == {
+        "site_name": "photofeed",
+        "type": "article",
+        "title": "Title",
+        "description": "Words",
+        "url": "http://a/",
+        "image": "http://a/1",
+        "image:width": "640",
+        "image:height": "480",
+        "image:alt": "A lake",
+    }
+    assert '<link rel="canonical" href="http://a/">' in head
+    assert '<meta name="description" content="Words">' in head
+    assert '<meta name="twitter:card" content="summary_large_image">' in head
+    assert '<meta name="twitter:card" content="summary">' in list(
+        Preview("T", "W", "http://a/", "article", None).head()
+    )
 
 
 def test_a_preview_adds_none() -> None:
