@@ -63,12 +63,19 @@ def test_nothing_is_installed_or_imported_while_traces_are_off() -> None:
 def test_a_message_takes_the_context_of_the_block_that_writes_it(collector: TraceCollector) -> None:
     trace, producer = secrets.token_hex(16), FakeProducer()
     publisher = KafkaPublisher(Settings(), connect=lambda *_: producer)
+    written = message()
     with tracing.tracing(settings_for(collector), "writer"):
-        tracing.continued(lambda _: publisher.publish("things", [message()]), "group")([message(trace)])
+        tracing.continued(lambda _: publisher.publish("things", [written]), "group")([message(trace)])
         publisher.publish("things", [message()])
     (sent,) = (span for span in collector.spans if span.name == "send things")
     assert producer.headers == [[("traceparent", f"00-{trace}-{sent.id}-01".encode())], []]
     assert sent.trace == trace
+    assert {name: sent.attributes[name] for name in sent.attributes if name.startswith(("messaging", "photofeed"))} == {
+        "messaging.system": "kafka",
+        "messaging.destination.name": "things",
+        "messaging.message.id": written.id,
+        "photofeed.message.type": "thing",
+    }
 
 
 def test_each_message_of_a_batch_continues_its_own_trace(collector: TraceCollector) -> None:
@@ -78,6 +85,11 @@ def test_each_message_of_a_batch_continues_its_own_trace(collector: TraceCollect
         tracing.continued(lambda envelopes: handled.append(list(envelopes)), "group")(messages)
     assert handled == [[one] for one in messages]
     assert [span.trace for span in collector.spans] == traces
+    named = [
+        (one.attributes["messaging.consumer.group.name"], one.attributes["messaging.message.id"])
+        for one in collector.spans
+    ]
+    assert named == [("group", messages[0].id), ("group", messages[2].id)]
 
 
 def test_a_batch_refers_to_the_traces_of_its_messages(collector: TraceCollector) -> None:
@@ -89,6 +101,7 @@ def test_a_batch_refers_to_the_traces_of_its_messages(collector: TraceCollector)
     (batch,) = collector.spans
     assert batch.links == tuple(traces[: tracing.MOST_LINKS])
     assert batch.attributes["messaging.batch.message_count"] == len(traces) + 1
+    assert batch.attributes["messaging.consumer.group.name"] == "group"
     assert handled == [len(traces) + 1, 1]
 
 
