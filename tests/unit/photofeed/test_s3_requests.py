@@ -2,14 +2,14 @@
 
 from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from photofeed.errors import ConflictError, NotFoundError, UnavailableError
-from photofeed.object_store import S3ObjectStore, UploadConditions, s3_client
+from photofeed.object_store import S3ObjectStore, UploadConditions, cors_rule, s3_client
 from photofeed.settings import Settings
 
 FRANKFURT = {"s3_endpoint_url": "https://s3.eu-central-1.amazonaws.com", "s3_region": "eu-central-1"}
@@ -78,6 +78,36 @@ def test_what_photofeed_writes_is_encrypted_with_the_key_and_uploads_by_the_defa
             assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/photos"
         signed = sent.store.presign_put("lake", "key", 60, UploadConditions())
     assert "encryption" not in urlsplit(signed).query
+
+
+def test_pages_of_the_named_origins_alone_may_upload_and_read_the_etag() -> None:
+    assert cors_rule(["https://photos.example"], "PUT") == {
+        "AllowedOrigins": ["https://photos.example"],
+        "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["*"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 600,
+    }
+
+
+def test_an_upload_address_signs_the_conditions_and_ends() -> None:
+    sent = Sent(Settings.model_validate(FRANKFURT | {"s3_access_key": "key", "s3_secret_key": "secret"}))
+    conditions = UploadConditions(media_type="image/jpeg", byte_size=7, sha256_base64="c3Vt")
+    with closing(sent.client):
+        query = parse_qs(urlsplit(sent.store.presign_put("lake", "key", 60, conditions)).query)
+        reading = parse_qs(urlsplit(sent.store.presign_get("lake", "key", 90)).query)
+    signed = set(query["X-Amz-SignedHeaders"][0].split(";"))
+    assert {"content-length", "content-type", "host"} <= signed
+    assert {"x-amz-checksum-sha256"} <= signed | set(map(str.lower, query))
+    assert (query["X-Amz-Expires"], reading["X-Amz-Expires"]) == (["60"], ["90"])
+
+
+def test_a_store_that_is_slow_is_given_up() -> None:
+    with closing(s3_client(Settings.model_validate(FRANKFURT))) as client:
+        config = client.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3, 30)
+    assert config.retries["mode"] == "standard"
+    assert config.retries.get("total_max_attempts", config.retries.get("max_attempts", 0) + 1) == 4
 
 
 def test_without_a_key_the_bucket_decides() -> None:
