@@ -7,6 +7,8 @@ from PIL import Image
 
 from ingestion.photos.foreign import recognise_foreign
 from ingestion.photos.formats import PhotoFormat, sniff
+from ingestion.photos.tiff import raw_name
+from tools.photo_cases.made_foreign import tiff
 
 Encode = Callable[..., bytes]
 
@@ -78,6 +80,41 @@ def test_a_file_is_recognised_by_its_first_boxes_or_packets(head: bytes, name: s
     foreign = recognise_foreign(head + bytes(0 if name == "TGA files" else 400))
     assert foreign
     assert foreign.name == name
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        ("NIKON CORPORATION", "Nikon NEF"),
+        ("SONY", "Sony ARW"),
+        ("Canon", "Canon CR2"),
+        ("PENTAX", "Pentax PEF"),
+        ("RICOH IMAGING", "Pentax PEF"),
+        ("SAMSUNG", "Samsung SRW"),
+        ("Hasselblad", "Hasselblad 3FR"),
+        ("EASTMAN KODAK COMPANY", "Kodak DCR"),
+        ("Kodak", "Kodak DCR"),
+        ("SEIKO EPSON CORP.", "Epson ERF"),
+        ("LEICA CAMERA AG", "Leica RWL"),
+        ("Phase One A/S", "Phase One IIQ"),
+        ("Mamiya", "Mamiya MEF"),
+        ("Leaf", "Leaf MOS"),
+        ("OLYMPUS IMAGING CORP.", "Olympus ORF"),
+        ("Panasonic", "Panasonic RW2"),
+        ("Unheard", "Unheard"),
+    ],
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_raw_file_is_named_by_the_maker_of_its_camera(make: str, name: str, order: str) -> None:
+    tags = {259: (3, 1, 1), 271: (2, len(make) + 1, 200), 330: (4, 1, 100)}
+    assert raw_name(tiff(tags, make.encode() + b"\0", order)) == name
+
+
+@pytest.mark.parametrize("value", [32803, 34892, 32767, 32769, 32770, 32772, 34713, 65000, 65535])
+def test_sensor_data_and_its_compressions_are_raw(value: int) -> None:
+    tag = 262 if value in {32803, 34892} else 259
+    assert raw_name(tiff({tag: (3, 1, value)})) == "DNG"
+    assert raw_name(tiff({tag: (3, 1, 1)})) is None
 
 
 @pytest.mark.parametrize("data", [b"\0\0\0\x10RED3", b"FORM\0\0\0\x10AIFF", b"RIFF\0\0\0\x10RMID"])
