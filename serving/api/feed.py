@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from redis.exceptions import RedisError
@@ -18,7 +19,7 @@ from serving.api.schemas import FeedPage, NewPosts
 from serving.api.versions import entity_tags
 from serving.feed.pipeline import Page
 from serving.feed.slate import EXPIRED, Surface
-from serving.feed.stage_times import STAGE_SECONDS
+from serving.feed.stage_times import timed
 from serving.feed.version import PageVersion
 from serving.services import ActorDep, CallerDep, Services, ServicesDep, ViewerDep
 
@@ -85,7 +86,7 @@ def page_reply(page: Page, *, explain: bool = False) -> Response:
     body = _page_json(page)
     if explain and page.explanation is not None:
         body["explanation"] = page.explanation.to_json()
-    with STAGE_SECONDS.labels("serialize").time():
+    with timed("serialize"):
         answer = reply(body)
     if page.etag is not None:
         answer.raw_headers += [(name.lower().encode(), value.encode()) for name, value in _headers(page.etag).items()]
@@ -129,7 +130,6 @@ def _headers(etag: str) -> dict[str, str]:
 
 def _page_json(page: Page) -> dict[str, Any]:
     slate = page.slate
-    explored = sum(item["source"] == "explore" for item in page.items)
     return {
         "slateId": slate.id,
         "ranking": slate.ranking,
@@ -139,8 +139,8 @@ def _page_json(page: Page) -> dict[str, Any]:
         else None,
         "skippedSources": slate.skipped_sources,
         "repeats": slate.repeats,
-        "exploreShare": round(explored / len(page.items), 4) if page.items else 0.0,
-        "items": page.items,
+        "exploreShare": round(page.explored / len(page.post_ids), 4) if page.post_ids else 0.0,
+        "items": orjson.Fragment(page.items),
         "nextCursor": page.next_cursor,
     }
 

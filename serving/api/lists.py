@@ -81,7 +81,7 @@ def page_json(items: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
 
 def posts_page(posts: Sequence[VisiblePost], limit: int) -> dict[str, Any]:
     """A page of at most `limit` of up to `limit` + 1 posts."""
-    return page_of(posts, limit, lambda post: post.json, lambda post: encode_id(post.id))
+    return page_of(posts, limit, lambda post: post.fragment, lambda post: encode_id(post.id))
 
 
 def page_of(

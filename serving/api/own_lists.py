@@ -25,7 +25,7 @@ order by ph.id desc limit %(limit)s
 
 async def _reacted(services: Services, actor: int, reaction: Reaction, limit: int, cursor: str | None) -> Response:
     found = await services.posts.by_reaction(actor, reaction, before=before_moment(cursor), limit=limit + 1)
-    return reply(page_of(found, limit, lambda one: one[0].json, lambda one: moment_cursor(one[1], one[0].id)))
+    return reply(page_of(found, limit, lambda one: one[0].fragment, lambda one: moment_cursor(one[1], one[0].id)))
 
 
 @router.get(

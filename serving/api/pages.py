@@ -65,7 +65,7 @@ async def _post_preview(services: Services, post_id: str) -> Preview | None:
     found = (await services.posts.by_ids(_ANYBODY, [post])).get(post)
     if found is None:
         return None
-    card = orjson.loads(orjson.dumps(found.json))
+    card = orjson.loads(found.json)
     author = card["author"]
     return Preview(
         title=f"Photo by {author['displayName']}",

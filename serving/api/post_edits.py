@@ -65,4 +65,4 @@ async def edit_post(post_id: IdPath, body: PostEdit, services: ServicesDep, acto
     found = await services.posts.by_ids(actor, [post])
     if post not in found:
         raise post_gone()
-    return reply(found[post].json)
+    return reply(found[post].fragment)

@@ -96,7 +96,7 @@ async def get_post(post_id: IdPath, services: ServicesDep, actor: ActorDep) -> R
     found = await services.posts.by_ids(actor, [post])
     if post not in found:
         raise post_gone()
-    return reply(found[post].json)
+    return reply(found[post].fragment)
 
 
 @router.put(

@@ -280,12 +280,12 @@ def _items(ranked: GivenRanking, facts: dict[int, ItemFacts]) -> Iterator[dict[s
         zip(ranked.receipts, *columns, strict=False)  # the first ones have receipts
     ):
         one = facts[post]
-        why = reason(source, values, one.creator, one.topic, followed=one.is_followed, disliked=disliked)
+        why, name = reason(source, values, one.creator, one.topic, followed=one.is_followed, disliked=disliked)
         yield {
             "position": position,
             **_names(one),
             "score": score,
-            "reason": why.text,
+            "reason": why.sentence + name,
             "reasonCode": why.code,
             "propensity": propensity,
             "receipt": receipt,

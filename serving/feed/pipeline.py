@@ -18,7 +18,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import structlog
@@ -35,14 +34,15 @@ from serving.feed.chain import MOST_SHOWN, ShownPosts, has_next, next_slate_id
 from serving.feed.explanation import Explanation
 from serving.feed.filters import CandidateFilter, apply_filters, drop
 from serving.feed.history import History, HistoryReader
+from serving.feed.page_items import items_json
 from serving.feed.paging import Progress, turn_page
 from serving.feed.query import FeedQuery, FeedRequest, find_viewer
-from serving.feed.reasons import reason
 from serving.feed.rerankers.author_spacing import have_one_author
 from serving.feed.rerankers.diversity import seen_by_author
 from serving.feed.served_log import ServedLog
-from serving.feed.slate import Cursor, CursorSigner, Slate, SlateItems, SlateStore, Surface
+from serving.feed.slate import Cursor, CursorSigner, Slate, SlateStore, Surface
 from serving.feed.slate_ranker import Shortlist, SlateRanker
+from serving.feed.source_table import FIRST_EXPLORE
 from serving.feed.sources import CandidateSource
 from serving.feed.sources.postgres import PostgresSource
 from serving.feed.stage_times import timed
@@ -68,8 +68,9 @@ class Page:
     """One page of a slate, ready to send."""
 
     slate: Slate
-    items: list[dict[str, Any]]
+    items: bytes  # their JSON, an array
     post_ids: list[int]  # of the items, in order
+    explored: int  # number of explore posts among them
     next_cursor: str | None
     withheld: frozenset[int] = frozenset()  # posts of the slate that the viewer may no longer see
     etag: str | None = None  # of the first page: changes when there are new posts
@@ -395,11 +396,12 @@ class FeedPipeline:
         chosen = slate.items.take(turn.order)
         post_ids = chosen.post_ids.tolist()
         receipts = self.receipts.seal_page(slate.user_id, slate.id, turn.before.shown, post_ids)
-        items = _items_json(turn.before.shown, chosen, turn.posts, receipts)
+        items = items_json(turn.before.shown, chosen, turn.posts, receipts)
         self.served_log.add(slate, turn.before.offset, shown)
         is_last = turn.over and not has_next(slate)
         cursor = None if is_last else self.cursors.sign(Cursor(slate.id, slate.user_id, turn.after))
-        return Page(slate, items, post_ids, cursor, turn.withheld)
+        explored = int(np.count_nonzero(chosen.sources >= FIRST_EXPLORE))
+        return Page(slate, items, post_ids, explored, cursor, turn.withheld)
 
     async def _turn(self, slate: Slate, progress: Progress, limit: int) -> _Turn:
         """Choose the next page, without posts that the viewer may no longer see, and at most two of an author in a row.
@@ -418,29 +420,3 @@ class FeedPipeline:
             if order or over:
                 return _Turn(progress, after, order, posts, withheld, over)
             progress = after
-
-
-def _items_json(
-    first: int, items: SlateItems, posts: dict[int, VisiblePost], receipts: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The posts of a page, with their receipts, as clients see them; `first` is the position of the first."""
-    reasons = items.reasons.tolist()
-    ranked = (items.post_ids.tolist(), items.each_source, items.scores.tolist(), reasons, items.disliked.tolist())
-    page = []
-    for position, (post_id, source, score, values, disliked, receipt) in enumerate(
-        zip(*ranked, receipts, strict=True), first
-    ):
-        post = posts[post_id]
-        why = reason(source, values, post.author, post.topic, followed=post.followed, disliked=disliked)
-        page.append(
-            {
-                "position": position,
-                "source": source.label,
-                "score": score,
-                "reason": why.text,
-                "reasonCode": why.code,
-                "receipt": receipt,
-                "post": post.json,
-            }
-        )
-    return page

@@ -1,8 +1,8 @@
 """The reason that the reply gives for each post of a feed: as a code, and as a short sentence."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 from serving.feed.rerankers.shown_less import BY_AUTHOR, OF_TOPIC
 from serving.feed.source_table import Source
@@ -20,21 +20,28 @@ class ReasonCode(StrEnum):
     NEW = "new"
 
 
-class Reason(NamedTuple):
-    """A code, and its sentence in English."""
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The value of a ReasonCode, and the beginning of its sentence in English. Neither needs escapes in JSON."""
 
-    code: ReasonCode
-    text: str
+    code: str
+    sentence: str
 
 
-POPULAR = Reason(ReasonCode.POPULAR, "Popular right now")
-NEW = Reason(ReasonCode.NEW, "Something new for you")
+OFTEN_LIKED = Reason(ReasonCode.OFTEN_LIKED.value, "Because you often like @")
+LIKES_TOPIC = Reason(ReasonCode.LIKES_TOPIC.value, "Because you like ")
+POPULAR = Reason(ReasonCode.POPULAR.value, "Popular right now")
+FOLLOWED = Reason(ReasonCode.FOLLOWED.value, "You follow @")
+NEW = Reason(ReasonCode.NEW.value, "Something new for you")
+_GIVEN = Source.GIVEN  # an attribute of an Enum takes a look-up in Python
 
 
 def reason(
     source: Source, features: Sequence[float], handle: str, topic: str, *, followed: bool, disliked: int = 0
-) -> Reason:
-    """It never says that the viewer likes an author or a topic of a post that they have hidden.
+) -> tuple[Reason, str]:
+    """The reason, and the name of the author or topic that ends its sentence; empty if it has none.
+
+    It never says that the viewer likes an author or a topic of a post that they have hidden.
 
     Args:
         source: of the candidate.
@@ -46,11 +53,11 @@ def reason(
     """
     pair_like_rate, topic_rate, likes = features
     if handle and pair_like_rate >= OFTEN_LIKED_RATE and not disliked & BY_AUTHOR:
-        return Reason(ReasonCode.OFTEN_LIKED, f"Because you often like @{handle}")
+        return OFTEN_LIKED, handle
     if topic and topic_rate >= STRONG_TOPIC_RATE and not disliked & OF_TOPIC:
-        return Reason(ReasonCode.LIKES_TOPIC, f"Because you like {topic}")
-    if (source.is_explore or source is Source.GIVEN) and likes >= HOT_LIKES:
-        return POPULAR
+        return LIKES_TOPIC, topic
+    if likes >= HOT_LIKES and (source.is_explore or source is _GIVEN):
+        return POPULAR, ""
     if followed:
-        return Reason(ReasonCode.FOLLOWED, f"You follow @{handle}")
-    return NEW
+        return FOLLOWED, handle
+    return NEW, ""

@@ -18,23 +18,21 @@ class SourceTable(IntEnum):
         pool: the source's own name, in logs and explanations.
         share: of explore slots, the probability that a slot is filled from this pool while all pools have posts;
             None for sources of the follow graph.
+        is_explore: whether it finds posts outside the follow graph. It follows from the label.
     """
 
     label: str
     pool: str
     share: float | None
+    is_explore: bool
 
     def __new__(cls, number: int, label: str, pool: str, share: float | None = None) -> Self:
         """A member, from one row of the table."""
         member = int.__new__(cls, number)
         member._value_ = number
         member.label, member.pool, member.share = label, pool, share
+        member.is_explore = label == EXPLORE
         return member
-
-    @property
-    def is_explore(self) -> bool:
-        """Whether it finds posts outside the follow graph."""
-        return self.label == EXPLORE
 
 
 Table = TypeVar("Table", bound=SourceTable)

@@ -68,7 +68,7 @@ def read(posts: Posts) -> VisiblePost:
 
 
 def json(posts: Posts) -> str:
-    return orjson.dumps(read(posts).json).decode()
+    return read(posts).json.decode()
 
 
 def test_a_post_has_the_same_bytes_whether_it_is_kept_or_not(posts: Posts) -> None:

@@ -36,5 +36,5 @@ NOTHING = (OFTEN_LIKED_RATE - 0.01, STRONG_TOPIC_RATE - 0.01, HOT_LIKES - 0.01)
 def test_the_strongest_reason_is_given(
     source: Source, features: tuple[float, float, float], topic: str, followed: bool, expected: ReasonCode
 ) -> None:
-    given = reason(source, features, "ada", topic, followed=followed)
-    assert given == (expected, SENTENCES[expected])
+    given, name = reason(source, features, "ada", topic, followed=followed)
+    assert (given.code, given.sentence + name) == (expected, SENTENCES[expected])

@@ -182,7 +182,8 @@ def test_a_reason_never_says_that_somebody_likes_what_they_hid() -> None:
     often, topical = (0.9, 0.0, 0.0), (0.0, 0.9, 0.0)
 
     def why(features: tuple[float, float, float], disliked: int) -> str:
-        return reason(Source.FOLLOWING, features, "ana", "forest", followed=True, disliked=disliked).text
+        given, name = reason(Source.FOLLOWING, features, "ana", "forest", followed=True, disliked=disliked)
+        return given.sentence + name
 
     assert (why(often, 0), why(topical, 0)) == ("Because you often like @ana", "Because you like forest")
     assert why(often, BY_AUTHOR) == why(topical, OF_TOPIC) == "You follow @ana"
