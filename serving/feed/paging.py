@@ -56,7 +56,7 @@ def turn_page(
     if spaced:
         order = [candidates[row] for row in space_authors([authors[index] for index in candidates], progress.before)]
     order = order[:limit]
-    before = (*progress.before, *(authors[index] for index in order))[-MAX_IN_A_ROW:]
+    before = (*progress.before, *(authors[index] for index in order[-MAX_IN_A_ROW:]))[-MAX_IN_A_ROW:]
     waiting = () if order == candidates else tuple(index for index in candidates if index not in order)
     offset = max(progress.offset, window[-1] + 1) if window else progress.offset
     return order, Progress(offset, progress.shown + len(order), before, waiting)

@@ -15,7 +15,7 @@ When the pages have used up a slate, the next request ranks another one, of post
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -63,9 +63,9 @@ EXPLORE_CANDIDATE_SHARE = 0.2
 SEEN = "seen"  # the reason for removing a candidate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page:
-    """One page of a slate, ready to send."""
+    """One page of a slate, ready to send; `first_page` adds what only first pages have."""
 
     slate: Slate
     items: bytes  # their JSON, an array
@@ -152,14 +152,17 @@ class FeedPipeline:
         chosen_ranker = assignment.ranker if assignment else ranker or CHAMPION
         found = await self._find_candidates(self._request(user_id), surface, no_ids())
         slate = await self._rank(found, surface, explanation, chosen_ranker)
-        slate = replace(slate, assignment=assignment)
+        if assignment is not None:
+            slate = replace(slate, assignment=assignment)
         # concurrently: the slate is encoded while PostgreSQL reads the page
         page, kept = await asyncio.gather(self._page(slate, Progress(), limit), self._keep_slate(slate, found))
         explanation.withheld = page.withheld
-        page = replace(page, explanation=explanation)
-        if not kept:
-            return replace(page, next_cursor=None)
-        return replace(page, etag=PageVersion.of(slate.id, limit, page.post_ids, found.query.viewer.relations).etag)
+        page.explanation = explanation
+        if kept:
+            page.etag = PageVersion.of(slate.id, limit, page.post_ids, found.query.viewer.relations).etag
+        else:
+            page.next_cursor = None
+        return page
 
     async def candidates(self, user_id: int) -> Candidates:
         """The candidates of the viewer's next slate, before ranking.
@@ -413,8 +416,10 @@ class FeedPipeline:
             window = progress.window(limit, len(authors))
             post_ids = slate.items.post_ids[window].tolist()
             posts = await self.posts.for_feed(slate.user_id, post_ids)
-            withheld |= set(post_ids) - posts.keys()
-            visible = {index for index, post_id in zip(window, post_ids, strict=True) if post_id in posts}
+            visible: Container[int] = range(len(authors))
+            if len(posts) < len(post_ids):
+                withheld |= set(post_ids) - posts.keys()
+                visible = {index for index, post_id in zip(window, post_ids, strict=True) if post_id in posts}
             order, after = turn_page(authors, visible, progress, limit, spaced=not slate.one_author)
             over = after.is_over(authors)
             if order or over:
