@@ -6,10 +6,14 @@ import warnings
 from typing import TextIO, cast
 
 import structlog
+import structlog.tracebacks
 from prometheus_client import Counter
 
 from photofeed.settings import Settings
 from photofeed.tracing import add_trace_ids
+
+# Variables of the functions of a traceback stay out of the log: they hold tokens, and words of people.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 FAILED_WRITES = Counter("photofeed_log_failed_writes", "Writes of log lines that failed, such as on a full disk")
 
@@ -44,7 +48,7 @@ def set_up_logs(settings: Settings) -> None:
             *([add_trace_ids] if settings.traces_endpoint else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.dict_tracebacks] if production else []),
+            *([_TRACEBACKS] if production else []),
             structlog.processors.JSONRenderer()
             if production
             else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),

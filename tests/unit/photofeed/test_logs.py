@@ -1,4 +1,4 @@
-"""Logs of a process whose disk is full."""
+"""Logs: what a traceback tells, and a process whose disk is full."""
 
 import io
 import subprocess
@@ -50,3 +50,29 @@ def test_each_write_that_fails_is_counted(stream: io.StringIO, failures: int) ->
     forgiving.flush()
     assert metric("photofeed_log_failed_writes_total") == before + failures
     assert stream.getvalue() == ("" if failures else "one line\n")
+
+
+BROKEN = """
+import structlog
+from photofeed.logs import set_up_logs
+from photofeed.settings import Settings
+
+def sign_in(token):
+    raise ValueError("of the caller")
+
+set_up_logs(Settings().model_copy(update={"env": "%s"}))
+try:
+    sign_in("secret-" + "token")
+except ValueError as error:
+    structlog.get_logger().error("unexpected error", exc_info=error)
+"""
+
+
+@pytest.mark.parametrize("env", ["production", "dev"])
+def test_a_traceback_names_functions_and_never_their_variables(env: str) -> None:
+    done = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-c", BROKEN % env], capture_output=True, text=True, check=True
+    )
+    assert "sign_in" in done.stderr
+    assert "of the caller" in done.stderr
+    assert "secret-token" not in done.stderr
