@@ -1,4 +1,6 @@
-"""`python -m tools.run_tests`: all tests in two halves at once, each with servers of its own.
+"""`python -m tools.run_tests`: all tests in three parts at once, each with servers of its own; unit tests need none.
+
+Tests wait for servers and programs a third of the time, so two processors run three parts sooner than two.
 
 Which tests share servers, and in which order, is always the same. With `--again N`, up to N tests that fail are run a
 second time: alone, on new servers. A test that passes then is unsteady: it is listed, and the run passes. CI uses this,
@@ -15,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-FIRST = ("tests/api", "tests/contract", "tests/deploy")
-HALVES = {"first": FIRST, "second": tuple(f"--ignore={folder}" for folder in FIRST)}
+API, UNIT = ("tests/api", "tests/contract", "tests/deploy"), ("tests/unit",)
+PARTS = {"api": API, "unit": UNIT, "rest": tuple(f"--ignore={folder}" for folder in API + UNIT)}
 BUILD = Path("build")
 PASSED, FAILED, NOT_RUN = 0, 1, 2  # exit codes of pytest; all others mean that tests were not run, too
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
-    """A part of the tests, and the folder in which pytest remembers what failed."""
+class Part:
+    """Some of the tests, and the folder in which pytest remembers what failed."""
 
     name: str
     arguments: tuple[str, ...]
@@ -44,29 +46,29 @@ class Half:
         return sorted(json.loads(remembered.read_bytes())) if remembered.exists() else []
 
 
-def run(halves: Sequence[Half], again: int) -> int:
-    """Run the halves at once; the exit code.
+def run(parts: Sequence[Part], again: int) -> int:
+    """Run the parts at once; the exit code.
 
     Args:
-        halves: all but the last write into a log, which is printed at the end.
+        parts: all but the last write into a log, which is printed at the end.
         again: how many failed tests may be run a second time.
     """
     shutil.rmtree(BUILD / "tests", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
     log = BUILD / "tests.log"
     with log.open("wb") as output:
-        running = [half.start(None if half is halves[-1] else output) for half in halves]
+        running = [part.start(None if part is parts[-1] else output) for part in parts]
         codes = [process.wait() for process in reversed(running)][::-1]
     sys.stdout.write(log.read_text(errors="replace"))
     if any(code not in (PASSED, FAILED) for code in codes):
         return NOT_RUN
-    failed = {half: half.failed() for half, code in zip(halves, codes, strict=True) if code == FAILED}
+    failed = {part: part.failed() for part, code in zip(parts, codes, strict=True) if code == FAILED}
     tests = sorted(test for found in failed.values() for test in found)
     if not tests or len(tests) > again or not all(failed.values()):
         return max(codes)
     sys.stdout.write(f"\n{len(tests)} failed: running them once more, alone\n")
     sys.stdout.flush()
-    if any(half.start(None, "--last-failed").wait() != PASSED for half in failed):
+    if any(part.start(None, "--last-failed").wait() != PASSED for part in failed):
         return FAILED
     sys.stdout.writelines(f"UNSTEADY {test}: failed, then passed alone\n" for test in tests)
     return PASSED
@@ -76,7 +78,7 @@ def main() -> int:
     """Run all tests of the working directory."""
     parser = argparse.ArgumentParser(prog="python -m tools.run_tests", description=__doc__.split("\n\n")[0])
     parser.add_argument("--again", type=int, default=0, metavar="N", help="failed tests that may run a second time")
-    return run([Half(name, arguments) for name, arguments in HALVES.items()], parser.parse_args().again)
+    return run([Part(name, arguments) for name, arguments in PARTS.items()], parser.parse_args().again)
 
 
 if __name__ == "__main__":
