@@ -118,8 +118,7 @@ def simulate(
 
 
 def _end_on_signals() -> None:
-    """Make SIGTERM end the command as Ctrl-C does. A shell without job control starts us with SIGINT ignored."""
-    import signal
+    """Make Ctrl-C and SIGTERM end the command, and let nothing interrupt the end: it stops all servers."""
+    from photofeed.interruption import end_in_order
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    end_in_order(lambda _: KeyboardInterrupt())

@@ -20,13 +20,13 @@ from typing import Any
 
 import orjson
 
+from photofeed.interruption import end_in_order
 from tools.chaos.faults import Fault, faults, one_round, subset
 from tools.chaos.judge import Judge
 from tools.chaos.ledger import Ledger
 from tools.chaos.load import Load
 from tools.chaos.promotions import Promoter
 from tools.chaos.stack import Stack, running_stack
-from tools.interruption import end_in_order
 
 MOST_MINUTES, SHORT_MINUTES = 60.0, 5.0
 WARM_SECONDS, APART_SECONDS, LAST_SECONDS = 12.0, 10.0, 10.0

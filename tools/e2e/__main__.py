@@ -6,12 +6,12 @@ The flows are in web/e2e. Exit code 1 if one failed, 3 if something that they ne
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from photofeed.interruption import end_in_order
 from tools.e2e.world import running_world
 
 _ROOT = Path(__file__).parents[2]
@@ -45,8 +45,7 @@ def main() -> int:
     if missing is not None:
         sys.stderr.write(f"e2e: {missing}\n")
         return _MISSING
-    # Everything that was started is stopped after kill, too, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order(lambda _: KeyboardInterrupt())
     shutil.rmtree(_PICTURES, ignore_errors=True)
     _PICTURES.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="photofeed-e2e-") as folder, running_world(Path(folder)) as world:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import orjson
 
-from tools.interruption import end_in_order
+from photofeed.interruption import end_in_order
 from tools.load.processes import usage
 from tools.load.readings import reading
 from tools.load.report import write_report

@@ -20,7 +20,7 @@ import orjson
 from scipy.stats import theilslopes
 
 from photofeed.embedded.stack import ALL_SERVERS
-from tools.interruption import end_in_order
+from photofeed.interruption import end_in_order
 from tools.load.objectives import FAILED, of_answers
 from tools.load.processes import CLIENT, Usage, usage
 from tools.load.traffic import Traffic

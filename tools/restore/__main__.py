@@ -22,6 +22,7 @@ import orjson
 from rich.console import Console
 
 from photofeed.embedded.stack import EmbeddedStack
+from photofeed.interruption import end_in_order
 from photofeed.models.registry import CHAMPION
 from simulation.api_client import ApiClient
 from simulation.demo import JOURNAL_FILE, SEED, most_active_readers
@@ -34,7 +35,6 @@ from simulation.running import PHOTOFEED, RunningPhotofeed, processes_of, runnin
 from simulation.scale import SMOKE
 from simulation.stages import ConsoleStages, Stages
 from simulation.waiting import Polling
-from tools.interruption import end_in_order
 from tools.restore.facts import Facts, facts_of
 from tools.restore.under_load import Acknowledged, Loaded, dangling, judged, under_load
 

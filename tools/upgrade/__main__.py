@@ -27,11 +27,11 @@ from photofeed.embedded.ports import LOOPBACK
 from photofeed.embedded.processes import Command, ProcessGroup
 from photofeed.embedded.stack import EmbeddedStack
 from photofeed.feature_store import close_feature_store, load_counter_views, open_feature_store
+from photofeed.interruption import end_in_order
 from tools.chaos.judge import Judge
 from tools.chaos.ledger import BY_MODEL, Ledger
 from tools.chaos.load import Load
 from tools.chaos.stack import PHOTOFEED, WORKERS, Stack, set_quick_sweeps
-from tools.interruption import end_in_order
 from tools.listening import free_port
 from tools.upgrade.released import NotThereError, Released, installed
 
