@@ -1,7 +1,7 @@
 """Explore slots: about one slot in ten shows a post from outside the follow graph, drawn with a known propensity."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,7 @@ from serving.feed.source_table import FIRST_EXPLORE, POOL_SHARES
 TEMPERATURE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """Indices of the posts drawn, in order, and the probability of each draw."""
 
     indices: NDArray[np.intp]
@@ -42,7 +41,7 @@ class ExploreSlots:
         propensities = ranking.propensities.copy()
         propensities[drawn] = draw.propensities
         rows = spread_explore(graph[:graph_slots], drawn, self._rng.random(len(drawn)))
-        return ranking.changed(ranking.scores, propensities, rows, ranking.repeats)
+        return ranking._replace(propensities=propensities, rows=rows)
 
 
 def draw_from_pools(

@@ -19,5 +19,4 @@ class Repeats:
         both = np.concatenate([ranking.rows, ranking.repeats])
         keep = distinct(ranking.candidates.hashes[both])[len(ranking.rows) :]
         more = ranking.repeats[keep][: ranking.shortest - len(ranking.rows)]
-        rows = np.concatenate([ranking.rows, more])
-        return ranking.changed(ranking.scores, ranking.propensities, rows, ranking.repeats)
+        return ranking._replace(rows=np.concatenate([ranking.rows, more]))

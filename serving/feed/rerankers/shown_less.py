@@ -42,7 +42,7 @@ class ShownLess:
         spread = float(np.std(ranking.scores)) or 1.0
         lowered = ranking.scored(ranking.scores - spread * loss)
         repeats = lowered.repeats[best_first(lowered.scores[lowered.repeats])]
-        lowered = lowered.changed(lowered.scores, lowered.propensities, lowered.rows, repeats)
+        lowered = lowered._replace(repeats=repeats)
         away = by_author >= LEFT_OUT_FROM
         others = np.count_nonzero(~away[ranking.rows]) + np.count_nonzero(~away[ranking.repeats])
         if others >= ENOUGH_OTHERS:

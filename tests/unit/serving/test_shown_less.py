@@ -70,7 +70,7 @@ def _with(candidates: Candidates, *, topics: Sequence[int] = (), hashes: Sequenc
 
 
 def _after(ranking: Ranking, dislikes: Dislikes) -> Ranking:
-    return ShownLess().apply(replace(ranking, dislikes=dislikes))
+    return ShownLess().apply(ranking._replace(dislikes=dislikes))
 
 
 def test_without_hidden_posts_nothing_changes() -> None:
@@ -102,9 +102,8 @@ def test_a_hide_wears_off_with_a_half_life_of_30_days() -> None:
 def test_two_hides_or_a_report_keep_the_author_out_where_there_are_enough_others(
     dislikes: Dislikes, explore: bool, seed: int, by_hidden: int
 ) -> None:
-    ranking = replace(
-        _ranking(ENOUGH_OTHERS + by_hidden, by_hidden=by_hidden, seed=seed, explore=explore), dislikes=dislikes
-    )
+    ranking = _ranking(ENOUGH_OTHERS + by_hidden, by_hidden=by_hidden, seed=seed, explore=explore)
+    ranking = ranking._replace(dislikes=dislikes)
     slate, _ = rerank(ranking, reranking_rules(0.1, np.random.default_rng(seed)))
     assert HIDDEN_AUTHOR not in slate.candidates.author_ids[slate.rows]
 
@@ -118,10 +117,10 @@ def test_with_too_few_others_the_author_comes_last_rather_than_nobody() -> None:
 
 def test_posts_seen_before_are_among_the_others_that_keep_a_slate_long_enough() -> None:
     ranking = _ranking(ENOUGH_OTHERS + 3, by_hidden=3)
-    ranking = replace(ranking, rows=ranking.rows[:10], repeats=ranking.rows[10:])
+    ranking = ranking._replace(rows=ranking.rows[:10], repeats=ranking.rows[10:])
     slate = _after(ranking, _dislikes(2))
     assert HIDDEN_AUTHOR not in slate.candidates.author_ids[np.concatenate([slate.rows, slate.repeats])]
-    too_few = _after(replace(ranking, repeats=ranking.repeats[1:]), _dislikes(2))
+    too_few = _after(ranking._replace(repeats=ranking.repeats[1:]), _dislikes(2))
     assert set(too_few.rows[-3:].tolist()) == {0, 1, 2}
 
 
@@ -132,7 +131,7 @@ def test_two_hides_of_a_season_ago_no_longer_keep_the_author_out() -> None:
 
 def test_a_topic_loses_less_than_an_author_and_many_hides_do_not_remove_it() -> None:
     ranking = _ranking(50, by_hidden=0)
-    ranking = replace(ranking, candidates=_with(ranking.candidates, topics=[HIDDEN_TOPIC] * 50))
+    ranking = ranking._replace(candidates=_with(ranking.candidates, topics=[HIDDEN_TOPIC] * 50))
     spread = np.std(ranking.scores)
     assert (ranking.scores - _after(ranking, _dislikes(1)).scores) / spread == pytest.approx(np.full(50, TOPIC_LOSS))
     assert len(_after(ranking, _dislikes(40)).rows) == 50
@@ -141,7 +140,7 @@ def test_a_topic_loses_less_than_an_author_and_many_hides_do_not_remove_it() -> 
 
 def test_posts_without_a_topic_have_no_topic_in_common() -> None:
     ranking = _ranking(50, by_hidden=0)
-    ranking = replace(ranking, candidates=_with(ranking.candidates, topics=[0] * 50))
+    ranking = ranking._replace(candidates=_with(ranking.candidates, topics=[0] * 50))
     dislikes = replace(_dislikes(1), topic_ids=np.zeros(1, np.int64))
     assert np.array_equal(_after(ranking, dislikes).scores, ranking.scores)
     assert not dislike_flags(ranking.candidates, dislikes).any()
@@ -152,7 +151,7 @@ def test_what_looks_like_a_hidden_post_loses(look: int, alike: bool) -> None:
     ranking = _ranking(50, by_hidden=0)
     hashes = np.zeros(50, np.int64)
     hashes[0] = look
-    ranking = replace(ranking, candidates=_with(ranking.candidates, hashes=hashes))
+    ranking = ranking._replace(candidates=_with(ranking.candidates, hashes=hashes))
     slate = _after(ranking, _dislikes(1, look=LOOK))
     assert (slate.scores[0] < ranking.scores[0]) == alike
 
@@ -164,13 +163,13 @@ def test_a_look_that_is_not_known_is_like_no_other() -> None:
 
 def test_equal_scores_still_let_a_hide_be_felt() -> None:
     ranking = _ranking(50, by_hidden=2)
-    ranking = replace(ranking, scores=np.zeros(50))
+    ranking = ranking._replace(scores=np.zeros(50))
     assert set(_after(ranking, _dislikes(1)).rows[-2:].tolist()) == {0, 1}
 
 
 def test_repeats_are_lowered_too() -> None:
     ranking = _ranking(10, by_hidden=1)
-    ranking = replace(ranking, rows=ranking.rows[:0], repeats=best_first(ranking.scores))
+    ranking = ranking._replace(rows=ranking.rows[:0], repeats=best_first(ranking.scores))
     assert _after(ranking, _dislikes(1)).repeats[0] != 0
 
 
