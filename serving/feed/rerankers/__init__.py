@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from serving.feed.candidates import Candidates, Mask
 from serving.feed.dislikes import Dislikes
+from serving.feed.rerankers.order_kernel import descending
 from serving.feed.scorers import Scores
 
 Rows = NDArray[np.intp]
@@ -44,9 +45,7 @@ class Ranking(NamedTuple):
 
     def scored(self, scores: Scores) -> Self:
         """The same posts with new scores, sorted by them; equal scores keep their order."""
-        # A rule leaves most rows in order, and a stable sort of such rows takes a quarter of the time of `best_first`.
-        order = (-scores[self.rows]).argsort(kind="stable")
-        return self._replace(scores=scores, rows=self.rows[order])
+        return self._replace(scores=scores, rows=descending(scores, self.rows))
 
     def take(self, indices: Rows) -> Self:
         """The ranking with only these of its rows, in this order."""
@@ -59,11 +58,7 @@ class Ranking(NamedTuple):
 
 def best_first(scores: Scores) -> Rows:
     """Indices by descending score; equal scores keep their order."""
-    order = (-scores).argsort()  # vectorised; for scores in any order three times as fast as a stable sort
-    ordered = scores[order]
-    if np.count_nonzero(ordered[1:] == ordered[:-1]):
-        order = (-scores).argsort(kind="stable")
-    return order
+    return descending(scores, np.arange(len(scores)))
 
 
 class Reranker(Protocol):

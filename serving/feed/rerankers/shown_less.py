@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from photofeed.arrays import FloatArray
 from serving.feed.candidates import Candidates, Ids
 from serving.feed.dislikes import Dislikes
-from serving.feed.rerankers import Ranking, best_first
+from serving.feed.rerankers import Ranking
 from serving.feed.rerankers.near_duplicates import MAX_DIFFERENT_BITS
+from serving.feed.rerankers.order_kernel import descending
 
 # The loss per hide in standard deviations of the scores.
 AUTHOR_LOSS, TOPIC_LOSS, ALIKE_LOSS = 2.0, 0.3, 2.0
@@ -41,8 +42,7 @@ class ShownLess:
         loss += ALIKE_LOSS * _alike(candidates, dislikes, left)
         spread = float(np.std(ranking.scores)) or 1.0
         lowered = ranking.scored(ranking.scores - spread * loss)
-        repeats = lowered.repeats[best_first(lowered.scores[lowered.repeats])]
-        lowered = lowered._replace(repeats=repeats)
+        lowered = lowered._replace(repeats=descending(lowered.scores, lowered.repeats))
         away = by_author >= LEFT_OUT_FROM
         others = np.count_nonzero(~away[ranking.rows]) + np.count_nonzero(~away[ranking.repeats])
         if others >= ENOUGH_OTHERS:

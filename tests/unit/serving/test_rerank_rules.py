@@ -18,8 +18,10 @@ from serving.feed.rerankers.diversity import AUTHORS, KINDS, diversify
 from serving.feed.rerankers.explore_slots import pick_posts, spread_explore
 from serving.feed.rerankers.freshness import Freshness, freshen
 from serving.feed.rerankers.near_duplicates import MAX_DIFFERENT_BITS, NearDuplicates, distinct
+from serving.feed.rerankers.order_kernel import rows_of_keys, sort_keys
 from serving.feed.rerankers.repeats import Repeats
 from serving.feed.source_table import SOURCES, Source
+from tests.long_lists import lists_up_to
 
 # score, author, look, source; few authors and looks a bit apart make every rule have something to do
 LOOKS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 0xFF), st.just(0))
@@ -126,7 +128,18 @@ def test_of_near_duplicates_only_the_first_stays(looks: list[int]) -> None:
         assert kept[row] == (not like_a_better)
 
 
-@given(st.lists(st.sampled_from([-1.0, -0.0, 0.0, 1.0, 2.0]) | st.floats(-9, 9), max_size=80))
+def _close(seed: int, length: int, steps: int) -> list[float]:
+    """Scores up to `steps` of the smallest steps above 1, so that only their last bits differ, of either sign."""
+    rng = np.random.default_rng(seed)
+    scores = (1 + rng.integers(0, steps, length) * np.finfo(np.float64).eps) * rng.choice([-1.0, 1.0], length)
+    return [float(score) for score in scores]
+
+
+_SCORE = st.sampled_from([-1.0, -0.0, 0.0, 1.0, 2.0]) | st.floats(allow_nan=False, allow_infinity=False)
+_CLOSE = st.builds(_close, st.integers(0, 2**32 - 1), st.integers(0, 1_500), st.sampled_from([2, 100, 10**4, 10**9]))
+
+
+@given(st.one_of(lists_up_to(_SCORE, 80), _CLOSE))
 def test_best_first_keeps_the_order_of_equals(scores: list[float]) -> None:
     assert best_first(np.array(scores)).tolist() == sorted(range(len(scores)), key=lambda place: -scores[place])
 
@@ -154,7 +167,11 @@ def test_no_request_waits_for_a_compiler() -> None:
     rules = reranking_rules(0.1, np.random.default_rng(0))
     warm(rules)
     _slate([(float(n), n, n, SOURCES[n % len(SOURCES)], n % 2 == 0, n % 5 == 0) for n in range(60)], 1, 60)
-    kernels: tuple[Any, ...] = (freshen, diversify, distinct, pick_posts, spread_explore)
+    kernels: tuple[Any, ...] = (
+        *(sort_keys, rows_of_keys),
+        *(freshen, diversify, distinct),
+        *(pick_posts, spread_explore),
+    )
     assert [len(kernel.signatures) for kernel in kernels] == [1] * len(kernels)
 
 
