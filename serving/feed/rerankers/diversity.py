@@ -12,6 +12,9 @@ from serving.feed.id_kernel import occurrences
 from serving.feed.rerankers import Ranking, Rows
 from serving.feed.scorers import Scores
 
+_NONE = -1
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # as in id_kernel.py: constants and callees must be in the file of a loop
+
 
 @dataclass(frozen=True, slots=True)
 class RepetitionPenalty:
@@ -44,7 +47,7 @@ class Diversity:
         """The ranking with repetitions lowered. Explore posts are drawn at random, so they neither count nor lose."""
         explore = ranking.candidates.explore
         groups = self.group(ranking.candidates).astype(np.int64, copy=False)
-        shown = ranking.exposures if self.across_slates else np.zeros_like(ranking.exposures)
+        shown = ranking.exposures if self.across_slates else np.zeros(len(groups), np.int64)
         step, shrink = self.cost.step, self.cost.shrink
         return ranking.scored(diversify(ranking.scores, ranking.rows, explore, groups, shown, step, shrink))
 
@@ -87,10 +90,7 @@ def diversify(
         counted[count] = row
         count += not explore[row]  # no branch: a processor cannot guess which posts are explore posts
     counted = counted[:count]
-    lowered, groups, repeated = scores.copy(), groups[counted], shown[counted]
-    for rank in range(count):
-        for better in range(rank):  # vectorised: faster than sorting for as few posts as a feed has
-            repeated[rank] += groups[better] == groups[rank]
+    lowered, repeated = scores.copy(), shown[counted] + _earlier(groups[counted])
     spread = np.std(scores[counted])
     losses = np.empty(repeated.max() + 1 if count else 0)
     for times in range(len(losses)):
@@ -98,3 +98,21 @@ def diversify(
     for rank in range(count):
         lowered[counted[rank]] -= losses[repeated[rank]]
     return lowered
+
+
+@compiled
+def _earlier(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many earlier posts are of the group of each, (n,). A hash table counts them, as in id_kernel.py."""
+    bits = 1
+    while (1 << bits) < 2 * len(groups):
+        bits += 1
+    latest = np.full(1 << bits, _NONE, np.int32)  # slots that hold the latest post of a group
+    earlier = np.zeros(len(groups), np.int64)
+    for post in range(len(groups)):
+        slot = np.int64((np.uint64(groups[post]) * _MULTIPLIER) >> np.uint64(64 - bits))
+        while latest[slot] != _NONE and groups[latest[slot]] != groups[post]:
+            slot = (slot + 1) & (len(latest) - 1)
+        if latest[slot] != _NONE:
+            earlier[post] = earlier[latest[slot]] + 1
+        latest[slot] = post
+    return earlier

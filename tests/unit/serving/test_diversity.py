@@ -66,14 +66,15 @@ def test_the_nth_post_of_a_group_loses_n_minus_one_terms_counting_posts_shown_be
     np.testing.assert_allclose(lowered, scores - 0.1 * terms * np.std(scores[~explore]))
 
 
-def _drawn(seed: int, length: int) -> list[tuple[float, int, bool, int]]:
+def _drawn(seed: int, length: int, different: int) -> list[tuple[float, int, bool, int]]:
     rng = np.random.default_rng(seed)
-    columns = rng.normal(size=length), rng.integers(1, 9, length), rng.random(length) < 0.1, rng.integers(0, 9, length)
+    groups = rng.choice(rng.integers(-(2**63), 2**63 - 1, different), length)
+    columns = rng.normal(size=length), groups, rng.random(length) < 0.1, rng.integers(0, 9, length)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 _POST = st.tuples(st.floats(-100, 100), st.integers(1, 5), st.booleans(), st.integers(0, 9))
-_MANY = st.builds(_drawn, st.integers(0, 2**32 - 1), st.integers(0, 300))
+_MANY = st.builds(_drawn, st.integers(0, 2**32 - 1), st.integers(0, 300), st.integers(1, 200))
 
 
 @given(st.one_of(lists_up_to(_POST, 40), _MANY))
