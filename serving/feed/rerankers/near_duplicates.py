@@ -9,6 +9,9 @@ from serving.feed.rerankers import Ranking
 # Of 64 bits. A resized or recompressed copy differs in a few bits, two different photos in about 32. Of pairs of random
 # hashes, one in two hundred billion would be this close.
 MAX_DIFFERENT_BITS = 6
+_PARTS = MAX_DIFFERENT_BITS + 1
+_PART_BITS = 64 // _PARTS
+_NONE = -1
 _PAIRS, _FOURS, _EIGHTS, _ONES = (
     np.uint64(bits) for bits in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x0101010101010101)
 )
@@ -30,25 +33,35 @@ class NearDuplicates:
 def distinct(hashes: Ids) -> Mask:
     """Which hashes differ in more than MAX_DIFFERENT_BITS from each hash kept before them.
 
-    Each hash is compared with all kept ones. The compiler vectorises eight comparisons; 500 hashes take 20 us.
+    A hash is compared with the kept ones that have the same bits in one of its _PARTS: of one part more than bits may
+    differ, at least one is the same. Of random hashes it is one in seventy. 500 hashes take 20 us.
 
     Args:
         hashes: int64 (n,), best first; 0 for an unknown hash, which is never a duplicate.
     """
     keep = np.ones(len(hashes), np.bool_)
-    kept = np.empty(len(hashes), np.uint64)
-    count = 0
+    latest = np.full((_PARTS, 1 << _PART_BITS), _NONE, np.int32)  # the latest kept hash by the bits of each part
+    before = np.empty((len(hashes), _PARTS), np.int32)  # the kept hash before it with the same bits of the part
     for row in range(len(hashes)):
         bits = np.uint64(hashes[row])
-        alike = 0
-        for other in range(count):
-            if _ones(kept[other] ^ bits) <= MAX_DIFFERENT_BITS:
-                alike += 1
-        keep[row] = not (bits and alike)
-        if bits and not alike:
-            kept[count] = bits
-            count += 1
+        if not bits:
+            continue
+        for part in range(_PARTS):
+            other = before[row, part] = latest[part, _bits_of(part, bits)]
+            while other != _NONE:
+                if _ones(np.uint64(hashes[other]) ^ bits) <= MAX_DIFFERENT_BITS:
+                    keep[row] = False
+                other = before[other, part]
+        if keep[row]:
+            for part in range(_PARTS):
+                latest[part, _bits_of(part, bits)] = row
     return keep
+
+
+@compiled
+def _bits_of(part: int, bits: np.uint64) -> np.uint64:
+    """The bits of one part of a hash; the parts do not overlap."""
+    return (bits >> np.uint64(_PART_BITS * part)) & np.uint64((1 << _PART_BITS) - 1)
 
 
 @compiled

@@ -117,7 +117,20 @@ def test_a_short_slate_gets_the_best_seen_posts_after_the_new_ones_and_no_more_t
     assert filled == [[0, 1, 2, *best[:lacks]] for lacks in (0, 1, 4, 9)]
 
 
-@given(st.lists(LOOKS, max_size=300))
+def _copies(seed: int, length: int, changed: int) -> list[int]:
+    """Looks of 20 pictures, in each of which up to `changed` random bits are turned."""
+    rng = np.random.default_rng(seed)
+    looks = rng.integers(-(2**63), 2**63 - 1, 20)[rng.integers(0, 20, length)]
+    for _ in range(changed):
+        looks ^= np.int64(1) << rng.integers(0, 64, length)
+    looks[rng.random(length) < 0.1] = 0
+    return [int(look) for look in looks]
+
+
+_MANY_COPIES = st.builds(_copies, st.integers(0, 2**32 - 1), st.integers(0, 200), st.integers(0, 12))
+
+
+@given(st.one_of(lists_up_to(LOOKS, 100), _MANY_COPIES))
 def test_of_near_duplicates_only_the_first_stays(looks: list[int]) -> None:
     kept = distinct(np.array(looks, np.int64))
     for row, look in enumerate(looks):
