@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photofeed.compiled import compiled
+from serving.feed.candidates import Mask
 from serving.feed.rerankers import Ranking, Rows
 from serving.feed.source_table import FIRST_EXPLORE, POOL_SHARES
 
@@ -33,8 +34,7 @@ class ExploreSlots:
 
     def apply(self, ranking: Ranking) -> Ranking:
         """The slate; posts of the follow graph have propensity 1."""
-        is_explore = ranking.candidates.explore[ranking.rows]
-        graph, explore = ranking.rows[~is_explore], ranking.rows[is_explore]
+        graph, explore = split(ranking.rows, ranking.candidates.explore)
         graph_slots, explore_slots = count_slots(len(graph), self._share, self._length, ranking.shortest)
         draw = draw_from_pools(ranking.scores[explore], ranking.candidates.sources[explore], explore_slots, self._rng)
         drawn = explore[draw.indices]
@@ -42,6 +42,18 @@ class ExploreSlots:
         propensities[drawn] = draw.propensities
         rows = spread_explore(graph[:graph_slots], drawn, self._rng.random(len(drawn)))
         return ranking._replace(propensities=propensities, rows=rows)
+
+
+@compiled
+def split(rows: Rows, explore: Mask) -> tuple[Rows, Rows]:
+    """The rows of the follow graph, and those of explore posts, in their order. `explore` is bool (posts,)."""
+    graph, others = np.empty_like(rows), np.empty_like(rows)
+    in_graph = outside = 0
+    for row in rows:
+        graph[in_graph] = others[outside] = row  # no branch: a processor cannot guess which posts are explore posts
+        in_graph += not explore[row]
+        outside += explore[row]
+    return graph[:in_graph], others[:outside]
 
 
 def draw_from_pools(
@@ -77,25 +89,39 @@ def pick_posts(
     """
     logits = _standardised(scores, pools, len(shares)) / TEMPERATURE
     weights, keys = np.exp(logits), logits + noise
-    left = np.zeros(len(shares), np.intp)
-    for pool in pools:
-        left[pool] += 1
+    posts, starts = _by_pool(pools, len(shares))
+    left = np.diff(starts)
     indices, propensities = np.empty(len(chances), np.intp), np.empty(len(chances))
     for slot in range(len(chances)):
         open_shares = shares * (left > 0)
         total = open_shares.sum()
         pool = _pick_pool(open_shares, chances[slot] * total)
         best, remaining = -1, 0.0
-        for row in range(len(scores)):
-            if pools[row] == pool and weights[row] > 0:
-                remaining += weights[row]
-                if best < 0 or keys[row] > keys[best]:
-                    best = row
+        for post in posts[starts[pool] : starts[pool + 1]]:
+            if weights[post] > 0:
+                remaining += weights[post]
+                if best < 0 or keys[post] > keys[best]:
+                    best = post
         indices[slot] = best
         propensities[slot] = open_shares[pool] / total * (weights[best] / remaining)
         weights[best] = 0.0  # drawn
         left[pool] -= 1
     return indices, propensities
+
+
+@compiled
+def _by_pool(pools: NDArray[np.int64], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The posts by pool, (n,), and the index in them at which each pool starts, (count + 1,)."""
+    starts = np.zeros(count + 1, np.intp)
+    for pool in pools:
+        starts[pool + 1] += 1
+    for pool in range(count):
+        starts[pool + 1] += starts[pool]
+    posts, filled = np.empty(len(pools), np.intp), starts.copy()
+    for post in range(len(pools)):
+        posts[filled[pools[post]]] = post
+        filled[pools[post]] += 1
+    return posts, starts
 
 
 @compiled

@@ -107,6 +107,21 @@ def test_a_draw_repeats_no_post_and_has_valid_propensities(posts: list[tuple[flo
     assert ((draw.propensities > 0) & (draw.propensities <= 1 + 1e-12)).all()
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 400), st.integers(1, 7), st.integers(0, 60))
+def test_each_slot_shows_the_best_post_left_of_its_pool(seed: int, length: int, count: int, slots: int) -> None:
+    rng = np.random.default_rng(seed)
+    pools, noise = rng.integers(0, count, length).astype(np.int64), rng.gumbel(size=length)
+    shares, chances = rng.random(count) + 0.01, rng.random(min(slots, length))
+    indices, propensities = pick_posts(np.zeros(length), pools, shares, noise, chances)
+    left = set(range(length))
+    for index, propensity in zip(indices.tolist(), propensities.tolist(), strict=True):
+        same = [post for post in left if pools[post] == pools[index]]
+        assert index == max(same, key=lambda post: (noise[post], -post))
+        total = sum(shares[pool] for pool in {int(pools[post]) for post in left})
+        assert propensity == pytest.approx(shares[pools[index]] / total / len(same))
+        left.remove(index)
+
+
 def test_a_pool_without_a_share_raises_instead_of_reading_past_the_shares() -> None:
     flat = np.zeros(3)
     with pytest.raises(IndexError, match="out of bounds"):

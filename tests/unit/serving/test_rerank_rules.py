@@ -15,7 +15,7 @@ from serving.feed.candidates import Candidates
 from serving.feed.rerankers import Ranking, best_first, rerank, warm
 from serving.feed.rerankers.author_spacing import MAX_IN_A_ROW
 from serving.feed.rerankers.diversity import AUTHORS, KINDS, diversify
-from serving.feed.rerankers.explore_slots import pick_posts, spread_explore
+from serving.feed.rerankers.explore_slots import pick_posts, split, spread_explore
 from serving.feed.rerankers.freshness import Freshness, freshen
 from serving.feed.rerankers.near_duplicates import MAX_DIFFERENT_BITS, NearDuplicates, distinct
 from serving.feed.rerankers.order_kernel import rows_of_keys, sort_keys
@@ -183,7 +183,7 @@ def test_no_request_waits_for_a_compiler() -> None:
     kernels: tuple[Any, ...] = (
         *(sort_keys, rows_of_keys),
         *(freshen, diversify, distinct),
-        *(pick_posts, spread_explore),
+        *(split, pick_posts, spread_explore),
     )
     assert [len(kernel.signatures) for kernel in kernels] == [1] * len(kernels)
 
