@@ -82,7 +82,7 @@ class SlateItems:
     def to_bytes(self) -> bytes:
         """The columns one after the other, little-endian."""
         columns = zip((getattr(self, name) for name in self.__slots__), _COLUMN_TYPES, strict=True)
-        return b"".join(np.ascontiguousarray(column, kind).tobytes() for column, kind in columns)
+        return b"".join([np.ascontiguousarray(column, kind).data for column, kind in columns])
 
     @classmethod
     def from_bytes(cls, data: bytes, count: int) -> Self:
@@ -100,7 +100,7 @@ class SlateItems:
         return cls(*columns)
 
 
-_COLUMN_TYPES = ("<i8", "<i8", "<i1", "<f8", "<f8", "<i1", "<f4", "<f4")
+_COLUMN_TYPES = tuple(map(np.dtype, ("<i8", "<i8", "<i1", "<f8", "<f8", "<i1", "<f4", "<f4")))
 
 
 class Surface(Enum):
@@ -174,7 +174,7 @@ class SlateStore:
             slate.repeats,
             slate.feature_names,
         ]
-        document = orjson.dumps(head) + b"\n" + slate.items.to_bytes()
+        document = b"\n".join((orjson.dumps(head), slate.items.to_bytes()))
         (stored,) = await self._redis.ask(("SET", _key(slate.id), document, "EX", KEPT_SECONDS, "NX"))
         return stored is not None
 

@@ -154,5 +154,6 @@ def _items(
         propensities=ranking.propensities[rows],
         disliked=disliked[rows],
         reasons=reasons,
-        features=matrix.values[rows] if matrix else np.empty((len(rows), 0), np.float32),
+        # half the time of values[rows]
+        features=matrix.values.take(rows, axis=0) if matrix else np.empty((len(rows), 0), np.float32),
     )
