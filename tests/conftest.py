@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("photofeed", deadline=None)
     hypothesis.settings.load_profile("photofeed")
     # structlog's own tracebacks, with all variables, take seconds each
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     # Variables of a developer's shell must not point the tests to another stack.
     for name in [name for name in os.environ if name.startswith("PHOTOFEED_") and name not in _KEPT]:

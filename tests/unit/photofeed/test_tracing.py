@@ -128,7 +128,7 @@ def test_a_failing_handler_raises_and_its_span_is_sent(collector: TraceCollector
 
 
 def test_log_lines_have_the_ids_of_their_trace(collector: TraceCollector, capsys: pytest.CaptureFixture[str]) -> None:
-    trace, settings = secrets.token_hex(16), settings_for(collector)
+    trace, settings, before = secrets.token_hex(16), settings_for(collector), structlog.get_config()
     try:
         set_up_logs(settings.model_copy(update={"env": "production"}))
         with tracing.tracing(settings, "worker"):
@@ -136,7 +136,7 @@ def test_log_lines_have_the_ids_of_their_trace(collector: TraceCollector, capsys
             structlog.get_logger().info("outside")
         structlog.get_logger().info("after")
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
     lines = {line["event"]: line for line in map(json.loads, capsys.readouterr().err.splitlines())}
     (span,) = collector.spans
     assert (lines["inside"]["trace_id"], lines["inside"]["span_id"]) == (trace, span.id)
