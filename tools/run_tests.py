@@ -1,6 +1,7 @@
-"""`python -m tools.run_tests`: all tests in three parts at once, each with servers of its own; unit tests need none.
+"""`python -m tools.run_tests`: all tests in three parts at once, each with servers of its own.
 
-Tests wait for servers and programs a third of the time, so two processors run three parts sooner than two.
+Tests wait for servers, brokers and programs, so two processors run three parts sooner than two. The parts take about
+the same time.
 
 Which tests share servers, and in which order, is always the same. With `--again N`, up to N tests that fail are run a
 second time: alone, on new servers. A test that passes then is unsteady: it is listed, and the run passes. CI uses this,
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-API, UNIT = ("tests/api", "tests/contract", "tests/deploy"), ("tests/unit",)
+API, UNIT = ("tests/api",), ("tests/unit", "tests/contract", "tests/deploy")
 PARTS = {"api": API, "unit": UNIT, "rest": tuple(f"--ignore={folder}" for folder in API + UNIT)}
 BUILD = Path("build")
 PASSED, FAILED, NOT_RUN = 0, 1, 2  # exit codes of pytest; all others mean that tests were not run, too
