@@ -1,9 +1,10 @@
 """Limits and numbers that processes, stored data or operators rely on: a change is made here, too."""
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
+
+from tests.named_values import values_of
 
 LIMITS: dict[str, dict[str, object]] = {
     "photofeed.action_weights": {
@@ -135,5 +136,4 @@ LIMITS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("module", LIMITS)
 def test_the_limits_of_a_module_are_these(module: str) -> None:
-    found = vars(import_module(module))
-    assert {name: found[name] for name in LIMITS[module]} == LIMITS[module]
+    assert values_of(module, LIMITS[module]) == LIMITS[module]

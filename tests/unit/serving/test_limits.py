@@ -1,11 +1,11 @@
 """Limits and weights that clients, operators and rankings rely on: a change is made here, too."""
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
 
 from serving.feed.rerankers.diversity import SAME_AUTHOR, SAME_KIND, SAME_TOPIC
+from tests.named_values import values_of
 
 LIMITS: dict[str, dict[str, object]] = {
     "serving.account_export": {
@@ -198,8 +198,7 @@ LIMITS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("module", LIMITS)
 def test_the_limits_of_a_module_are_these(module: str) -> None:
-    found = vars(import_module(module))
-    assert {name: found[name] for name in LIMITS[module]} == LIMITS[module]
+    assert values_of(module, LIMITS[module]) == LIMITS[module]
 
 
 def test_repeating_the_author_costs_more_than_the_topic_and_that_more_than_the_kind() -> None:
