@@ -13,6 +13,7 @@ from photofeed.settings import Settings
 from photofeed.tracing import add_trace_ids
 
 # Variables of the functions of a traceback stay out of the log: they hold tokens, and words of people.
+TEXT = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 FAILED_WRITES = Counter("photofeed_log_failed_writes", "Writes of log lines that failed, such as on a full disk")
@@ -49,9 +50,7 @@ def set_up_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([_TRACEBACKS] if production else []),
-            structlog.processors.JSONRenderer()
-            if production
-            else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+            structlog.processors.JSONRenderer() if production else TEXT,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", ForgivingStream(sys.stderr))),

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from photofeed.errors import NotFoundError
+from photofeed.logs import TEXT
 from photofeed.settings import STACK_ENV_FILE, Settings, load_settings
 from training.data.sources import Sources
 
@@ -40,7 +41,10 @@ def open_workbench() -> Workbench:
             "run `make demo` or `photofeed demo` in a terminal and leave it running"
         )
     # a notebook shows results to people: the log lines of a server would hide them
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        processors=[*structlog.get_config()["processors"][:-1], TEXT],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
     settings = load_settings()
     return Workbench(settings, Sources.open(settings))
 

@@ -14,7 +14,7 @@ _ALL_BUT_SIGN = np.int64(2**63 - 1)
 
 
 def descending(scores: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The rows by descending score; equal scores keep their order. A half of the time of a stable argsort.
+    """The rows by descending score; equal scores keep their order. Takes half the time of a stable argsort.
 
     Args:
         scores: float64 (n,), finite.

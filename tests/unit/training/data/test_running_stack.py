@@ -79,3 +79,22 @@ def test_outside_a_checkout_a_notebook_uses_the_feature_repo_that_came_with_phot
     settings = opened()
     assert settings.state_dir == tmp_path / ".photofeed"
     assert settings.feature_repo == bundled.feature_repo()
+
+
+def test_a_traceback_in_a_notebook_has_no_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[], Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Outputs are stored in notebooks, and variables of functions hold passwords."""
+    structlog.reset_defaults()
+    (tmp_path / ".photofeed").mkdir()
+    (tmp_path / ".photofeed" / "stack.env").write_text(STACK_ENV)
+    monkeypatch.chdir(tmp_path)
+    opened()
+    try:
+        password = "of-the-" + "database"
+        raise ValueError(len(password))
+    except ValueError as error:
+        structlog.get_logger().error("no answer", exc_info=error)
+    printed = capsys.readouterr().out
+    assert "ValueError: 15" in printed
+    assert "of-the-database" not in printed
